@@ -1,0 +1,244 @@
+"""The commands `rescore` and `lightrnn`. Thin: what they do is in the packages that they import when they run."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rescorer.errors import InputError
+
+if TYPE_CHECKING:
+    from rescorer.models.language_model import LanguageModel
+
+_EXISTING = click.Path(path_type=Path)
+_OUTPUT = click.Path(path_type=Path)
+_INTERRUPTED = 130
+
+
+def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One line on stderr and status 2 for what a user can cause; 130 for Ctrl-C."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except InputError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("interrupted: no output was written", err=True)
+            sys.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            sys.exit(1)
+
+    return guarded
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[LanguageModel]:
+    """The models of --lm and --ngram, with names that differ."""
+    from rescorer.models.loading import load
+
+    paths = [*lm, *([ngram] if ngram else [])]
+    if not paths:
+        raise InputError("no language model", remedy="give --lm lightrnn.pt or --ngram kenlm.binary")
+    models = [load(path, device) for path in paths]
+    names = [model.name for model in models]
+    for model, path in zip(models, paths, strict=True):
+        if names.count(model.name) > 1:
+            model.name = f"{model.name}:{path.stem}"
+    if len({model.name for model in models}) < len(models):
+        raise InputError("two models of one kind with one file name", remedy="rename one of the files")
+    return models
+
+
+_lm_option = click.option("--lm", type=_EXISTING, multiple=True, help="A lightrnn.pt or a KenLM file; may be repeated.")
+_ngram_option = click.option("--ngram", type=_EXISTING, help="A KenLM file, ARPA or binary, mixed in word by word.")
+_device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+_memory_option = click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, metavar="MIB",
+                              help="Memory for histories; the result does not depend on it.")
+
+
+@click.command()
+@click.argument("nbest", type=_EXISTING)
+@_lm_option
+@_ngram_option
+@click.option("--weights", type=_OUTPUT, help="JSON of scales, penalties and mixture: read, or written by --tune.")
+@click.option("--tune", "tune_reference", type=_EXISTING, metavar="REF",
+              help="Fit the weights on these lists and references (a development set), and write them to --weights.")
+@click.option("--ref", "reference", type=_EXISTING, help="References: print the word error rate before and after.")
+@click.option("--words", "listed", type=_EXISTING, help="A list of words (names): report their errors apart.")
+@click.option("--output", type=_OUTPUT, help="Where `utt words` of the best hypotheses go; stdout without it.")
+@click.option("--nbest-output", type=_OUTPUT, help="Where the re-ranked lists with all scores go, in their own format.")
+@click.option("--oov-report", type=_OUTPUT, help="Where the unknown words of the lists go, most frequent first.")
+@click.option("--wer-output", type=_OUTPUT, help="Where the report of --ref goes as JSON.")
+@click.option("--format", "nbest_format", help="kaldi, jsonl, espnet, hyporadise or text; found from the content.")
+@click.option("--mixture", type=click.Choice(["linear", "log-linear"]), default="linear", show_default=True,
+              help="How --tune mixes several models.")
+@_device_option
+@_memory_option
+@user_errors
+def rescore(nbest: Path, lm: tuple[Path, ...], ngram: Path | None, weights: Path | None, tune_reference: Path | None,
+            reference: Path | None, listed: Path | None, output: Path | None, nbest_output: Path | None,
+            oov_report: Path | None, wer_output: Path | None, nbest_format: str | None, mixture: str, device: str,
+            memory: int) -> None:
+    """Rescore the n-best lists NBEST of any recogniser with a language model.
+
+    A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the natural log of its
+    probability, minus word_penalty times its words. --lm-scale of other tools may multiply something else.
+    """
+    from rescorer.recognition.formats import read_nbest, write_nbest
+    from rescorer.recognition.references import read_references
+    from rescorer.rescoring import nbest as verbs
+    from rescorer.rescoring.weights import TunedWeights, Weights
+
+    if tune_reference and not weights:
+        raise InputError("--tune without --weights", remedy="say where the weights go: --weights w.json")
+    tuned = TunedWeights.load(weights) if weights and not tune_reference else None
+    file = read_nbest(nbest, nbest_format)
+    references = _references(read_references, file.lists, reference)
+    dev_references = _references(read_references, file.lists, tune_reference)
+    words = _word_list(listed) if listed else frozenset()
+    models = _models(lm, ngram, device)
+    for note in (*verbs.remarks(file.lists), *verbs.check_vocabulary(file.lists, models, str(nbest))):
+        _say(note)
+    scored = verbs.score_lists(file.lists, models, memory << 20)
+    if tune_reference:
+        tuned = verbs.tune_lists(file.lists, dev_references, scored, kind=mixture)
+    elif tuned is None:
+        _say("no --weights: the scales are defaults; fit them on a development set with --tune REF --weights w.json")
+    used = tuned.weights if tuned else Weights.default(scored.score_names, scored.model_names)
+    lists = verbs.rerank(file.lists, scored, used)
+    if tuned and tune_reference and weights:
+        tuned.save(weights)
+        if not used.lm_scale:
+            _say("no use of the language model was found that lowers the errors on these lists: its scale is 0")
+        references = references or dev_references
+    if references:
+        report = verbs.report(file.lists, references, scored, tuned, used, words)
+        for line in report.describe():
+            _say(line)
+        if wer_output:
+            report.save(wer_output)
+    if oov_report:
+        verbs.write_unknown_words(oov_report, file.lists, models)
+    if nbest_output:
+        write_nbest(nbest_output, lists, file.format)
+    _write_best(lists, output)
+
+
+def _references(read: Callable[[Path], Any], lists: Sequence[Any], path: Path | None) -> Any:
+    from rescorer.rescoring.nbest import check_references
+
+    if path is None:
+        return {}
+    references = read(path)
+    check_references(lists, references, str(path))
+    return references
+
+
+def _word_list(path: Path) -> frozenset[str]:
+    from rescorer.files import read_lines
+
+    words = frozenset(word for _, line in read_lines(path) for word in line.split()[:1])
+    if not words:
+        raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=path)
+    return words
+
+
+def _write_best(lists: Sequence[Any], output: Path | None) -> None:
+    from rescorer.files import write_lines
+
+    lines = [" ".join((nbest.utterance, *nbest.hypotheses[0].words)) for nbest in lists]
+    if output:
+        write_lines(output, lines)
+    else:
+        click.echo("\n".join(lines))
+
+
+@click.group()
+def lightrnn() -> None:
+    """Train and measure LightRNN language models."""
+
+
+@lightrnn.command()
+@click.argument("texts", type=_EXISTING, nargs=-1, required=True)
+@click.option("--valid", type=_EXISTING, required=True, help="Held-out text: the model that predicts it best is kept.")
+@click.option("--vocabulary", type=_EXISTING, required=True, help="Made by `lexicon vocabulary`.")
+@click.option("--output", type=_OUTPUT, required=True, help="Where lightrnn.pt goes.")
+@click.option("--work", type=_OUTPUT, help="Folder of checkpoint and logs; OUTPUT.work without it. "
+              "A run that was cut goes on from there.")
+@click.option("--rows", type=click.IntRange(min=1), help="Of the table; square without --rows and --columns.")
+@click.option("--columns", type=click.IntRange(min=1), help="Of the table.")
+@click.option("--width", type=int, default=256, show_default=True, help="Of the vectors and of the LSTM.")
+@click.option("--layers", type=int, default=1, show_default=True, help="Of the LSTM.")
+@click.option("--dropout", type=float, default=0.0, show_default=True)
+@click.option("--tied", is_flag=True, help="The same vectors as input and output.")
+@click.option("--gated/--not-gated", default=True, show_default=True, help="Columns gated by rows; the paper: not.")
+@click.option("--cell-bias/--no-cell-bias", default=True, show_default=True, help="A bias a cell; the paper: none.")
+@click.option("--epochs", type=int, default=10, show_default=True)
+@click.option("--streams", type=int, default=32, show_default=True, help="Of text read side by side: the batch.")
+@click.option("--unroll", type=int, default=35, show_default=True, help="Words through which gradients flow.")
+@click.option("--learning-rate", type=float, default=4e-3, show_default=True)
+@click.option("--weight-decay", type=float, default=0.0, show_default=True)
+@click.option("--clip", type=float, default=1.0, show_default=True, help="The largest norm of the gradient.")
+@click.option("--intervals", type=int, help="Validations in the whole training; one an epoch without it.")
+@click.option("--reallocate-after", type=int, multiple=True, help="Number of an interval; may be repeated.")
+@click.option("--cost-words", type=int, default=20_000_000, show_default=True,
+              help="Words of the text read to price the cells.")
+@click.option("--min-gain", type=float, default=0.0, show_default=True,
+              help="Nats a token that a word must gain to leave its cell.")
+@click.option("--carry-over/--no-carry-over", default=True, show_default=True,
+              help="Vectors follow the words that move.")
+@click.option("--block-size", type=int, default=50_000, show_default=True,
+              help="Words whose cells are sought together; larger tables are cut into bands.")
+@click.option("--sweeps", type=int, default=2, show_default=True, help="Times that the bands are drawn.")
+@click.option("--processes", type=int, default=1, show_default=True, help="Bands worked on at a time.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), help="Of the processor; all without it.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@_device_option
+@user_errors
+def train(texts: tuple[Path, ...], valid: Path, vocabulary: Path, output: Path, work: Path | None, threads: int | None,
+          device: str, **options: Any) -> None:
+    """Train a LightRNN on TEXTS, a sentence a line, plain, .gz or .xz."""
+    from rescorer.training.run import train_model
+
+    train_model(texts, valid, vocabulary, output, work or output.with_name(f"{output.name}.work"), options,
+                threads=threads, device=device, say=_say)
+
+
+@lightrnn.command()
+@click.argument("text", type=_EXISTING)
+@_lm_option
+@_ngram_option
+@click.option("--fit", type=_EXISTING, help="Validation text on which the weights of the mixture are fitted.")
+@click.option("--context", type=click.Choice(["sentence", "text"]), default="sentence", show_default=True,
+              help="text: a LightRNN remembers the sentences before, as in published figures.")
+@_device_option
+@_memory_option
+@user_errors
+def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path | None, context: str, device: str,
+               memory: int) -> None:
+    """Print the standard perplexity of TEXT: every word and </s> once."""
+    from rescorer.rescoring.perplexity import score_text
+    from rescorer.training.corpus import read_sentences
+
+    models = _models(lm, ngram, device)
+    budget = memory << 20
+    scores = score_text(list(read_sentences([text])), models, context=context, memory=budget)
+    click.echo(f"{scores.words} words, {len(scores.log_probs) - scores.words} sentences, context: {context}")
+    for (name, value), unknown in zip(scores.perplexities().items(), scores.unknown, strict=True):
+        click.echo(f"{name:<20} perplexity {value:10.2f}   unknown words {unknown}")
+    if fit:
+        weights = score_text(list(read_sentences([fit])), models, context=context, memory=budget).best_weights()
+        shares = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(scores.names, weights, strict=True))
+        click.echo(f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, fitted on {fit}")

@@ -1,0 +1,92 @@
+"""What everything that scores words fulfils."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rescorer.errors import InputError
+
+# Shapes: N histories, M words to score, each after one of the histories.
+
+SENTENCE_START = "<s>"
+SENTENCE_END = "</s>"
+UNKNOWN = "<unk>"
+
+State = Any  # N histories, opaque: only the model that made it looks inside
+
+
+class LanguageModel(ABC):
+    """Anything that gives log P(word | history), batched, with explicit opaque states.
+
+    All log-probabilities are natural. `</s>` is scored like any word; `<s>` is only ever a history.
+    """
+
+    name: str
+
+    @property
+    @abstractmethod
+    def history_bytes(self) -> int:
+        """About how much memory one history takes while it is advanced."""
+
+    @property
+    @abstractmethod
+    def words(self) -> Sequence[str] | None:
+        """The vocabulary, where the model can tell it."""
+
+    @abstractmethod
+    def encode(self, words: Sequence[str]) -> Tensor:
+        """The model's own ids of the words, first dimension [len(words)]; a word it does not know gets `<unk>`'s."""
+
+    @abstractmethod
+    def knows(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] bool: which words are in the vocabulary; `<unk>` is not."""
+
+    @abstractmethod
+    def start(self) -> State:
+        """The one history (N = 1) that holds only `<s>`."""
+
+    @abstractmethod
+    def score(self, state: State, parents: Tensor, words: Tensor) -> Tensor:
+        """[M] log P(words[m] | history parents[m]); parents [M] index the N histories, words [M] come from encode."""
+
+    @abstractmethod
+    def advance(self, state: State, parents: Tensor, words: Tensor) -> tuple[Tensor, State]:
+        """`score`, and the state of the M longer histories."""
+
+    def logprob(self, words: Sequence[str], *, end: bool = True) -> float:
+        """Natural log P of a sentence, with its `</s>` unless `end` is False."""
+        sentence = [*words, SENTENCE_END] if end else list(words)
+        return sum(log_prob for log_prob, _ in self._walk(sentence))
+
+    def next_words(
+        self, history: Sequence[str], k: int = 10, *, candidates: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The k most probable words after a history, `</s>` and `<unk>` among them, with their probabilities.
+
+        Args:
+            candidates: choose among these words; needed where the model cannot list its own (KenLM).
+        """
+        candidates = candidates if candidates is not None else self.words
+        if candidates is None:
+            raise InputError("the model cannot list its words", remedy="give the candidates to choose from")
+        *_, (_, state) = [(0.0, self.start()), *self._walk(history)]
+        ids = self.encode(candidates)
+        log_probs = self.score(state, torch.zeros(len(candidates), dtype=torch.int64, device=ids.device), ids)
+        best = torch.topk(log_probs, min(k, len(candidates)))
+        return [(candidates[index], float(np.exp(value))) for value, index in
+                zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+
+    def _walk(self, words: Sequence[str]) -> Iterator[tuple[float, State]]:
+        """Yield (log-prob, state) after each word."""
+        state = self.start()
+        ids = self.encode(words)
+        zero = torch.zeros(1, dtype=torch.int64, device=ids.device)
+        for position in range(len(words)):
+            log_probs, state = self.advance(state, zero, ids[position : position + 1])
+            yield float(log_probs), state

@@ -1,0 +1,323 @@
+"""LightRNN: a language model that predicts a word as a row, then a column, of a table of words.
+
+Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recurrent Neural Networks, NIPS 2016.
+An LSTM reads two inputs a word, the vector of its row and then that of its column. After the column of one word it
+predicts the row of the next; after that (true) row, the column:  P(w | h) = P(row | h) · P(column | h, row).
+
+Shapes: U utterances or streams, T words, N histories, M words to score, V vocabulary, R rows, C columns, D width,
+L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rescorer.errors import InputError
+from rescorer.files import whole_path
+from rescorer.models.language_model import UNKNOWN, LanguageModel
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_table import WordTable
+
+_FILE_KIND = "lightrnn"
+_FILE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class LightRNNSettings:
+    """The network; the size of its table is the WordTable's.
+
+    Attributes:
+        width: D, of the vectors and of the LSTM.
+        layers: L, of the LSTM.
+        dropout: the share of inputs, outputs and values between layers that is zeroed in training.
+        tied: the same vectors serve as input and output.
+        gated: a column's vectors are multiplied by a gate of the row, so that a cell's vector is a product of row
+            and column; without it they are the paper's.
+        cell_bias: one number for each cell, added to the score of its column; without it the paper's model.
+    """
+
+    width: int = 256
+    layers: int = 1
+    dropout: float = 0.0
+    tied: bool = False
+    gated: bool = True
+    cell_bias: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("width", "layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout = {self.dropout}: expected 0 ≤ dropout < 1")
+
+
+class LightRNNState(NamedTuple):
+    """What the LSTM knows after N histories: both [L, N, D]. The top of `hidden` predicts the next row."""
+
+    hidden: Tensor
+    cell: Tensor
+
+    def take(self, index: Tensor) -> LightRNNState:
+        return LightRNNState(self.hidden[:, index], self.cell[:, index])
+
+    def detach(self) -> LightRNNState:
+        return LightRNNState(self.hidden.detach(), self.cell.detach())
+
+
+class LightRNN(nn.Module, LanguageModel):
+    """The network with its vocabulary and its table."""
+
+    name = "lightrnn"
+    row_of: Tensor
+    column_of: Tensor
+    free: Tensor
+
+    def __init__(self, settings: LightRNNSettings, vocabulary: Vocabulary, table: WordTable) -> None:
+        super().__init__()
+        if len(table.cells) != len(vocabulary):
+            raise ValueError(f"the table holds {len(table.cells)} words, the vocabulary {len(vocabulary)}")
+        self.settings = settings
+        self.vocabulary = vocabulary
+        self.provenance: dict[str, Any] = {}
+        rows, columns, width = table.rows, table.columns, settings.width
+        self.lstm = nn.LSTM(width, width, settings.layers, dropout=settings.dropout if settings.layers > 1 else 0.0)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.row_out = nn.Linear(width, rows)
+        self.column_out = nn.Linear(width, columns)
+        self.row_in = nn.Embedding(rows, width)
+        self.column_in = nn.Embedding(columns, width)
+        if settings.tied:
+            self.row_in.weight = self.row_out.weight
+            self.column_in.weight = self.column_out.weight
+        if settings.gated:
+            self.gate_in = nn.Embedding(rows, width)
+            self.gate_out = nn.Embedding(rows, width)
+        if settings.cell_bias:
+            self.cell_bias = nn.Parameter(torch.zeros(rows, columns))
+        self._initialise()
+        for name, kind in (("row_of", torch.int64), ("column_of", torch.int64), ("free", torch.bool)):
+            self.register_buffer(name, torch.empty(0, dtype=kind), persistent=False)
+        self.place(table)
+
+    def _initialise(self) -> None:
+        for parameter in (self.row_in.weight, self.column_in.weight, self.row_out.weight, self.column_out.weight):
+            nn.init.normal_(parameter, std=0.1)
+        nn.init.zeros_(self.row_out.bias)
+        nn.init.zeros_(self.column_out.bias)
+        if self.settings.gated:
+            nn.init.normal_(self.gate_in.weight, mean=1.0, std=0.1)
+            nn.init.normal_(self.gate_out.weight, mean=1.0, std=0.1)
+        with torch.no_grad():
+            for layer in range(self.settings.layers):
+                # The forget gate starts open: what was read is kept until there is reason to drop it.
+                getattr(self.lstm, f"bias_hh_l{layer}")[self.settings.width : 2 * self.settings.width] = 1.0
+
+    def place(self, table: WordTable) -> None:
+        """Take over a table of the same shape; the parameters stay as they are."""
+        if (table.rows, table.columns) != (self.row_in.num_embeddings, self.column_in.num_embeddings):
+            raise ValueError(f"a table of {table.rows} × {table.columns} for a network of another shape")
+        self.table = table
+        device = self.row_in.weight.device
+        self.row_of = torch.as_tensor(table.row_of, device=device)
+        self.column_of = torch.as_tensor(table.column_of, device=device)
+        self.free = torch.as_tensor(table.words < 0, device=device)
+
+    @property
+    def device(self) -> torch.device:
+        return self.row_in.weight.device
+
+    def parameter_count(self) -> int:
+        """How many numbers are learnt (shared ones once)."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def row_parameters(self) -> list[Tensor]:
+        """Every parameter whose first dimension is R, but for the biases of the cells; shared ones once."""
+        vectors = [self.row_in.weight, self.row_out.weight][int(self.settings.tied) :]
+        gates = [self.gate_in.weight, self.gate_out.weight] if self.settings.gated else []
+        return [*vectors, self.row_out.bias, *gates]
+
+    def column_parameters(self) -> list[Tensor]:
+        """Every parameter whose first dimension is C; shared ones once."""
+        return [*[self.column_in.weight, self.column_out.weight][int(self.settings.tied) :], self.column_out.bias]
+
+    # ---- the network: one forward pass for training, perplexity and rescoring ----
+
+    def row_inputs(self, rows: Tensor) -> Tensor:
+        """[..., D] what the LSTM reads first of a word in these rows [...]."""
+        return self.dropout(self.row_in(rows))  # type: ignore[no-any-return]
+
+    def column_inputs(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """[..., D] what the LSTM reads second of a word in these cells [...]."""
+        vectors = self.column_in(columns)
+        if self.settings.gated:
+            vectors = vectors * self.gate_in(rows)
+        return self.dropout(vectors)  # type: ignore[no-any-return]
+
+    def row_scores(self, hidden: Tensor) -> Tensor:
+        """[..., R] scores of the rows from what the LSTM gave after a word [..., D]."""
+        return self.row_out(self.dropout(hidden)).float()  # type: ignore[no-any-return]
+
+    def row_log_probs(self, hidden: Tensor) -> Tensor:
+        """[..., R] log P(row | history) from what the LSTM gave after a word [..., D]; rows without a word get -inf."""
+        return torch.log_softmax(self.row_scores(hidden).masked_fill(self.free.all(1), -torch.inf), -1)
+
+    def column_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """[..., C] scores of the columns, before the biases of the cells, from what the LSTM gave after a row."""
+        hidden = self.dropout(hidden)
+        if self.settings.gated:
+            hidden = hidden * self.gate_out(rows)
+        return self.column_out(hidden).float()  # type: ignore[no-any-return]
+
+    def column_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """[..., C] log P(column | history, row) from what the LSTM gave after the row [..., D]; free cells get -inf."""
+        scores = self.column_scores(hidden, rows)
+        if self.settings.cell_bias:
+            # An embedding look-up: its gradient touches only the rows that were read.
+            scores = scores + nn.functional.embedding(rows, self.cell_bias)
+        return torch.log_softmax(scores.masked_fill(self.free[rows], -torch.inf), -1)
+
+    def hidden_states(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, Tensor, LightRNNState]:
+        """Read words [T, U] after histories [U].
+
+        Returns:
+            What the LSTM gave before each word's row [T, U, D], after its row [T, U, D], and the state after the last.
+        """
+        rows, columns = self.row_of[words], self.column_of[words]
+        inputs = torch.stack([self.row_inputs(rows), self.column_inputs(rows, columns)], 1).flatten(0, 1)  # [2T, U, D]
+        outputs, (hidden, cell) = self.lstm(inputs, (state.hidden, state.cell))
+        after_row, after_column = outputs[0::2], outputs[1::2]  # [T, U, D] each
+        before_row = torch.cat([state.hidden[-1:].to(outputs.dtype), after_column[:-1]])
+        return before_row, after_row, LightRNNState(hidden.float(), cell.float())
+
+    def forward(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
+        """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
+        before_row, after_row, state = self.hidden_states(words, state)
+        rows, columns = self.row_of[words], self.column_of[words]
+        row = self.row_log_probs(before_row).gather(-1, rows[..., None])
+        column = self.column_log_probs(after_row, rows).gather(-1, columns[..., None])
+        return (row + column).squeeze(-1), state
+
+    def start_states(self, size: int) -> LightRNNState:
+        """`size` histories that hold only `<s>`: nothing, then the end of the sentence before."""
+        zeros = self.row_in.weight.new_zeros(self.settings.layers, size, self.settings.width)
+        end = torch.full((1, size), self.vocabulary.end_id, device=self.device)
+        return self.hidden_states(end, LightRNNState(zeros, zeros))[2]
+
+    # ---- the LanguageModel: many next words after each history ----
+
+    @property
+    def history_bytes(self) -> int:
+        # Hidden and cell of each layer, old, half-way and new; the gates; both softmaxes, scores and log-probs.
+        vectors = (6 * self.settings.layers + 8) * self.settings.width
+        return 4 * (vectors + 3 * (self.table.rows + self.table.columns))
+
+    @property
+    def words(self) -> Sequence[str]:
+        return self.vocabulary.words
+
+    def encode(self, words: Sequence[str]) -> Tensor:
+        return torch.as_tensor(self.vocabulary.encode(words), device=self.device)
+
+    def knows(self, words: Sequence[str]) -> np.ndarray:
+        return np.fromiter((word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words))
+
+    @torch.no_grad()
+    def start(self) -> LightRNNState:
+        return self.start_states(1)
+
+    @torch.no_grad()
+    def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
+        return self._score(state, parents, words)[0]
+
+    @torch.no_grad()
+    def advance(self, state: LightRNNState, parents: Tensor, words: Tensor) -> tuple[Tensor, LightRNNState]:
+        log_probs, half, pair = self._score(state, parents, words)
+        inputs = self.column_inputs(self.row_of[words], self.column_of[words])
+        half = half.take(pair)
+        _, (hidden, cell) = self.lstm(inputs[None], (half.hidden, half.cell))
+        return log_probs, LightRNNState(hidden, cell)
+
+    def _score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> tuple[Tensor, LightRNNState, Tensor]:
+        """Log-probs [M]; the states after the row half-step of each distinct (history, row); which of them each uses.
+
+        Words that follow one history share its row softmax; those of them in one row share the half-step.
+        """
+        rows, columns = self.row_of[words], self.column_of[words]  # [M]
+        row_log_probs = self.row_log_probs(state.hidden[-1])[parents, rows]  # [M]
+        pairs, pair = torch.unique(parents * self.table.rows + rows, return_inverse=True)  # [K], [M]
+        pair_rows = pairs % self.table.rows
+        half = state.take(torch.div(pairs, self.table.rows, rounding_mode="floor"))
+        after_row, (hidden, cell) = self.lstm(self.row_inputs(pair_rows)[None], (half.hidden, half.cell))
+        column_log_probs = self.column_log_probs(after_row[0], pair_rows)[pair, columns]  # [M]
+        return row_log_probs + column_log_probs, LightRNNState(hidden, cell), pair
+
+    # ---- one file that rebuilds everything ----
+
+    def save(self, path: str | Path) -> None:
+        """Write `lightrnn.pt`: settings, vocabulary, table, parameters and provenance, all plain data."""
+        with whole_path(path) as work:
+            torch.save(self.as_dict(), work)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `save` writes and `from_dict` reads."""
+        return {
+            "kind": _FILE_KIND,
+            "version": _FILE_VERSION,
+            "settings": asdict(self.settings),
+            "words": "\n".join(self.vocabulary.words),
+            "counts": torch.as_tensor(self.vocabulary.counts),
+            "case": self.vocabulary.case,
+            "rows": self.table.rows,
+            "columns": self.table.columns,
+            "cells": torch.as_tensor(self.table.cells, dtype=torch.int32),
+            "parameters": {name: value.detach().cpu() for name, value in self.state_dict().items()},
+            "provenance": self.provenance,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> LightRNN:
+        """Rebuild what `as_dict` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError, RuntimeError: something is missing or does not fit.
+        """
+        vocabulary = Vocabulary(tuple(content["words"].split("\n")), content["counts"].numpy(), content["case"])
+        table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
+        model = cls(LightRNNSettings(**content["settings"]), vocabulary, table)
+        model.load_state_dict(content["parameters"])
+        for name, parameter in model.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise ValueError(f"{name} holds numbers that are not finite")
+        model.provenance = dict(content["provenance"])
+        return model.eval()
+
+    @classmethod
+    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> LightRNN:
+        """Read a `lightrnn.pt`; runs no code of the file's.
+
+        Raises:
+            InputError: not such a file, cut short, or of another version.
+        """
+        expected, remedy = "a lightrnn.pt", "train one with `lightrnn train`"
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
+        except Exception:  # a foreign file makes torch raise almost anything
+            raise InputError("not a model file, or cut short", expected=expected, remedy=remedy, file=path) from None
+        if not isinstance(content, dict) or content.get("kind") != _FILE_KIND:
+            raise InputError("a torch file, but no LightRNN", expected=expected, remedy=remedy, file=path)
+        if content.get("version") != _FILE_VERSION:
+            raise InputError(f"version {content.get('version')!r} of the file", expected=f"version {_FILE_VERSION}",
+                             remedy="use the release that wrote it, or train again", file=path)
+        try:
+            return cls.from_dict(content).to(device)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None

@@ -1,0 +1,176 @@
+"""Word-by-word mixtures of language models: linear (of probabilities) and log-linear (of their logarithms)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rescorer.errors import InputError
+from rescorer.models.language_model import SENTENCE_END, LanguageModel, State
+
+# Shapes: N histories, M words to score, K models, T words of a text.
+
+KINDS = ("linear", "log-linear")
+_SUM_TOLERANCE = 1e-6
+
+
+def combine(log_probs: Tensor, weights: Tensor, kind: str) -> Tensor:
+    """The mixture's log-probabilities, from those of its models; the one place where mixtures are computed.
+
+    linear      log sum_k weights_k * exp(log_probs_k): a distribution again when the weights sum to 1
+    log-linear  sum_k weights_k * log_probs_k: not normalised over the vocabulary, a score rather than a probability
+
+    A model of weight 0 counts for nothing, even where its log-probability is -inf. Differentiable in both arguments,
+    at weight 0 too.
+
+    Args:
+        log_probs: [..., K] natural logs.
+        weights: [K], or anything that broadcasts against log_probs, such as [G, 1, K] for G settings at once.
+        kind: "linear" or "log-linear".
+
+    Returns:
+        [...], of the wider dtype of the two.
+
+    Raises:
+        InputError: the kind is none of the two.
+    """
+    if kind == "linear":
+        return _combine_linear(log_probs, weights)
+    if kind == "log-linear":
+        impossible_but_unused = (weights == 0) & torch.isinf(log_probs)
+        return (weights * log_probs.masked_fill(impossible_but_unused, 0.0)).sum(-1)
+    raise InputError(f"mixture kind {kind!r}", expected=" or ".join(KINDS))
+
+
+def _combine_linear(log_probs: Tensor, weights: Tensor) -> Tensor:
+    # The largest log-probability that counts is taken out before exp and cancels, so no gradient flows through it.
+    top = log_probs.detach().masked_fill(weights == 0, -torch.inf).amax(-1, keepdim=True)
+    top = top.clamp(min=torch.finfo(top.dtype).min)
+    # Only models of weight 0 can lie above the top: the clamp keeps 0 * exp(...) from becoming 0 * inf.
+    probs = torch.exp((log_probs - top).clamp(max=80.0))
+    return torch.log((weights * probs).sum(-1)) + top.squeeze(-1)
+
+
+class Mixture(LanguageModel):
+    """Several LanguageModels as one. Its ids are [n, K], a column of each model's own ids; its state is K states.
+
+    Its models give ids of shape [n], so a mixture is none of them; and they stay on the devices they are on.
+
+    A linear mixture is a distribution as far as its models share one vocabulary: a model gives a word it does not
+    know the probability of its `<unk>`.
+    """
+
+    def __init__(
+        self, models: Sequence[LanguageModel], weights: Sequence[float], kind: str = "linear", name: str = "mixture"
+    ) -> None:
+        """Mix `models`, with one weight each, of at least 0; those of a linear mixture sum to 1.
+
+        Raises:
+            InputError: the weights or the kind do not fit.
+        """
+        _check_weights(len(models), weights, kind)
+        self.name = name
+        self.kind = kind
+        self.models = tuple(models)
+        self.weights = torch.tensor(weights, dtype=torch.float64)
+        # Models may live on different devices; the mixture's own ids and results are where most of the work is.
+        self._devices = [model.encode([SENTENCE_END]).device for model in self.models]
+        self._device = next((device for device in self._devices if device.type != "cpu"), torch.device("cpu"))
+
+    @property
+    def history_bytes(self) -> int:
+        return sum(model.history_bytes for model in self.models)
+
+    @property
+    def words(self) -> Sequence[str] | None:
+        """Those of the first model that can tell its own."""
+        return next((model.words for model in self.models if model.words is not None), None)
+
+    def encode(self, words: Sequence[str]) -> Tensor:
+        """[len(words), K] each model's own ids."""
+        return torch.stack([model.encode(words).to(self._device) for model in self.models], dim=1)
+
+    def knows(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] bool: which words at least one model knows."""
+        return np.asarray(np.any([model.knows(words) for model in self.models], axis=0))
+
+    def start(self) -> tuple[State, ...]:
+        """Every model's history of `<s>`."""
+        return tuple(model.start() for model in self.models)
+
+    def score(self, state: tuple[State, ...], parents: Tensor, words: Tensor) -> Tensor:
+        """[M] the mixture's log-probability of words[m] ([M, K], from encode) after history parents[m]."""
+        return self._mix(
+            [
+                model.score(own, parents.to(device), words[:, k].to(device))
+                for k, (model, own, device) in enumerate(zip(self.models, state, self._devices, strict=True))
+            ]
+        )
+
+    def advance(
+        self, state: tuple[State, ...], parents: Tensor, words: Tensor
+    ) -> tuple[Tensor, tuple[State, ...]]:
+        """`score`, and the states of the M longer histories."""
+        advanced = [
+            model.advance(own, parents.to(device), words[:, k].to(device))
+            for k, (model, own, device) in enumerate(zip(self.models, state, self._devices, strict=True))
+        ]
+        return self._mix([log_probs for log_probs, _ in advanced]), tuple(longer for _, longer in advanced)
+
+    def _mix(self, log_probs: Sequence[Tensor]) -> Tensor:
+        """[M] from K times [M]: computed in float64, given in the models' own type."""
+        together = torch.stack([each.to(self._device) for each in log_probs], dim=-1)  # [M, K]
+        return combine(together.double(), self.weights.to(self._device), self.kind).to(together.dtype)
+
+
+def _check_weights(models: int, weights: Sequence[float], kind: str) -> None:
+    if kind not in KINDS:
+        raise InputError(f"mixture kind {kind!r}", expected=" or ".join(KINDS))
+    if not models or models != len(weights):
+        raise InputError(f"{models} models and {len(weights)} weights", expected="one or more, a weight for each model")
+    if not all(0 <= weight < float("inf") for weight in weights):
+        raise InputError(f"mixture weights {list(weights)}", expected="finite numbers of at least 0")
+    if kind == "linear" and abs(sum(weights) - 1) > _SUM_TOLERANCE:
+        raise InputError(
+            f"linear mixture weights {list(weights)} sum to {sum(weights):.6g}", expected="a sum of 1",
+            remedy="divide each by their sum",
+        )
+
+
+def fit_linear(log_probs: np.ndarray, tolerance: float = 1e-7, max_rounds: int = 10_000) -> np.ndarray:
+    """The linear mixture weights that make a validation text most probable, by expectation-maximisation.
+
+    Each round raises the likelihood, and the problem is concave, so it ends at the best weights there are. With
+    g_k = mean_t P_k(t) / P_mix(t), no weights can gain more than log(max_k g_k) nats a word: that bound is the stop.
+
+    Args:
+        log_probs: [T, K] natural log P_k(word t | its history).
+        tolerance: nats a word that the result may lack at most, unless max_rounds ends it before.
+        max_rounds: of expectation-maximisation.
+
+    Returns:
+        [K] float64 weights, which sum to 1.
+
+    Raises:
+        InputError: no word, no model, or a word that is impossible under every model.
+    """
+    log_probs = np.asarray(log_probs, dtype=np.float64)
+    if log_probs.ndim != 2 or not log_probs.size:
+        raise InputError(f"log-probabilities of shape {log_probs.shape}", expected="at least one word and one model")
+    top = log_probs.max(axis=1, keepdims=True)
+    if not np.isfinite(top).all():
+        raise InputError(
+            f"word {np.flatnonzero(~np.isfinite(top))[0]} of the validation text has no finite log-probability",
+            expected="each word possible under one of the models", remedy="leave such words out",
+        )
+    probs = np.exp(log_probs - top)  # [T, K]; the factor of each row cancels
+    weights = np.full(probs.shape[1], 1 / probs.shape[1])
+    for _ in range(max_rounds):
+        gains = (1 / (probs @ weights)) @ probs / len(probs)  # [K] g
+        if np.log(gains.max()) <= tolerance:
+            break
+        weights *= gains
+    return np.asarray(weights / weights.sum())

@@ -1,0 +1,142 @@
+"""Backoff n-gram models through KenLM (Heafield 2011), which speaks log10: it becomes natural here.
+
+The only import of kenlm in the project.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import kenlm
+import numpy as np
+import torch
+from torch import Tensor
+
+from rescorer.errors import InputError
+from rescorer.files import open_binary
+from rescorer.models.language_model import UNKNOWN, LanguageModel
+
+# Shapes: N histories, M words to score, each after one of the histories.
+
+_LN10 = math.log(10.0)
+_BINARY = b"mmap lm http://kheafield.com/code"  # how every KenLM binary begins
+_ARPA = (b"\\data\\", b"#")  # KenLM lets comment lines precede \data\
+_UNKNOWN_ID = 0
+
+
+class Ngram(LanguageModel):
+    """A KenLM model as a LanguageModel; its states are lists of N kenlm.State.
+
+    Without `<unk>` in the file, KenLM gives unknown words log10 P = -100.
+    """
+
+    def __init__(self, model: kenlm.Model, name: str = "ngram") -> None:
+        self.name = name
+        self._model = model
+        # The kenlm module takes words as strings: the ids are ours and count up as words are first met.
+        self._words = [UNKNOWN]
+        self._ids = {UNKNOWN: _UNKNOWN_ID}
+
+    @classmethod
+    def load(cls, path: str | Path, name: str = "ngram") -> Ngram:
+        """Read an ARPA file (plain, gzip or xz) or a KenLM binary; `name` is what its scores will be called.
+
+        Raises:
+            InputError: the file cannot be read, is no KenLM model, or is damaged or cut short.
+        """
+        _check_beginning(path)
+        config = kenlm.Config()
+        config.show_progress = False
+        config.arpa_complain = kenlm.ARPALoadComplain.NONE
+        try:
+            return cls(kenlm.Model(str(path), config), name)
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"KenLM cannot load it: {_reason(error)}", expected="a whole ARPA file or KenLM binary",
+                remedy="make it again with lmplz or build_binary", file=path,
+            ) from None
+
+    @property
+    def history_bytes(self) -> int:
+        # A kenlm.State, with what Python keeps beside an object, and the list entry.
+        return 300
+
+    @property
+    def words(self) -> None:
+        """KenLM does not tell its words."""
+
+    @property
+    def order(self) -> int:
+        """The n of the n-gram: a word's probability looks at n - 1 words before it."""
+        return int(self._model.order)
+
+    def encode(self, words: Sequence[str]) -> Tensor:
+        """[len(words)] int64 ids, this object's own; every unknown word has the id of `<unk>`."""
+        ids = self._ids
+        try:
+            return torch.tensor([ids[word] for word in words], dtype=torch.int64)
+        except KeyError:
+            for word in words:
+                if word not in ids:
+                    ids[word] = self._new_id(word)
+            return self.encode(words)
+
+    def _new_id(self, word: str) -> int:
+        if word not in self._model:
+            return _UNKNOWN_ID
+        self._words.append(word)
+        return len(self._words) - 1
+
+    def knows(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] bool: which words are in the model's vocabulary (`<unk>` is not)."""
+        return np.array([word in self._model for word in words], dtype=bool)
+
+    def start(self) -> list[kenlm.State]:
+        """The state after `<s>`."""
+        state = kenlm.State()
+        self._model.BeginSentenceWrite(state)
+        return [state]
+
+    def score(self, state: list[kenlm.State], parents: Tensor, words: Tensor) -> Tensor:
+        """[M] float32 log P(words[m] | history parents[m]), natural."""
+        return self._score_into([kenlm.State()] * len(words), state, parents, words)
+
+    def advance(
+        self, state: list[kenlm.State], parents: Tensor, words: Tensor
+    ) -> tuple[Tensor, list[kenlm.State]]:
+        """`score`, and the M longer histories."""
+        longer = [kenlm.State() for _ in range(len(words))]
+        return self._score_into(longer, state, parents, words), longer
+
+    def _score_into(
+        self, longer: list[kenlm.State], state: list[kenlm.State], parents: Tensor, words: Tensor
+    ) -> Tensor:
+        base_score, spelled = self._model.BaseScore, self._words
+        log10 = [
+            base_score(state[parent], spelled[word], new)
+            for parent, word, new in zip(parents.tolist(), words.tolist(), longer, strict=True)
+        ]
+        # The product in float64: one rounding only.
+        return (torch.tensor(log10, dtype=torch.float64) * _LN10).to(words.device, torch.float32)
+
+
+def _check_beginning(path: str | Path) -> None:
+    """KenLM's own message on a stranger's file is long and speaks of its internals: look first."""
+    with open_binary(path) as file:
+        try:
+            beginning = file.read(256).lstrip()
+        except (OSError, EOFError):  # damaged compression
+            beginning = b""
+    if not beginning.startswith((_BINARY, *_ARPA)):
+        raise InputError(
+            "not a KenLM model" if beginning else "empty or damaged", expected="an ARPA file or a KenLM binary",
+            remedy="make one with lmplz or build_binary, or check the path", file=path,
+        )
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, of KenLM's `Cannot read model 'x' (file.cc:12 in ... because `...'. reason)`."""
+    text = str(error).split(" (", 1)[-1].removesuffix(")")
+    return text.split("'. ", 1)[-1].strip()

@@ -1,0 +1,112 @@
+"""Words and their ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from rescorer.errors import InputError
+from rescorer.files import read_lines, write_lines
+from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
+
+CASES = ("as-is", "lower")
+_CASE_MARK = "# case="
+_COUNT = re.compile("[0-9]{1,18}")  # fits int64
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """Words ↔ ids 0..V-1, most frequent first; `</s>` and `<unk>` are among them.
+
+    `<s>` is only ever a history, never predicted: it has no id of its own and is read as the `</s>` before it.
+
+    Attributes:
+        words: V distinct words in id order.
+        counts: [V] how often each was seen in the training text.
+        case: "lower" where every word was lower-cased and every look-up is; "as-is" where case matters.
+    """
+
+    words: tuple[str, ...]
+    counts: np.ndarray
+    case: str = "as-is"
+
+    def __post_init__(self) -> None:
+        if self.case not in CASES:
+            raise ValueError(f"case {self.case!r}: expected one of {', '.join(CASES)}")
+        if len(self.counts) != len(self.words):
+            raise ValueError(f"{len(self.counts)} counts for {len(self.words)} words")
+        if len(self._ids) != len(self.words):
+            raise ValueError("the words are not distinct")
+        for mark in (SENTENCE_END, UNKNOWN):
+            if mark not in self._ids:
+                raise ValueError(f"{mark} is not among the words")
+        for word in self.words:
+            if not word or "\t" in word or "\n" in word or word == SENTENCE_START or word != self.normalise(word):
+                raise ValueError(f"no look-up in case {self.case!r} would ever find the word {word!r}")
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {word: index for index, word in enumerate(self.words)}
+
+    @cached_property
+    def unknown_id(self) -> int:
+        return self._ids[UNKNOWN]
+
+    @cached_property
+    def end_id(self) -> int:
+        return self._ids[SENTENCE_END]
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def normalise(self, word: str) -> str:
+        """The word in this vocabulary's case."""
+        return word.lower() if self.case == "lower" else word
+
+    def __contains__(self, word: str) -> bool:
+        return self.normalise(word) in self._ids
+
+    def encode(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] int64 ids; a word outside gets the id of `<unk>`, `<s>` that of `</s>`."""
+        ids, unknown = self._ids, self.unknown_id
+        lower = self.case == "lower"
+        found = (
+            self.end_id if word == SENTENCE_START else ids.get(word.lower() if lower else word, unknown)
+            for word in words
+        )
+        return np.fromiter(found, np.int64, len(words))
+
+    def save(self, path: str | Path) -> None:
+        """Write `word<TAB>count` lines in id order, after a line that declares the case."""
+        lines = (f"{word}\t{count}" for word, count in zip(self.words, self.counts.tolist(), strict=True))
+        write_lines(path, [f"{_CASE_MARK}{self.case}", *lines])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Vocabulary:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: another file, or a line that is not `word<TAB>count`.
+        """
+        remedy = "make it with `lexicon vocabulary`"
+        lines = read_lines(path)
+        _, head = next(lines, (0, ""))
+        if not head.startswith(_CASE_MARK):
+            raise InputError(f"starts with {head[:40]!r}", expected=f"{_CASE_MARK}lower or {_CASE_MARK}as-is",
+                             remedy=remedy, file=path, line=1)
+        words, counts = [], []
+        for number, line in lines:
+            word, _, count = line.partition("\t")
+            if not word or not _COUNT.fullmatch(count):
+                raise InputError(f"{line[:80]!r}", expected="word<TAB>count", remedy=remedy, file=path, line=number)
+            words.append(word)
+            counts.append(int(count))
+        try:
+            return cls(tuple(words), np.array(counts, dtype=np.int64), head[len(_CASE_MARK):])
+        except ValueError as error:
+            raise InputError(str(error), remedy=remedy, file=path) from None

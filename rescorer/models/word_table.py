@@ -1,0 +1,67 @@
+"""Where each word sits: the two-dimensional table of LightRNN (Li et al., NIPS 2016)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class WordTable:
+    """Word id ↔ cell (row, column), one word a cell; R × C ≥ V, cells without a word are free.
+
+    Attributes:
+        rows: R.
+        columns: C.
+        cells: [V] int64, row · C + column of each word.
+    """
+
+    rows: int
+    columns: int
+    cells: np.ndarray
+
+    def __post_init__(self) -> None:
+        size = self.rows * self.columns
+        if self.rows < 1 or self.columns < 1:
+            raise ValueError(f"a table of {self.rows} rows and {self.columns} columns: expected at least 1 of each")
+        if len(self.cells) > size:
+            raise ValueError(f"{len(self.cells)} words do not fit {self.rows} × {self.columns} = {size} cells")
+        if len(self.cells) and (self.cells.min() < 0 or self.cells.max() >= size):
+            raise ValueError(f"a cell lies outside the {size} cells of the table")
+        if len(np.unique(self.cells)) != len(self.cells):
+            raise ValueError("two words share a cell")
+
+    @classmethod
+    def shaped(cls, words: int, rows: int | None = None, columns: int | None = None) -> WordTable:
+        """Words in id order, row after row: of the given shape, square where none is given."""
+        if any(given is not None and given < 1 for given in (rows, columns)):
+            raise ValueError(f"a table of {rows} rows and {columns} columns: expected at least 1 of each")
+        if rows is None:
+            rows = math.ceil(words / columns) if columns else math.isqrt(max(words - 1, 0)) + 1
+        if columns is None:
+            columns = math.ceil(words / rows)
+        return cls(rows, columns, np.arange(words, dtype=np.int64))
+
+    def shuffled(self, seed: int) -> WordTable:
+        """The same shape with every word in a cell drawn by chance."""
+        cells = np.random.default_rng(seed).permutation(self.rows * self.columns)[: len(self.cells)]
+        return WordTable(self.rows, self.columns, cells.astype(np.int64))
+
+    @property
+    def row_of(self) -> np.ndarray:
+        """[V] the row of each word."""
+        return self.cells // self.columns
+
+    @property
+    def column_of(self) -> np.ndarray:
+        """[V] the column of each word."""
+        return self.cells % self.columns
+
+    @property
+    def words(self) -> np.ndarray:
+        """[R, C] the word in each cell, -1 where it is free."""
+        grid = np.full(self.rows * self.columns, -1, dtype=np.int64)
+        grid[self.cells] = np.arange(len(self.cells))
+        return grid.reshape(self.rows, self.columns)

@@ -1,0 +1,102 @@
+"""The formats of n-best lists: one file each, and the one table of them all.
+
+A reader checks everything it is given; what a file cannot be read as is an InputError that names file, line and remedy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from rescorer.errors import InputError
+from rescorer.recognition.formats import espnet, hyporadise, json_lines, kaldi_nbest, text
+from rescorer.recognition.formats.parsing import check_lists, empty, head
+from rescorer.recognition.nbest import NBest
+
+
+@dataclass(frozen=True)
+class Format:
+    """One outside format of n-best lists.
+
+    Attributes:
+        name: what users call it by.
+        matches: whether what lies at a path has this format, by its content.
+        read: the lists at a path.
+        write: writes lists that `check_lists` found good, whole or not at all.
+    """
+
+    name: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path], list[NBest]]
+    write: Callable[[Path, Sequence[NBest]], None]
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType({
+    format.name: format
+    for format in (
+        Format("kaldi", kaldi_nbest.matches, kaldi_nbest.read, kaldi_nbest.write),
+        Format("jsonl", json_lines.matches, json_lines.read, json_lines.write),
+        Format("espnet", espnet.matches, espnet.read, espnet.write),
+        Format("hyporadise", hyporadise.matches, hyporadise.read, hyporadise.write),
+        Format("text", text.matches, text.read, text.write),
+    )
+})
+
+
+@dataclass(frozen=True)
+class NBestFile:
+    """The lists of one file or folder, and the name of the format they came in."""
+
+    path: Path
+    format: str
+    lists: tuple[NBest, ...]
+
+
+def read_nbest(path: str | Path, format: str | None = None) -> NBestFile:
+    """Read n-best lists; the format is found from the content unless its name is given.
+
+    Raises:
+        InputError: no format fits, the named one does not exist, or the content cannot be used.
+    """
+    path = Path(path)
+    chosen = _find(path) if format is None else _named(format)
+    return NBestFile(path, chosen.name, tuple(chosen.read(path)))
+
+
+def write_nbest(path: str | Path, lists: Iterable[NBest], format: str) -> None:
+    """Write n-best lists, whole or not at all; compressed where the name of a file ends in .gz or .xz.
+
+    Raises:
+        InputError: no such format, lists that no file can hold (none, ids or keys that repeat or hold white space,
+            different scores, NaN) or that this format cannot hold, or the place cannot be written.
+    """
+    path = Path(path)
+    _named(format).write(path, check_lists(lists, path))
+
+
+def _named(name: str) -> Format:
+    if name not in FORMATS:
+        raise InputError(f"unknown n-best format {name!r}", expected=_names(), remedy="choose one of these")
+    return FORMATS[name]
+
+
+def _find(path: Path) -> Format:
+    if os.path.isdir(path) or kaldi_nbest.folder_of(path) is not None:
+        # The only format in a folder: its reader says best what is wrong with another folder, or with a part of one.
+        return FORMATS["kaldi"]
+    if not head(path):
+        raise empty(path)
+    found = next((format for format in FORMATS.values() if format.matches(path)), None)
+    if found is None:
+        raise InputError(
+            "the format is not known by its content", expected=f"n-best lists as {_names()}", file=path, line=1,
+            remedy="convert the file, or name its format",
+        )
+    return found
+
+
+def _names() -> str:
+    return ", ".join(FORMATS)

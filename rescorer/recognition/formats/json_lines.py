@@ -1,0 +1,57 @@
+"""JSON lines: one utterance a line, the format that holds everything a list has.
+
+`{"id": "utt", "nbest": [{"text": "words", "score": -1.2}, …], "ref": "words"}`; `ref` may be left out. The object of a
+hypothesis, with more named scores and a key of its own, is told in `json_values`. Hypotheses stand in list order, so
+a re-ranked list is written re-ranked; `key` then remembers each one's first place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rescorer.files import write_lines
+from rescorer.recognition.formats import json_values as js
+from rescorer.recognition.formats.parsing import Lists, Place, filled_lines, head
+from rescorer.recognition.nbest import NBest
+
+
+def matches(path: Path) -> bool:
+    """Whether the file begins with an object that is an utterance. Raises InputError where it cannot be read."""
+    first = head(path)
+    return first.lstrip().startswith("{") and not js.is_object_of_objects(first)
+
+
+def read(path: Path) -> list[NBest]:
+    """The lists of a file, in its order; blank lines are passed over.
+
+    Raises:
+        InputError: anything that is not as the module says, with the line.
+    """
+    lists = Lists(path)
+    for place, line in filled_lines(path):
+        lists.add(_parse(line, place), place)
+    return lists.done()
+
+
+def _parse(line: str, place: Place) -> NBest:
+    members = js.as_object(js.load(line, place), "the line", place)
+    for needed in ("id", "nbest"):
+        if needed not in members:
+            raise place.error(f'no "{needed}"', 'an object with "id" and "nbest"', "add it")
+    hypotheses = tuple(
+        js.parse_hypothesis(value, str(number), place.within(f"hypothesis {number}"))
+        for number, value in enumerate(js.as_list(members["nbest"], "nbest", place), start=1)
+    )
+    reference = js.as_reference(members.get("ref"), "ref", place)
+    return NBest(js.as_id(members["id"], "utterance id", place), hypotheses, reference)
+
+
+def write(path: Path, lists: Sequence[NBest]) -> None:
+    """Write the lists. Raises InputError where the file cannot be written."""
+    write_lines(path, map(_format, lists))
+
+
+def _format(nbest: NBest) -> str:
+    hypotheses = [js.hypothesis_members(h, str(number)) for number, h in enumerate(nbest.hypotheses, start=1)]
+    return js.dump({"id": nbest.utterance, **js.reference_members(nbest.reference, "ref"), "nbest": hypotheses})

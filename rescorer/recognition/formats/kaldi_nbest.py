@@ -1,0 +1,211 @@
+"""Kaldi's n-best folder: `words_text` and one file of costs a score, each with a line `utt-N …` a hypothesis.
+
+As the scripts around `lattice-to-nbest` and `nbest-to-linear` lay it out: `acwt` holds acoustic costs, unscaled;
+`lmwt.nolm` the graph costs less the language model (transitions, pronunciations, silences); `lmwt.lmonly` those of the
+language model alone; any other `lmwt.NAME` the costs NAME. Costs are negated natural logs and are negated here, so that
+all scores inside are log-probabilities. Files are joined by key, never by the order of lines; N is the place in the
+recogniser's own order, and the key. Each file may be compressed, with .gz or .xz at its name or without.
+References are not part of the format.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rescorer.errors import InputError
+from rescorer.files import whole_path, write_lines
+from rescorer.recognition.formats.parsing import (
+    Place,
+    check_numbers,
+    check_score_name,
+    empty,
+    filled_lines,
+    format_score,
+    group,
+    parse_score,
+    ranked,
+    show,
+    split_numbered,
+    split_words,
+)
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, Hypothesis, NBest
+
+WORDS = "words_text"
+_FILES = {ACOUSTIC: "acwt", GRAPH: "lmwt.nolm", FIRST_LM: "lmwt.lmonly"}
+_SCORES = {file: score for score, file in _FILES.items()}
+_OTHER = "lmwt."
+
+
+def matches(path: Path) -> bool:
+    """Whether the path is a folder with the words of n-best lists. Raises InputError where it cannot be read."""
+    return os.path.isdir(path) and WORDS in _members(path)
+
+
+def read(path: Path) -> list[NBest]:
+    """The lists of a folder, in the order of first appearance in its `words_text`.
+
+    Scores are those that have a file; where there is none, each hypothesis scores `rank`: minus its place, from 0.
+
+    Raises:
+        InputError: no such folder, a key without words, a key without a score, or a line that is not as the module
+            says, with file and line.
+    """
+    members = _folder(path)
+    words = _read_words(members[WORDS])
+    costs = {score: _read_costs(file, words) for score, file in _score_files(members).items()}
+    lists = group((
+        (text.utterance, Hypothesis(text.n, text.words, {score: 0.0 - cost[key] for score, cost in costs.items()}))
+        for key, text in words.items()
+    ), path)
+    return lists if costs else [ranked(nbest) for nbest in lists]
+
+
+def _folder(path: Path) -> dict[str, Path]:
+    if (file := folder_of(path)) is not None:
+        raise InputError(
+            "is one file of a Kaldi n-best folder", expected="the folder", remedy=f"give {file}", file=path
+        )
+    members = _members(path)
+    if WORDS not in members:
+        inside = next((child for child in sorted(path.glob(f"*/{WORDS}*"))), None)
+        raise InputError(
+            f"the folder has no {WORDS}", expected="a Kaldi n-best folder", file=path,
+            remedy=f"give {inside.parent}" if inside else f"give the folder that holds {WORDS}",
+        )
+    return members
+
+
+def folder_of(path: Path) -> Path | None:
+    """The n-best folder that the file `path` is a part of, if it is one."""
+    is_part = os.path.isfile(path) and _is_part(_bare(path.name))
+    return path.parent if is_part and matches(path.parent) else None
+
+
+def _members(folder: Path) -> dict[str, Path]:
+    """The n-best files of a folder by their names without .gz or .xz."""
+    members: dict[str, Path] = {}
+    try:
+        files = sorted(file for file in folder.iterdir() if _is_part(_bare(file.name)) and file.is_file())
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", expected="a Kaldi n-best folder", remedy="check the path", file=folder
+        ) from None
+    for file in files:
+        if (name := _bare(file.name)) in members:
+            raise InputError(
+                f"{members[name].name} and {file.name} are one file", expected="one of them", remedy="take one away",
+                file=folder,
+            )
+        members[name] = file
+    return members
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(".gz").removesuffix(".xz")
+
+
+def _is_part(name: str) -> bool:
+    return name == WORDS or _score_of(name) is not None
+
+
+def _score_of(name: str) -> str | None:
+    """The score that a file holds, by its name; None for a file of something else."""
+    other = name.removeprefix(_OTHER) if name.startswith(_OTHER) else None
+    return _SCORES.get(name, other)
+
+
+def _score_files(members: dict[str, Path]) -> dict[str, Path]:
+    """The file of each score, those that Kaldi writes first."""
+    files: dict[str, Path] = {}
+    for name in [*(name for name in _SCORES if name in members), *(name for name in members if name not in _SCORES)]:
+        if (score := _score_of(name)) is not None:
+            place = Place(members[name])
+            if check_score_name(score, place) in files:
+                raise place.error(f"holds {score} as {files[score].name} does", "one file a score", "take one away")
+            files[score] = members[name]
+    return files
+
+
+class _Text(NamedTuple):
+    """One line of `words_text`."""
+
+    place: Place
+    utterance: str
+    n: str
+    words: tuple[str, ...]
+
+
+def _read_words(file: Path) -> dict[str, _Text]:
+    """The lines of `words_text` by key."""
+    words: dict[str, _Text] = {}
+    for place, line in filled_lines(file):
+        key, text = [*line.split(maxsplit=1), ""][:2]
+        if key in words:
+            first = words[key].place.line
+            raise place.error(f"key {show(key)} is there twice", f"once, on line {first}", "take one out")
+        words[key] = _Text(place, *split_numbered(key, place), split_words(text, place))
+    if not words:
+        raise empty(file)
+    return words
+
+
+def _read_costs(file: Path, words: Mapping[str, _Text]) -> dict[str, float]:
+    """The costs of a file by key, with exactly the keys that have words."""
+    costs: dict[str, float] = {}
+    for place, line in filled_lines(file):
+        fields = line.split()
+        if len(fields) != 2:
+            raise place.error(f"{len(fields)} fields", "utt-N cost", "correct the line, or make the file again")
+        key, cost = fields
+        if key not in words:
+            raise place.error(f"key {show(key)} has no words", f"the keys of {WORDS}", "make both files again")
+        if key in costs:
+            raise place.error(f"key {show(key)} is there twice", "unique keys", "take one out")
+        costs[key] = parse_score(cost, place)
+    if (missing := next((key for key in words if key not in costs), None)) is not None:
+        raise words[missing].place.error(
+            f"key {show(missing)} has no cost in {file.name}", "one for each key", "make both files again"
+        )
+    return costs
+
+
+def write(path: Path, lists: Sequence[NBest]) -> None:
+    """Write the folder, whole or not at all; one that is there is replaced if it holds n-best files only.
+
+    Raises:
+        InputError: a hypothesis key is no number, a score's name means another score in this format, the folder holds
+            other things, or it cannot be written.
+    """
+    check_numbers(lists, Place(path))
+    files = {score: _file_of(score, path) for score in lists[0].score_names}
+    rows = [(f"{nbest.utterance}-{h.key}", h) for nbest in lists for h in nbest.hypotheses]
+    with whole_path(path) as folder:
+        _check_replaceable(path)
+        folder.mkdir()
+        write_lines(folder / WORDS, (" ".join((key, *h.words)) for key, h in rows))
+        for score, file in files.items():
+            # Not -score: the cost of 0 is 0, not -0.
+            write_lines(folder / file, (f"{key} {format_score(0.0 - h.scores[score])}" for key, h in rows))
+
+
+def _file_of(score: str, path: Path) -> str:
+    file = _FILES.get(score, _OTHER + score)
+    if _score_of(_bare(file)) != score:
+        raise Place(path).error(
+            f"a score named {show(score)} would be read as {_score_of(_bare(file))}", "another name",
+            "rename the score, or write the format jsonl",
+        )
+    return file
+
+
+def _check_replaceable(path: Path) -> None:
+    """A folder is replaced as a whole: nothing may be lost that we do not write."""
+    for child in path.iterdir() if path.is_dir() else ():
+        if child.is_dir() or not _is_part(_bare(child.name)):
+            raise InputError(
+                f"the folder holds {show(child.name)}, which is no part of an n-best list",
+                expected="a new folder, or one with n-best files only", remedy="choose another place", file=path,
+            )

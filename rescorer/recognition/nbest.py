@@ -1,0 +1,59 @@
+"""What a recogniser says of one utterance: hypotheses with named raw scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+# The names of the raw scores. All are natural-log probabilities: greater is better.
+ACOUSTIC = "acoustic"
+GRAPH = "graph"  # Kaldi's lmwt.nolm: transitions, pronunciations, silence
+FIRST_LM = "first_lm"  # the language model that the recogniser used
+FIRST_PASS = "first_pass"  # one score that holds everything that the recogniser knew
+RANK = "rank"  # where no score came in: minus the place in the list, from 0
+TOTAL = "total"  # what a rescored list was ranked by, where that was kept as a score
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One sequence of words.
+
+    Attributes:
+        key: unique in its list; the recogniser's own where it has one (Kaldi's N of `utt-N`), else the place from 1.
+        words: the words, without sentence marks; may be empty.
+        scores: raw scores by name, natural log. Never overwritten: rescoring adds names.
+    """
+
+    key: str
+    words: tuple[str, ...]
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    def with_scores(self, scores: Mapping[str, float]) -> Hypothesis:
+        """The same hypothesis with more named scores.
+
+        Raises:
+            ValueError: a name is taken already.
+        """
+        if taken := self.scores.keys() & scores.keys():
+            raise ValueError(f"raw scores are never overwritten: {sorted(taken)}")
+        return replace(self, scores={**self.scores, **scores})
+
+
+@dataclass(frozen=True)
+class NBest:
+    """The hypotheses of one utterance, in the recogniser's own order, best first.
+
+    Attributes:
+        utterance: its id, unique in a file.
+        hypotheses: at least one; every one has the same score names.
+        reference: what was said, where the file tells.
+    """
+
+    utterance: str
+    hypotheses: tuple[Hypothesis, ...]
+    reference: tuple[str, ...] | None = None
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """The names of the raw scores, the same for every hypothesis."""
+        return tuple(self.hypotheses[0].scores)

@@ -1,0 +1,42 @@
+"""What was said: references by utterance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rescorer.recognition.formats import json_values as js
+from rescorer.recognition.formats.parsing import Place, check_id, empty, filled_lines, head, show, split_words
+
+
+def read_references(path: str | Path) -> dict[str, tuple[str, ...]]:
+    """Read Kaldi's `utt words…` text, or JSON lines with `id` and `ref`; which of them is found from the content.
+
+    A reference may have no words; blank lines are passed over.
+
+    Raises:
+        InputError: an empty file, an utterance that is there twice, or a line that is neither, with the line.
+    """
+    path = Path(path)
+    parse = _parse_json if head(path).lstrip().startswith("{") else _parse_text
+    references: dict[str, tuple[str, ...]] = {}
+    for place, line in filled_lines(path):
+        utterance, words = parse(line, place)
+        if utterance in references:
+            raise place.error(f"utterance {show(utterance)} is there twice", "unique ids", "take one out")
+        references[utterance] = words
+    if not references:
+        raise empty(path)
+    return references
+
+
+def _parse_text(line: str, place: Place) -> tuple[str, tuple[str, ...]]:
+    utterance, words = [*line.split(maxsplit=1), ""][:2]
+    return check_id(utterance, place), split_words(words, place)
+
+
+def _parse_json(line: str, place: Place) -> tuple[str, tuple[str, ...]]:
+    members = js.as_object(js.load(line, place), "the line", place)
+    for needed in ("id", "ref"):
+        if needed not in members:
+            raise place.error(f'no "{needed}"', 'an object with "id" and "ref"', "add it")
+    return js.as_id(members["id"], "utterance id", place), js.as_words(members["ref"], "ref", place)

@@ -1,0 +1,160 @@
+"""The tree of histories: sentences that begin alike are scored once as far as they agree.
+
+Shapes: S sentences, n nodes of the tree, M nodes of one level, K models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+
+from rescorer.models.language_model import SENTENCE_END, LanguageModel
+
+Sentence = Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The nodes one word deeper than the level before.
+
+    Attributes:
+        parents: [M] which of the inner nodes of the level before each follows, ascending.
+        words: [M] index into the tree's words.
+        ends: [M] bool, whether the node is the `</s>` of a sentence; the others are inner nodes.
+    """
+
+    parents: np.ndarray
+    words: np.ndarray
+    ends: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryTree:
+    """All distinct prefixes of S sentences; the root is the history `<s>`.
+
+    Attributes:
+        words: the distinct words, the last is `</s>`.
+        levels: from the first word on; nodes are numbered in this order.
+        paths: [S, n] sparse, 1 where a node lies on the sentence's path: `paths @ log_probs` are sums over sentences.
+    """
+
+    words: tuple[str, ...]
+    levels: tuple[Level, ...]
+    paths: csr_matrix
+
+    @classmethod
+    def of(cls, sentences: Sequence[Sentence]) -> HistoryTree:
+        """The tree of at least one sentence, without sentence marks. O(tokens · log tokens), a level at a time."""
+        lengths = np.fromiter((len(sentence) for sentence in sentences), np.int64, len(sentences))
+        index: dict[str, int] = {}
+        flat = np.fromiter((index.setdefault(word, len(index)) for sentence in sentences for word in sentence),
+                           np.int64, int(lengths.sum()))
+        begin = np.cumsum(lengths) - lengths
+        end = len(index)
+        node = np.zeros(len(sentences), dtype=np.int64)  # the inner node that each sentence has reached
+        active = np.arange(len(sentences))
+        levels, rows, columns, nodes = [], [], [], 0
+        for depth in range(int(lengths.max()) + 1):
+            stops = lengths[active] == depth
+            words = np.full(len(active), end)
+            words[~stops] = flat[begin[active[~stops]] + depth]
+            keys, place = np.unique(node[active] * (end + 1) + words, return_inverse=True)
+            parents, node_words = np.divmod(keys, end + 1)
+            ends = node_words == end
+            levels.append(Level(parents, node_words, ends))
+            rows.append(active)
+            columns.append(nodes + place)
+            nodes += len(keys)
+            node[active] = (np.cumsum(~ends) - 1)[place]
+            active = active[~stops]
+        row, column = np.concatenate(rows), np.concatenate(columns)
+        paths = csr_matrix((np.ones(len(row)), (row, column)), shape=(len(sentences), nodes))
+        return cls((*index, SENTENCE_END), tuple(levels), paths)
+
+    @property
+    def size(self) -> int:
+        """n, the nodes: half-steps that are really done. The sentences hold `paths.nnz` words."""
+        return int(self.paths.shape[1])
+
+    def node_words(self) -> np.ndarray:
+        """[n] the index of each node's word."""
+        return np.concatenate([level.words for level in self.levels])
+
+    def score(self, model: LanguageModel) -> np.ndarray:
+        """[n] float64 natural log P of each node's word after its history; the host waits once a level.
+
+        Memory: the widest level's histories.
+        """
+        ids = model.encode(self.words)
+        state = model.start()
+        parts = []
+        for level in self.levels:
+            parents = torch.as_tensor(level.parents, device=ids.device)
+            words = ids[torch.as_tensor(level.words, device=ids.device)]
+            ends = torch.as_tensor(level.ends, device=ids.device)
+            log_probs = torch.empty(len(parents), dtype=torch.float64, device=ids.device)
+            if level.ends.any():
+                log_probs[ends] = model.score(state, parents[ends], words[ends]).double()
+            if not level.ends.all():
+                inner, state = model.advance(state, parents[~ends], words[~ends])
+                log_probs[~ends] = inner.double()
+            parts.append(log_probs.cpu().numpy())
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class PathScores:
+    """What K models say of every node of a tree, or of several trees side by side.
+
+    Attributes:
+        log_probs: [n, K] natural logs, float64.
+        unknown: [n, K] bool: whether the model does not know the node's word.
+        paths: [S, n] sparse, which nodes each sentence goes through.
+    """
+
+    log_probs: np.ndarray
+    unknown: np.ndarray
+    paths: csr_matrix
+
+
+def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageModel], memory: int) -> PathScores:
+    """Score sentences under every model, as few trees as the memory allows.
+
+    Sentences are taken in the order of their words, so that those that share a beginning are in one tree; the result is
+    the same for every memory but for the rounding of float32.
+
+    Args:
+        sentences: words without sentence marks.
+        memory: bytes that the histories of one level may take.
+    """
+    order = sorted(range(len(sentences)), key=lambda index: tuple(sentences[index]))
+    trees = [HistoryTree.of([sentences[index] for index in group]) for group in _groups(order, models, memory)]
+    log_probs = [np.stack([tree.score(model) for model in models], -1) for tree in trees]
+    unknown = [~np.stack([model.knows(tree.words) for model in models], -1)[tree.node_words()] for tree in trees]
+    back = np.empty(len(order), dtype=np.int64)
+    back[order] = np.arange(len(order))
+    return PathScores(np.concatenate(log_probs), np.concatenate(unknown), _beside([tree.paths for tree in trees])[back])
+
+
+def _groups(order: list[int], models: Sequence[LanguageModel], memory: int) -> Iterator[list[int]]:
+    """Cut into groups whose widest level fits: a level is never wider than the group has sentences."""
+    size = max(1, memory // max(model.history_bytes for model in models))
+    for begin in range(0, len(order), size):
+        yield order[begin : begin + size]
+
+
+def _beside(parts: Sequence[csr_matrix]) -> csr_matrix:
+    """Trees side by side: [S, n] with each tree's paths in columns of their own. O(entries)."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = np.cumsum([0, *(part.shape[1] for part in parts)])
+    entries = [part.indices + column for part, column in zip(parts, columns[:-1], strict=True)]
+    rows = np.cumsum([0, *(part.nnz for part in parts)])
+    starts = [part.indptr[:-1] + row for part, row in zip(parts, rows[:-1], strict=True)]
+    shape = (sum(part.shape[0] for part in parts), int(columns[-1]))
+    return csr_matrix((np.concatenate([part.data for part in parts]), np.concatenate(entries),
+                       np.concatenate([*starts, rows[-1:]])), shape=shape)

@@ -1,0 +1,244 @@
+"""N-best lists rescored: the verb on NBest, and the report of what it did.
+
+Shapes: U utterances, H hypotheses of all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rescorer.errors import InputError
+from rescorer.files import write_lines
+from rescorer.models.language_model import LanguageModel
+from rescorer.recognition.nbest import FIRST_PASS, RANK, TOTAL, Hypothesis, NBest
+from rescorer.rescoring.error_rate import (
+    ErrorRate,
+    Words,
+    error_rate,
+    error_rates_by_list,
+    errors,
+    improvement_probability,
+)
+from rescorer.rescoring.history_tree import score_sentences
+from rescorer.rescoring.weights import ScoredLists, TunedWeights, TuningSettings, Weights, tune
+
+LM_SCORE = "lm"  # the mixture's log-probability of the words
+MEMORY = 1 << 30  # bytes, for the histories of one level
+
+
+def score_lists(lists: Sequence[NBest], models: Sequence[LanguageModel], memory: int = MEMORY) -> ScoredLists:
+    """Everything that weights need to know of the lists; the models are asked once.
+
+    Raises:
+        InputError: no list, or lists with different scores.
+    """
+    if not lists:
+        raise InputError("no n-best list", expected="at least one utterance")
+    hypotheses = [hypothesis for nbest in lists for hypothesis in nbest.hypotheses]
+    names = lists[0].score_names
+    try:
+        raw = np.array([[hypothesis.scores[name] for name in names] for hypothesis in hypotheses], dtype=np.float64)
+    except KeyError as error:
+        raise InputError(f"a hypothesis has no score {error}", expected="the same scores for all hypotheses") from None
+    counts = np.array([len(nbest.hypotheses) for nbest in lists])
+    return ScoredLists(
+        names, tuple(model.name for model in models), raw.reshape(len(hypotheses), len(names)),
+        np.array([len(hypothesis.words) for hypothesis in hypotheses]), np.cumsum(counts) - counts,
+        score_sentences([hypothesis.words for hypothesis in hypotheses], models, memory),
+    )
+
+
+def rerank(lists: Sequence[NBest], scored: ScoredLists, weights: Weights) -> list[NBest]:
+    """The lists, best hypothesis first, with named scores added: each model's, the mixture's and the total."""
+    totals = scored.totals(weights)
+    columns = {name: scored.paths.paths @ scored.paths.log_probs[:, k] for k, name in enumerate(scored.model_names)}
+    added = {**columns, **({LM_SCORE: scored.lm_scores(weights)} if weights.lm_scale else {}), TOTAL: totals}
+    if taken := set(added) & set(scored.score_names):
+        raise InputError(f"the lists already have the scores {', '.join(sorted(taken))}",
+                         remedy="rescore the recogniser's own lists, or rename those scores")
+    result = []
+    for nbest, begin in zip(lists, scored.begins, strict=True):
+        place = begin + np.argsort(-totals[begin : begin + len(nbest.hypotheses)], kind="stable")
+        ranked = tuple(
+            nbest.hypotheses[index - begin].with_scores({name: float(column[index]) for name, column in added.items()})
+            for index in place
+        )
+        result.append(NBest(nbest.utterance, ranked, nbest.reference))
+    return result
+
+
+def rescore(
+    hypotheses: Sequence[NBest] | Mapping[str, Sequence[tuple[str, float]]],
+    lm: LanguageModel | Sequence[LanguageModel],
+    weights: Weights | None = None,
+    memory: int = MEMORY,
+) -> list[NBest]:
+    """Rescore n-best lists with one or several language models.
+
+    Args:
+        hypotheses: lists, or for each utterance its (text, natural-log score) pairs.
+        lm: a model, or models that are mixed word by word.
+        weights: as tuned on a development set; None: `Weights.default`.
+        memory: bytes that the histories of one level may take; the result does not depend on it.
+
+    Returns:
+        The lists with the best hypothesis first and the new scores beside the old.
+    """
+    lists = _lists(hypotheses) if isinstance(hypotheses, Mapping) else list(hypotheses)
+    models = [lm] if isinstance(lm, LanguageModel) else list(lm)
+    scored = score_lists(lists, models, memory)
+    return rerank(lists, scored, weights or Weights.default(scored.score_names, scored.model_names))
+
+
+def _lists(hypotheses: Mapping[str, Sequence[tuple[str, float]]]) -> list[NBest]:
+    return [
+        NBest(utterance, tuple(Hypothesis(str(place), tuple(text.split()), {FIRST_PASS: score})
+                               for place, (text, score) in enumerate(pairs, start=1)))
+        for utterance, pairs in hypotheses.items()
+    ]
+
+
+def tune_lists(
+    lists: Sequence[NBest], references: Mapping[str, Words], scored: ScoredLists,
+    settings: TuningSettings | None = None, *, kind: str = "linear",
+) -> TunedWeights:
+    """Weights with the fewest word errors on these lists, with the models and for the first pass alone.
+
+    Where the models gain nothing over the first pass here, their scale is 0: the first pass is left as it is.
+    """
+    wrong = hypothesis_errors(lists, references)
+    alone = scored.without_models()
+    settings = settings or TuningSettings()
+    first_pass = _best_of(alone, wrong, [Weights.default(alone.score_names, ()), tune(alone, wrong, settings)])
+    tuned = tune(scored, wrong, settings, kind=kind)
+    return TunedWeights(_best_of(scored, wrong, [first_pass.muted(tuned), tuned]), first_pass)
+
+
+def _best_of(scored: ScoredLists, wrong: np.ndarray, choices: Sequence[Weights]) -> Weights:
+    """The weights with the fewest errors; of equal ones the first."""
+    return min(choices, key=lambda weights: int(wrong[scored.best(scored.totals(weights))].sum()))
+
+
+def hypothesis_errors(lists: Sequence[NBest], references: Mapping[str, Words]) -> np.ndarray:
+    """[H] word errors of each hypothesis."""
+    return np.array([errors(references[nbest.utterance], hypothesis.words)
+                     for nbest in lists for hypothesis in nbest.hypotheses])
+
+
+def check_references(lists: Sequence[NBest], references: Mapping[str, Words], file: str) -> None:
+    """Every list has a reference and every reference a list.
+
+    Raises:
+        InputError: naming the first that has not, and how many.
+    """
+    utterances = {nbest.utterance for nbest in lists}
+    for what, missing in (("hypotheses without a reference", utterances - references.keys()),
+                          ("references without hypotheses", references.keys() - utterances)):
+        if missing:
+            raise InputError(f"{len(missing)} {what}, the first is {min(missing)}", expected="the same utterances",
+                             remedy="give the references of these lists", file=file)
+
+
+def remarks(lists: Sequence[NBest]) -> list[str]:
+    """What a user should know of the lists before reading a result."""
+    if lists[0].score_names == (RANK,):
+        return ["these lists have no scores: the language model is used with the place in the list alone"]
+    return []
+
+
+def check_vocabulary(lists: Sequence[NBest], models: Sequence[LanguageModel], file: str) -> list[str]:
+    """Unknown words, a line a model.
+
+    Raises:
+        InputError: a model knows no word of the lists, and would know some in another case.
+    """
+    words = sorted({word for nbest in lists for hypothesis in nbest.hypotheses for word in hypothesis.words})
+    lines = []
+    for model in models:
+        unknown = int((~model.knows(words)).sum())
+        if words and unknown == len(words):
+            other = [case for case in (str.lower, str.upper) if model.knows([case(word) for word in words]).any()]
+            cause = "the case of the letters differs" if other else "the languages or spellings differ"
+            raise InputError(f"{model.name} knows none of the {len(words)} words of the lists, such as {words[0]!r}: "
+                             f"{cause}", expected="words as the model has them",
+                             remedy="change the lists to the case of the model's vocabulary" if other
+                             else "give a model of this language", file=file)
+        if unknown:
+            lines.append(f"{model.name}: {unknown} of {len(words)} distinct words unknown (--oov-report lists them)")
+    return lines
+
+
+@dataclass(frozen=True)
+class Report:
+    """Word error rates before and after, on the same lists.
+
+    Attributes:
+        rows: what was measured, in order: name → word error rate.
+        listed: the same for the words of a list and for all others, where a list was given.
+        improvement: the share of bootstrap replications in which the result beats the fair first pass.
+        worse: whether the result has more errors than the raw first pass.
+    """
+
+    rows: Mapping[str, ErrorRate]
+    listed: Mapping[str, tuple[ErrorRate, ErrorRate]]
+    improvement: float
+    worse: bool
+
+    def save(self, path: str | Path) -> None:
+        """Write the report as JSON, whole or not at all."""
+        write_lines(path, [json.dumps({**asdict(self)}, indent=2)])
+
+    def describe(self) -> list[str]:
+        """Lines to print."""
+        lines = [f"WER {name:<38} {rate.describe()}" for name, rate in self.rows.items()]
+        for name, (listed, others) in self.listed.items():
+            lines += [f"WER {name + ', listed words':<38} {listed.describe()}",
+                      f"WER {name + ', other words':<38} {others.describe()}"]
+        if self.worse:
+            lines.append("WARNING: rescoring made the word error rate worse than the first pass")
+        elif self.improvement < 0.95:
+            lines.append("no gain beyond chance over the first pass with its own word penalty: better in "
+                         f"{100 * self.improvement:.0f} % of bootstrap replications")
+        return lines
+
+
+def report(lists: Sequence[NBest], references: Mapping[str, Words], scored: ScoredLists, tuned: TunedWeights | None,
+           weights: Weights, listed: Collection[str] = ()) -> Report:
+    """Measure the raw first pass, the fair one where its weights are known, the oracle, and the result."""
+    refs = [references[nbest.utterance] for nbest in lists]
+    flat = [hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses]
+    wrong = hypothesis_errors(lists, references)
+    chosen = {"first pass": scored.begins}
+    if tuned is not None:
+        alone = scored.without_models()
+        chosen["first pass, own word penalty"] = alone.best(alone.totals(tuned.first_pass))
+    peer = list(chosen)[-1]
+    chosen["oracle"] = scored.best(-wrong.astype(np.float64))
+    chosen["rescored"] = scored.best(scored.totals(weights))
+    words = {name: [flat[index] for index in places] for name, places in chosen.items()}
+    return Report(
+        {name: error_rate(refs, hyps) for name, hyps in words.items()},
+        {name: error_rates_by_list(refs, hyps, listed) for name, hyps in words.items()} if listed else {},
+        improvement_probability(refs, words[peer], words["rescored"]),
+        bool(wrong[chosen["rescored"]].sum() > wrong[scored.begins].sum()),
+    )
+
+
+def write_unknown_words(path: str | Path, lists: Sequence[NBest], models: Sequence[LanguageModel]) -> None:
+    """Write `model<TAB>word<TAB>hypotheses` lines, whole or not at all."""
+    write_lines(path, (f"{name}\t{word}\t{count}" for name, words in unknown_words(lists, models).items()
+                       for word, count in words))
+
+
+def unknown_words(lists: Sequence[NBest], models: Sequence[LanguageModel]) -> dict[str, list[tuple[str, int]]]:
+    """For each model the words of the lists that it does not know, with how many hypotheses hold them, most first."""
+    counts = Counter(word for nbest in lists for hypothesis in nbest.hypotheses for word in set(hypothesis.words))
+    words = [word for word, _ in counts.most_common()]
+    return {model.name: [(word, counts[word]) for word, known in zip(words, model.knows(words), strict=True)
+                         if not known] for model in models}

@@ -1,0 +1,250 @@
+"""How the scores of a hypothesis are put together, and how that is learnt from a development set.
+
+    total = Σ_name scale[name] · raw[name] + lm_scale · log P(words) − word_penalty · words
+
+where log P is the mixture's, word by word, and each unknown word costs `unknown_penalty` in the model that does not
+know it.  Shapes: U utterances, H hypotheses of all of them, n nodes of the history tree, K models.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import differential_evolution
+
+from rescorer.errors import InputError
+from rescorer.files import write_lines
+from rescorer.models.mixture import KINDS, combine
+from rescorer.recognition.nbest import ACOUSTIC
+from rescorer.rescoring.history_tree import PathScores
+
+# Kaldi's usual inverse acoustic weight is 10 to 12.
+_DEFAULT_SCALES = {ACOUSTIC: 0.1}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One small JSON file, made on a development set and applied to any other.
+
+    Attributes:
+        scales: of each named raw score.
+        lm_scale: multiplies the natural-log probability of the words, `</s>` included; 0: no language model.
+        word_penalty: nats taken off for each word (positive: fewer words; Kaldi's sign).
+        unknown_penalty: nats taken off a model's log-probability of a word that it does not know.
+        mixture: the weight of each model by name.
+        mixture_kind: "linear" or "log-linear".
+    """
+
+    scales: Mapping[str, float]
+    lm_scale: float = 0.5
+    word_penalty: float = 0.0
+    unknown_penalty: float = 0.0
+    mixture: Mapping[str, float] = field(default_factory=dict)
+    mixture_kind: str = "linear"
+
+    def __post_init__(self) -> None:
+        numbers = [*self.scales.values(), *self.mixture.values(), self.lm_scale, self.word_penalty,
+                   self.unknown_penalty]
+        if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
+            raise ValueError("every weight must be a finite number")
+        if self.mixture_kind not in KINDS:
+            raise ValueError(f"mixture_kind {self.mixture_kind!r}: expected one of {', '.join(KINDS)}")
+        if any(weight < 0 for weight in self.mixture.values()):
+            raise ValueError("a mixture weight is below 0")
+        if self.mixture and self.mixture_kind == "linear" and abs(sum(self.mixture.values()) - 1) > 1e-6:
+            raise ValueError(f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1")
+
+    def muted(self, models: Weights) -> Weights:
+        """These weights of the raw scores, with models that count for nothing."""
+        return replace(models, scales=self.scales, word_penalty=self.word_penalty, lm_scale=0.0)
+
+    @classmethod
+    def default(cls, score_names: Sequence[str], models: Sequence[str]) -> Weights:
+        """What is used before any were tuned: raw scores as they are (acoustic: 0.1), all models alike."""
+        return cls({name: _DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.5 if models else 0.0,
+                   mixture={name: 1 / len(models) for name in models})
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredLists:
+    """Everything that weights are applied to; computed once, whatever the weights.
+
+    Attributes:
+        score_names: of the raw scores.
+        model_names: of the K models.
+        raw: [H, names] natural logs.
+        lengths: [H] words.
+        begins: [U] the first hypothesis of each utterance; none is without.
+        paths: what each model says of every node, and which nodes make each hypothesis.
+    """
+
+    score_names: tuple[str, ...]
+    model_names: tuple[str, ...]
+    raw: np.ndarray
+    lengths: np.ndarray
+    begins: np.ndarray
+    paths: PathScores
+
+    def lm_scores(self, weights: Weights) -> np.ndarray:
+        """[H] log P of the words of each hypothesis under the mixture."""
+        self._check(weights)
+        log_probs = self.paths.log_probs - weights.unknown_penalty * self.paths.unknown
+        mixture = torch.tensor([weights.mixture[name] for name in self.model_names], dtype=torch.float64)
+        nodes = combine(torch.from_numpy(log_probs), mixture, weights.mixture_kind).numpy()
+        return np.asarray(self.paths.paths @ nodes)
+
+    def totals(self, weights: Weights) -> np.ndarray:
+        """[H] the total score of each hypothesis."""
+        self._check(weights)
+        scales = np.array([weights.scales[name] for name in self.score_names])
+        totals = self.raw @ scales - weights.word_penalty * self.lengths
+        if weights.lm_scale:
+            totals = totals + weights.lm_scale * self.lm_scores(weights)
+        return np.asarray(totals)
+
+    def best(self, totals: np.ndarray) -> np.ndarray:
+        """[U] the best hypothesis of each utterance; of equal ones the first."""
+        # lexsort: by utterance, then by descending total, then by place.
+        order = np.lexsort((np.arange(len(totals)), -totals, self.owners))
+        return np.asarray(order[self.begins])
+
+    @property
+    def owners(self) -> np.ndarray:
+        """[H] the utterance of each hypothesis."""
+        return np.repeat(np.arange(len(self.begins)), np.diff([*self.begins, len(self.lengths)]))
+
+    def without_models(self) -> ScoredLists:
+        """The same with the raw scores alone."""
+        empty = PathScores(self.paths.log_probs[:, :0], self.paths.unknown[:, :0], self.paths.paths)
+        return replace(self, model_names=(), paths=empty)
+
+    def _check(self, weights: Weights) -> None:
+        pairs = (("score", self.score_names, weights.scales), ("model", self.model_names, weights.mixture))
+        for what, have, want in pairs:
+            if set(have) != set(want) and (what == "score" or weights.lm_scale):
+                raise InputError(f"the {what}s here are {', '.join(have) or 'none'}, the weights are for "
+                                 f"{', '.join(want) or 'none'}",
+                                 remedy="give the files that the weights were tuned with, or tune new ones with --tune")
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """The global search (differential evolution, scipy).
+
+    Attributes:
+        rounds: generations at most.
+        population: candidates a weight in each.
+        seed: of the search.
+    """
+
+    rounds: int = 40
+    population: int = 12
+    seed: int = 1
+
+
+def tune(lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, *,
+         kind: str = "linear") -> Weights:
+    """The weights with the fewest word errors on a development set.
+
+    Only ratios of scales matter: the first raw score keeps its default scale. Half of what is minimised is the errors
+    of the best hypotheses, half the expected errors under softmax of the totals, which is smooth and breaks ties.
+
+    Args:
+        errors: [H] word errors of each hypothesis against its reference.
+        kind: of the mixture.
+    """
+    bounds = _bounds(lists)
+
+    def loss(vector: np.ndarray) -> float:
+        return _loss(lists, errors, _weights_of(vector, lists, kind))
+
+    if not bounds:
+        return _weights_of(np.empty(0), lists, kind)
+    found = differential_evolution(loss, bounds, maxiter=settings.rounds, popsize=settings.population,
+                                   rng=settings.seed, polish=False, tol=1e-4)
+    return _weights_of(found.x, lists, kind)
+
+
+def _bounds(lists: ScoredLists) -> list[tuple[float, float]]:
+    """The ranges of: the raw scales but the first, the word penalty, then the LM scale, unknown penalty, mixture."""
+    bounds = [(0.0, 3.0 * scale) for scale in _default_scales(lists)[1:]] + [(-8.0, 8.0)]
+    if lists.model_names:
+        bounds += [(0.0, 3.0), (0.0, 10.0 if lists.paths.unknown.any() else 0.0)]
+        bounds += [(0.0, 1.0)] * (len(lists.model_names) - 1)
+    return bounds
+
+
+def _default_scales(lists: ScoredLists) -> list[float]:
+    return list(Weights.default(lists.score_names, ()).scales.values())
+
+
+def _weights_of(vector: np.ndarray, lists: ScoredLists, kind: str) -> Weights:
+    """What a point of the search stands for."""
+    values = iter(vector.tolist())
+    first, *others = _default_scales(lists)
+    scales = dict(zip(lists.score_names, [first, *(next(values) for _ in others)], strict=True))
+    penalty = next(values)
+    if not lists.model_names:
+        return Weights(scales, lm_scale=0.0, word_penalty=penalty)
+    return Weights(scales, next(values), penalty, next(values), _mixture(lists.model_names, list(values)), kind)
+
+
+def _mixture(names: Sequence[str], cuts: Sequence[float]) -> dict[str, float]:
+    """Weights that sum to 1: each model but the last takes its share of what those before it left."""
+    left, mixture = 1.0, {}
+    for name, cut in zip(names, [*cuts, 1.0], strict=True):
+        mixture[name] = left * cut
+        left -= mixture[name]
+    return mixture
+
+
+def _loss(lists: ScoredLists, errors: np.ndarray, weights: Weights) -> float:
+    totals = lists.totals(weights)
+    owners = lists.owners
+    top = np.maximum.reduceat(totals, lists.begins)
+    shares = np.exp(totals - top[owners])
+    expected = np.add.reduceat(shares * errors, lists.begins) / np.add.reduceat(shares, lists.begins)
+    return float(errors[lists.best(totals)].sum() + expected.sum()) / 2
+
+
+@dataclass(frozen=True)
+class TunedWeights:
+    """What `rescore --tune` writes: the weights, and those of the first pass alone with its own word penalty.
+
+    The second is the fair peer: what it gains without a language model is no gain of language modelling.
+    """
+
+    weights: Weights
+    first_pass: Weights
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON file, whole or not at all."""
+        write_lines(path, [json.dumps(asdict(self), indent=2)])
+
+    @classmethod
+    def load(cls, path: str | Path) -> TunedWeights:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: not such a file.
+        """
+        remedy = "make it with `rescore --tune`"
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+            content: Any = json.loads(text)
+            return cls(Weights(**content["weights"]), Weights(**content["first_pass"]))
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
+        except json.JSONDecodeError as error:
+            raise InputError(f"no JSON: {error.msg}", expected="a weights file", remedy=remedy, file=path,
+                             line=error.lineno) from None
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise InputError(f"no weights: {type(error).__name__} {error}", expected="a weights file", remedy=remedy,
+                             file=path) from None

@@ -1,0 +1,76 @@
+"""Text as word ids in a memory-mapped file, so that a corpus larger than memory can be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+
+from rescorer.errors import InputError
+from rescorer.files import read_lines, whole_path
+from rescorer.models.language_model import SENTENCE_END
+from rescorer.models.vocabulary import Vocabulary
+
+_LINES_AT_ONCE = 20_000
+_ID_TYPE = np.dtype("<u4")
+
+
+def read_sentences(paths: Iterable[str | Path]) -> Iterator[list[str]]:
+    """The words of each line that has any, of many UTF-8 texts, plain or compressed."""
+    for path in paths:
+        for _, line in read_lines(path):
+            if words := line.split():
+                yield words
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A text as ids [N], each sentence followed by `</s>`."""
+
+    ids: np.ndarray
+
+    @classmethod
+    def encode(cls, paths: Iterable[str | Path], vocabulary: Vocabulary, path: str | Path) -> Corpus:
+        """Write the ids of the texts, one sentence a line, to a file and map it.
+
+        Raises:
+            InputError: a text that cannot be read, or one without a word.
+        """
+        paths = list(paths)
+        sentences = read_sentences(paths)
+        with whole_path(path) as work:
+            with open(work, "wb") as file:
+                while lines := list(islice(sentences, _LINES_AT_ONCE)):
+                    words = list(chain.from_iterable((*line, SENTENCE_END) for line in lines))
+                    file.write(vocabulary.encode(words).astype(_ID_TYPE).tobytes())
+                size = file.tell()
+            if not size:
+                raise InputError("no word in the text", expected="a sentence a line", remedy="check the file",
+                                 file=", ".join(map(str, paths)))
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Corpus:
+        """Map a file that `encode` wrote.
+
+        Raises:
+            InputError: it is missing, empty, or cut short.
+        """
+        try:
+            return cls(np.memmap(path, dtype=_ID_TYPE, mode="r"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot be read as word ids: {error}", remedy="encode the text again", file=path) from None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def streams(self, count: int) -> np.ndarray:
+        """[U, N // U] the text cut into streams that are read side by side; a view, nothing is copied.
+
+        At most U - 1 ids at the very end are in no stream: for training, not for perplexity.
+        """
+        length = len(self.ids) // count
+        return self.ids[: count * length].reshape(count, length)

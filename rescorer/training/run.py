@@ -1,0 +1,63 @@
+"""From files to a trained model: what `lightrnn train` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rescorer.errors import InputError
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_table import WordTable
+from rescorer.training.assignment import AssignmentSettings
+from rescorer.training.corpus import Corpus
+from rescorer.training.reallocation import ReallocationSettings
+from rescorer.training.trainer import Trainer, TrainingSettings
+
+
+def train_model(
+    texts: Sequence[Path], valid: Path, vocabulary: Path, output: Path, work: Path, options: Mapping[str, Any], *,
+    threads: int | None, device: str, say: Callable[[str], None],
+) -> float:
+    """Train, or go on with a training that was cut; returns the best validation perplexity.
+
+    Args:
+        options: the fields of the settings, and `rows` and `columns` of the table, by name.
+
+    Raises:
+        InputError: a file or a setting cannot be used.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        settings = _settings(options)
+        words = Vocabulary.load(vocabulary)
+        table = WordTable.shaped(len(words), options["rows"], options["columns"])
+        torch.manual_seed(settings.seed)
+        model = LightRNN(LightRNNSettings(**_those_of(LightRNNSettings, options)), words, table).to(device)
+    except ValueError as error:
+        raise InputError(str(error), remedy="correct that option") from None
+    say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
+    model.provenance = {"texts": [path.name for path in texts], "valid": valid.name}
+    train = Corpus.encode(texts, words, work / "train.ids")
+    trainer = Trainer(model, train, Corpus.encode([valid], words, work / "valid.ids"), settings, output, work,
+                      say=say, progress=True)
+    best = trainer.run()
+    say(f"best validation perplexity {best:.2f}: {output}")
+    return best
+
+
+def _settings(options: Mapping[str, Any]) -> TrainingSettings:
+    assignment = AssignmentSettings(**_those_of(AssignmentSettings, options))
+    reallocation = ReallocationSettings(**_those_of(ReallocationSettings, options, leave=("streams", "unroll")),
+                                        assignment=assignment)
+    return TrainingSettings(**_those_of(TrainingSettings, options), reallocation=reallocation)
+
+
+def _those_of(kind: type[Any], options: Mapping[str, Any], leave: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {field.name: options[field.name] for field in fields(kind)
+            if field.name in options and field.name not in leave}

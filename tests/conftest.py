@@ -1,0 +1,60 @@
+"""What every test module shares: one thread, and tiny models whose answers can be worked out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_table import WordTable
+
+torch.set_num_threads(1)  # tests compare parameters bit by bit, and the machine may be shared
+
+WORDS = ("</s>", "<unk>", "the", "cat", "dog", "sat", "ran", "on", "a", "mat", "log")
+
+
+def make_vocabulary(size: int = len(WORDS), case: str = "as-is") -> Vocabulary:
+    """`size` words, the first ones of WORDS, with falling counts."""
+    words = (*WORDS, *(f"w{number}" for number in range(len(WORDS), size)))[:size]
+    return Vocabulary(words, np.arange(size, 0, -1, dtype=np.int64) * 3, case)
+
+
+def make_model(
+    size: int = len(WORDS), table: WordTable | None = None, *, seed: int = 0, **settings: object
+) -> LightRNN:
+    """A network of random parameters, biases of cells included, in eval mode."""
+    torch.manual_seed(seed)
+    model = LightRNN(
+        LightRNNSettings(**{"width": 6, **settings}),  # type: ignore[arg-type]
+        make_vocabulary(size),
+        table or WordTable.shaped(size).shuffled(seed),
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    return model.eval()
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest) -> str:
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    return str(request.param)
+
+
+@pytest.fixture
+def sentences(tmp_path: Path) -> Path:
+    """A text of 400 sentences with a strong order: article, animal, verb, `on`, article, thing."""
+    draw = np.random.default_rng(7)
+    path = tmp_path / "sentences.txt"
+    lines = (
+        " ".join([draw.choice(["the", "a"]), draw.choice(["cat", "dog"]), draw.choice(["sat", "ran"]), "on",
+                  draw.choice(["the", "a"]), draw.choice(["mat", "log"])])
+        for _ in range(400)
+    )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

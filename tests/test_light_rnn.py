@@ -1,0 +1,401 @@
+"""LightRNN against brute force, against the paper's equations written out in NumPy, and against hostile files."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_model, make_vocabulary
+from torch import Tensor
+
+from rescorer.errors import InputError
+from rescorer.models.language_model import LanguageModel
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.word_table import WordTable
+
+SIZE = 11  # words
+
+
+def tables() -> dict[str, WordTable]:
+    """By what is odd about their shape."""
+    whole_row = WordTable(5, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 19]))  # rows 1 and 3 hold no word
+    whole_column = WordTable(6, 3, np.array([0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15]))  # column 2 holds no word
+    return {
+        "square": WordTable.shaped(9),
+        "rectangle": WordTable.shaped(SIZE, 3, 4).shuffled(1),
+        "free cells": WordTable.shaped(SIZE, 3, 9).shuffled(1),
+        "free row": whole_row,
+        "free column": whole_column,
+        "one row": WordTable.shaped(SIZE, 1),
+        "one column": WordTable.shaped(SIZE, SIZE),
+    }
+
+
+def variants() -> list[dict[str, Any]]:
+    kinds = itertools.product((True, False), (True, False), (True, False), (1, 2))
+    return [{"gated": gated, "cell_bias": cell_bias, "tied": tied, "layers": layers, "dropout": 0.3}
+            for gated, cell_bias, tied, layers in kinds]
+
+
+def named(settings: dict[str, Any]) -> str:
+    return " ".join(name for name in ("gated", "cell_bias", "tied") if settings[name]) + f" {settings['layers']}"
+
+
+def model_of(table: WordTable, **settings: Any) -> LightRNN:
+    return make_model(len(table.cells), table, **settings)
+
+
+def next_log_probs(model: LightRNN, history: list[int]) -> Tensor:
+    """[V] of every word after a history, by one forward pass for each word."""
+    size = len(model.vocabulary)
+    words = torch.tensor([[*history, word] for word in range(size)]).T.to(model.device)  # [T, V]
+    with torch.no_grad():
+        return model(words, model.start_states(size))[0][-1].cpu()
+
+
+@pytest.mark.parametrize("settings", variants(), ids=named)
+@pytest.mark.parametrize("table", tables().values(), ids=tables())
+def test_probabilities_sum_to_one(table: WordTable, settings: dict[str, Any]) -> None:
+    model = model_of(table, **settings)
+    for history in ([], [0], [2, 8, 3, 5]):
+        log_probs = next_log_probs(model, history)
+        assert torch.isfinite(log_probs).all()
+        assert log_probs.double().exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("table", tables().values(), ids=tables())
+def test_free_cells_have_no_probability(table: WordTable) -> None:
+    model = model_of(table)
+    hidden = torch.randn(4, 6)
+    rows = model.row_log_probs(hidden).exp()
+    empty_rows = torch.from_numpy((table.words < 0).all(1))
+    assert (rows[:, empty_rows] == 0).all() and (rows[:, ~empty_rows] > 0).all()
+    for row in torch.nonzero(~empty_rows).flatten():
+        columns = model.column_log_probs(hidden, row.expand(4)).exp()
+        assert (columns[:, model.free[row]] == 0).all() and (columns[:, ~model.free[row]] > 0).all()
+        torch.testing.assert_close(columns.sum(1), torch.ones(4))
+
+
+@pytest.mark.parametrize("settings", variants(), ids=named)
+def test_one_number_for_one_sentence(settings: dict[str, Any], device: str) -> None:
+    """forward; advance word by word; advance batched over histories: the same."""
+    model = model_of(tables()["free cells"], **settings).to(device)
+    words = torch.randint(0, SIZE, (5, 7), generator=torch.Generator().manual_seed(1)).to(device)  # [T, U]
+    with torch.no_grad():
+        expected, _ = model(words, model.start_states(7))
+
+    state, parents = model.start(), torch.zeros(7, dtype=torch.int64, device=device)
+    for time in range(5):
+        log_probs, state = model.advance(state, parents, words[time])
+        torch.testing.assert_close(log_probs, expected[time], atol=1e-5, rtol=0)
+        parents = torch.arange(7, device=device)
+
+    for sentence in range(7):
+        state, parent = model.start(), torch.zeros(1, dtype=torch.int64, device=device)
+        for time in range(5):
+            word = words[time, sentence : sentence + 1]
+            torch.testing.assert_close(model.score(state, parent, word)[0], expected[time, sentence], atol=1e-5, rtol=0)
+            log_probs, state = model.advance(state, parent, word)
+            torch.testing.assert_close(log_probs[0], expected[time, sentence], atol=1e-5, rtol=0)
+
+
+def test_cpu_and_other_device_agree(device: str) -> None:
+    model = model_of(tables()["rectangle"])
+    expected = next_log_probs(model, [1, 2, 3])
+    torch.testing.assert_close(next_log_probs(model.to(device), [1, 2, 3]), expected, atol=1e-4, rtol=0)
+
+
+def test_many_words_after_each_of_many_histories() -> None:
+    model = model_of(tables()["rectangle"], layers=2)
+    histories = [[], [4], [5], [4, 4]]
+    states = model.start()
+    # [</s>], then 4 and 5 after it, in one state of three histories; then 4 after the second.
+    _, longer = model.advance(states, torch.tensor([0, 0]), torch.tensor([4, 5]))
+    _, longest = model.advance(longer, torch.tensor([0]), torch.tensor([4]))
+    state = type(states)(*(torch.cat(parts, 1) for parts in zip(states, longer, longest, strict=True)))
+    expected = torch.stack([next_log_probs(model, history) for history in histories])  # [N, V]
+    order = torch.randperm(4 * SIZE, generator=torch.Generator().manual_seed(0))
+    parents, words = order // SIZE, order % SIZE
+    torch.testing.assert_close(model.score(state, parents, words), expected[parents, words], atol=1e-5, rtol=0)
+    _, after = model.advance(state, parents, words)
+    assert after.hidden.shape == (2, 4 * SIZE, 6)
+    for place in (0, 7, 30):
+        history = [*histories[parents[place]], int(words[place])]
+        log_probs = model.score(after, torch.full((SIZE,), place), torch.arange(SIZE))
+        torch.testing.assert_close(log_probs, next_log_probs(model, history), atol=1e-5, rtol=0)
+
+
+def test_no_words_to_score() -> None:
+    model = model_of(tables()["rectangle"])
+    none = torch.zeros(0, dtype=torch.int64)
+    log_probs, state = model.advance(model.start(), none, none)
+    assert log_probs.shape == (0,) and state.hidden.shape == (1, 0, 6)
+
+
+def test_state_carries_on() -> None:
+    model = model_of(tables()["rectangle"])
+    words = torch.randint(0, SIZE, (9, 2), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        whole, end = model(words, model.start_states(2))
+        first, state = model(words[:4], model.start_states(2))
+        second, state = model(words[4:], state)
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(tuple(state), tuple(end))
+
+
+def test_is_a_language_model() -> None:
+    model = model_of(tables()["square"])
+    assert isinstance(model, LanguageModel)
+    assert model.encode(["the", "zebra", "</s>"]).tolist() == [2, 1, 0]
+    assert model.encode([]).shape == (0,)
+    assert model.knows(["the", "zebra", "</s>", "<unk>"]).tolist() == [True, False, True, False]
+
+
+def test_dropout_only_in_training() -> None:
+    model = model_of(tables()["square"], dropout=0.5, layers=2)
+    words = torch.arange(9)[:, None]
+    with torch.no_grad():
+        first, second = (model(words, model.start_states(1))[0] for _ in range(2))
+        assert torch.equal(first, second)
+        model.train()
+        third, fourth = (model(words, model.start_states(1))[0] for _ in range(2))
+        assert not torch.equal(third, fourth)
+
+
+# ---- the paper's equations, written out ----
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def log_softmax(x: np.ndarray) -> np.ndarray:
+    return x - x.max() - np.log(np.exp(x - x.max()).sum())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_equations_of_the_paper(tied: bool) -> None:
+    """Row from the state after the last column; column from the state after the *true* row; one W, U, b for both."""
+    model = model_of(WordTable.shaped(9), gated=False, cell_bias=False, tied=tied, width=5)
+    of = {name: value.double().numpy() for name, value in model.state_dict().items()}
+
+    def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gates = of["lstm.weight_ih_l0"] @ x + of["lstm.bias_ih_l0"] + of["lstm.weight_hh_l0"] @ h + of["lstm.bias_hh_l0"]
+        enter, forget, cell, leave = np.split(gates, 4)
+        c = sigmoid(forget) * c + sigmoid(enter) * np.tanh(cell)
+        return sigmoid(leave) * np.tanh(c), c
+
+    words = [3, 7, 7, 1, 0]
+    h, c = np.zeros(5), np.zeros(5)
+    expected = []
+    for word in [0, *words]:  # the `</s>` before the sentence, unscored
+        row, column = divmod(int(model.table.cells[word]), 3)
+        log_prob = log_softmax(of["row_out.weight"] @ h + of["row_out.bias"])[row]
+        h, c = step(of["row_in.weight"][row], h, c)
+        log_prob += log_softmax(of["column_out.weight"] @ h + of["column_out.bias"])[column]
+        h, c = step(of["column_in.weight"][column], h, c)
+        expected.append(log_prob)
+    with torch.no_grad():
+        found, state = model(torch.tensor(words)[:, None], model.start_states(1))
+    np.testing.assert_allclose(found[:, 0].numpy(), expected[1:], atol=1e-5)
+    np.testing.assert_allclose(state.hidden[0, 0].numpy(), h, atol=1e-5)
+
+
+def test_gates_and_biases() -> None:
+    """With gates a cell's vectors are products of row and column; a cell's bias raises its column in its row alone."""
+    model = model_of(WordTable.shaped(9), width=5)
+    hidden, rows = torch.randn(3), torch.tensor([0, 1, 2])
+    hidden = torch.randn(3, 5)
+    with torch.no_grad():
+        expected = (hidden * model.gate_out.weight) @ model.column_out.weight.T + model.column_out.bias
+        torch.testing.assert_close(model.column_scores(hidden, rows), expected)
+        torch.testing.assert_close(
+            model.column_log_probs(hidden, rows), torch.log_softmax(expected + model.cell_bias, -1)
+        )
+        torch.testing.assert_close(
+            model.column_inputs(rows, rows), model.gate_in.weight * model.column_in.weight
+        )
+
+
+def test_gradients_reach_every_parameter_and_stay_finite() -> None:
+    """A row without words is masked with -inf: no NaN may come back from it."""
+    for settings in variants():
+        model = model_of(tables()["free row"], **settings).train()
+        words = torch.arange(SIZE)[:, None]
+        log_probs, _ = model(words, model.start_states(1))
+        (-log_probs.mean()).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+            assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({"gated": False, "cell_bias": False, "tied": True}, 0),
+        ({"gated": False, "cell_bias": False, "tied": False}, (3 + 4) * 6),
+        ({"gated": True, "cell_bias": False, "tied": True}, 2 * 3 * 6),
+        ({"gated": False, "cell_bias": True, "tied": True}, 3 * 4),
+        ({"gated": False, "cell_bias": False, "tied": True, "layers": 2}, 8 * 6 * 6 + 8 * 6),
+    ],
+)
+def test_parameter_count(settings: dict[str, Any], count: int) -> None:
+    """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, and what the settings add."""
+    model = model_of(tables()["rectangle"], **settings)
+    assert model.parameter_count() == 8 * 6 * 6 + 8 * 6 + (3 + 4) * (6 + 1) + count
+
+
+def test_row_and_column_parameters_are_all_that_a_table_shapes() -> None:
+    for settings in variants():
+        model = model_of(tables()["rectangle"], **settings)
+        listed = [*model.row_parameters(), *model.column_parameters()]
+        rest = [p for name, p in model.named_parameters() if not name.startswith("lstm") and name != "cell_bias"]
+        assert {id(p) for p in listed} == {id(p) for p in rest}
+        assert len(listed) == len(rest)
+        assert all(p.shape[0] == 3 for p in model.row_parameters())
+        assert all(p.shape[0] == 4 for p in model.column_parameters())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"width": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"dropout": math.nan}]
+)
+def test_settings_check_themselves(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LightRNNSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_table_must_fit() -> None:
+    with pytest.raises(ValueError, match="the table holds 9 words, the vocabulary 11"):
+        LightRNN(LightRNNSettings(width=4), make_vocabulary(11), WordTable.shaped(9))
+    with pytest.raises(ValueError, match="4 × 4"):
+        model_of(WordTable.shaped(9)).place(WordTable.shaped(9, 4, 4))
+
+
+# ---- lightrnn.pt ----
+
+
+@pytest.mark.parametrize("settings", variants(), ids=named)
+def test_file_round_trip(tmp_path: Path, settings: dict[str, Any], device: str) -> None:
+    model = model_of(tables()["free cells"], **settings)
+    model.provenance = {"training": {"epochs": 3, "clip": 0.5}, "by": "test", "texts": ["a", "b"]}
+    model.save(tmp_path / "lightrnn.pt")
+    again = LightRNN.load(tmp_path / "lightrnn.pt", device)
+    assert again.device.type == device and not again.training
+    assert again.settings == model.settings
+    assert again.vocabulary.words == model.vocabulary.words
+    assert again.vocabulary.counts.tolist() == model.vocabulary.counts.tolist()
+    assert again.table.cells.tolist() == model.table.cells.tolist()
+    assert (again.table.rows, again.table.columns) == (3, 9)
+    assert again.provenance == model.provenance
+    assert again.parameter_count() == model.parameter_count()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name].cpu()), name
+    if device == "cpu":
+        assert torch.equal(next_log_probs(again, [3, 4]), next_log_probs(model, [3, 4]))
+    assert list(tmp_path.iterdir()) == [tmp_path / "lightrnn.pt"]
+
+
+def test_case_survives_the_file(tmp_path: Path) -> None:
+    model = LightRNN(LightRNNSettings(width=4), make_vocabulary(9, "lower"), WordTable.shaped(9))
+    model.save(tmp_path / "lightrnn.pt")
+    assert LightRNN.load(tmp_path / "lightrnn.pt").encode(["THE"]).tolist() == [2]
+
+
+class Hostile:
+    """Unpickled by the ordinary loader it would make a file."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+def good() -> dict[str, Any]:
+    return model_of(tables()["rectangle"]).as_dict()
+
+
+def test_files_that_are_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "lightrnn.pt"
+    mark = tmp_path / "it ran"
+    model_of(tables()["rectangle"]).save(path)
+    whole = path.read_bytes()
+    (tmp_path / "folder").mkdir()
+    for content in (
+        b"", b"\0", b"hello\nworld\n", whole[: len(whole) // 2], whole[:-1], whole[:100], b"PK\x03\x04",
+        pickle.dumps({"kind": "lightrnn"}), pickle.dumps(Hostile(mark)), "ünïcode".encode() * 100,
+    ):
+        path.write_bytes(content)
+        check_refused(path)
+    torch.save({"kind": "lightrnn", "settings": Hostile(mark)}, path)
+    check_refused(path)
+    assert not mark.exists()
+    check_refused(tmp_path / "folder")
+    assert "No such file" in check_refused(tmp_path / "missing.pt")
+
+
+def check_refused(path: Path) -> str:
+    with pytest.raises(InputError) as error:
+        LightRNN.load(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: ") and "remedy: " in message and "\n" not in message
+    return message
+
+
+def change(**changes: Any) -> dict[str, Any]:
+    content = copy.deepcopy(good())
+    for name, value in changes.items():
+        if value is None:
+            del content[name]
+        else:
+            content[name] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([1, 2], "no LightRNN"),
+        ({"weight": torch.zeros(3)}, "no LightRNN"),
+        (change(kind="lstm"), "no LightRNN"),
+        (change(version=99), "version 99"),
+        (change(version=None), "version None"),
+        (change(parameters=None), "parameters"),
+        (change(parameters={}), "Missing key"),
+        (change(parameters=[1]), "do not fit"),
+        (change(settings={"width": 7}), "do not fit"),
+        (change(settings={"breadth": 7}), "breadth"),
+        (change(settings={"width": "7"}), "do not fit"),
+        (change(settings={"width": 10**9}), "do not fit"),
+        (change(words="a\nb"), "11 counts for 2 words"),
+        (change(words=7), "do not fit"),
+        (change(case="title"), "title"),
+        (change(counts=[1, 2]), "do not fit"),
+        (change(rows=2), "do not fit"),
+        (change(rows=30), "do not fit"),
+        (change(rows="3"), "do not fit"),
+        (change(rows=0), "do not fit"),
+        (change(cells=torch.zeros(11, dtype=torch.int32)), "share a cell"),
+        (change(cells=torch.zeros(2, 11, dtype=torch.int32)), "do not fit"),
+        (change(cells=torch.arange(11) * 1.5), "do not fit"),
+        (change(provenance=[1]), "do not fit"),
+    ],
+)
+def test_torch_files_whose_parts_do_not_fit(tmp_path: Path, content: Any, said: str) -> None:
+    torch.save(content, tmp_path / "lightrnn.pt")
+    assert said in check_refused(tmp_path / "lightrnn.pt")
+
+
+def test_not_a_number(tmp_path: Path) -> None:
+    """Training that diverged, or a damaged file: NaN scores must not pass for scores."""
+    content = good()
+    content["parameters"]["row_out.bias"][1] = math.nan
+    torch.save(content, tmp_path / "lightrnn.pt")
+    assert "row_out.bias" in check_refused(tmp_path / "lightrnn.pt")

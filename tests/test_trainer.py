@@ -1,0 +1,381 @@
+"""Trainer: it learns, it says what it did, and SIGKILL costs nothing but time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_model, make_vocabulary
+
+from rescorer.errors import InputError
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.text import log_probs_of, perplexity
+from rescorer.models.word_table import WordTable
+from rescorer.training import trainer as module
+from rescorer.training.corpus import Corpus
+from rescorer.training.reallocation import ReallocationSettings
+from rescorer.training.trainer import Trainer, TrainingSettings
+
+SETTINGS = TrainingSettings(
+    epochs=3, streams=8, unroll=10, learning_rate=0.02, intervals=4, reallocate_after=(1, 2), checkpoint_seconds=0,
+    reallocation=ReallocationSettings(streams=4, unroll=16),
+)
+
+
+def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS, device: str = "cpu", **network: Any) -> Trainer:
+    """A new network, and what lies in the folder: sentences.txt, and perhaps a checkpoint."""
+    torch.manual_seed(5)
+    network = {"width": 12, "dropout": 0.2, "layers": 2, **network}
+    model = LightRNN(LightRNNSettings(**network), make_vocabulary(), WordTable.shaped(11).shuffled(2)).to(device)
+    if not (folder / "train.ids").exists():
+        lines = (folder / "sentences.txt").read_text(encoding="utf-8").splitlines(keepends=True)
+        for name, part in (("train", lines[:320]), ("valid", lines[320:])):
+            (folder / f"{name}.txt").write_text("".join(part), encoding="utf-8")
+            Corpus.encode([folder / f"{name}.txt"], model.vocabulary, folder / f"{name}.ids")
+    corpora = [Corpus.open(folder / f"{name}.ids") for name in ("train", "valid")]
+    return Trainer(model, *corpora, settings, folder / "lightrnn.pt", folder / "work")
+
+
+@pytest.fixture
+def folder(sentences: Path) -> Path:
+    return sentences.parent
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with open(folder / "work" / "log.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+# ---- it learns ----
+
+
+@pytest.mark.parametrize("network", [{}, {"gated": False, "cell_bias": False, "tied": True, "layers": 1}], ids=str)
+def test_learns(folder: Path, device: str, network: dict[str, Any]) -> None:
+    trainer = make_trainer(folder, device=device, **network)
+    valid = trainer.valid_corpus.ids
+    before = perplexity(log_probs_of(trainer.model, valid))
+    counts = np.bincount(trainer.train_corpus.ids, minlength=11)
+    shares = counts[counts > 0] / counts.sum()
+    unigram = math.exp(-(shares * np.log(shares)).sum())
+    best = trainer.run()
+    assert 2 ** (6 / 7) * 0.97 < best < 2.0 < unigram < before  # six coins a sentence of seven words
+
+    rows = [row for row in rows_of(folder) if not row["event"]]
+    assert best == pytest.approx(min(float(row["valid_perplexity"]) for row in rows), abs=1e-3)
+    assert float(rows[-1]["train_perplexity"]) < float(rows[0]["train_perplexity"])
+    kept = LightRNN.load(folder / "lightrnn.pt", device)
+    assert perplexity(log_probs_of(kept, valid)) == pytest.approx(best, rel=1e-5)
+    assert kept.provenance["valid_perplexity"] == best
+    assert kept.provenance["training"]["epochs"] == 3
+    assert kept.provenance["train_words"] == len(trainer.train_corpus)
+
+
+def test_best_model_is_kept_not_the_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(folder, replace(SETTINGS, reallocate_after=()))
+    figures = iter([5.0, 3.0, 4.0, 3.0])
+    monkeypatch.setattr(trainer, "_valid_perplexity", lambda: next(figures))
+    assert trainer.run() == 3.0
+    assert LightRNN.load(folder / "lightrnn.pt").provenance["interval"] == 2
+
+
+def test_bfloat16(folder: Path) -> None:
+    trainer = make_trainer(folder, replace(SETTINGS, precision="bfloat16"))
+    assert trainer.run() < 2.2
+    assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
+
+
+def test_gradients_are_clipped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+    clip = torch.nn.utils.clip_grad_norm_
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda p, limit: (limits.append(limit), clip(p, limit))[1])
+    make_trainer(folder, replace(SETTINGS, clip=0.25)).run()
+    assert len(limits) == 3 * 28 and set(limits) == {0.25}
+
+
+def test_learning_rate_rises_then_falls(folder: Path) -> None:
+    trainer = make_trainer(folder, replace(SETTINGS, epochs=10, intervals=None))
+    rates = []
+    for trainer.step in range(trainer.steps):
+        rates.append(trainer._learning_rate())
+    top = rates.index(max(rates))
+    assert 0 < rates[0] < max(rates) == 0.02 and top <= 0.03 * trainer.steps
+    assert rates[top:] == sorted(rates[top:], reverse=True) and rates[-1] < 0.001 * rates[top]
+
+
+# ---- it says what it did ----
+
+
+def test_logs(folder: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    said: list[str] = []
+    trainer = make_trainer(folder)
+    trainer.say = said.append
+    trainer.run()
+    rows = rows_of(folder)
+    assert [(row["interval"], row["event"]) for row in rows] == [
+        ("1", ""), ("1", "reallocated"), ("2", ""), ("2", "reallocated"), ("3", ""), ("4", ""),
+    ]
+    size = trainer.streams.size
+    assert [int(row["step"]) for row in rows] == [21, 21, 42, 42, 63, 84]
+    assert int(rows[-1]["tokens"]) == 3 * size and int(rows[0]["tokens"]) == 21 * 8 * 10
+    assert sum("words moved" in line for line in said) == 2
+    assert sum("validation" in line for line in said) == 6
+    assert not any("nan" in line for line in said)
+
+    events = EventAccumulator(str(folder / "work" / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("valid_perplexity")] == [21, 21, 42, 42, 63, 84]
+    assert [event.step for event in events.Scalars("train_perplexity")] == [21, 42, 63, 84]
+    assert events.Scalars("valid_perplexity")[-1].value == pytest.approx(float(rows[-1]["valid_perplexity"]), abs=1e-3)
+
+
+def test_bar(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = make_trainer(folder)
+    trainer.progress = True
+    trainer.run()
+    shown = capsys.readouterr().err
+    assert "tok/s" in shown and "100%" in shown
+
+
+# ---- it goes on ----
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    """All that two runs must agree in."""
+    checkpoint = torch.load(folder / "work" / "checkpoint.pt", weights_only=True)
+    kept = torch.load(folder / "lightrnn.pt", weights_only=True)
+    return {
+        "parameters": checkpoint["model"]["parameters"], "cells": checkpoint["model"]["cells"],
+        "optimiser": checkpoint["optimiser"]["state"], "random": checkpoint["random"], "best": checkpoint["best"],
+        "kept": {name: kept[name] for name in ("parameters", "cells", "provenance")},
+        "log": [{**row, "seconds": None} for row in rows_of(folder)],
+    }
+
+
+def assert_same(one: Any, other: Any) -> None:
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        for key in one:
+            assert_same(one[key], other[key])
+    elif torch.is_tensor(one):
+        assert torch.equal(one, other)
+    else:
+        assert one == other
+
+
+def die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_after(times: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose caller is killed right after the call of that number."""
+    calls = iter(range(1, times + 1))
+
+    def wrapped(*args: Any, **keywords: Any) -> Any:
+        result = function(*args, **keywords)
+        if next(calls, times) == times:
+            die()
+        return result
+
+    return wrapped
+
+
+def die_halfway(times: int, name: str) -> Callable[..., Any]:
+    """torch.save, whose caller is killed when half of the file of that name is written for that time."""
+    save, calls = torch.save, iter(range(1, times + 1))
+
+    def wrapped(content: Any, file: Any) -> None:
+        if name in str(getattr(file, "name", file)) and next(calls) == times:
+            whole = io.BytesIO()
+            save(content, whole)
+            with open(getattr(file, "name", file), "wb") as half:
+                half.write(whole.getvalue()[: whole.tell() // 2])
+            die()
+        save(content, file)
+
+    return wrapped
+
+
+def run_until(folder: Path, settings: TrainingSettings, moment: str, times: int) -> None:
+    torch.set_num_threads(1)
+    if moment == "step":
+        Trainer._train_step = die_after(times, Trainer._train_step)  # type: ignore[method-assign]
+    elif moment == "best model":
+        Trainer._save_best = die_after(times, Trainer._save_best)  # type: ignore[method-assign]
+    elif moment == "log":
+        Trainer._write_log = die_after(times, Trainer._write_log)  # type: ignore[method-assign]
+    elif moment == "reallocation":
+        module.reallocate = die_after(times, module.reallocate)  # type: ignore[attr-defined]
+    elif moment.startswith("half of "):
+        torch.save = die_halfway(times, moment.removeprefix("half of "))
+    make_trainer(folder, settings).run()
+
+
+def killed(folder: Path, settings: TrainingSettings, moment: str, times: int = 1) -> bool:
+    """Train in a process of its own; whether it was killed on the way."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rescorer.training.trainer"])
+    process = context.Process(target=run_until, args=(folder, settings, moment, times))
+    process.start()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
+
+
+@pytest.mark.parametrize(
+    ("checkpoint_seconds", "moments"),
+    [
+        (
+            0.0,
+            [("step", 1), ("step", 6), ("half of checkpoint", 3), ("log", 1), ("half of lightrnn", 1),
+             ("best model", 1), ("reallocation", 1), ("step", 8), ("half of checkpoint", 1), ("step", 28)],
+        ),
+        (1000.0, [("step", 5), ("step", 25), ("reallocation", 1), ("step", 22)]),
+    ],
+)
+def test_killed_and_resumed_ends_the_same(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, checkpoint_seconds: float, moments: list[tuple[str, int]]
+) -> None:
+    settings = replace(SETTINGS, checkpoint_seconds=checkpoint_seconds)
+    other = tmp_path_factory.mktemp("uncut")
+    (other / "sentences.txt").write_bytes((folder / "sentences.txt").read_bytes())
+    make_trainer(other, settings).run()
+    for moment, times in moments:
+        assert killed(folder, settings, moment, times), moment
+    assert not killed(folder, settings, "never")
+    assert_same(result_of(folder), result_of(other))
+
+
+def test_resumes_where_an_epoch_begins(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With dropout, whichever mode the new network comes in."""
+    settings = replace(SETTINGS, intervals=None, reallocate_after=(1,))
+    other = tmp_path_factory.mktemp("uncut")
+    (other / "sentences.txt").write_bytes((folder / "sentences.txt").read_bytes())
+    make_trainer(other, settings).run()
+    for mode in (True, False):
+        trainer = make_trainer(folder, settings)
+        trainer.model.train(mode)
+        trainer._end_interval = lambda interval, end=trainer._end_interval: end(interval)  # type: ignore[method-assign]
+        save = trainer._save_checkpoint
+
+        def stop(trainer: Trainer = trainer, save: Callable[[], None] = save) -> None:
+            save()
+            if trainer.step % trainer.steps_an_epoch == 0:
+                raise KeyboardInterrupt
+
+        trainer._save_checkpoint = stop  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run()
+    make_trainer(folder, settings).run()
+    assert_same(result_of(folder), result_of(other))
+
+
+def test_finished_run_says_its_best_again(folder: Path) -> None:
+    best = make_trainer(folder).run()
+    kept = (folder / "lightrnn.pt").read_bytes()
+    assert make_trainer(folder).run() == best
+    assert (folder / "lightrnn.pt").read_bytes() == kept
+
+
+def test_resume_wants_the_same_run(folder: Path) -> None:
+    quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
+    make_trainer(folder, quick).run()
+    before = (folder / "work" / "checkpoint.pt").read_bytes()
+    others = [make_trainer(folder, replace(quick, learning_rate=0.5)), make_trainer(folder, quick, width=13),
+              make_trainer(folder, quick), make_trainer(folder, quick), make_trainer(folder, quick)]
+    others[2].train_corpus = Corpus(others[2].train_corpus.ids[:-1])
+    words = list(make_vocabulary().words)
+    words[3:5] = reversed(words[3:5])
+    others[3].model.vocabulary = replace(others[3].model.vocabulary, words=tuple(words))
+    others[4].model = make_model(11, WordTable.shaped(11, 2), **asdict(others[4].model.settings))
+    for trainer in others:
+        with pytest.raises(InputError, match=r"checkpoint.pt: .* other settings or texts; remedy: "):
+            trainer.run()
+    assert (folder / "work" / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", "half"])
+def test_damaged_checkpoint(folder: Path, content: bytes | str) -> None:
+    quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
+    make_trainer(folder, quick).run()
+    path = folder / "work" / "checkpoint.pt"
+    whole = path.read_bytes()
+    path.write_bytes(content if isinstance(content, bytes) else whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"checkpoint.pt: not a checkpoint.*remedy"):
+        make_trainer(folder, quick).run()
+
+
+# ---- what cannot be trained ----
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"streams": 0}, {"unroll": 0}, {"learning_rate": 0.0}, {"learning_rate": math.nan}, {"clip": -1.0},
+     {"precision": "float16"}, {"intervals": 0}, {"reallocate_after": (10,)}, {"reallocate_after": (0,)}],
+    ids=str,
+)
+def test_settings_check_themselves(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TrainingSettings(**wrong)
+
+
+def test_too_little_text(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"2240 words; expected .* 5000 streams; remedy"):
+        make_trainer(folder, replace(SETTINGS, streams=5000))
+    with pytest.raises(InputError, match=r"3 steps; expected at least 4.*remedy"):
+        make_trainer(folder, replace(SETTINGS, streams=1000))
+
+
+@pytest.mark.parametrize("value", [math.nan, 1e30])
+def test_divergence_is_an_error_not_a_model(folder: Path, value: float) -> None:
+    trainer = make_trainer(folder)
+    with torch.no_grad():
+        trainer.model.row_out.bias[0] = value
+    with pytest.raises(InputError, match=r"diverged.*remedy"):
+        trainer.run()
+    assert not (folder / "lightrnn.pt").exists()
+
+
+# ---- perplexity ----
+
+
+@pytest.mark.parametrize(("streams", "unroll"), [(1, 256), (1, 7), (3, 5), (7, 256), (50, 2), (200, 1)])
+def test_every_id_is_scored_once(streams: int, unroll: int) -> None:
+    model = make_model()
+    ids = np.random.default_rng(0).integers(0, 11, 101)
+    found = log_probs_of(model, ids, streams=streams, unroll=unroll)
+    assert found.shape == (101,)
+    length = math.ceil(101 / streams)
+    with torch.no_grad():
+        parts = [model(torch.as_tensor(ids[begin : begin + length, None]), model.start_states(1))[0][:, 0]
+                 for begin in range(0, 101, length)]
+    np.testing.assert_allclose(found, torch.cat(parts).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (12, 1), (2, 6)])
+def test_perplexity_of_a_model_that_knows_nothing(shape: tuple[int, int]) -> None:
+    model = make_model(12, WordTable.shaped(12, *shape))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    ids = np.random.default_rng(0).integers(0, 12, 500)
+    assert perplexity(log_probs_of(model, ids, streams=3)) == pytest.approx(12, rel=1e-5)
+
+
+def test_perplexity() -> None:
+    assert perplexity(np.log([0.5, 0.125])) == pytest.approx(4)
+    assert perplexity(np.array([-1e9])) == math.inf
+    assert perplexity(np.array([-1.0, math.nan])) == math.inf
