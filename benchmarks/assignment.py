@@ -9,15 +9,12 @@ Prints one line a method: cost per token in nats, seconds, gap to the optimum (w
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy
+from machine import machine
 from scipy.optimize import linear_sum_assignment
 
 from rescorer.training.assignment import AssignmentSettings, assign
@@ -38,7 +35,7 @@ def main() -> None:
     words, rows, columns = len(row_costs), row_costs.shape[1], column_costs.shape[1]
     start = costs.get("cells", np.random.default_rng(arguments.seed).permutation(rows * columns)[:words])
     tokens = float(costs["counts"].sum()) if "counts" in costs else 1.0
-    print(machine())
+    print(machine("cpu", "scipy"))
     print(f"{words} words, {rows} x {columns} cells, {tokens:.0f} tokens")
 
     results: dict[str, tuple[float, float]] = {"start": (total(row_costs, column_costs, start), 0.0)}
@@ -77,15 +74,6 @@ def total(row_costs: Array, column_costs: Array, cells: Array) -> float:
     assert len(np.unique(cells)) == len(cells)
     return float(row_costs[words, cells // columns].sum(dtype=np.float64)
                  + column_costs[words, cells % columns].sum(dtype=np.float64))
-
-
-def machine() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return (f"{model}, {os.cpu_count()} cores{load}; Python {platform.python_version()}, numpy {np.__version__}, "
-            f"scipy {scipy.__version__}")
 
 
 # --- the methods: (row_costs, column_costs, start, arguments) -> (cells, a lower bound or -inf) ---------------------

@@ -32,7 +32,8 @@ def vocabulary(texts: tuple[Path, ...], output: Path, min_count: int, max_size: 
     words = make_vocabulary(counts, min_count=min_count, max_size=max_size, case=case)
     words.save(output)
     unknown = words.counts[words.unknown_id] / counts.total()
-    click.echo(f"{len(words)} of {len(counts)} words, {100 * unknown:.2f} % of the text unknown: {output}", err=True)
+    click.echo(f"{len(words)} words, {100 * unknown:.2f} % of the text's {counts.total()} words unknown: {output}",
+               err=True)
 
 
 @lexicon.command()

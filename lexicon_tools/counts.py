@@ -14,6 +14,8 @@ from rescorer.files import read_lines
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 from rescorer.models.vocabulary import Vocabulary
 
+_LINE_END = "\n"  # no word: where sentences end is counted apart from any `</s>` in the text
+
 
 def count_words(paths: Iterable[str | Path], *, case: str = "as-is") -> Counter[str]:
     """Counts of the words of UTF-8 texts, plain, .gz or .xz, a sentence a line; `</s>` counts the sentences.
@@ -23,16 +25,20 @@ def count_words(paths: Iterable[str | Path], *, case: str = "as-is") -> Counter[
     Raises:
         InputError: a file cannot be read, or holds a sentence mark as a word.
     """
+    paths = list(paths)
     counts: Counter[str] = Counter()
     for path in paths:
         lines = (line.lower() if case == "lower" else line for _, line in read_lines(path))
         filled = (words for words in map(str.split, lines) if words)
-        counts.update(chain.from_iterable((*words, SENTENCE_END) for words in filled))
+        counts.update(chain.from_iterable((*words, _LINE_END) for words in filled))
     if not counts:
-        raise InputError("no word in the texts", expected="a sentence a line", remedy="check the files")
-    if SENTENCE_START in counts:
-        raise InputError(f"the text holds the word {SENTENCE_START}", expected="sentences without marks",
-                         remedy="take the marks out: a line is a sentence")
+        raise InputError("no word in the texts", expected="a sentence a line", remedy="check the files",
+                         file=", ".join(map(str, paths)))
+    for mark in (SENTENCE_START, SENTENCE_END):
+        if mark in counts:
+            raise InputError(f"the text holds the word {mark}", expected="sentences without marks",
+                             remedy="take the marks out: a line is a sentence", file=", ".join(map(str, paths)))
+    counts[SENTENCE_END] = counts.pop(_LINE_END)
     return counts
 
 

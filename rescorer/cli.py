@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import io
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from rescorer.errors import InputError
 
 if TYPE_CHECKING:
     from rescorer.models.language_model import LanguageModel
+    from rescorer.recognition.nbest import NBest
 
 _EXISTING = click.Path(path_type=Path)
 _OUTPUT = click.Path(path_type=Path)
@@ -31,16 +34,28 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("interrupted: no output was written", err=True)
+            click.echo("interrupted: every output file is whole, or as it was", err=True)
             sys.exit(_INTERRUPTED)
-        except BrokenPipeError:
-            sys.exit(1)
 
     return guarded
 
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
+
+
+def _print(lines: Iterable[str]) -> None:
+    """UTF-8 lines to stdout. Raises InputError where they cannot be written; click handles a pipe that was closed."""
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        click.echo("".join(f"{line}\n" for line in lines).encode(), nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = io.StringIO()  # else what is left in its buffer fails once more at the exit
+        raise InputError(f"cannot be written: {error.strerror or error}", remedy="free some space or give --output",
+                         file="stdout") from None
 
 
 def _models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[LanguageModel]:
@@ -54,7 +69,8 @@ def _models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Languag
     names = [model.name for model in models]
     for model, path in zip(models, paths, strict=True):
         if names.count(model.name) > 1:
-            model.name = f"{model.name}:{path.stem}"
+            # A score is named after its model: in files, such a name has no other characters.
+            model.name = re.sub("[^A-Za-z0-9_.+-]", "_", f"{model.name}-{path.stem}")
     if len({model.name for model in models}) < len(models):
         raise InputError("two models of one kind with one file name", remedy="rename one of the files")
     return models
@@ -95,17 +111,19 @@ def rescore(nbest: Path, lm: tuple[Path, ...], ngram: Path | None, weights: Path
     A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the natural log of its
     probability, minus word_penalty times its words. --lm-scale of other tools may multiply something else.
     """
+    from rescorer.files import write_lines
     from rescorer.recognition.formats import read_nbest, write_nbest
-    from rescorer.recognition.references import read_references
     from rescorer.rescoring import nbest as verbs
     from rescorer.rescoring.weights import TunedWeights, Weights
 
     if tune_reference and not weights:
         raise InputError("--tune without --weights", remedy="say where the weights go: --weights w.json")
+    if not (reference or tune_reference) and (option := "--words" if listed else "--wer-output" if wer_output else ""):
+        raise InputError(f"{option} without --ref", remedy="give the references that errors are counted against")
     tuned = TunedWeights.load(weights) if weights and not tune_reference else None
     file = read_nbest(nbest, nbest_format)
-    references = _references(read_references, file.lists, reference)
-    dev_references = _references(read_references, file.lists, tune_reference)
+    references = _references(file.lists, reference)
+    dev_references = _references(file.lists, tune_reference)
     words = _word_list(listed) if listed else frozenset()
     models = _models(lm, ngram, device)
     for note in (*verbs.remarks(file.lists), *verbs.check_vocabulary(file.lists, models, str(nbest))):
@@ -117,30 +135,35 @@ def rescore(nbest: Path, lm: tuple[Path, ...], ngram: Path | None, weights: Path
         _say("no --weights: the scales are defaults; fit them on a development set with --tune REF --weights w.json")
     used = tuned.weights if tuned else Weights.default(scored.score_names, scored.model_names)
     lists = verbs.rerank(file.lists, scored, used)
+    if tune_reference and not used.lm_scale:
+        _say("no use of the language model was found that lowers the errors on these lists: its scale is 0")
+    references = references or dev_references
+    report = verbs.report(file.lists, references, scored, tuned, used, words) if references else None
+    for line in report.describe() if report else ():
+        _say(line)
+    best = [" ".join((nbest.utterance, *nbest.hypotheses[0].words)) for nbest in lists]
+    # Each file whole or as it was; what took longest to make comes first, stdout, which may be closed, last.
     if tuned and tune_reference and weights:
         tuned.save(weights)
-        if not used.lm_scale:
-            _say("no use of the language model was found that lowers the errors on these lists: its scale is 0")
-        references = references or dev_references
-    if references:
-        report = verbs.report(file.lists, references, scored, tuned, used, words)
-        for line in report.describe():
-            _say(line)
-        if wer_output:
-            report.save(wer_output)
+    if report and wer_output:
+        report.save(wer_output)
     if oov_report:
         verbs.write_unknown_words(oov_report, file.lists, models)
     if nbest_output:
         write_nbest(nbest_output, lists, file.format)
-    _write_best(lists, output)
+    if output:
+        write_lines(output, best)
+    else:
+        _print(best)
 
 
-def _references(read: Callable[[Path], Any], lists: Sequence[Any], path: Path | None) -> Any:
+def _references(lists: Sequence[NBest], path: Path | None) -> Mapping[str, Sequence[str]]:
+    from rescorer.recognition.references import read_references
     from rescorer.rescoring.nbest import check_references
 
     if path is None:
         return {}
-    references = read(path)
+    references = read_references(path)
     check_references(lists, references, str(path))
     return references
 
@@ -152,16 +175,6 @@ def _word_list(path: Path) -> frozenset[str]:
     if not words:
         raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=path)
     return words
-
-
-def _write_best(lists: Sequence[Any], output: Path | None) -> None:
-    from rescorer.files import write_lines
-
-    lines = [" ".join((nbest.utterance, *nbest.hypotheses[0].words)) for nbest in lists]
-    if output:
-        write_lines(output, lines)
-    else:
-        click.echo("\n".join(lines))
 
 
 @click.group()
@@ -229,16 +242,23 @@ def train(texts: tuple[Path, ...], valid: Path, vocabulary: Path, output: Path, 
 def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path | None, context: str, device: str,
                memory: int) -> None:
     """Print the standard perplexity of TEXT: every word and </s> once."""
-    from rescorer.rescoring.perplexity import score_text
+    from rescorer.rescoring.perplexity import TextScores, score_text
     from rescorer.training.corpus import read_sentences
 
     models = _models(lm, ngram, device)
-    budget = memory << 20
-    scores = score_text(list(read_sentences([text])), models, context=context, memory=budget)
-    click.echo(f"{scores.words} words, {len(scores.log_probs) - scores.words} sentences, context: {context}")
+
+    def scored(path: Path) -> TextScores:
+        sentences = list(read_sentences([path]))
+        if not sentences:
+            raise InputError("no word in the text", expected="a sentence a line", remedy="check the file", file=path)
+        return score_text(sentences, models, context=context, memory=memory << 20)
+
+    scores = scored(text)
+    lines = [f"{scores.words} words, {len(scores.log_probs) - scores.words} sentences, context: {context}"]
     for (name, value), unknown in zip(scores.perplexities().items(), scores.unknown, strict=True):
-        click.echo(f"{name:<20} perplexity {value:10.2f}   unknown words {unknown}")
+        lines.append(f"{name:<20} perplexity {value:10.2f}   unknown words {unknown}")
     if fit:
-        weights = score_text(list(read_sentences([fit])), models, context=context, memory=budget).best_weights()
+        weights = scored(fit).best_weights()
         shares = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(scores.names, weights, strict=True))
-        click.echo(f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, fitted on {fit}")
+        lines.append(f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, fitted on {fit}")
+    _print(lines)

@@ -61,16 +61,22 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
 def whole_path(path: str | Path) -> Iterator[Path]:
     """Give a path beside `path` to write a file or a folder to; it takes the name `path` only when all went well.
 
+    A link to a file is followed. What is neither file nor folder, such as a pipe or /dev/null, is itself written to.
+
     Raises:
         InputError: the disk is full, or the folder cannot be written.
     """
     path = Path(path)
+    place = path.resolve() if path.is_file() else path
     work = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            yield place
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
         yield work / path.name
-        _replace(work / path.name, path)
+        _replace(work / path.name, place)
     except OSError as error:
         raise InputError(
             f"cannot be written: {error.strerror or error}", remedy="free some space or choose another place", file=path

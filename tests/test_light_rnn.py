@@ -6,6 +6,8 @@ import copy
 import itertools
 import math
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +189,8 @@ def test_the_equations_of_the_paper(tied: bool) -> None:
     of = {name: value.double().numpy() for name, value in model.state_dict().items()}
 
     def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        gates = of["lstm.weight_ih_l0"] @ x + of["lstm.bias_ih_l0"] + of["lstm.weight_hh_l0"] @ h + of["lstm.bias_hh_l0"]
+        gates = of["lstm.weight_ih_l0"] @ x + of["lstm.weight_hh_l0"] @ h
+        gates = gates + of["lstm.bias_ih_l0"] + of["lstm.bias_hh_l0"]
         enter, forget, cell, leave = np.split(gates, 4)
         c = sigmoid(forget) * c + sigmoid(enter) * np.tanh(cell)
         return sigmoid(leave) * np.tanh(c), c
@@ -211,8 +214,7 @@ def test_the_equations_of_the_paper(tied: bool) -> None:
 def test_gates_and_biases() -> None:
     """With gates a cell's vectors are products of row and column; a cell's bias raises its column in its row alone."""
     model = model_of(WordTable.shaped(9), width=5)
-    hidden, rows = torch.randn(3), torch.tensor([0, 1, 2])
-    hidden = torch.randn(3, 5)
+    hidden, rows = torch.randn(3, 5), torch.tensor([0, 1, 2])
     with torch.no_grad():
         expected = (hidden * model.gate_out.weight) @ model.column_out.weight.T + model.column_out.bias
         torch.testing.assert_close(model.column_scores(hidden, rows), expected)
@@ -300,6 +302,23 @@ def test_file_round_trip(tmp_path: Path, settings: dict[str, Any], device: str) 
     if device == "cpu":
         assert torch.equal(next_log_probs(again, [3, 4]), next_log_probs(model, [3, 4]))
     assert list(tmp_path.iterdir()) == [tmp_path / "lightrnn.pt"]
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    """One error, no file, no rest of one."""
+    code = (
+        "import resource, sys; from pathlib import Path; from conftest import make_model\n"
+        "from rescorer.errors import InputError\n"
+        "model = make_model(width=64)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "try: model.save(sys.argv[1])\n"
+        "except InputError as error: print(error)\n"
+    )
+    path = tmp_path / "lightrnn.pt"
+    command = [sys.executable, "-c", code, str(path)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent).stdout
+    assert said.startswith(f"{path}: cannot be written: File too large; remedy: ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_case_survives_the_file(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import multiprocessing
 import os
@@ -62,14 +61,14 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("network", [{}, {"gated": False, "cell_bias": False, "tied": True, "layers": 1}], ids=str)
 def test_learns(folder: Path, device: str, network: dict[str, Any]) -> None:
-    trainer = make_trainer(folder, device=device, **network)
+    trainer = make_trainer(folder, replace(SETTINGS, epochs=8), device, **network)
     valid = trainer.valid_corpus.ids
     before = perplexity(log_probs_of(trainer.model, valid))
     counts = np.bincount(trainer.train_corpus.ids, minlength=11)
     shares = counts[counts > 0] / counts.sum()
     unigram = math.exp(-(shares * np.log(shares)).sum())
     best = trainer.run()
-    assert 2 ** (6 / 7) * 0.97 < best < 2.0 < unigram < before  # six coins a sentence of seven words
+    assert 2 ** (5 / 7) * 0.97 < best < 1.8 < unigram < before  # five coins a sentence of seven words
 
     rows = [row for row in rows_of(folder) if not row["event"]]
     assert best == pytest.approx(min(float(row["valid_perplexity"]) for row in rows), abs=1e-3)
@@ -77,7 +76,7 @@ def test_learns(folder: Path, device: str, network: dict[str, Any]) -> None:
     kept = LightRNN.load(folder / "lightrnn.pt", device)
     assert perplexity(log_probs_of(kept, valid)) == pytest.approx(best, rel=1e-5)
     assert kept.provenance["valid_perplexity"] == best
-    assert kept.provenance["training"]["epochs"] == 3
+    assert kept.provenance["training"]["epochs"] == 8
     assert kept.provenance["train_words"] == len(trainer.train_corpus)
 
 
@@ -90,8 +89,8 @@ def test_best_model_is_kept_not_the_last(folder: Path, monkeypatch: pytest.Monke
 
 
 def test_bfloat16(folder: Path) -> None:
-    trainer = make_trainer(folder, replace(SETTINGS, precision="bfloat16"))
-    assert trainer.run() < 2.2
+    trainer = make_trainer(folder, replace(SETTINGS, precision="bfloat16", epochs=6, reallocate_after=(1,)))
+    assert trainer.run() < 2.3
     assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
 
 
@@ -106,7 +105,8 @@ def test_gradients_are_clipped(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_learning_rate_rises_then_falls(folder: Path) -> None:
     trainer = make_trainer(folder, replace(SETTINGS, epochs=10, intervals=None))
     rates = []
-    for trainer.step in range(trainer.steps):
+    for step in range(trainer.steps):
+        trainer.step = step
         rates.append(trainer._learning_rate())
     top = rates.index(max(rates))
     assert 0 < rates[0] < max(rates) == 0.02 and top <= 0.03 * trainer.steps
@@ -194,17 +194,14 @@ def die_after(times: int, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def die_halfway(times: int, name: str) -> Callable[..., Any]:
-    """torch.save, whose caller is killed when half of the file of that name is written for that time."""
-    save, calls = torch.save, iter(range(1, times + 1))
+    """Path.write_bytes, whose caller is killed when half of the file of that name is written for that time."""
+    write, calls = Path.write_bytes, iter(range(1, times + 1))
 
-    def wrapped(content: Any, file: Any) -> None:
-        if name in str(getattr(file, "name", file)) and next(calls) == times:
-            whole = io.BytesIO()
-            save(content, whole)
-            with open(getattr(file, "name", file), "wb") as half:
-                half.write(whole.getvalue()[: whole.tell() // 2])
+    def wrapped(path: Path, content: Any) -> int:
+        if path.name == name and next(calls) == times:
+            write(path, content[: len(content) // 2])
             die()
-        save(content, file)
+        return write(path, content)
 
     return wrapped
 
@@ -220,14 +217,15 @@ def run_until(folder: Path, settings: TrainingSettings, moment: str, times: int)
     elif moment == "reallocation":
         module.reallocate = die_after(times, module.reallocate)  # type: ignore[attr-defined]
     elif moment.startswith("half of "):
-        torch.save = die_halfway(times, moment.removeprefix("half of "))
+        Path.write_bytes = die_halfway(times, moment.removeprefix("half of "))
     make_trainer(folder, settings).run()
 
 
 def killed(folder: Path, settings: TrainingSettings, moment: str, times: int = 1) -> bool:
     """Train in a process of its own; whether it was killed on the way."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rescorer.training.trainer"])
+    # What a run imports on its way, in torch too, is imported once for all of them.
+    context.set_forkserver_preload(["pytest", "torch._dynamo", "torch.utils.tensorboard", "rescorer.training.trainer"])
     process = context.Process(target=run_until, args=(folder, settings, moment, times))
     process.start()
     process.join()
@@ -240,10 +238,10 @@ def killed(folder: Path, settings: TrainingSettings, moment: str, times: int = 1
     [
         (
             0.0,
-            [("step", 1), ("step", 6), ("half of checkpoint", 3), ("log", 1), ("half of lightrnn", 1),
-             ("best model", 1), ("reallocation", 1), ("step", 8), ("half of checkpoint", 1), ("step", 28)],
+            [("step", 1), ("half of checkpoint.pt", 6), ("log", 1), ("half of lightrnn.pt", 1), ("best model", 1),
+             ("reallocation", 1), ("step", 28)],
         ),
-        (1000.0, [("step", 5), ("step", 25), ("reallocation", 1), ("step", 22)]),
+        (1000.0, [("step", 5), ("step", 25), ("reallocation", 1)]),
     ],
 )
 def test_killed_and_resumed_ends_the_same(
@@ -268,7 +266,6 @@ def test_resumes_where_an_epoch_begins(folder: Path, tmp_path_factory: pytest.Te
     for mode in (True, False):
         trainer = make_trainer(folder, settings)
         trainer.model.train(mode)
-        trainer._end_interval = lambda interval, end=trainer._end_interval: end(interval)  # type: ignore[method-assign]
         save = trainer._save_checkpoint
 
         def stop(trainer: Trainer = trainer, save: Callable[[], None] = save) -> None:

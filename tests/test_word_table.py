@@ -75,5 +75,5 @@ def test_checks(rows: int, columns: int, cells: list[int], said: str) -> None:
 
 @pytest.mark.parametrize(("words", "rows", "columns"), [(10, 3, 3), (10, 0, None), (10, None, 0), (10, -2, None)])
 def test_shapes_that_cannot_be(words: int, rows: int | None, columns: int | None) -> None:
-    with pytest.raises(ValueError, match="expected at least 1|do not fit"):
+    with pytest.raises(ValueError, match=r"expected at least 1|do not fit"):
         WordTable.shaped(words, rows, columns)

@@ -10,6 +10,7 @@ L layers.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,6 +57,18 @@ class LightRNNSettings:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout = {self.dropout}: expected 0 ≤ dropout < 1")
+
+
+def write_whole(content: Mapping[str, Any], path: str | Path) -> None:
+    """Write plain data and tensors as a torch file, whole or not at all.
+
+    Raises:
+        InputError: the disk is full, or the folder cannot be written.
+    """
+    buffer = io.BytesIO()  # written by Python: on a full disk torch's own writer hides the cause
+    torch.save(content, buffer)
+    with whole_path(path) as work:
+        work.write_bytes(buffer.getbuffer())
 
 
 class LightRNNState(NamedTuple):
@@ -262,8 +275,7 @@ class LightRNN(nn.Module, LanguageModel):
 
     def save(self, path: str | Path) -> None:
         """Write `lightrnn.pt`: settings, vocabulary, table, parameters and provenance, all plain data."""
-        with whole_path(path) as work:
-            torch.save(self.as_dict(), work)
+        write_whole(self.as_dict(), path)
 
     def as_dict(self) -> dict[str, Any]:
         """What `save` writes and `from_dict` reads."""
@@ -308,9 +320,9 @@ class LightRNN(nn.Module, LanguageModel):
         expected, remedy = "a lightrnn.pt", "train one with `lightrnn train`"
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
-        except Exception:  # a foreign file makes torch raise almost anything
+        except Exception as error:  # a foreign file makes torch raise almost anything, a short one an OSError too
+            if isinstance(error, OSError) and error.filename is not None:
+                raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
             raise InputError("not a model file, or cut short", expected=expected, remedy=remedy, file=path) from None
         if not isinstance(content, dict) or content.get("kind") != _FILE_KIND:
             raise InputError("a torch file, but no LightRNN", expected=expected, remedy=remedy, file=path)

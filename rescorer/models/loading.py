@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
+from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.ngram import Ngram
@@ -17,11 +19,20 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> LanguageModel:
     """Load a `lightrnn.pt`, or a KenLM file (ARPA or binary); which it is is found from its content.
 
     Raises:
-        InputError: it is neither, or damaged.
+        InputError: it is neither, or damaged, or there is no such device.
     """
-    try:
-        with open(path, "rb") as file:
-            is_torch = file.read(2) == _TORCH_MAGIC
-    except OSError:
-        is_torch = str(path).endswith(".pt")  # either loader says what is wrong
+    device = usable_device(device)
+    is_torch = Path(path).suffix == ".pt"  # whatever is wrong with such a file, it was to be a lightrnn.pt
+    with suppress(OSError), open(path, "rb") as file:  # where it cannot be opened, either loader says why
+        is_torch |= file.read(2) == _TORCH_MAGIC
     return LightRNN.load(path, device) if is_torch else Ngram.load(path)
+
+
+def usable_device(device: str | torch.device) -> torch.device:
+    """The device of that name. Raises InputError where there is none here."""
+    try:
+        torch.zeros(1, device=device).cpu()
+        return torch.device(device)
+    except (RuntimeError, AssertionError):  # the second: a torch without CUDA
+        raise InputError(f"device {str(device)!r} cannot be used here", expected="cpu, cuda or cuda:N",
+                         remedy="take --device cpu, or install a torch that finds the GPU") from None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rescorer.recognition.formats import espnet, hyporadise, read_nbest
 from rescorer.recognition.formats import json_values as js
 from rescorer.recognition.formats.parsing import Place, check_id, empty, filled_lines, head, show, split_words
 
 
 def read_references(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """Read Kaldi's `utt words…` text, or JSON lines with `id` and `ref`; which of them is found from the content.
+    """Read Kaldi's `utt words…` text, JSON lines with `id` and `ref`, or n-best lists of a JSON format that hold them.
+
+    Which of them it is is found from the content.
 
     A reference may have no words; blank lines are passed over.
 
@@ -17,6 +20,8 @@ def read_references(path: str | Path) -> dict[str, tuple[str, ...]]:
         InputError: an empty file, an utterance that is there twice, or a line that is neither, with the line.
     """
     path = Path(path)
+    if espnet.matches(path) or hyporadise.matches(path):
+        return {nbest.utterance: nbest.reference for nbest in read_nbest(path).lists if nbest.reference is not None}
     parse = _parse_json if head(path).lstrip().startswith("{") else _parse_text
     references: dict[str, tuple[str, ...]] = {}
     for place, line in filled_lines(path):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import kaldialign
 import numpy as np
@@ -37,6 +37,11 @@ class ErrorRate:
     @property
     def percent(self) -> float:
         return 100 * self.errors / self.words if self.words else math.nan
+
+    def as_dict(self) -> dict[str, float | None]:
+        """What a JSON file holds: null where there is no number."""
+        figures = {"percent": self.percent, **asdict(self)}
+        return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
     def describe(self) -> str:
         return f"{self.percent:.2f} % [{self.low:.2f}, {self.high:.2f}] ({self.errors} of {self.words} words)"

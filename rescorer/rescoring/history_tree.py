@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
-from rescorer.models.language_model import SENTENCE_END, LanguageModel
+from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
 
 Sentence = Sequence[str]
+
+_MARKS = (SENTENCE_START, SENTENCE_END)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,8 @@ class HistoryTree:
     """All distinct prefixes of S sentences; the root is the history `<s>`.
 
     Attributes:
-        words: the distinct words, the last is `</s>`.
+        words: the distinct words, the last is `</s>`. A sentence mark inside a sentence marks nothing: it is `<unk>`
+            here.
         levels: from the first word on; nodes are numbered in this order.
         paths: [S, n] sparse, 1 where a node lies on the sentence's path: `paths @ log_probs` are sums over sentences.
     """
@@ -48,7 +51,7 @@ class HistoryTree:
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> HistoryTree:
-        """The tree of at least one sentence, without sentence marks. O(tokens · log tokens), a level at a time."""
+        """The tree of at least one sentence, without its marks. O(tokens · log tokens), a level at a time."""
         lengths = np.fromiter((len(sentence) for sentence in sentences), np.int64, len(sentences))
         index: dict[str, int] = {}
         flat = np.fromiter((index.setdefault(word, len(index)) for sentence in sentences for word in sentence),
@@ -60,9 +63,9 @@ class HistoryTree:
         levels, rows, columns, nodes = [], [], [], 0
         for depth in range(int(lengths.max()) + 1):
             stops = lengths[active] == depth
-            words = np.full(len(active), end)
-            words[~stops] = flat[begin[active[~stops]] + depth]
-            keys, place = np.unique(node[active] * (end + 1) + words, return_inverse=True)
+            next_words = np.full(len(active), end)
+            next_words[~stops] = flat[begin[active[~stops]] + depth]
+            keys, place = np.unique(node[active] * (end + 1) + next_words, return_inverse=True)
             parents, node_words = np.divmod(keys, end + 1)
             ends = node_words == end
             levels.append(Level(parents, node_words, ends))
@@ -73,7 +76,8 @@ class HistoryTree:
             active = active[~stops]
         row, column = np.concatenate(rows), np.concatenate(columns)
         paths = csr_matrix((np.ones(len(row)), (row, column)), shape=(len(sentences), nodes))
-        return cls((*index, SENTENCE_END), tuple(levels), paths)
+        words = tuple(UNKNOWN if word in _MARKS else word for word in index)
+        return cls((*words, SENTENCE_END), tuple(levels), paths)
 
     @property
     def size(self) -> int:

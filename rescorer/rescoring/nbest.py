@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +36,21 @@ def score_lists(lists: Sequence[NBest], models: Sequence[LanguageModel], memory:
     """Everything that weights need to know of the lists; the models are asked once.
 
     Raises:
-        InputError: no list, or lists with different scores.
+        InputError: no list, a list without hypotheses, or hypotheses with different scores or infinite ones.
     """
     if not lists:
         raise InputError("no n-best list", expected="at least one utterance")
+    for nbest in lists:
+        if not nbest.hypotheses:
+            raise InputError(f"utterance {nbest.utterance!r} has no hypotheses", expected="at least one")
     hypotheses = [hypothesis for nbest in lists for hypothesis in nbest.hypotheses]
     names = lists[0].score_names
     try:
         raw = np.array([[hypothesis.scores[name] for name in names] for hypothesis in hypotheses], dtype=np.float64)
     except KeyError as error:
         raise InputError(f"a hypothesis has no score {error}", expected="the same scores for all hypotheses") from None
+    if not np.isfinite(raw).all():
+        raise InputError("a hypothesis has a score that is not finite", expected="finite numbers")
     counts = np.array([len(nbest.hypotheses) for nbest in lists])
     return ScoredLists(
         names, tuple(model.name for model in models), raw.reshape(len(hypotheses), len(names)),
@@ -192,7 +197,14 @@ class Report:
 
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, whole or not at all."""
-        write_lines(path, [json.dumps({**asdict(self)}, indent=2)])
+        content = {
+            "rows": {name: rate.as_dict() for name, rate in self.rows.items()},
+            "listed": {name: {"listed": listed.as_dict(), "others": others.as_dict()}
+                       for name, (listed, others) in self.listed.items()},
+            "improvement": self.improvement,
+            "worse": self.worse,
+        }
+        write_lines(path, [json.dumps(content, indent=2, allow_nan=False)])
 
     def describe(self) -> list[str]:
         """Lines to print."""
@@ -239,6 +251,6 @@ def write_unknown_words(path: str | Path, lists: Sequence[NBest], models: Sequen
 def unknown_words(lists: Sequence[NBest], models: Sequence[LanguageModel]) -> dict[str, list[tuple[str, int]]]:
     """For each model the words of the lists that it does not know, with how many hypotheses hold them, most first."""
     counts = Counter(word for nbest in lists for hypothesis in nbest.hypotheses for word in set(hypothesis.words))
-    words = [word for word, _ in counts.most_common()]
+    words = sorted(counts, key=lambda word: (-counts[word], word))
     return {model.name: [(word, counts[word]) for word, known in zip(words, model.knows(words), strict=True)
                          if not known] for model in models}

@@ -165,8 +165,6 @@ def tune(lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, *,
     def loss(vector: np.ndarray) -> float:
         return _loss(lists, errors, _weights_of(vector, lists, kind))
 
-    if not bounds:
-        return _weights_of(np.empty(0), lists, kind)
     found = differential_evolution(loss, bounds, maxiter=settings.rounds, popsize=settings.population,
                                    rng=settings.seed, polish=False, tol=1e-4)
     return _weights_of(found.x, lists, kind)
@@ -188,8 +186,8 @@ def _default_scales(lists: ScoredLists) -> list[float]:
 def _weights_of(vector: np.ndarray, lists: ScoredLists, kind: str) -> Weights:
     """What a point of the search stands for."""
     values = iter(vector.tolist())
-    first, *others = _default_scales(lists)
-    scales = dict(zip(lists.score_names, [first, *(next(values) for _ in others)], strict=True))
+    defaults = _default_scales(lists)
+    scales = dict(zip(lists.score_names, [*defaults[:1], *(next(values) for _ in defaults[1:])], strict=True))
     penalty = next(values)
     if not lists.model_names:
         return Weights(scales, lm_scale=0.0, word_penalty=penalty)
@@ -245,6 +243,6 @@ class TunedWeights:
         except json.JSONDecodeError as error:
             raise InputError(f"no JSON: {error.msg}", expected="a weights file", remedy=remedy, file=path,
                              line=error.lineno) from None
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise InputError(f"no weights: {type(error).__name__} {error}", expected="a weights file", remedy=remedy,
                              file=path) from None

@@ -62,7 +62,8 @@ class Corpus:
         try:
             return cls(np.memmap(path, dtype=_ID_TYPE, mode="r"))
         except (OSError, ValueError) as error:
-            raise InputError(f"cannot be read as word ids: {error}", remedy="encode the text again", file=path) from None
+            found = f"cannot be read as word ids: {error}"
+            raise InputError(found, remedy="encode the text again", file=path) from None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -11,6 +11,7 @@ import torch
 
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.loading import usable_device
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import AssignmentSettings
@@ -38,9 +39,10 @@ def train_model(
         words = Vocabulary.load(vocabulary)
         table = WordTable.shaped(len(words), options["rows"], options["columns"])
         torch.manual_seed(settings.seed)
-        model = LightRNN(LightRNNSettings(**_those_of(LightRNNSettings, options)), words, table).to(device)
+        model = LightRNN(LightRNNSettings(**_those_of(LightRNNSettings, options)), words, table)
     except ValueError as error:
         raise InputError(str(error), remedy="correct that option") from None
+    model.to(usable_device(device))
     say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
     model.provenance = {"texts": [path.name for path in texts], "valid": valid.name}
     train = Corpus.encode(texts, words, work / "train.ids")

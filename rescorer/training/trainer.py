@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from rescorer.errors import InputError
 from rescorer.files import whole_path
-from rescorer.models.light_rnn import LightRNN, LightRNNState
+from rescorer.models.light_rnn import LightRNN, LightRNNState, write_whole
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.training.corpus import Corpus
 from rescorer.training.reallocation import ReallocationSettings, reallocate
@@ -117,8 +117,9 @@ class Trainer:
         self.steps_an_epoch = math.ceil(self.streams.shape[1] / settings.unroll)
         self.steps = self.steps_an_epoch * settings.epochs
         if self.steps < settings.interval_count:
-            raise InputError(f"the training has {self.steps} steps", expected=f"at least {settings.interval_count}, one "
-                             "for each interval", remedy="give more text, or fewer --streams or --intervals")
+            raise InputError(f"the training has {self.steps} steps",
+                             expected=f"at least {settings.interval_count}, one for each interval",
+                             remedy="give more text, or fewer --streams or --intervals")
         self.optimiser = torch.optim.AdamW(
             model.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
         )
@@ -156,7 +157,8 @@ class Trainer:
 
     def _bar(self) -> Any:
         total = self.settings.epochs * self.streams.size
-        return tqdm(total=total, initial=self._tokens(), unit="tok", unit_scale=True, disable=not self.progress)
+        return tqdm(total=total, initial=self._tokens(), unit="tok", unit_scale=True, mininterval=2.0,
+                    disable=not self.progress)
 
     def _tokens(self) -> int:
         """Words read so far; the last step of an epoch is a shorter one."""
@@ -269,8 +271,7 @@ class Trainer:
             "loss": (self.loss_sum, self.loss_tokens),
             "random": torch.get_rng_state(),
         }
-        with whole_path(self.checkpoint) as path:
-            torch.save(content, path)
+        write_whole(content, self.checkpoint)
 
     def _resume(self) -> None:
         try:

@@ -1,0 +1,80 @@
+"""What each way of reallocating brings: perplexity before, straight after, and after one more epoch.
+
+    python benchmarks/reallocation.py TRAIN VALID --vocabulary words.tsv [--epochs 2] [--save-costs costs.npz]
+
+One network is trained for some epochs; then each way starts from a copy of it: words are placed anew (or not), and the
+copy is trained for one more epoch, the learning rate falling to nothing. Seeds and texts are the same for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from machine import machine
+
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.text import log_probs_of, perplexity
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_table import WordTable
+from rescorer.training.corpus import Corpus
+from rescorer.training.reallocation import ReallocationSettings, cell_costs, reallocate
+from rescorer.training.trainer import Trainer, TrainingSettings
+
+WAYS = {
+    "no reallocation": None,
+    "plain": ReallocationSettings(carry_over=False),
+    "vectors carried over": ReallocationSettings(),
+    "carried, gain > 0.5 nats": ReallocationSettings(min_gain=0.5),
+    "carried, gain > 2 nats": ReallocationSettings(min_gain=2.0),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("train", type=Path)
+    parser.add_argument("valid", type=Path)
+    parser.add_argument("--vocabulary", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--save-costs", type=Path, help="for benchmarks/assignment.py --costs")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(1)
+    print(machine("cpu", "torch"))
+    words = Vocabulary.load(arguments.vocabulary)
+    settings = TrainingSettings(epochs=arguments.epochs, streams=32, learning_rate=4e-3, precision="bfloat16")
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        train = Corpus.encode([arguments.train], words, work / "train.ids")
+        valid = Corpus.encode([arguments.valid], words, work / "valid.ids")
+        base = LightRNN(LightRNNSettings(width=arguments.width), words, WordTable.shaped(len(words)))
+        Trainer(base, train, valid, settings, work / "base.pt", work / "base").run()
+        if arguments.save_costs:
+            row_costs, column_costs = cell_costs(base, train, ReallocationSettings())
+            np.savez(arguments.save_costs, row_costs=row_costs, column_costs=column_costs, cells=base.table.cells,
+                     counts=words.counts)
+        before = perplexity(log_probs_of(base, valid.ids, streams=32))
+        print(f"{len(words)} words, table {base.table.rows} × {base.table.columns}, {base.parameter_count():,} "
+              f"parameters; validation perplexity after {arguments.epochs} epochs: {before:.2f}")
+        print(f"{'way':<28}{'words moved':>12}{'straight after':>16}{'an epoch later':>16}{'seconds':>9}")
+        for number, (name, way) in enumerate(WAYS.items()):
+            model = copy.deepcopy(base)
+            began = time.perf_counter()
+            moved = reallocate(model, train, way).moved if way else 0
+            seconds = time.perf_counter() - began
+            after = perplexity(log_probs_of(model, valid.ids, streams=32))
+            later = Trainer(model, train, valid, replace(settings, epochs=1), work / f"{number}.pt",
+                            work / str(number)).run()
+            print(f"{name:<28}{moved:>12}{after:>16.2f}{later:>16.2f}{seconds:>9.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

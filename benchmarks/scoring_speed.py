@@ -1,0 +1,98 @@
+"""Words scored a second: LightRNN against an LSTM of the same width with a softmax over all words, in one run.
+
+    python benchmarks/scoring_speed.py [--width 256] [--device cpu] [--threads 2]
+
+Both score the same random sentences in batches, log P of every word, with the recurrence and the softmax. The full
+softmax is computed over as many histories at a time as fit the memory. Shapes: U sentences, T words, V words known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from machine import machine
+from torch import Tensor, nn
+
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_table import WordTable
+
+_LOGITS_AT_ONCE = 1 << 26  # 256 MiB of float32
+
+
+class FullSoftmax(nn.Module):
+    """Embedding, LSTM and a softmax over V words: the peer."""
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(size, width)
+        self.lstm = nn.LSTM(width, width)
+        self.output = nn.Linear(width, size)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """[T - 1, U] log P of each word but the first."""
+        hidden, _ = self.lstm(self.embedding(words[:-1]))
+        flat, targets = hidden.flatten(0, 1), words[1:].flatten()
+        at_once = max(1, _LOGITS_AT_ONCE // self.output.out_features)
+        parts = [
+            torch.log_softmax(self.output(part), -1).gather(-1, target[:, None])[:, 0]
+            for part, target in zip(flat.split(at_once), targets.split(at_once), strict=True)
+        ]
+        return torch.cat(parts).view_as(words[1:])
+
+
+def light_rnn(size: int, width: int) -> LightRNN:
+    words = ("</s>", "<unk>", *(f"w{index}" for index in range(size - 2)))
+    vocabulary = Vocabulary(words, np.ones(size, dtype=np.int64))
+    return LightRNN(LightRNNSettings(width=width), vocabulary, WordTable.shaped(size))
+
+
+def seconds(run: Callable[[], Tensor], repeats: int) -> float:
+    """The least of several runs, after one that is not counted; a GPU is waited for."""
+    times = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        run().sum().item()
+        times.append(time.perf_counter() - began)
+    return min(times[1:])
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--sentences", type=int, default=64)
+    parser.add_argument("--words", type=int, default=21)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(1)
+    print(machine(arguments.device, "torch"))
+    print(f"width {arguments.width}, {arguments.sentences} sentences of {arguments.words - 1} scored words, float32, "
+          f"{arguments.threads} threads")
+    print(f"{'V':>10} {'LightRNN parameters':>20} {'full softmax':>14} {'LightRNN words/s':>17} {'full softmax':>13} "
+          f"{'ratio':>7}")
+    for size in arguments.sizes:
+        words = torch.randint(size, (arguments.words, arguments.sentences), device=arguments.device)
+        model = light_rnn(size, arguments.width).to(arguments.device).eval()
+        state = model.start_states(arguments.sentences)
+        quick = seconds(lambda model=model, words=words, state=state: model(words[1:], state)[0], arguments.repeats)
+        small = model.parameter_count()
+        peer = FullSoftmax(size, arguments.width).to(arguments.device).eval()
+        slow = seconds(lambda peer=peer, words=words: peer(words), arguments.repeats)
+        large = sum(parameter.numel() for parameter in peer.parameters())
+        scored = words[1:].numel()
+        print(f"{size:>10,} {small:>20,} {large:>14,} {scored / quick:>17,.0f} {scored / slow:>13,.0f} "
+              f"{slow / quick:>7.1f}", flush=True)
+        del peer, model
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Show utterances in which rescoring put a name right.
+
+    python examples.py test.jsonl weights.json test.mixture.txt names.txt
+
+"Before" is the first pass with its own word penalty: a name that was only cut off is no example.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+SHOWN = 5
+
+
+class Example(NamedTuple):
+    """What was said, what the recogniser made of it, and what rescoring made of that."""
+
+    names: tuple[str, ...]  # put right
+    utterance: str
+    reference: list[str]
+    before: list[str]
+    after: list[str]
+
+    @property
+    def remaining(self) -> float:
+        """Near 0 where the result reads like the reference."""
+        return 1 - difflib.SequenceMatcher(None, self.reference, self.after).ratio()
+
+
+def before_rescoring(nbest: list[dict[str, Any]], first_pass: dict[str, Any]) -> list[str]:
+    """The best hypothesis by its score and number of words."""
+    [scale] = first_pass["scales"].values()
+    best = max(nbest, key=lambda entry: scale * entry["score"] - first_pass["word_penalty"] * len(entry["text"].split()))
+    return best["text"].split()
+
+
+def find(lists: list[dict[str, Any]], first_pass: dict[str, Any], results: dict[str, list[str]],
+         names: set[str]) -> list[Example]:
+    """The utterances with names put right and none lost, best result first, no name twice."""
+    examples = []
+    for entry in lists:
+        reference, after = entry["ref"].split(), results[entry["id"]]
+        before = before_rescoring(entry["nbest"], first_pass)
+        said = Counter(word for word in reference if word in names)
+        gained = (said & Counter(after)) - (said & Counter(before))
+        lost = (said & Counter(before)) - (said & Counter(after))
+        if gained and not lost:
+            examples.append(Example(tuple(gained), entry["id"], reference, before, after))
+    shown: list[Example] = []
+    for example in sorted(examples, key=lambda example: (example.remaining, example.utterance)):
+        if not any(set(example.names) & set(other.names) for other in shown):
+            shown.append(example)
+    return shown
+
+
+def main() -> None:
+    if len(sys.argv) != 5:
+        sys.exit("usage: examples.py test.jsonl weights.json RESCORED.txt names.txt")
+    lists, weights, results, names = (Path(path).read_text(encoding="utf-8") for path in sys.argv[1:])
+    examples = find([json.loads(line) for line in lists.splitlines()], json.loads(weights)["first_pass"],
+                    {line.split()[0]: line.split()[1:] for line in results.splitlines()}, set(names.split()))
+    for example in examples[:SHOWN]:
+        print(f"\n{example.utterance}: {', '.join(example.names)}")
+        for title in ("reference", "before", "after"):
+            print(f"  {title:<10}{' '.join(getattr(example, title))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Put the reports of several rescorings of the same lists into one table.
+
+    python wer_table.py wer.json KenLM=wer.ngram.json LightRNN=wer.lightrnn.json
+
+The reports are what `rescore --wer-output` wrote. wer.json gets a row for the first pass, the first pass with its own
+word penalty, each rescoring under the name given here, and the oracle; the table goes to stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+RESCORED, ORACLE = "rescored", "oracle"
+KINDS = ("listed", "others")  # words of the list of --words, and all others
+
+
+def combine(reports: dict[str, Any]) -> dict[str, Any]:
+    """Rows by name: word error rate, its interval and counts, in all and by kind of word."""
+    first = next(iter(reports.values()))
+    rows = {name: _row(first, name) for name in first["rows"] if name not in (RESCORED, ORACLE)}
+    for name, report in reports.items():
+        if any(report["rows"][row] != first["rows"][row] for row in ("first pass", ORACLE)):
+            raise SystemExit(f"error: {name} was measured on other lists than the first report")
+        rows[name] = {**_row(report, RESCORED), "better_than_first_pass": report["improvement"]}
+    rows[ORACLE] = _row(first, ORACLE)
+    return {"rows": rows}
+
+
+def _row(report: dict[str, Any], name: str) -> dict[str, Any]:
+    kinds = zip(KINDS, report["listed"].get(name, ()), strict=False)  # none without --words
+    return {**_rate(report["rows"][name]), **{kind: _rate(rate) for kind, rate in kinds}}
+
+
+def _rate(rate: dict[str, Any]) -> dict[str, Any]:
+    return {"wer": round(100 * rate["errors"] / rate["words"], 2) if rate["words"] else None, **rate}
+
+
+def table(rows: dict[str, Any]) -> list[str]:
+    """Lines to read: one a row, with what is left of the errors of the fair first pass."""
+    fair = [row for name, row in rows.items() if name.startswith("first pass")][-1]["errors"]
+    by_kind = all(kind in row for row in rows.values() for kind in KINDS)
+    words = next(iter(rows.values()))["words"]
+    head = f"{f'{words} words':<30} {'WER':>6}   95 % interval   errors  change"
+    lines = [head + ("   names  others" if by_kind else "")]
+    for name, row in rows.items():
+        change = f"{100 * (row['errors'] - fair) / fair:+.1f} %" if fair else ""
+        line = f"{name:<30} {row['wer']:6.2f}  [{row['low']:5.2f}, {row['high']:5.2f}]  {row['errors']:6}  {change:>7}"
+        lines.append(line + ("".join(f"  {row[kind]['wer']:6.2f}" for kind in KINDS) if by_kind else ""))
+    return lines
+
+
+def main() -> None:
+    if len(sys.argv) < 3 or not all("=" in argument for argument in sys.argv[2:]):
+        sys.exit("usage: wer_table.py wer.json NAME=REPORT.json…")
+    pairs = (argument.split("=", 1) for argument in sys.argv[2:])
+    result = combine({name: json.loads(Path(path).read_text(encoding="utf-8")) for name, path in pairs})
+    output = Path(sys.argv[1])
+    part = output.with_name(f"{output.name}.part")
+    part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    os.replace(part, output)
+    print("\n".join(table(result["rows"])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Imports flow one way: cli → rescoring, training → recognition, models; and what is heavy is imported late."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = ("rescorer", "lexicon_tools")
+
+# Floors of the house, from the ground: a module may import its own floor's package and the floors below.
+BASE = ("errors", "files")
+FLOORS: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "files": BASE,
+    "models": (*BASE, "models"),
+    "recognition": (*BASE, "recognition"),
+    "training": (*BASE, "models", "recognition", "training"),
+    "rescoring": (*BASE, "models", "recognition", "rescoring"),
+    "cli": (*BASE, "models", "recognition", "training", "rescoring", "cli"),
+    "__init__": (*BASE, "models", "recognition", "rescoring"),  # the Python API: what `import rescorer` offers
+}
+OWNERS = {"kenlm": ("rescorer/models/ngram.py",), "k2": ("rescorer/recognition/formats/k2.py",)}
+
+
+def imports(source: str, path: str) -> Iterator[str]:
+    """Dotted names that a file imports anywhere in it; a name imported from a package counts with it."""
+    package = path.split("/")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def faults(source: str, path: str) -> list[str]:
+    """What is wrong with the imports of a file of this path from the root."""
+    folder, *rest = path.split("/")
+    found = [f"{path}: no such modules here: put things where they belong"] if rest[-1:] == ["utils.py"] else []
+    for name in imports(source, path):
+        top, _, inner = name.partition(".")
+        if top in OWNERS and path not in OWNERS[top]:
+            found.append(f"{path}: imports {name}: only {OWNERS[top][0]} may")
+        if folder == "recipes" and top in OURS:
+            found.append(f"{path}: imports {name}: recipes call commands")
+        if folder == "rescorer" and top == "lexicon_tools":
+            found.append(f"{path}: imports {name}: never that way round")
+        if folder == "rescorer" and top == "rescorer":
+            mine, theirs = rest[0].removesuffix(".py"), inner.split(".")[0]
+            if mine not in FLOORS:
+                found.append(f"{path}: has no floor: give it one here")
+            elif theirs not in FLOORS[mine]:
+                found.append(f"{path}: imports {name}: not from {mine}")
+    return found
+
+
+def python_files() -> list[str]:
+    folders = [ROOT / folder for folder in (*OURS, "recipes", "tools", "benchmarks")]
+    files = [path for folder in folders for path in folder.rglob("*.py") if "out" not in path.parts]
+    return sorted(path.relative_to(ROOT).as_posix() for path in files)
+
+
+@pytest.mark.parametrize("path", python_files())
+def test_arrows(path: str) -> None:
+    assert faults((ROOT / path).read_text(encoding="utf-8"), path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("rescorer/models/a.py", "from rescorer.training.corpus import Corpus"),
+        ("rescorer/models/a.py", "import rescorer.rescoring.nbest"),
+        ("rescorer/models/a.py", "from rescorer import recognition"),
+        ("rescorer/models/a.py", "from rescorer.cli import rescore"),
+        ("rescorer/models/a.py", "from ..training import corpus"),
+        ("rescorer/models/a.py", "def late():\n    from rescorer.training import corpus"),
+        ("rescorer/models/a.py", "import rescorer"),  # the whole house: a circle
+        ("rescorer/recognition/formats/kaldi.py", "from rescorer.models.vocabulary import Vocabulary"),
+        ("rescorer/recognition/formats/kaldi.py", "from ...rescoring import nbest"),
+        ("rescorer/training/a.py", "from rescorer.rescoring import nbest"),
+        ("rescorer/rescoring/a.py", "from rescorer.training import trainer"),
+        ("rescorer/rescoring/a.py", "if TYPE_CHECKING:\n    import rescorer.cli"),
+        ("rescorer/files.py", "from rescorer.models import vocabulary"),
+        ("rescorer/new_thing.py", "from rescorer.errors import InputError"),
+        ("rescorer/cli.py", "from lexicon_tools import counts"),
+        ("rescorer/models/a.py", "import lexicon_tools.normalise as n"),
+        ("rescorer/models/light_rnn.py", "import kenlm"),
+        ("lexicon_tools/a.py", "from kenlm import Model"),
+        ("benchmarks/a.py", "import kenlm"),
+        ("rescorer/recognition/lattice.py", "import k2"),
+        ("recipes/mini/a.py", "from rescorer.models.vocabulary import Vocabulary"),
+        ("recipes/mini/a.py", "import lexicon_tools"),
+        ("rescorer/rescoring/utils.py", ""),
+    ],
+)
+def test_arrows_can_break(path: str, source: str) -> None:
+    assert faults(source, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("rescorer/models/ngram.py", "import kenlm\nfrom rescorer.errors import InputError"),
+        ("rescorer/recognition/formats/k2.py", "import k2\nfrom ..lattice import Lattice"),
+        ("rescorer/cli.py", "from rescorer.training import trainer\nfrom rescorer.rescoring import nbest"),
+        ("rescorer/rescoring/nbest.py", "from rescorer.recognition.nbest import NBest\nimport torch"),
+        ("lexicon_tools/cli.py", "from rescorer.models.vocabulary import Vocabulary"),
+        ("benchmarks/speed.py", "import rescorer"),
+        ("recipes/mini/text.py", "import re"),
+    ],
+)
+def test_arrows_that_hold(path: str, source: str) -> None:
+    assert faults(source, path) == []
+
+
+@pytest.mark.parametrize("module", ["rescorer.cli", "lexicon_tools.cli"])
+def test_commands_start_light(module: str) -> None:
+    """`--help` is instant: what takes seconds to import is imported inside the commands."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert module in loaded
+    assert not {"torch", "scipy", "kenlm", "kaldialign", "tensorboard", "num2words"} & set(loaded)

@@ -1,0 +1,292 @@
+"""Reallocation against loops over tokens and cells, and what a move may and may not change."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_model
+
+from rescorer.models.light_rnn import LightRNN
+from rescorer.models.word_table import WordTable
+from rescorer.training.assignment import AssignmentSettings
+from rescorer.training.corpus import Corpus
+from rescorer.training.reallocation import ReallocationSettings, cell_costs, move, reallocate
+
+ONE_STREAM = ReallocationSettings(streams=1, unroll=10)
+TABLES = {
+    "full": WordTable.shaped(12, 3, 4).shuffled(0),
+    "free cells": WordTable.shaped(10, 3, 4).shuffled(0),
+    "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14])),
+}
+KINDS = [{"gated": gated, "cell_bias": bias, "tied": tied}
+         for gated, bias, tied in itertools.product((True, False), repeat=3)]
+
+
+def corpus_of(size: int, length: int = 101) -> Corpus:
+    return Corpus(np.random.default_rng(3).integers(0, size, length).astype(np.uint32))
+
+
+def model_of(table: WordTable, **settings: Any) -> LightRNN:
+    return make_model(len(table.cells), table, **settings)
+
+
+def total_probability(model: LightRNN) -> float:
+    size = len(model.vocabulary)
+    with torch.no_grad():
+        words = torch.stack([torch.full((size,), 3), torch.arange(size)])
+        return float(model(words, model.start_states(size))[0][-1].double().exp().sum())
+
+
+# ---- what each cell would cost ----
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_costs_of_the_paper(layers: int) -> None:
+    """l_r(w, i): the sum over w's occurrences of −log P(row i); l_c(w, j) likewise, after w's present row."""
+    model = model_of(TABLES["full"], gated=False, cell_bias=False, layers=layers)
+    corpus = corpus_of(12)
+    rows, columns = np.zeros((12, 3)), np.zeros((12, 4))
+    state = model.start_states(1)
+    with torch.no_grad():
+        for word in corpus.ids.tolist():
+            before, after, state = model.hidden_states(torch.tensor([[word]]), state)
+            row = int(model.row_of[word])
+            for i in range(3):
+                rows[word, i] -= model.row_log_probs(before[0, 0])[i].item()
+            for j in range(4):
+                columns[word, j] -= model.column_log_probs(after[0], torch.tensor([row]))[0, j].item()
+    found = cell_costs(model, corpus, ONE_STREAM)
+    np.testing.assert_allclose(found[0], rows, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found[1], columns, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str, bool]) -> None:
+    """−log of the softmax over the cells that hold a word now; the bias of a word's cell goes with the word."""
+    model = model_of(table, **kind)
+    size = len(table.cells)
+    corpus = corpus_of(size, 60)
+    rows, columns = np.zeros((size, table.rows)), np.zeros((size, table.columns))
+    state = model.start_states(1)
+    with torch.no_grad():
+        for word in corpus.ids.tolist():
+            before, after, state = model.hidden_states(torch.tensor([[word]]), state)
+            row, column = divmod(int(table.cells[word]), table.columns)
+            plain = model.row_scores(before[0, 0]).double()
+            full = torch.tensor([not model.free[i].all() for i in range(table.rows)])
+            rows[word] += (plain[full].logsumexp(0) - plain).numpy()
+            plain = model.column_scores(after[0], torch.tensor([row]))[0].double()
+            bias = model.cell_bias[row].double() if kind["cell_bias"] else torch.zeros(table.columns)
+            columns[word] += ((plain + bias)[~model.free[row]].logsumexp(0) - plain - bias[column]).numpy()
+    found = cell_costs(model, corpus, ONE_STREAM)
+    np.testing.assert_allclose(found[0], rows, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found[1], columns, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_costs_of_the_present_cells_are_the_loss(table: WordTable, kind: dict[str, bool]) -> None:
+    """One stream or many, whatever the unroll."""
+    model = model_of(table, **kind)
+    size = len(table.cells)
+    corpus = corpus_of(size, 120)
+    for streams, unroll in ((1, 7), (1, 200), (4, 9)):
+        words = torch.as_tensor(corpus.streams(streams).T.astype(np.int64))
+        with torch.no_grad():
+            loss = -model(words, model.start_states(streams))[0].sum().item()
+        rows, columns = cell_costs(model, corpus, ReallocationSettings(streams=streams, unroll=unroll))
+        every = np.arange(size)
+        found = rows[every, table.row_of].sum() + columns[every, table.column_of].sum()
+        assert found == pytest.approx(loss, rel=1e-4)
+
+
+def test_costs_are_two_arrays_of_float32() -> None:
+    rows, columns = cell_costs(model_of(TABLES["free cells"]), corpus_of(10), ReallocationSettings())
+    assert (rows.dtype, columns.dtype) == (np.float32, np.float32)
+    assert (rows.shape, columns.shape) == ((10, 3), (10, 4))
+    assert np.isfinite(rows).all() and np.isfinite(columns).all()
+
+
+def test_costs_leave_the_model_alone_and_ignore_dropout() -> None:
+    model = model_of(TABLES["full"], dropout=0.5).train()
+    before = copy.deepcopy(model.state_dict())
+    first, second = (cell_costs(model.train(), corpus_of(12), ONE_STREAM) for _ in range(2))
+    assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
+
+
+def test_cost_words_and_unseen_words() -> None:
+    model = model_of(TABLES["full"])
+    corpus = Corpus(np.array([4, 4, 5] * 10 + [7] * 10, dtype=np.uint32))
+    rows, columns = cell_costs(model, corpus, ReallocationSettings(cost_words=30, streams=1))
+    seen = (rows.any(1) & columns.any(1)).nonzero()[0]
+    assert seen.tolist() == [4, 5]
+    assert not rows[[0, 7, 11]].any() and not columns[[0, 7, 11]].any()
+
+
+def test_costs_on_another_device(device: str) -> None:
+    expected = cell_costs(model_of(TABLES["free cells"]), corpus_of(10), ONE_STREAM)
+    found = cell_costs(model_of(TABLES["free cells"]).to(device), corpus_of(10), ONE_STREAM)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+# ---- moving ----
+
+
+@pytest.mark.parametrize("carry_over", [True, False])
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_move_to_where_they_are_changes_nothing(table: WordTable, kind: dict[str, bool], carry_over: bool) -> None:
+    model = model_of(table, **kind)
+    if model.settings.cell_bias:
+        with torch.no_grad():
+            model.cell_bias[model.free] = 0  # a free cell's bias belongs to no word
+    before = copy.deepcopy(model.state_dict())
+    move(model, WordTable(table.rows, table.columns, table.cells.copy()), carry_over=carry_over)
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_renaming_rows_and_columns_changes_no_probability(kind: dict[str, bool]) -> None:
+    """All words of a row move together, and so do columns: with the vectors carried over it is the same model."""
+    model = model_of(TABLES["free cells"], **kind)
+    words = torch.arange(10).repeat(3)[:, None]
+    rows, columns = np.array([2, 0, 1]), np.array([3, 0, 2, 1])
+    table = WordTable(3, 4, rows[model.table.row_of] * 4 + columns[model.table.column_of])
+    with torch.no_grad():
+        before = model(words, model.start_states(1))[0]
+        move(model, table)
+        after = model(words, model.start_states(1))[0]
+    torch.testing.assert_close(after, before, atol=1e-5, rtol=0)
+    assert model.table is table and model.row_of.tolist() == table.row_of.tolist()
+
+
+@pytest.mark.parametrize("carry_over", [True, False])
+def test_biases_of_cells_go_with_the_words(carry_over: bool) -> None:
+    model = model_of(TABLES["free cells"])
+    before = model.cell_bias.detach().clone().flatten()
+    old, new = model.table, WordTable.shaped(10, 3, 4).shuffled(9)
+    move(model, new, carry_over=carry_over)
+    after = model.cell_bias.detach().flatten()
+    for word in range(10):
+        assert after[new.cells[word]] == before[old.cells[word]]
+    assert (model.cell_bias[model.free] == 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_carried_vectors_are_means_by_counts(kind: dict[str, bool]) -> None:
+    model = model_of(TABLES["free cells"], **kind)
+    model.vocabulary.counts[9] = 0  # counted once, so that a row of unseen words has a mean
+    before = copy.deepcopy(model)
+    old = model.table
+    new = WordTable(3, 4, np.array([4, 1, 2, 3, 0, 5, 6, 8, 9, 10]))  # column 3 gets word 3 alone, row 2 words 7, 8, 9
+    move(model, new)
+    counts = np.maximum(model.vocabulary.counts, 1)
+    for mine, theirs, of_new, of_old in (
+        (model.row_parameters(), before.row_parameters(), new.row_of, old.row_of),
+        (model.column_parameters(), before.column_parameters(), new.column_of, old.column_of),
+    ):
+        for carried, original in zip(mine, theirs, strict=True):
+            for place in range(len(carried)):
+                words = np.flatnonzero(of_new == place)
+                mean = sum(int(counts[w]) * original[of_old[w]] for w in words) / int(counts[words].sum())
+                torch.testing.assert_close(carried[place], mean, atol=1e-6, rtol=1e-5)
+    for name, value in model.lstm.state_dict().items():
+        assert torch.equal(value, before.lstm.state_dict()[name])
+
+
+def test_a_row_that_loses_its_words_keeps_its_vectors() -> None:
+    model = model_of(WordTable.shaped(8, 3, 4))
+    before = model.row_in.weight.detach().clone()
+    cells = np.array([0, 1, 2, 3, 8, 9, 10, 11])
+    move(model, WordTable(3, 4, cells))
+    assert torch.equal(model.row_in.weight[1], before[1])
+    assert torch.equal(model.row_in.weight[2], before[1])
+
+
+def test_without_carry_over_vectors_stay() -> None:
+    model = model_of(TABLES["full"])
+    before = copy.deepcopy(model.state_dict())
+    move(model, WordTable.shaped(12, 3, 4).shuffled(5), carry_over=False)
+    changed = {name for name, value in before.items() if not torch.equal(value, model.state_dict()[name])}
+    assert changed == {"cell_bias"}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_move_is_still_a_distribution(table: WordTable, kind: dict[str, bool]) -> None:
+    model = model_of(table, **kind)
+    for seed in range(3):
+        move(model, table.shuffled(seed))
+        assert total_probability(model) == pytest.approx(1, abs=1e-5)
+
+
+# ---- both ----
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_reallocate(table: WordTable) -> None:
+    model = model_of(table)
+    size = len(table.cells)
+    corpus = corpus_of(size, 400)
+    rows, columns = cell_costs(model, corpus, ONE_STREAM)
+    every = np.arange(size)
+    result = reallocate(model, corpus, ONE_STREAM)
+    assert model.table.cells.tolist() == result.cells.tolist()
+    assert (model.table.rows, model.table.columns) == (table.rows, table.columns)
+    before = float((rows[every, table.row_of] + columns[every, table.column_of]).sum())
+    after = float((rows[every, model.table.row_of] + columns[every, model.table.column_of]).sum())
+    assert result.cost == pytest.approx(after, rel=1e-5) and after <= before
+    assert result.moved == int((model.table.cells != table.cells).sum())
+    assert total_probability(model) == pytest.approx(1, abs=1e-5)
+
+
+def test_least_cost_by_trying_every_table() -> None:
+    table = WordTable.shaped(6, 2, 3)
+    model = model_of(table)
+    corpus = corpus_of(6, 200)
+    rows, columns = cell_costs(model, corpus, ONE_STREAM)
+    costs = (rows[:, :, None] + columns[:, None, :]).reshape(6, 6).astype(np.float64)
+    best = min(sum(costs[word, cell] for word, cell in enumerate(cells)) for cells in itertools.permutations(range(6)))
+    assert reallocate(model, corpus, ONE_STREAM).cost == pytest.approx(best, rel=1e-6)
+
+
+def test_least_gain_for_a_move() -> None:
+    corpus = corpus_of(12, 400)
+    moved = []
+    for gain in (0.0, 0.2, math.exp(10)):
+        model = model_of(TABLES["full"])
+        moved.append(reallocate(model, corpus, ReallocationSettings(streams=1, unroll=10, min_gain=gain)).moved)
+    assert moved[0] >= moved[1] >= moved[2] == 0 and moved[0] > 0
+
+
+def test_a_cell_that_is_cheap_for_all_moves_nobody() -> None:
+    model = model_of(WordTable.shaped(4, 2, 2), gated=False, cell_bias=False)
+    corpus = Corpus(np.array([0, 1, 2, 3] * 25, dtype=np.uint32))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.column_out.bias.copy_(torch.tensor([1.0, 0.0]))
+    before = model.table.cells.tolist()
+    result = reallocate(model, corpus, ReallocationSettings(streams=1, min_gain=0.01))
+    assert result.moved == 0 and model.table.cells.tolist() == before
+
+
+def test_search_settings_reach_the_search() -> None:
+    corpus = corpus_of(12, 400)
+    results = []
+    for limit in (0, 1000):
+        model = model_of(TABLES["full"])
+        settings = ReallocationSettings(streams=1, assignment=AssignmentSettings(exact_limit=limit))
+        results.append(reallocate(model, corpus, settings))
+    by_prices, exact = ({stage for stage, _, _ in result.history} for result in results)
+    assert by_prices != exact
+    assert results[0].cost >= results[1].cost - 1e-3

@@ -1,0 +1,238 @@
+"""Rescoring n-best lists: the order, the scores that are added, the report, and what must not pass silently."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import make_model
+from tiny import KNOWN, make_ngram, nbest
+
+import rescorer
+from rescorer.errors import InputError
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_PASS, RANK, Hypothesis, NBest
+from rescorer.rescoring.nbest import (
+    check_references,
+    check_vocabulary,
+    remarks,
+    report,
+    rerank,
+    score_lists,
+    tune_lists,
+    unknown_words,
+    write_unknown_words,
+)
+from rescorer.rescoring.weights import TunedWeights, TuningSettings, Weights
+
+LISTS = [
+    nbest("one", ("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)),
+    nbest("two", ("", -3.0), ("dog", -3.5)),
+    nbest("three", ("a dog ran", 0.0)),
+]
+
+
+@pytest.fixture
+def model() -> Any:
+    return make_model()
+
+
+def test_rerank(model: Any) -> None:
+    weights = Weights({FIRST_PASS: 1.0}, lm_scale=2.0, word_penalty=0.5, mixture={"lightrnn": 1.0})
+    result = rerank(LISTS, score_lists(LISTS, [model]), weights)
+    assert [each.utterance for each in result] == ["one", "two", "three"]
+    for before, after in zip(LISTS, result, strict=True):
+        raw = {hypothesis.key: hypothesis for hypothesis in before.hypotheses}
+        totals = [hypothesis.scores["total"] for hypothesis in after.hypotheses]
+        assert totals == sorted(totals, reverse=True)
+        assert sorted(raw) == sorted(hypothesis.key for hypothesis in after.hypotheses)
+        for hypothesis in after.hypotheses:
+            lm = model.logprob(hypothesis.words)
+            first = raw[hypothesis.key].scores[FIRST_PASS]
+            assert hypothesis.words == raw[hypothesis.key].words
+            assert hypothesis.scores == {
+                FIRST_PASS: first, "lightrnn": pytest.approx(lm, abs=1e-4), "lm": pytest.approx(lm, abs=1e-4),
+                "total": pytest.approx(first + 2 * lm - 0.5 * len(hypothesis.words), abs=1e-3),
+            }
+    assert LISTS[0].hypotheses[0].scores == {FIRST_PASS: -1.0}, "raw scores are never touched"
+
+
+def test_equal_totals_keep_the_order_of_the_recogniser(model: Any) -> None:
+    lists = [nbest("u", ("the cat", -1.0), ("a dog", -0.5), ("on", -1.0), ("mat", -0.5))]
+    weights = Weights({FIRST_PASS: 1.0}, lm_scale=0.0)
+    (result,) = rerank(lists, score_lists(lists, [model]), weights)
+    assert [hypothesis.key for hypothesis in result.hypotheses] == ["2", "4", "1", "3"]
+    assert "lm" not in result.hypotheses[0].scores, "the mixture was not used"
+    assert "lightrnn" in result.hypotheses[0].scores
+
+
+def test_references_are_kept(model: Any) -> None:
+    lists = [NBest("u", (Hypothesis("1", ("cat",), {FIRST_PASS: 0.0}),), ("dog",))]
+    assert rescorer.rescore(lists, model)[0].reference == ("dog",)
+
+
+def test_rescore_takes_a_mapping_or_lists(model: Any) -> None:
+    mapping = {"one": [("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)],
+               "two": [("", -3.0), ("dog", -3.5)], "three": [("a dog ran", 0.0)]}
+    assert rescorer.rescore(mapping, model) == rescorer.rescore(LISTS, model)
+    one, small = (rescorer.rescore(LISTS, model, memory=memory) for memory in (1 << 30, 1))
+    for first, second in zip(one, small, strict=True):
+        assert [h.key for h in first.hypotheses] == [h.key for h in second.hypotheses]
+
+
+def test_several_models(tmp_path: Path, model: Any) -> None:
+    ngram = make_ngram(tmp_path)
+    (best, *_), *_ = (each.hypotheses for each in rescorer.rescore(LISTS, [model, ngram]))
+    assert {"lightrnn", "ngram", "lm", "total"} <= set(best.scores)
+    assert min(best.scores["lightrnn"], best.scores["ngram"]) <= best.scores["lm"]
+    assert best.scores["ngram"] == pytest.approx(ngram.logprob(best.words), abs=1e-4)
+
+
+@pytest.mark.parametrize(("hypotheses", "message"), [
+    ({}, "no n-best list"),
+    ({"u": []}, "utterance 'u' has no hypotheses"),
+    ({"u": [("cat", float("nan"))]}, "not finite"),
+    ({"u": [("cat", float("-inf"))]}, "not finite"),
+    ([nbest("u", ("cat", 0.0)), nbest("v", ("cat", {ACOUSTIC: 0.0}))], "no score 'first_pass'"),
+    ([nbest("u", ("cat", {"total": 0.0}))], "already have the scores total"),
+])
+def test_bad_lists(model: Any, hypotheses: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        rescorer.rescore(hypotheses, model)
+
+
+def test_check_references() -> None:
+    references = {"one": (), "two": (), "three": ()}
+    check_references(LISTS, references, "ref")
+    with pytest.raises(InputError, match="ref: 2 hypotheses without a reference, the first is one.*remedy"):
+        check_references(LISTS, {"two": ()}, "ref")
+    with pytest.raises(InputError, match="ref: 1 references without hypotheses, the first is four.*remedy"):
+        check_references(LISTS, {**references, "four": ()}, "ref")
+
+
+def test_vocabulary_of_another_case_or_language(tmp_path: Path, model: Any) -> None:
+    upper = [nbest("u", ("THE CAT", 0.0))]
+    with pytest.raises(InputError, match=r"lists: lightrnn knows none of the 2 words.*'CAT'.*case.*differs.*remedy"):
+        check_vocabulary(upper, [model], "lists")
+    with pytest.raises(InputError, match="ngram knows none.*case.*differs"):
+        check_vocabulary([nbest("u", ("the cat", 0.0))], [make_ngram(tmp_path, ["THE", "CAT"])], "lists")
+    with pytest.raises(InputError, match="languages or spellings differ"):
+        check_vocabulary([nbest("u", ("die Katze", 0.0))], [model], "lists")
+    lower = make_model()
+    lower.vocabulary = Vocabulary(model.vocabulary.words, model.vocabulary.counts, "lower")
+    assert check_vocabulary(upper, [lower], "lists") == []
+    assert check_vocabulary([nbest("u", ("", 0.0))], [model], "lists") == []
+
+
+def test_unknown_words_are_counted_and_listed(tmp_path: Path, model: Any) -> None:
+    lists = [nbest("u", ("cat zebra zebra yak", 0.0), ("zebra", 0.0), ("", 0.0), ("axolotl", 0.0))]
+    ngram = make_ngram(tmp_path, [*KNOWN, "zebra"])
+    assert check_vocabulary(lists, [model], "lists") == [
+        "lightrnn: 3 of 4 distinct words unknown (--oov-report lists them)"
+    ]
+    assert unknown_words(lists, [model, ngram]) == {
+        "lightrnn": [("zebra", 2), ("axolotl", 1), ("yak", 1)], "ngram": [("axolotl", 1), ("yak", 1)],
+    }
+    write_unknown_words(tmp_path / "oov", lists, [model, ngram])
+    assert (tmp_path / "oov").read_text().splitlines() == [
+        "lightrnn\tzebra\t2", "lightrnn\taxolotl\t1", "lightrnn\tyak\t1", "ngram\taxolotl\t1", "ngram\tyak\t1",
+    ]
+
+
+def test_remarks() -> None:
+    assert remarks(LISTS) == []
+    assert "no scores" in remarks([nbest("u", ("cat", {RANK: 0.0}))])[0]
+
+
+REFERENCES = {"one": ("the", "cat", "ran"), "two": ("dog",), "three": ("a", "dog", "ran")}
+
+
+def weighing(scale: float, penalty: float = 0.0) -> Weights:
+    return Weights({FIRST_PASS: scale}, lm_scale=0.0, word_penalty=penalty)
+
+
+def test_report(tmp_path: Path, model: Any) -> None:
+    scored = score_lists(LISTS, [model])
+    tuned = TunedWeights(weighing(-1.0), weighing(1.0, -2.0))  # the last of each list; the longest of the best
+    found = report(LISTS, REFERENCES, scored, tuned, tuned.weights, {"cat", "dog"})
+    assert {name: rate.errors for name, rate in found.rows.items()} == {
+        "first pass": 2, "first pass, own word penalty": 1, "oracle": 0, "rescored": 2,
+    }
+    assert all(rate.words == 7 for rate in found.rows.values())
+    listed, others = found.listed["first pass"]
+    assert (listed.errors, listed.words, others.errors, others.words) == (1, 3, 1, 4)
+    assert not found.worse
+    text = "\n".join(found.describe())
+    assert "WER first pass " in text and "listed words" in text and "no gain beyond chance" in text
+    found.save(tmp_path / "wer.json")
+    content = json.loads((tmp_path / "wer.json").read_text())
+    assert content["rows"]["rescored"]["percent"] == pytest.approx(100 * 2 / 7)
+    assert content["listed"]["first pass"]["listed"]["errors"] == 1
+    assert content["worse"] is False
+
+
+def test_report_without_tuned_weights_or_list(model: Any) -> None:
+    found = report(LISTS, REFERENCES, score_lists(LISTS, [model]), None, weighing(1.0))
+    assert list(found.rows) == ["first pass", "oracle", "rescored"] and not found.listed
+
+
+def test_report_warns_when_rescoring_made_it_worse(model: Any) -> None:
+    lists = [nbest(f"u{number}", ("the cat", 0.0), ("a dog", -1.0)) for number in range(4)]
+    references = {each.utterance: ("the", "cat") for each in lists}
+    found = report(lists, references, score_lists(lists, [model]), None, weighing(-1.0))
+    assert found.worse and found.describe()[-1].startswith("WARNING")
+    better = report(lists, {name: ("a", "dog") for name in references}, score_lists(lists, [model]), None,
+                    weighing(-1.0))
+    assert not better.worse and better.improvement == 1.0
+    assert [line[:3] for line in better.describe()] == ["WER"] * 3, "nothing to warn of"
+
+
+def test_report_of_references_without_words(tmp_path: Path, model: Any) -> None:
+    found = report(LISTS, dict.fromkeys(REFERENCES, ()), score_lists(LISTS, [model]), None, weighing(1.0), {"cat"})
+    found.save(tmp_path / "wer.json")
+    assert json.loads((tmp_path / "wer.json").read_text())["rows"]["oracle"]["percent"] is None
+
+
+def random_lists(seed: int, count: int = 40) -> tuple[list[NBest], dict[str, tuple[str, ...]]]:
+    """Lists in which the recogniser is right three times in four and the words say nothing."""
+    draw = np.random.default_rng(seed)
+    lists, references = [], {}
+    for number in range(count):
+        texts = [tuple(str(word) for word in draw.choice(KNOWN, 4)) for _ in range(5)]
+        hypotheses = tuple(Hypothesis(str(place), text, {FIRST_PASS: float(-place)})
+                           for place, text in enumerate(texts, start=1))
+        lists.append(NBest(f"u{number}", hypotheses))
+        references[f"u{number}"] = texts[0] if draw.random() < 0.75 else texts[int(draw.integers(5))]
+    return lists, references
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tuning_is_never_worse_than_the_first_pass_on_its_own_lists(model: Any, seed: int) -> None:
+    lists, references = random_lists(seed)
+    scored = score_lists(lists, [model])
+    tuned = tune_lists(lists, references, scored, TuningSettings(rounds=3, population=4))
+    found = report(lists, references, scored, tuned, tuned.weights)
+    errors = {name: rate.errors for name, rate in found.rows.items()}
+    assert errors["oracle"] <= errors["rescored"] <= errors["first pass, own word penalty"] <= errors["first pass"]
+
+
+def test_a_model_that_gains_nothing_gets_no_say(model: Any) -> None:
+    lists = [nbest(f"u{number}", ("the cat sat", 0.0), ("a dog ran", -1.0)) for number in range(5)]
+    references = {each.utterance: ("the", "cat", "sat") for each in lists}
+    scored = score_lists(lists, [model])
+    tuned = tune_lists(lists, references, scored, TuningSettings(rounds=2, population=4))
+    assert tuned.weights.lm_scale == 0 and tuned.weights.scales == tuned.first_pass.scales
+    assert [each.hypotheses[0].key for each in rerank(lists, scored, tuned.weights)] == ["1"] * 5
+
+
+def test_tuned_weights_serve_lists_with_the_same_scores_and_models_only(tmp_path: Path, model: Any) -> None:
+    lists, references = random_lists(0, count=6)
+    tuned = tune_lists(lists, references, score_lists(lists, [model]), TuningSettings(rounds=2, population=4))
+    weights = Weights(tuned.weights.scales, 0.5, mixture=tuned.weights.mixture)
+    with pytest.raises(InputError, match="models here are ngram, the weights are for lightrnn"):
+        rescorer.rescore(lists, make_ngram(tmp_path), weights)
+    with pytest.raises(InputError, match="scores here are acoustic, the weights are for first_pass"):
+        rescorer.rescore([nbest("u", ("cat", {ACOUSTIC: 0.0}))], model, weights)
