@@ -2,10 +2,9 @@
 # holds `<unk>` as a word. The recipe sets `texts` (what its files are called in DATA) and calls, in this order:
 #
 #   begin "$@"; prepare; kneser_ney; train NUMBER NAME OPTION…; perplexities NUMBER NAME
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # `here` and `texts` are the recipe's
 
 output=$here/out threads=2 device=cpu precision=""
-# shellcheck disable=SC2034 # parse_options reads it
 options=(output threads device precision)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
@@ -37,11 +36,11 @@ estimate() {
 }
 kneser_ney() { stage 2 kenlm --in "$train_text" --out "$ngram" -- estimate; }
 
-train() {
-  stage "$1" "$2" --in "$train_text" "$valid_text" "$words" --out "$output/$2.pt" -- \
-    lightrnn train "$train_text" --valid "$valid_text" --vocabulary "$words" --output "$output/$2.pt" \
-    --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}" "${@:3}"
+train_model() {
+  lightrnn train "$train_text" --valid "$valid_text" --vocabulary "$words" --output "$output/$1.pt" \
+    --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}" "${@:2}"
 }
+train() { stage "$1" "$2" --in "$train_text" "$valid_text" "$words" --out "$output/$2.pt" -- train_model "${@:2}"; }
 
 # The state of a LightRNN is carried through the text, as in published figures; the n-gram reads sentence by sentence.
 measure() {

@@ -8,11 +8,13 @@
 #   parse_options "$@"                      # --stage N, --stop-stage N, --output DIR, --epochs N; the rest: arguments
 #   stage 1 train --in text.txt words.tsv --out "$output/lightrnn.pt" -- lightrnn train …
 #
-# A stage is finished when it ended well, its outputs are there, no input is newer and its command is still the same;
-# $output/.stages remembers. A stage before --stage or after --stop-stage is passed over, finished or not.
-# To run a finished stage again, delete one of its outputs.
+# A stage is finished when it ended well, its outputs are there, no input is newer and its command reads the same; files
+# in $output/.stages remember. What should not count (threads, device) goes into a function of the recipe, as a variable:
+# a function counts as it is written. To run a finished stage again, delete one of its outputs. A stage before --stage or
+# after --stop-stage is passed over, finished or not.
 # shellcheck shell=bash
 
+: "${output:?the recipe sets it before it sources stages.sh}" "${options:?the recipe lists its own options}"
 stage=1 stop_stage=999
 arguments=()
 stages_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -45,6 +47,8 @@ parse_options() {
     esac
   done
   [[ $stage$stop_stage =~ ^[0-9]+$ ]] || fail "--stage $stage --stop-stage $stop_stage: expected numbers"
+  # Where cores are shared, threads that wait for one another cost several times what they bring.
+  [[ -z ${threads-} ]] || export OMP_NUM_THREADS=$threads
 }
 
 # write FILE COMMAND… puts what the command prints into the file, whole or not at all.
@@ -74,8 +78,9 @@ stage() {
   for file in ${inputs[@]+"${inputs[@]}"}; do
     [[ -e $file ]] || fail "stage $number ($name) reads $file, which is not there; remedy: run the stages before it"
   done
-  local record=$output/.stages/$number
-  if is_finished "$*"; then
+  local record=$output/.stages/$number command=$*
+  [[ $(type -t "$1") != function ]] || command+=$'\n'$(declare -f "$1")
+  if is_finished; then
     echo "=== stage $number ($name): finished before, skipped" >&2
     return 0
   fi
@@ -89,14 +94,14 @@ stage() {
     [[ -e $file ]] || fail "stage $number ($name) did not write $file"
   done
   trap - EXIT
-  printf '%s\n' "$*" >"$record"
+  printf '%s\n' "$command" >"$record"
   echo "=== stage $number ($name): $((SECONDS - start)) s" >&2
 }
 
 # Of the stage that is being looked at: shares its variables.
 is_finished() {
   local file
-  [[ -f $record && $(<"$record") == "$1" ]] || return 1
+  [[ -f $record && $(<"$record") == "$command" ]] || return 1
   for file in "${outputs[@]}"; do [[ -e $file ]] || return 1; done
   for file in ${inputs[@]+"${inputs[@]}"}; do [[ ! $file -nt $record ]] || return 1; done
 }

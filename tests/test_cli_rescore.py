@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from conftest import WORDS, make_model
 from tiny import KNOWN, nbest, write_arpa
 
 import rescorer
-from rescorer.cli import rescore
+from rescorer.cli import _print, rescore
+from rescorer.errors import InputError
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
 from rescorer.rescoring import nbest as verbs
@@ -128,8 +130,8 @@ def test_tune_then_apply(here: Path) -> None:
         "first pass", "first pass, own word penalty", "oracle", "rescored"}
     again = good("lists.jsonl", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa", "--tune", "ref", "--weights", "v.json")
     assert again.stdout == tuned.stdout and Path("v.json").read_text() == Path("w.json").read_text()
-    assert "weights are for lightrnn, ngram" in bad("lists.jsonl", "--lm", "lightrnn.pt", "--weights", "w.json") or (
-        weights.weights.lm_scale == 0)
+    TunedWeights(replace(weights.weights, lm_scale=0.5), weights.first_pass).save("w.json")
+    assert "weights are for lightrnn, ngram" in bad("lists.jsonl", "--lm", "lightrnn.pt", "--weights", "w.json")
 
 
 def test_log_linear(here: Path) -> None:
@@ -307,24 +309,26 @@ def subprocess_of(arguments: Sequence[str], **options: Any) -> subprocess.Popen[
                             env={**os.environ, "OMP_NUM_THREADS": "1"}, **options)
 
 
-def test_end_to_end_and_stdouts_that_fail(here: Path) -> None:
+def test_end_to_end_and_a_stdout_that_fails(here: Path) -> None:
     arguments = ["lists.jsonl", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa"]
     with open("/dev/full", "w") as full, open("best", "w") as file:
-        whole = subprocess_of(arguments, stdout=file)
-        full_disk = subprocess_of(arguments, stdout=full)
-        closed = subprocess.Popen(["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, *arguments], stderr=subprocess.PIPE,
-                                  text=True)
+        whole, failing = subprocess_of(arguments, stdout=file), subprocess_of(arguments, stdout=full)
     notes = whole.communicate()[1].splitlines()
-    assert whole.returncode == 0
+    assert whole.returncode == 0 and len(notes) == 3
     assert [line.split()[0] for line in Path("best").read_text().splitlines()] == ["a-1", "a-2", "b-1"]
-    for process, cause in ((full_disk, "No space left on device"), (closed, "it is closed")):
-        lines = process.communicate()[1].splitlines()
-        assert process.returncode == 2
-        assert lines[:-1] == notes and lines[-1].startswith(f"error: stdout: cannot be written: {cause}; remedy: ")
+    lines = failing.communicate()[1].splitlines()
+    assert failing.returncode == 2 and lines[:-1] == notes
+    assert lines[-1].startswith("error: stdout: cannot be written: No space left on device; remedy: ")
+
+
+def test_a_closed_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(InputError, match=r"stdout: cannot be written: it is closed"):
+        patch.setattr(sys, "stdout", None)
+        _print(["a line"])
 
 
 def test_ctrl_c(here: Path) -> None:
-    # Large enough to take minutes; stopped once the notes tell that the models are read.
+    # Large enough to take seconds; stopped once the notes tell that the models are read.
     lists = [nbest(f"u{n}", *((" ".join([*KNOWN[n % 5 : n % 5 + 3], WORDS[k % 9 + 2], str(k), str(n)] * 20), 0.0)
                               for k in range(40))) for n in range(150)]
     write_nbest("large.jsonl", lists, "jsonl")

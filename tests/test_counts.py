@@ -24,7 +24,7 @@ def test_counts_of_many_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "\n \n"])
 def test_no_word(tmp_path: Path, text: str) -> None:
     (tmp_path / "text").write_text(text)
-    with pytest.raises(InputError, match="text: no word in the texts.*remedy"):
+    with pytest.raises(InputError, match=r"text: no word in the texts.*remedy"):
         count_words([tmp_path / "text"])
 
 
@@ -37,7 +37,7 @@ def test_marks_in_the_text(tmp_path: Path, mark: str) -> None:
 
 def test_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"good\nbad \xff\n")
-    with pytest.raises(InputError, match="text:2: .*UTF-8"):
+    with pytest.raises(InputError, match=r"text:2: .*UTF-8"):
         count_words([tmp_path / "text"])
 
 

@@ -57,7 +57,7 @@ def test_next_words_are_a_distribution(history: list[str]) -> None:
 
 def test_next_words_among_candidates(tmp_path: Path) -> None:
     model = make_ngram(tmp_path)
-    with pytest.raises(InputError, match="cannot list its words.*candidates"):
+    with pytest.raises(InputError, match=r"cannot list its words.*candidates"):
         model.next_words(["the"])
     words = model.next_words(["the"], k=99, candidates=[*KNOWN, SENTENCE_END, UNKNOWN])
     assert len(words) == len(KNOWN) + 2

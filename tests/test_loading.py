@@ -79,7 +79,7 @@ def test_foreign(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) 
 def test_not_a_kenlm_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ngram.binary"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="ngram.binary: .*remedy"):
+    with pytest.raises(InputError, match=r"ngram.binary: .*remedy"):
         rescorer.load(path)
 
 
@@ -109,7 +109,7 @@ def test_device(tmp_path: Path, device: str) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
 def test_cuda_where_there_is_none() -> None:
-    with pytest.raises(InputError, match="'cuda' cannot be used here"):
+    with pytest.raises(InputError, match=r"'cuda' cannot be used here"):
         usable_device("cuda")
 
 

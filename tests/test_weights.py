@@ -72,11 +72,11 @@ def test_best_is_the_first_of_equal_ones() -> None:
 
 
 def test_weights_for_other_scores_or_models_name_both_sides() -> None:
-    with pytest.raises(InputError, match="scores here are acoustic, graph, the weights are for first_pass.*--tune"):
+    with pytest.raises(InputError, match=r"scores here are acoustic, graph, the weights are for first_pass.*--tune"):
         BY_HAND.totals(replace(WEIGHTS, scales={"first_pass": 1.0}))
-    with pytest.raises(InputError, match="models here are network, ngram, the weights are for ngram.*--tune"):
+    with pytest.raises(InputError, match=r"models here are network, ngram, the weights are for ngram.*--tune"):
         BY_HAND.totals(replace(WEIGHTS, mixture={"ngram": 1.0}))
-    with pytest.raises(InputError, match="models here are network, ngram, the weights are for none"):
+    with pytest.raises(InputError, match=r"models here are network, ngram, the weights are for none"):
         BY_HAND.totals(replace(WEIGHTS, mixture={}))
 
 
@@ -147,7 +147,8 @@ def test_tuning_finds_the_useful_model_and_the_unknown_penalty() -> None:
     assert weights.unknown_penalty == 0, "no word is unknown"
     # A wrong hypothesis is one with an unknown word: nothing else tells.
     unknown = (wrong[order] > 0)[:, None]
-    lists = lists_of(np.zeros((count * size, 1)), np.ones(count * size), np.full((count * size, 1), -5.0), size, unknown)
+    nothing = np.zeros((count * size, 1))
+    lists = lists_of(nothing, np.ones(count * size), nothing - 5, size, unknown)
     assert errors_after(lists, wrong[order], tune(lists, wrong[order], QUICK)) == 0
 
 
@@ -185,12 +186,12 @@ GOOD = {"scales": {"a": 1.0}}
 def test_bad_files(tmp_path: Path, text: str) -> None:
     path = tmp_path / "w.json"
     path.write_text(text)
-    with pytest.raises(InputError, match="w.json.*remedy: make it with `rescore --tune`"):
+    with pytest.raises(InputError, match=r"w.json.*remedy: make it with `rescore --tune`"):
         TunedWeights.load(path)
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "w.json").write_bytes(b"\xff\xfe{}")
     for path in (tmp_path / "w.json", tmp_path / "none.json", tmp_path):
-        with pytest.raises(InputError, match="remedy"):
+        with pytest.raises(InputError, match=r"remedy"):
             TunedWeights.load(path)

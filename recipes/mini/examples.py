@@ -34,9 +34,8 @@ class Example(NamedTuple):
 
 def before_rescoring(nbest: list[dict[str, Any]], first_pass: dict[str, Any]) -> list[str]:
     """The best hypothesis by its score and number of words."""
-    [scale] = first_pass["scales"].values()
-    best = max(nbest, key=lambda entry: scale * entry["score"] - first_pass["word_penalty"] * len(entry["text"].split()))
-    return best["text"].split()
+    [scale], penalty = first_pass["scales"].values(), first_pass["word_penalty"]
+    return max(nbest, key=lambda entry: scale * entry["score"] - penalty * len(entry["text"].split()))["text"].split()
 
 
 def find(lists: list[dict[str, Any]], first_pass: dict[str, Any], results: dict[str, list[str]],

@@ -9,7 +9,6 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck disable=SC2034 # begin reads it
 texts=text/wikitext-2/SPLIT.txt.xz
 # shellcheck source=recipes/perplexity.sh
 source "$here/../perplexity.sh"

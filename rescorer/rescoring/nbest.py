@@ -199,8 +199,7 @@ class Report:
         """Write the report as JSON, whole or not at all."""
         content = {
             "rows": {name: rate.as_dict() for name, rate in self.rows.items()},
-            "listed": {name: {"listed": listed.as_dict(), "others": others.as_dict()}
-                       for name, (listed, others) in self.listed.items()},
+            "listed": {name: [rate.as_dict() for rate in rates] for name, rates in self.listed.items()},
             "improvement": self.improvement,
             "worse": self.worse,
         }

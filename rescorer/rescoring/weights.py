@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +113,10 @@ class ScoredLists:
 
     def best(self, totals: np.ndarray) -> np.ndarray:
         """[U] the best hypothesis of each utterance; of equal ones the first."""
-        # lexsort: by utterance, then by descending total, then by place.
-        order = np.lexsort((np.arange(len(totals)), -totals, self.owners))
-        return np.asarray(order[self.begins])
+        top = np.flatnonzero(totals == np.maximum.reduceat(totals, self.begins)[self.owners])
+        return np.asarray(top[np.searchsorted(self.owners[top], np.arange(len(self.begins)))])
 
-    @property
+    @cached_property
     def owners(self) -> np.ndarray:
         """[H] the utterance of each hypothesis."""
         return np.repeat(np.arange(len(self.begins)), np.diff([*self.begins, len(self.lengths)]))
@@ -165,9 +166,21 @@ def tune(lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, *,
     def loss(vector: np.ndarray) -> float:
         return _loss(lists, errors, _weights_of(vector, lists, kind))
 
-    found = differential_evolution(loss, bounds, maxiter=settings.rounds, popsize=settings.population,
-                                   rng=settings.seed, polish=False, tol=1e-4)
+    with _one_thread():
+        found = differential_evolution(loss, bounds, maxiter=settings.rounds, popsize=settings.population,
+                                       rng=settings.seed, polish=False, tol=1e-4)
     return _weights_of(found.x, lists, kind)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """On arrays this small a second thread costs more than it brings: ten times more beside other work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _bounds(lists: ScoredLists) -> list[tuple[float, float]]:

@@ -1,0 +1,40 @@
+# Three systems side by side: $ngram alone, $lightrnn alone, and their mixture (model files that the recipe names), each
+# with weights of its own, tuned on one set of lists and measured on another.
+# shellcheck shell=bash disable=SC2154 # `ngram` and `lightrnn` are the recipe's, `stages_root` is of stages.sh
+
+systems=(ngram lightrnn mixture)
+
+# with_models SYSTEM COMMAND… adds the system's models to a command.
+with_models() {
+  case $1 in
+    ngram) "${@:2}" --ngram "$ngram" ;;
+    lightrnn) "${@:2}" --lm "$lightrnn" ;;
+    mixture) "${@:2}" --lm "$lightrnn" --ngram "$ngram" ;;
+  esac
+}
+
+# The mixture's are the weights to use: they have the plain name.
+weights_of() { if [[ $2 == mixture ]]; then echo "$1/weights.json"; else echo "$1/weights.$2.json"; fi; }
+
+# tune_systems LISTS REFERENCES DIR
+tune_systems() {
+  local system
+  mkdir -p "$3"
+  for system in "${systems[@]}"; do
+    echo "--- $system, tuned on $1" >&2
+    with_models "$system" rescore "$1" --tune "$2" --weights "$(weights_of "$3" "$system")" \
+      --output "$3/dev.$system.txt"
+  done
+}
+
+# measure_systems LISTS REFERENCES DIR [OPTION…] leaves DIR/wer.json, and prints it as a table
+measure_systems() {
+  local system
+  for system in "${systems[@]}"; do
+    echo "--- $system, measured on $1" >&2
+    with_models "$system" rescore "$1" --weights "$(weights_of "$3" "$system")" --ref "$2" \
+      --wer-output "$3/wer.$system.json" --output "$3/test.$system.txt" "${@:4}"
+  done
+  python3 "$stages_root/recipes/wer_table.py" "$3/wer.json" \
+    "KenLM=$3/wer.ngram.json" "LightRNN=$3/wer.lightrnn.json" "mixture=$3/wer.mixture.json"
+}

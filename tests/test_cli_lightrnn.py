@@ -1,0 +1,111 @@
+"""The command `lightrnn`: training from files, and perplexity."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from conftest import make_model
+from tiny import write_arpa
+
+import rescorer
+from lexicon_tools.cli import lexicon
+from rescorer.cli import lightrnn
+from rescorer.models.light_rnn import LightRNN
+
+TINY = ["--width", "8", "--epochs", "2", "--streams", "4", "--unroll", "10"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    lines = sentences.read_text().splitlines(keepends=True)
+    Path("valid.txt").write_text("".join(lines[:40]))
+    Path("train.txt").write_text("".join(lines[40:]))
+    assert CliRunner().invoke(lexicon, ["vocabulary", "train.txt", "--output", "words.tsv"]).exit_code == 0
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(lightrnn, arguments)
+
+
+def train(*options: str) -> Result:
+    return run("train", "train.txt", "--valid", "valid.txt", "--vocabulary", "words.tsv", "--output", "lightrnn.pt",
+               *TINY, *options)
+
+
+def bad(result: Result) -> str:
+    assert isinstance(result.exception, SystemExit), result.exception
+    line = result.stderr.splitlines()[-1]
+    assert result.exit_code == 2 and line.startswith("error: ") and "remedy: " in line
+    return line
+
+
+def test_train_and_perplexity(here: Path) -> None:
+    result = train("--rows", "5", "--reallocate-after", "1")
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    best = float(re.findall(r"best validation perplexity ([0-9.]+): lightrnn.pt", result.stderr)[0])
+    model = rescorer.load("lightrnn.pt")
+    assert isinstance(model, LightRNN) and model.table.rows == 5 and model.provenance["texts"] == ["train.txt"]
+    assert {"checkpoint.pt", "log.csv", "tensorboard"} <= {path.name for path in Path("lightrnn.pt.work").iterdir()}
+    lines = run("perplexity", "valid.txt", "--lm", "lightrnn.pt", "--context", "text").stdout.splitlines()
+    assert lines[0] == "240 words, 40 sentences, context: text"
+    assert float(lines[1].split()[2]) == pytest.approx(best, abs=0.006)
+    again = train("--rows", "5", "--reallocate-after", "1")
+    assert again.exit_code == 0 and "going on from step" in again.stderr, "a finished run is not done again"
+    assert "other settings" in bad(train("--rows", "5"))
+
+
+@pytest.mark.parametrize(("options", "expected"), [
+    (["--width", "0"], "width = 0"), (["--dropout", "1.5"], "dropout = 1.5"), (["--epochs", "0"], "epochs = 0"),
+    (["--streams", "100000"], "streams"), (["--rows", "2", "--columns", "2"], "do not fit"),
+    (["--reallocate-after", "2"], "reallocate_after"), (["--device", "nonsense"], "device 'nonsense'"),
+])
+def test_bad_settings(here: Path, options: list[str], expected: str) -> None:
+    assert expected in bad(train(*options))
+    assert not Path("lightrnn.pt").exists()
+
+
+def test_bad_files(here: Path) -> None:
+    Path("empty").touch()
+    Path("latin").write_bytes(b"caf\xe9\n")
+    base = ["--output", "lightrnn.pt", *TINY]
+    for text, valid, words, expected in (
+        ("empty", "valid.txt", "words.tsv", "empty: no word"), ("latin", "valid.txt", "words.tsv", "latin:1: "),
+        ("none", "valid.txt", "words.tsv", "none: cannot be read"),
+        ("train.txt", "empty", "words.tsv", "empty: no word"), ("train.txt", "valid.txt", "train.txt", "train.txt:1: "),
+    ):
+        assert expected in bad(run("train", text, "--valid", valid, "--vocabulary", words, *base))
+    assert not Path("lightrnn.pt").exists()
+
+
+def test_perplexity_of_a_mixture(here: Path) -> None:
+    make_model().save("lightrnn.pt")
+    write_arpa(here / "ngram.arpa")
+    Path("text").write_text("the cat sat\n\nstrange dog\n")
+    result = run("perplexity", "text", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa", "--fit", "valid.txt")
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    head, *rows = result.stdout.splitlines()
+    assert head == "5 words, 2 sentences, context: sentence"
+    assert [row.split()[0] for row in rows] == ["lightrnn", "ngram", "mixture"]
+    assert [row.split()[-1] for row in rows[:2]] == ["1", "1"] and "unknown words" in rows[0]
+    shares = [float(share) for share in re.findall(r"(?:lightrnn|ngram) ([0-9.]+)", rows[2])]
+    assert sum(shares) == pytest.approx(1, abs=0.002) and rows[2].endswith("fitted on valid.txt")
+
+
+def test_perplexity_of_bad_input(here: Path) -> None:
+    make_model().save("lightrnn.pt")
+    Path("empty").write_text("\n \n")
+    assert "empty: no word in the text" in bad(run("perplexity", "empty", "--lm", "lightrnn.pt"))
+    assert "empty: no word in the text" in bad(run("perplexity", "valid.txt", "--lm", "lightrnn.pt", "--fit", "empty"))
+    assert "no language model" in bad(run("perplexity", "valid.txt"))
+    assert "none.pt: cannot be read" in bad(run("perplexity", "valid.txt", "--lm", "none.pt"))
