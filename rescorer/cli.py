@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 _EXISTING = click.Path(path_type=Path)
 _OUTPUT = click.Path(path_type=Path)
-_INTERRUPTED = 130
 
 
 def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """One line on stderr and status 2 for what a user can cause; 130 for Ctrl-C."""
+    """One line on stderr and status 2 for what a user can cause, Ctrl-C too."""
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -34,8 +33,8 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("interrupted: every output file is whole, or as it was", err=True)
-            sys.exit(_INTERRUPTED)
+            click.echo("error: interrupted, every output file is whole or as it was; remedy: run it again", err=True)
+            sys.exit(2)
 
     return guarded
 
@@ -114,7 +113,7 @@ def rescore(nbest: Path, lm: tuple[Path, ...], ngram: Path | None, weights: Path
     from rescorer.files import write_lines
     from rescorer.recognition.formats import read_nbest, write_nbest
     from rescorer.rescoring import nbest as verbs
-    from rescorer.rescoring.weights import TunedWeights, Weights
+    from rescorer.rescoring.weights import TunedWeights
 
     if tune_reference and not weights:
         raise InputError("--tune without --weights", remedy="say where the weights go: --weights w.json")
@@ -133,7 +132,7 @@ def rescore(nbest: Path, lm: tuple[Path, ...], ngram: Path | None, weights: Path
         tuned = verbs.tune_lists(file.lists, dev_references, scored, kind=mixture)
     elif tuned is None:
         _say("no --weights: the scales are defaults; fit them on a development set with --tune REF --weights w.json")
-    used = tuned.weights if tuned else Weights.default(scored.score_names, scored.model_names)
+    used = tuned.weights if tuned else verbs.default_weights(scored)
     lists = verbs.rerank(file.lists, scored, used)
     if tune_reference and not used.lm_scale:
         _say("no use of the language model was found that lowers the errors on these lists: its scale is 0")

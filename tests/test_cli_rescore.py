@@ -338,8 +338,8 @@ def test_ctrl_c(here: Path) -> None:
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130 and stdout == ""
-    assert stderr.splitlines() == ["interrupted: every output file is whole, or as it was"]
+    assert process.returncode == 2 and stdout == ""
+    assert stderr.splitlines() == ["error: interrupted, every output file is whole or as it was; remedy: run it again"]
     assert Path("best").read_text() == "old"
     assert sorted(path.name for path in here.iterdir()) == [
         "best", "large.jsonl", "lightrnn.pt", "lists.jsonl", "ngram.arpa", "ref"]

@@ -1,5 +1,5 @@
 """Running text becomes what a speaker would say."""
-# ruff: noqa: RUF001 (look-alike characters are what is tested)
+
 
 from __future__ import annotations
 

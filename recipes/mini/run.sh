@@ -25,20 +25,24 @@ text() {
 }
 stage 1 text --in "$here/text.py" --out "$output"/{train,valid,test,names}.txt -- text
 
-# Every word is kept: many names occur once. The lists are in lower case, as the text is.
+# Words that occur once teach the models what an unknown word is like: two thirds of the words in the lists are unknown,
+# the recogniser's attempts at names. The lists are in lower case, as the text is.
 stage 2 vocabulary --in "$output/train.txt" --out "$output/words.tsv" -- \
-  lexicon vocabulary "$output/train.txt" --output "$output/words.tsv"
+  lexicon vocabulary "$output/train.txt" --min-count 2 --output "$output/words.tsv"
 
+# Words that the vocabulary leaves out are `<unk>` to KenLM too, and learnt as such: see arpa_unk.py.
 kenlm() {
-  lmplz -o 4 --discount_fallback -S 1G -T "$output/" --text "$output/train.txt" --arpa "$output/ngram.arpa"
+  awk 'NR == FNR { known[$1]; next } { for (i = 1; i <= NF; i++) if (!($i in known)) $i = "_unk_"; print }' \
+    "$output/words.tsv" "$output/train.txt" |
+    lmplz -o 4 --discount_fallback -S 1G -T "$output/" | python3 "$here/../arpa_unk.py" _unk_ >"$output/ngram.arpa"
   build_binary "$output/ngram.arpa" "$ngram"
   rm "$output/ngram.arpa"
 }
-stage 3 kenlm --in "$output/train.txt" --out "$ngram" -- kenlm
+stage 3 kenlm --in "$output/train.txt" "$output/words.tsv" "$here/../arpa_unk.py" --out "$ngram" -- kenlm
 
 train() {
   lightrnn train "$output/train.txt" --valid "$output/valid.txt" --vocabulary "$output/words.tsv" \
-    --output "$lightrnn" --width 200 --dropout 0.1 --epochs 5 --streams 32 --reallocate-after 1 --reallocate-after 2 \
+    --output "$lightrnn" --columns 8 --width 224 --dropout 0.3 --epochs 5 --streams 32 --reallocate-after 1 \
     --cost-words 400000 --threads "$threads" --precision "${precision:-$(fast_precision)}"
 }
 stage 4 lightrnn --in "$output"/{train.txt,valid.txt,words.tsv} --out "$lightrnn" -- train

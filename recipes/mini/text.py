@@ -153,7 +153,8 @@ def split_verses(verses: list[Verse], settings: Settings) -> Split:
     text = [verse for verse in free if verse.ref not in taken][: settings.valid + settings.test]
     taken |= {verse.ref for verse in text}
     return Split(
-        train=[verse for verse in verses if verse.ref not in taken],
+        # In the order of chance: the spoken verses come without the verses before them.
+        train=[verse for verse in sorted(verses, key=rank) if verse.ref not in taken],
         valid=text[: settings.valid],
         test=text[settings.valid :],
         spoken_dev=spoken[: settings.spoken_dev],

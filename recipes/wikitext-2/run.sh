@@ -18,6 +18,6 @@ prepare
 kneser_ney
 train 3 small --width 256 --dropout 0.1 --epochs 12 --reallocate-after 1 --reallocate-after 2 --reallocate-after 4
 perplexities 4 small
-train 5 large --width 400 --rows 4160 --columns 8 --dropout 0.4 --epochs 20 \
-  --reallocate-after 1 --reallocate-after 2 --reallocate-after 4
+train 5 large --width 384 --rows 2080 --columns 16 --dropout 0.4 --epochs 15 --learning-rate 0.003 \
+  --reallocate-after 1 --reallocate-after 3
 perplexities 6 large

@@ -61,6 +61,8 @@ class LanguageModel(ABC):
 
     def logprob(self, words: Sequence[str], *, end: bool = True) -> float:
         """Natural log P of a sentence, with its `</s>` unless `end` is False."""
+        if isinstance(words, str):
+            raise TypeError("a string where words are expected: give text.split()")
         sentence = [*words, SENTENCE_END] if end else list(words)
         return sum(log_prob for log_prob, _ in self._walk(sentence))
 

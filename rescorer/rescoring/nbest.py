@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,18 @@ def rerank(lists: Sequence[NBest], scored: ScoredLists, weights: Weights) -> lis
     return result
 
 
+def default_weights(scored: ScoredLists) -> Weights:
+    """What is used before any were tuned: `Weights.default`, and a word penalty that gives back a word's mean cost.
+
+    Without it, every word that is left out would be a gain.
+    """
+    weights = Weights.default(scored.score_names, scored.model_names)
+    if not weights.lm_scale:
+        return weights
+    mean = scored.lm_scores(weights).sum() / max(1, scored.lengths.sum())
+    return replace(weights, word_penalty=weights.lm_scale * float(mean))
+
+
 def rescore(
     hypotheses: Sequence[NBest] | Mapping[str, Sequence[tuple[str, float]]],
     lm: LanguageModel | Sequence[LanguageModel],
@@ -89,7 +101,7 @@ def rescore(
     Args:
         hypotheses: lists, or for each utterance its (text, natural-log score) pairs.
         lm: a model, or models that are mixed word by word.
-        weights: as tuned on a development set; None: `Weights.default`.
+        weights: as tuned on a development set; None: `default_weights`.
         memory: bytes that the histories of one level may take; the result does not depend on it.
 
     Returns:
@@ -97,8 +109,10 @@ def rescore(
     """
     lists = _lists(hypotheses) if isinstance(hypotheses, Mapping) else list(hypotheses)
     models = [lm] if isinstance(lm, LanguageModel) else list(lm)
+    if not models:
+        raise InputError("no language model", expected="at least one")
     scored = score_lists(lists, models, memory)
-    return rerank(lists, scored, weights or Weights.default(scored.score_names, scored.model_names))
+    return rerank(lists, scored, weights or default_weights(scored))
 
 
 def _lists(hypotheses: Mapping[str, Sequence[tuple[str, float]]]) -> list[NBest]:

@@ -39,7 +39,8 @@ class Weights:
         scales: of each named raw score.
         lm_scale: multiplies the natural-log probability of the words, `</s>` included; 0: no language model.
         word_penalty: nats taken off for each word (positive: fewer words; Kaldi's sign).
-        unknown_penalty: nats taken off a model's log-probability of a word that it does not know.
+        unknown_penalty: nats taken off a model's log-probability of a word that it does not know; below 0 where the
+            training text, having no unknown word itself, left `<unk>` too little.
         mixture: the weight of each model by name.
         mixture_kind: "linear" or "log-linear".
     """
@@ -187,7 +188,8 @@ def _bounds(lists: ScoredLists) -> list[tuple[float, float]]:
     """The ranges of: the raw scales but the first, the word penalty, then the LM scale, unknown penalty, mixture."""
     bounds = [(0.0, 3.0 * scale) for scale in _default_scales(lists)[1:]] + [(-8.0, 8.0)]
     if lists.model_names:
-        bounds += [(0.0, 3.0), (0.0, 10.0 if lists.paths.unknown.any() else 0.0)]
+        unknown = 12.0 if lists.paths.unknown.any() else 0.0
+        bounds += [(0.0, 3.0), (-unknown, unknown)]
         bounds += [(0.0, 1.0)] * (len(lists.model_names) - 1)
     return bounds
 
