@@ -32,7 +32,6 @@ WAYS = {
     "plain": ReallocationSettings(carry_over=False),
     "vectors carried over": ReallocationSettings(),
     "carried, gain > 0.5 nats": ReallocationSettings(min_gain=0.5),
-    "carried, gain > 2 nats": ReallocationSettings(min_gain=2.0),
 }
 
 
@@ -41,7 +40,7 @@ def main() -> None:
     parser.add_argument("train", type=Path)
     parser.add_argument("valid", type=Path)
     parser.add_argument("--vocabulary", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--save-costs", type=Path, help="for benchmarks/assignment.py --costs")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

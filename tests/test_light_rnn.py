@@ -20,6 +20,7 @@ from torch import Tensor
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.torch_file import write_torch
 from rescorer.models.word_table import WordTable
 
 SIZE = 11  # words
@@ -408,7 +409,7 @@ def change(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_torch_files_whose_parts_do_not_fit(tmp_path: Path, content: Any, said: str) -> None:
-    torch.save(content, tmp_path / "lightrnn.pt")
+    write_torch(content, tmp_path / "lightrnn.pt")
     assert said in check_refused(tmp_path / "lightrnn.pt")
 
 
@@ -416,5 +417,5 @@ def test_not_a_number(tmp_path: Path) -> None:
     """Training that diverged, or a damaged file: NaN scores must not pass for scores."""
     content = good()
     content["parameters"]["row_out.bias"][1] = math.nan
-    torch.save(content, tmp_path / "lightrnn.pt")
+    write_torch(content, tmp_path / "lightrnn.pt")
     assert "row_out.bias" in check_refused(tmp_path / "lightrnn.pt")

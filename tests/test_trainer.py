@@ -20,6 +20,7 @@ from conftest import make_model, make_vocabulary
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.text import log_probs_of, perplexity
+from rescorer.models.torch_file import read_torch
 from rescorer.models.word_table import WordTable
 from rescorer.training import trainer as module
 from rescorer.training.corpus import Corpus
@@ -154,8 +155,8 @@ def test_bar(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def result_of(folder: Path) -> dict[str, Any]:
     """All that two runs must agree in."""
-    checkpoint = torch.load(folder / "work" / "checkpoint.pt", weights_only=True)
-    kept = torch.load(folder / "lightrnn.pt", weights_only=True)
+    checkpoint = read_torch(folder / "work" / "checkpoint.pt")
+    kept = read_torch(folder / "lightrnn.pt")
     return {
         "parameters": checkpoint["model"]["parameters"], "cells": checkpoint["model"]["cells"],
         "optimiser": checkpoint["optimiser"]["state"], "random": checkpoint["random"], "best": checkpoint["best"],

@@ -10,7 +10,6 @@ L layers.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from rescorer.errors import InputError
-from rescorer.files import whole_path
 from rescorer.models.language_model import UNKNOWN, LanguageModel
+from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
@@ -57,18 +56,6 @@ class LightRNNSettings:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout = {self.dropout}: expected 0 ≤ dropout < 1")
-
-
-def write_whole(content: Mapping[str, Any], path: str | Path) -> None:
-    """Write plain data and tensors as a torch file, whole or not at all.
-
-    Raises:
-        InputError: the disk is full, or the folder cannot be written.
-    """
-    buffer = io.BytesIO()  # written by Python: on a full disk torch's own writer hides the cause
-    torch.save(content, buffer)
-    with whole_path(path) as work:
-        work.write_bytes(buffer.getbuffer())
 
 
 class LightRNNState(NamedTuple):
@@ -275,7 +262,7 @@ class LightRNN(nn.Module, LanguageModel):
 
     def save(self, path: str | Path) -> None:
         """Write `lightrnn.pt`: settings, vocabulary, table, parameters and provenance, all plain data."""
-        write_whole(self.as_dict(), path)
+        write_torch(self.as_dict(), path)
 
     def as_dict(self) -> dict[str, Any]:
         """What `save` writes and `from_dict` reads."""
@@ -319,7 +306,7 @@ class LightRNN(nn.Module, LanguageModel):
         """
         expected, remedy = "a lightrnn.pt", "train one with `lightrnn train`"
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = read_torch(path)
         except Exception as error:  # a foreign file makes torch raise almost anything, a short one an OSError too
             if isinstance(error, OSError) and error.filename is not None:
                 raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None

@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from rescorer.errors import InputError
 from rescorer.files import whole_path
-from rescorer.models.light_rnn import LightRNN, LightRNNState, write_whole
+from rescorer.models.light_rnn import LightRNN, LightRNNState
 from rescorer.models.text import log_probs_of, perplexity
+from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.training.corpus import Corpus
 from rescorer.training.reallocation import ReallocationSettings, reallocate
 
@@ -271,13 +272,14 @@ class Trainer:
             "loss": (self.loss_sum, self.loss_tokens),
             "random": torch.get_rng_state(),
         }
-        write_whole(content, self.checkpoint)
+        write_torch(content, self.checkpoint)
 
     def _resume(self) -> None:
         try:
-            content = torch.load(self.checkpoint, map_location=self.model.device, weights_only=True)
-            settings, words = content["settings"], tuple(content["words"])
+            content = read_torch(self.checkpoint, self.model.device)
+            settings, words, optimiser = content["settings"], tuple(content["words"]), content["optimiser"]
             restored = LightRNN.from_dict(content["model"])
+            optimiser["state"] = {int(key): value for key, value in optimiser["state"].items()}
         except Exception:  # a foreign file makes torch raise almost anything
             raise InputError("not a checkpoint, or a damaged one", remedy="remove the file to start anew",
                              file=self.checkpoint) from None
@@ -288,7 +290,7 @@ class Trainer:
                              file=self.checkpoint)
         self.model.place(restored.table)
         self.model.load_state_dict(restored.state_dict())
-        self.optimiser.load_state_dict(content["optimiser"])
+        self.optimiser.load_state_dict(optimiser)
         self.step, self.best, self.seconds = content["step"], content["best"], content["seconds"]
         self.log = content["log"]
         self.state = LightRNNState(*content["state"])
