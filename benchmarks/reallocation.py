@@ -29,9 +29,9 @@ from rescorer.training.trainer import Trainer, TrainingSettings
 
 WAYS = {
     "no reallocation": None,
-    "plain": ReallocationSettings(carry_over=False),
-    "vectors carried over": ReallocationSettings(),
-    "carried, gain > 0.5 nats": ReallocationSettings(min_gain=0.5),
+    "plain": ReallocationSettings(),
+    "vectors carried over": ReallocationSettings(carry_over=True),
+    "carried, gain > 0.5 nats": ReallocationSettings(carry_over=True, min_gain=0.5),
 }
 
 

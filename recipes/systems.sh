@@ -3,6 +3,7 @@
 # shellcheck shell=bash disable=SC2154 # `ngram` and `lightrnn` are the recipe's, `stages_root` is of stages.sh
 
 systems=(ngram lightrnn mixture)
+declare -A running
 
 # with_models SYSTEM COMMAND… adds the system's models to a command.
 with_models() {
@@ -20,10 +21,15 @@ weights_of() { if [[ $2 == mixture ]]; then echo "$1/weights.json"; else echo "$
 tune_systems() {
   local system
   mkdir -p "$3"
+  for system in "${systems[@]}"; do # side by side: each is one thread for most of its time
+    with_models "$system" rescore "$1" --tune "$2" --weights "$(weights_of "$3" "$system")" \
+      --output "$3/dev.$system.txt" 2>"$3/tune.$system.log" &
+    running[$system]=$!
+  done
   for system in "${systems[@]}"; do
     echo "--- $system, tuned on $1" >&2
-    with_models "$system" rescore "$1" --tune "$2" --weights "$(weights_of "$3" "$system")" \
-      --output "$3/dev.$system.txt"
+    wait "${running[$system]}" || { cat "$3/tune.$system.log" >&2; return 1; }
+    cat "$3/tune.$system.log" >&2
   done
 }
 

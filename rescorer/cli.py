@@ -208,8 +208,8 @@ def lightrnn() -> None:
               help="Words of the text read to price the cells.")
 @click.option("--min-gain", type=float, default=0.0, show_default=True,
               help="Nats a token that a word must gain to leave its cell.")
-@click.option("--carry-over/--no-carry-over", default=True, show_default=True,
-              help="Vectors follow the words that move.")
+@click.option("--carry-over/--no-carry-over", default=False, show_default=True,
+              help="Vectors follow the words that move; else rows and columns keep them.")
 @click.option("--block-size", type=int, default=50_000, show_default=True,
               help="Words whose cells are sought together; larger tables are cut into bands.")
 @click.option("--sweeps", type=int, default=2, show_default=True, help="Times that the bands are drawn.")

@@ -17,9 +17,10 @@ begin "$@"
 prepare
 kneser_ney
 # At most 0.75 M parameters.
-train 3 small --width 256 --dropout 0.1 --epochs 12 --reallocate-after 1 --reallocate-after 2 --reallocate-after 4
+train 3 small --width 256 --dropout 0.1 --epochs 12 --reallocate-after 1 --reallocate-after 2 --reallocate-after 4 \
+  --carry-over
 perplexities 4 small
 # At most 4.5 M parameters. More rows than columns: the rows carry the meaning, a row's words differ by 8 columns.
 train 5 large --width 384 --rows 1250 --columns 8 --dropout 0.4 --epochs 15 --learning-rate 0.003 \
-  --reallocate-after 1 --reallocate-after 3
+  --reallocate-after 1 --reallocate-after 3 --carry-over
 perplexities 6 large

@@ -16,8 +16,9 @@ source "$here/../perplexity.sh"
 begin "$@"
 prepare
 kneser_ney
-train 3 small --width 256 --dropout 0.1 --epochs 12 --reallocate-after 1 --reallocate-after 2 --reallocate-after 4
+train 3 small --width 256 --dropout 0.1 --epochs 12 --reallocate-after 1 --reallocate-after 2 --reallocate-after 4 \
+  --carry-over
 perplexities 4 small
 train 5 large --width 384 --rows 2080 --columns 16 --dropout 0.4 --epochs 15 --learning-rate 0.003 \
-  --reallocate-after 1 --reallocate-after 3
+  --reallocate-after 1 --reallocate-after 3 --carry-over
 perplexities 6 large

@@ -36,12 +36,14 @@ def write_torch(content: Mapping[str, Any], path: str | Path) -> None:
 
 
 def read_torch(path: str | Path, device: str | torch.device = "cpu") -> Any:
-    """Read what `write_torch` wrote, tensors onto the device.
+    """Read what `write_torch` wrote, tensors onto the device; what another program saved comes as it is.
 
     Raises:
         Exception: almost any, for a file of another kind.
     """
     content = torch.load(path, map_location=device, weights_only=True)
+    if not isinstance(content, dict) or content.keys() != {"plain", "tensors"}:
+        return content
     tensors = content["tensors"]
     return json.loads(content["plain"], object_hook=lambda item: tensors[item[_TENSOR]] if _TENSOR in item else item)
 

@@ -24,14 +24,15 @@ class ReallocationSettings:
     Attributes:
         cost_words: at most so many words of the corpus, from its beginning, are read to measure the costs.
         min_gain: nats a token: a word stays in its cell unless another saves it more than this.
-        carry_over: the vectors of a row become the mean, by counts, of what its words had; else they stay.
+        carry_over: the vectors of a row become the mean, by counts, of what its words had; else they stay, which did
+            better where it was measured (benchmarks/README.md): the costs were those of the vectors as they are.
         streams, unroll: how the corpus is read.
         assignment: how the least cost is sought.
     """
 
     cost_words: int = 20_000_000
     min_gain: float = 0.0
-    carry_over: bool = True
+    carry_over: bool = False
     streams: int = 64
     unroll: int = 64
     assignment: AssignmentSettings = field(default_factory=AssignmentSettings)
