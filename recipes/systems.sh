@@ -17,6 +17,17 @@ with_models() {
 # The mixture's are the weights to use: they have the plain name.
 weights_of() { if [[ $2 == mixture ]]; then echo "$1/weights.json"; else echo "$1/weights.$2.json"; fi; }
 
+# finish LOGS waits for the systems that run side by side and shows what each said.
+finish() {
+  local system failed=""
+  for system in "${systems[@]}"; do
+    echo "--- $system" >&2
+    wait "${running[$system]}" || failed=$system
+    cat "$1.$system.log" >&2
+  done
+  [[ -z $failed ]]
+}
+
 # tune_systems LISTS REFERENCES DIR
 tune_systems() {
   local system
@@ -26,21 +37,18 @@ tune_systems() {
       --output "$3/dev.$system.txt" 2>"$3/tune.$system.log" &
     running[$system]=$!
   done
-  for system in "${systems[@]}"; do
-    echo "--- $system, tuned on $1" >&2
-    wait "${running[$system]}" || { cat "$3/tune.$system.log" >&2; return 1; }
-    cat "$3/tune.$system.log" >&2
-  done
+  finish "$3/tune"
 }
 
 # measure_systems LISTS REFERENCES DIR [OPTION…] leaves DIR/wer.json, and prints it as a table
 measure_systems() {
   local system
   for system in "${systems[@]}"; do
-    echo "--- $system, measured on $1" >&2
     with_models "$system" rescore "$1" --weights "$(weights_of "$3" "$system")" --ref "$2" \
-      --wer-output "$3/wer.$system.json" --output "$3/test.$system.txt" "${@:4}"
+      --wer-output "$3/wer.$system.json" --output "$3/test.$system.txt" "${@:4}" 2>"$3/measure.$system.log" &
+    running[$system]=$!
   done
+  finish "$3/measure"
   python3 "$stages_root/recipes/wer_table.py" "$3/wer.json" \
     "KenLM=$3/wer.ngram.json" "LightRNN=$3/wer.lightrnn.json" "mixture=$3/wer.mixture.json"
 }

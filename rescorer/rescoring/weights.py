@@ -146,8 +146,8 @@ class TuningSettings:
         seed: of the search.
     """
 
-    rounds: int = 40
-    population: int = 12
+    rounds: int = 80
+    population: int = 20
     seed: int = 1
 
 
