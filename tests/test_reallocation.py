@@ -163,7 +163,7 @@ def test_renaming_rows_and_columns_changes_no_probability(kind: dict[str, bool])
     table = WordTable(3, 4, rows[model.table.row_of] * 4 + columns[model.table.column_of])
     with torch.no_grad():
         before = model(words, model.start_states(1))[0]
-        move(model, table)
+        move(model, table, carry_over=True)
         after = model(words, model.start_states(1))[0]
     torch.testing.assert_close(after, before, atol=1e-5, rtol=0)
     assert model.table is table and model.row_of.tolist() == table.row_of.tolist()
@@ -188,7 +188,7 @@ def test_carried_vectors_are_means_by_counts(kind: dict[str, bool]) -> None:
     before = copy.deepcopy(model)
     old = model.table
     new = WordTable(3, 4, np.array([4, 1, 2, 3, 0, 5, 6, 8, 9, 10]))  # column 3 gets word 3 alone, row 2 words 7, 8, 9
-    move(model, new)
+    move(model, new, carry_over=True)
     counts = np.maximum(model.vocabulary.counts, 1)
     for mine, theirs, of_new, of_old in (
         (model.row_parameters(), before.row_parameters(), new.row_of, old.row_of),
@@ -207,7 +207,7 @@ def test_a_row_that_loses_its_words_keeps_its_vectors() -> None:
     model = model_of(WordTable.shaped(8, 3, 4))
     before = model.row_in.weight.detach().clone()
     cells = np.array([0, 1, 2, 3, 8, 9, 10, 11])
-    move(model, WordTable(3, 4, cells))
+    move(model, WordTable(3, 4, cells), carry_over=True)
     assert torch.equal(model.row_in.weight[1], before[1])
     assert torch.equal(model.row_in.weight[2], before[1])
 
@@ -225,7 +225,7 @@ def test_without_carry_over_vectors_stay() -> None:
 def test_move_is_still_a_distribution(table: WordTable, kind: dict[str, bool]) -> None:
     model = model_of(table, **kind)
     for seed in range(3):
-        move(model, table.shuffled(seed))
+        move(model, table.shuffled(seed), carry_over=True)
         assert total_probability(model) == pytest.approx(1, abs=1e-5)
 
 

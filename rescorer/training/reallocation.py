@@ -74,7 +74,7 @@ def _costs(scores: Tensor, true: Tensor, true_log_probs: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def move(model: LightRNN, table: WordTable, *, carry_over: bool = True) -> None:
+def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
     """Put the words of a model in the cells of a table of the same shape.
 
     The bias of a cell goes with its word. With `carry_over` each row's vectors become the mean, weighted by counts,
