@@ -168,6 +168,25 @@ def ranked(nbest: NBest) -> NBest:
     return replace(nbest, hypotheses=tuple(scored))
 
 
+class Faults:
+    """What becomes of utterances that cannot be used: the first ends the command, or all are passed over and kept here.
+
+    Attributes:
+        skip: pass over.
+        errors: of those that were passed over.
+    """
+
+    def __init__(self, skip: bool = False) -> None:
+        self.skip = skip
+        self.errors: list[InputError] = []
+
+    def add(self, error: InputError) -> None:
+        """Take an error. Raises it again unless utterances are passed over."""
+        if not self.skip:
+            raise error
+        self.errors.append(error)
+
+
 class Lists:
     """The lists of one file as they come in.
 
