@@ -24,7 +24,8 @@ State = Any  # N histories, opaque: only the model that made it looks inside
 class LanguageModel(ABC):
     """Anything that gives log P(word | history), batched, with explicit opaque states.
 
-    All log-probabilities are natural. `</s>` is scored like any word; `<s>` is only ever a history.
+    All log-probabilities are natural. `</s>` is scored like any word; `<s>` is only ever a history. Ids and indices are
+    tensors on the host; log-probabilities and states are where the model is, so that the host waits only for those.
     """
 
     name: str
@@ -33,6 +34,11 @@ class LanguageModel(ABC):
     @abstractmethod
     def history_bytes(self) -> int:
         """About how much memory one history takes while it is advanced."""
+
+    @property
+    @abstractmethod
+    def state_bytes(self) -> int:
+        """About how much memory one history takes while it is kept."""
 
     @property
     @abstractmethod
@@ -56,8 +62,20 @@ class LanguageModel(ABC):
         """[M] log P(words[m] | history parents[m]); parents [M] index the N histories, words [M] come from encode."""
 
     @abstractmethod
+    def extend(self, state: State, parents: Tensor, words: Tensor) -> State:
+        """The M longer histories, unscored."""
+
     def advance(self, state: State, parents: Tensor, words: Tensor) -> tuple[Tensor, State]:
-        """`score`, and the state of the M longer histories."""
+        """`score` and `extend` in one: models whose two share work do it once."""
+        return self.score(state, parents, words), self.extend(state, parents, words)
+
+    @abstractmethod
+    def select(self, state: State, index: Tensor) -> State:
+        """The histories index [M] of a state, in this order."""
+
+    @abstractmethod
+    def join(self, states: Sequence[State]) -> State:
+        """The histories of at least one state, one state after the other."""
 
     def logprob(self, words: Sequence[str], *, end: bool = True) -> float:
         """Natural log P of a sentence, with its `</s>` unless `end` is False."""
@@ -79,7 +97,7 @@ class LanguageModel(ABC):
             raise InputError("the model cannot list its words", remedy="give the candidates to choose from")
         *_, (_, state) = [(0.0, self.start()), *self._walk(history)]
         ids = self.encode(candidates)
-        log_probs = self.score(state, torch.zeros(len(candidates), dtype=torch.int64, device=ids.device), ids)
+        log_probs = self.score(state, torch.zeros(len(candidates), dtype=torch.int64), ids)
         best = torch.topk(log_probs, min(k, len(candidates)))
         return [(candidates[index], float(np.exp(value))) for value, index in
                 zip(best.values.tolist(), best.indices.tolist(), strict=True)]
@@ -88,7 +106,7 @@ class LanguageModel(ABC):
         """Yield (log-prob, state) after each word."""
         state = self.start()
         ids = self.encode(words)
-        zero = torch.zeros(1, dtype=torch.int64, device=ids.device)
+        zero = torch.zeros(1, dtype=torch.int64)
         for position in range(len(words)):
             log_probs, state = self.advance(state, zero, ids[position : position + 1])
             yield float(log_probs), state

@@ -71,6 +71,18 @@ class LightRNNState(NamedTuple):
         return LightRNNState(self.hidden.detach(), self.cell.detach())
 
 
+class _HalfSteps(NamedTuple):
+    """M words of which only the rows were read: K distinct pairs of history and row."""
+
+    parents: Tensor  # [M]
+    rows: Tensor  # [M]
+    columns: Tensor  # [M]
+    pair: Tensor  # [M] which of the K each uses
+    pair_rows: Tensor  # [K]
+    after_row: Tensor  # [K, D]
+    state: LightRNNState  # of K histories
+
+
 class LightRNN(nn.Module, LanguageModel):
     """The network with its vocabulary and its table."""
 
@@ -219,11 +231,15 @@ class LightRNN(nn.Module, LanguageModel):
         return 4 * (vectors + 3 * (self.table.rows + self.table.columns))
 
     @property
+    def state_bytes(self) -> int:
+        return 8 * self.settings.layers * self.settings.width
+
+    @property
     def words(self) -> Sequence[str]:
         return self.vocabulary.words
 
     def encode(self, words: Sequence[str]) -> Tensor:
-        return torch.as_tensor(self.vocabulary.encode(words), device=self.device)
+        return torch.as_tensor(self.vocabulary.encode(words))
 
     def knows(self, words: Sequence[str]) -> np.ndarray:
         return np.fromiter((word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words))
@@ -234,29 +250,46 @@ class LightRNN(nn.Module, LanguageModel):
 
     @torch.no_grad()
     def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
-        return self._score(state, parents, words)[0]
+        return self._score(state, self._half_steps(state, parents, words))
 
     @torch.no_grad()
     def advance(self, state: LightRNNState, parents: Tensor, words: Tensor) -> tuple[Tensor, LightRNNState]:
-        log_probs, half, pair = self._score(state, parents, words)
-        inputs = self.column_inputs(self.row_of[words], self.column_of[words])
-        half = half.take(pair)
-        _, (hidden, cell) = self.lstm(inputs[None], (half.hidden, half.cell))
-        return log_probs, LightRNNState(hidden, cell)
+        half = self._half_steps(state, parents, words)
+        return self._score(state, half), self._read_columns(half)
 
-    def _score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> tuple[Tensor, LightRNNState, Tensor]:
-        """Log-probs [M]; the states after the row half-step of each distinct (history, row); which of them each uses.
+    @torch.no_grad()
+    def extend(self, state: LightRNNState, parents: Tensor, words: Tensor) -> LightRNNState:
+        return self._read_columns(self._half_steps(state, parents, words))
 
-        Words that follow one history share its row softmax; those of them in one row share the half-step.
-        """
-        rows, columns = self.row_of[words], self.column_of[words]  # [M]
-        row_log_probs = self.row_log_probs(state.hidden[-1])[parents, rows]  # [M]
-        pairs, pair = torch.unique(parents * self.table.rows + rows, return_inverse=True)  # [K], [M]
-        pair_rows = pairs % self.table.rows
-        half = state.take(torch.div(pairs, self.table.rows, rounding_mode="floor"))
-        after_row, (hidden, cell) = self.lstm(self.row_inputs(pair_rows)[None], (half.hidden, half.cell))
-        column_log_probs = self.column_log_probs(after_row[0], pair_rows)[pair, columns]  # [M]
-        return row_log_probs + column_log_probs, LightRNNState(hidden, cell), pair
+    def select(self, state: LightRNNState, index: Tensor) -> LightRNNState:
+        return state.take(index.to(self.device))
+
+    def join(self, states: Sequence[LightRNNState]) -> LightRNNState:
+        return LightRNNState(*(torch.cat(parts, 1) for parts in zip(*states, strict=True)))
+
+    def _half_steps(self, state: LightRNNState, parents: Tensor, words: Tensor) -> _HalfSteps:
+        """Words in one row that follow one history share the half-step. Indices are found on the host: no waiting."""
+        host_rows = self.table.row_of[words.numpy()]  # [M]
+        pairs, host_pair = np.unique(parents.numpy() * self.table.rows + host_rows, return_inverse=True)  # [K], [M]
+        before, pair_rows, pair, rows, columns = (
+            torch.as_tensor(index, device=self.device)
+            for index in (*np.divmod(pairs, self.table.rows), host_pair, host_rows, self.table.column_of[words.numpy()])
+        )
+        taken = state.take(before)
+        after_row, (hidden, cell) = self.lstm(self.row_inputs(pair_rows)[None], (taken.hidden, taken.cell))
+        longer = LightRNNState(hidden, cell)
+        return _HalfSteps(parents.to(self.device), rows, columns, pair, pair_rows, after_row[0], longer)
+
+    def _score(self, state: LightRNNState, half: _HalfSteps) -> Tensor:
+        """[M] log-probs; words that follow one history share its row softmax."""
+        row_log_probs = self.row_log_probs(state.hidden[-1])[half.parents, half.rows]
+        return row_log_probs + self.column_log_probs(half.after_row, half.pair_rows)[half.pair, half.columns]
+
+    def _read_columns(self, half: _HalfSteps) -> LightRNNState:
+        """The M longer histories."""
+        taken = half.state.take(half.pair)
+        inputs = self.column_inputs(half.rows, half.columns)
+        return LightRNNState(*self.lstm(inputs[None], (taken.hidden, taken.cell))[1])
 
     # ---- one file that rebuilds everything ----
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rescorer.errors import InputError
-from rescorer.models.language_model import SENTENCE_END, LanguageModel, State
+from rescorer.models.language_model import LanguageModel, State
 
 # Shapes: N histories, M words to score, K models, T words of a text.
 
@@ -57,7 +57,8 @@ def _combine_linear(log_probs: Tensor, weights: Tensor) -> Tensor:
 class Mixture(LanguageModel):
     """Several LanguageModels as one. Its ids are [n, K], a column of each model's own ids; its state is K states.
 
-    Its models give ids of shape [n], so a mixture is none of them; and they stay on the devices they are on.
+    Its models give ids of shape [n], so a mixture is none of them; and they stay on the devices they are on: what it
+    gives is on the first one that is not the host.
 
     A linear mixture is a distribution as far as its models share one vocabulary: a model gives a word it does not
     know the probability of its `<unk>`.
@@ -76,13 +77,14 @@ class Mixture(LanguageModel):
         self.kind = kind
         self.models = tuple(models)
         self.weights = torch.tensor(weights, dtype=torch.float64)
-        # Models may live on different devices; the mixture's own ids and results are where most of the work is.
-        self._devices = [model.encode([SENTENCE_END]).device for model in self.models]
-        self._device = next((device for device in self._devices if device.type != "cpu"), torch.device("cpu"))
 
     @property
     def history_bytes(self) -> int:
         return sum(model.history_bytes for model in self.models)
+
+    @property
+    def state_bytes(self) -> int:
+        return sum(model.state_bytes for model in self.models)
 
     @property
     def words(self) -> Sequence[str] | None:
@@ -91,7 +93,7 @@ class Mixture(LanguageModel):
 
     def encode(self, words: Sequence[str]) -> Tensor:
         """[len(words), K] each model's own ids."""
-        return torch.stack([model.encode(words).to(self._device) for model in self.models], dim=1)
+        return torch.stack([model.encode(words) for model in self.models], dim=1)
 
     def knows(self, words: Sequence[str]) -> np.ndarray:
         """[len(words)] bool: which words at least one model knows."""
@@ -103,27 +105,36 @@ class Mixture(LanguageModel):
 
     def score(self, state: tuple[State, ...], parents: Tensor, words: Tensor) -> Tensor:
         """[M] the mixture's log-probability of words[m] ([M, K], from encode) after history parents[m]."""
-        return self._mix(
-            [
-                model.score(own, parents.to(device), words[:, k].to(device))
-                for k, (model, own, device) in enumerate(zip(self.models, state, self._devices, strict=True))
-            ]
-        )
+        return self._mix([model.score(own, parents, words[:, k]) for k, (model, own) in self._with(state)])
 
     def advance(
         self, state: tuple[State, ...], parents: Tensor, words: Tensor
     ) -> tuple[Tensor, tuple[State, ...]]:
         """`score`, and the states of the M longer histories."""
-        advanced = [
-            model.advance(own, parents.to(device), words[:, k].to(device))
-            for k, (model, own, device) in enumerate(zip(self.models, state, self._devices, strict=True))
-        ]
+        advanced = [model.advance(own, parents, words[:, k]) for k, (model, own) in self._with(state)]
         return self._mix([log_probs for log_probs, _ in advanced]), tuple(longer for _, longer in advanced)
+
+    def extend(self, state: tuple[State, ...], parents: Tensor, words: Tensor) -> tuple[State, ...]:
+        """Every model's longer histories."""
+        return tuple(model.extend(own, parents, words[:, k]) for k, (model, own) in self._with(state))
+
+    def select(self, state: tuple[State, ...], index: Tensor) -> tuple[State, ...]:
+        """Some histories of every model's state."""
+        return tuple(model.select(own, index) for _, (model, own) in self._with(state))
+
+    def join(self, states: Sequence[tuple[State, ...]]) -> tuple[State, ...]:
+        """The histories of several states, model by model."""
+        return tuple(model.join(own) for model, own in zip(self.models, zip(*states, strict=True), strict=True))
+
+    def _with(self, state: tuple[State, ...]) -> Iterator[tuple[int, tuple[LanguageModel, State]]]:
+        """(k, (model, its state)) of each model."""
+        return enumerate(zip(self.models, state, strict=True))
 
     def _mix(self, log_probs: Sequence[Tensor]) -> Tensor:
         """[M] from K times [M]: computed in float64, given in the models' own type."""
-        together = torch.stack([each.to(self._device) for each in log_probs], dim=-1)  # [M, K]
-        return combine(together.double(), self.weights.to(self._device), self.kind).to(together.dtype)
+        device = next((each.device for each in log_probs if each.device.type != "cpu"), torch.device("cpu"))
+        together = torch.stack([each.to(device) for each in log_probs], dim=-1)  # [M, K]
+        return combine(together.double(), self.weights.to(device), self.kind).to(together.dtype)
 
 
 def _check_weights(models: int, weights: Sequence[float], kind: str) -> None:

@@ -64,6 +64,10 @@ class Ngram(LanguageModel):
         return 300
 
     @property
+    def state_bytes(self) -> int:
+        return self.history_bytes
+
+    @property
     def words(self) -> None:
         """KenLM does not tell its words."""
 
@@ -110,6 +114,18 @@ class Ngram(LanguageModel):
         longer = [kenlm.State() for _ in range(len(words))]
         return self._score_into(longer, state, parents, words), longer
 
+    def extend(self, state: list[kenlm.State], parents: Tensor, words: Tensor) -> list[kenlm.State]:
+        """The M longer histories: KenLM scores to lengthen."""
+        return self.advance(state, parents, words)[1]
+
+    def select(self, state: list[kenlm.State], index: Tensor) -> list[kenlm.State]:
+        """Some histories of a state; nothing is copied, for states are never written twice."""
+        return [state[place] for place in index.tolist()]
+
+    def join(self, states: Sequence[list[kenlm.State]]) -> list[kenlm.State]:
+        """The histories of several states."""
+        return [history for state in states for history in state]
+
     def _score_into(
         self, longer: list[kenlm.State], state: list[kenlm.State], parents: Tensor, words: Tensor
     ) -> Tensor:
@@ -119,7 +135,7 @@ class Ngram(LanguageModel):
             for parent, word, new in zip(parents.tolist(), words.tolist(), longer, strict=True)
         ]
         # The product in float64: one rounding only.
-        return (torch.tensor(log10, dtype=torch.float64) * _LN10).to(words.device, torch.float32)
+        return (torch.tensor(log10, dtype=torch.float64) * _LN10).float()
 
 
 def _check_beginning(path: str | Path) -> None:

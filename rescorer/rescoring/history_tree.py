@@ -97,16 +97,16 @@ class HistoryTree:
         state = model.start()
         parts = []
         for level in self.levels:
-            parents = torch.as_tensor(level.parents, device=ids.device)
-            words = ids[torch.as_tensor(level.words, device=ids.device)]
-            ends = torch.as_tensor(level.ends, device=ids.device)
-            log_probs = torch.empty(len(parents), dtype=torch.float64, device=ids.device)
-            if level.ends.any():
-                log_probs[ends] = model.score(state, parents[ends], words[ends]).double()
-            if not level.ends.all():
-                inner, state = model.advance(state, parents[~ends], words[~ends])
-                log_probs[~ends] = inner.double()
-            parts.append(log_probs.cpu().numpy())
+            parents, words, ends = torch.as_tensor(level.parents), ids[level.words], level.ends
+            log_probs = np.empty(len(ends))
+            scored = {}
+            if ends.any():
+                scored[True] = model.score(state, parents[ends], words[ends])
+            if not ends.all():
+                scored[False], state = model.advance(state, parents[~ends], words[~ends])
+            for kind, values in scored.items():
+                log_probs[ends == kind] = values.cpu()
+            parts.append(log_probs)
         return np.concatenate(parts)
 
 
