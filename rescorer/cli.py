@@ -6,7 +6,7 @@ import functools
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,10 @@ from rescorer.errors import InputError
 
 if TYPE_CHECKING:
     from rescorer.models.language_model import LanguageModel
-    from rescorer.recognition.nbest import NBest
 
 _EXISTING = click.Path(path_type=Path)
 _OUTPUT = click.Path(path_type=Path)
+_BEAM, _MAX_HISTORIES = 16.0, 32
 
 
 def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,98 +82,80 @@ _memory_option = click.option("--memory", type=click.IntRange(min=1), default=10
                               help="Memory for histories; the result does not depend on it.")
 
 
+_LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "lattice_output", "nbest", "mbr",
+                    "confidence_output", "skip_bad")
+
+
 @click.command()
-@click.argument("nbest", type=_EXISTING)
+@click.argument("path", metavar="INPUT", type=_EXISTING)
 @_lm_option
 @_ngram_option
 @click.option("--weights", type=_OUTPUT, help="JSON of scales, penalties and mixture: read, or written by --tune.")
 @click.option("--tune", "tune_reference", type=_EXISTING, metavar="REF",
-              help="Fit the weights on these lists and references (a development set), and write them to --weights.")
+              help="Fit the weights on this input and references (a development set), and write them to --weights.")
 @click.option("--ref", "reference", type=_EXISTING, help="References: print the word error rate before and after.")
 @click.option("--words", "listed", type=_EXISTING, help="A list of words (names): report their errors apart.")
 @click.option("--output", type=_OUTPUT, help="Where `utt words` of the best hypotheses go; stdout without it.")
-@click.option("--nbest-output", type=_OUTPUT, help="Where the re-ranked lists with all scores go, in their own format.")
-@click.option("--oov-report", type=_OUTPUT, help="Where the unknown words of the lists go, most frequent first.")
+@click.option("--nbest-output", type=_OUTPUT, help="Where the re-ranked lists with all scores go, in their own format; "
+              "of lattices: JSON lines, or Kaldi's folder where the name has no suffix.")
+@click.option("--oov-report", type=_OUTPUT, help="Where the unknown words of the input go, most frequent first.")
 @click.option("--wer-output", type=_OUTPUT, help="Where the report of --ref goes as JSON.")
-@click.option("--format", "nbest_format", help="kaldi, jsonl, espnet, hyporadise or text; found from the content.")
+@click.option("--format", help="kaldi, jsonl, espnet, hyporadise or text; kaldi-lattice, k2 or htk; found from the "
+              "content.")
 @click.option("--mixture", type=click.Choice(["linear", "log-linear"]), default="linear", show_default=True,
               help="How --tune mixes several models.")
 @_device_option
 @_memory_option
+@click.option("--symbols", type=_EXISTING, help="Lattices: the words.txt that numbers their words; the one beside them "
+              "without it.")
+@click.option("--order", type=int, default=4, show_default=True, metavar="N",
+              help="Lattices: histories with the same last N-1 words merge; 0: none do, which is exact.")
+@click.option("--beam", type=float, default=_BEAM, show_default=True,
+              help="Lattices: nats of the total by which a history may lie behind the best; inf: any.")
+@click.option("--max-histories", type=int, default=_MAX_HISTORIES, show_default=True,
+              help="Lattices: of each state; 0: any number.")
+@click.option("--old-lm", type=click.Choice(["keep", "drop"]), default="keep", show_default=True,
+              help="Lattices: what the first pass's language model said (first_lm; in Kaldi's, the graph costs).")
+@click.option("--lattice-output", type=_OUTPUT, help="Lattices: where they go rescored, in their own format.")
+@click.option("--nbest", type=click.IntRange(min=1), default=100, show_default=True, metavar="N",
+              help="Lattices: hypotheses of each in --nbest-output.")
+@click.option("--mbr", is_flag=True, help="Lattices: the words with the fewest expected errors, not the best path's.")
+@click.option("--confidence-output", type=_OUTPUT, help="Lattices: where those words go with their confidences, as "
+              "JSON lines.")
+@click.option("--skip-bad", is_flag=True, help="Lattices: pass over utterances that cannot be used, and list them.")
 @user_errors
-def rescore(nbest: Path, lm: tuple[Path, ...], ngram: Path | None, weights: Path | None, tune_reference: Path | None,
-            reference: Path | None, listed: Path | None, output: Path | None, nbest_output: Path | None,
-            oov_report: Path | None, wer_output: Path | None, nbest_format: str | None, mixture: str, device: str,
-            memory: int) -> None:
-    """Rescore the n-best lists NBEST of any recogniser with a language model.
+def rescore(path: Path, lm: tuple[Path, ...], ngram: Path | None, device: str, memory: int, format: str | None,
+            **options: Any) -> None:
+    """Rescore the n-best lists or the lattices INPUT of any recogniser with a language model.
 
     A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the natural log of its
     probability, minus word_penalty times its words. --lm-scale of other tools may multiply something else.
     """
-    from rescorer.files import write_lines
-    from rescorer.recognition.formats import read_nbest, write_nbest
-    from rescorer.rescoring import nbest as verbs
-    from rescorer.rescoring.weights import TunedWeights
+    from rescorer.recognition.formats import lattice_format
+    from rescorer.rescoring.expansion import ExpansionSettings
+    from rescorer.rescoring.run import LatticeRequest, Request, rescore_lattices, rescore_lists
 
-    if tune_reference and not weights:
-        raise InputError("--tune without --weights", remedy="say where the weights go: --weights w.json")
-    if not (reference or tune_reference) and (option := "--words" if listed else "--wer-output" if wer_output else ""):
-        raise InputError(f"{option} without --ref", remedy="give the references that errors are counted against")
-    tuned = TunedWeights.load(weights) if weights and not tune_reference else None
-    file = read_nbest(nbest, nbest_format)
-    references = _references(file.lists, reference)
-    dev_references = _references(file.lists, tune_reference)
-    words = _word_list(listed) if listed else frozenset()
-    models = _models(lm, ngram, device)
-    for note in (*verbs.remarks(file.lists), *verbs.check_vocabulary(file.lists, models, str(nbest))):
-        _say(note)
-    scored = verbs.score_lists(file.lists, models, memory << 20)
-    if tune_reference:
-        tuned = verbs.tune_lists(file.lists, dev_references, scored, kind=mixture)
-    elif tuned is None:
-        _say("no --weights: the scales are defaults; fit them on a development set with --tune REF --weights w.json")
-    used = tuned.weights if tuned else verbs.default_weights(scored)
-    lists = verbs.rerank(file.lists, scored, used)
-    if tune_reference and not used.lm_scale:
-        _say("no use of the language model was found that lowers the errors on these lists: its scale is 0")
-    references = references or dev_references
-    report = verbs.report(file.lists, references, scored, tuned, used, words) if references else None
-    for line in report.describe() if report else ():
-        _say(line)
-    best = [" ".join((nbest.utterance, *nbest.hypotheses[0].words)) for nbest in lists]
-    # Each file whole or as it was; what took longest to make comes first, stdout, which may be closed, last.
-    if tuned and tune_reference and weights:
-        tuned.save(weights)
-    if report and wer_output:
-        report.save(wer_output)
-    if oov_report:
-        verbs.write_unknown_words(oov_report, file.lists, models)
-    if nbest_output:
-        write_nbest(nbest_output, lists, file.format)
-    if output:
-        write_lines(output, best)
-    else:
-        _print(best)
+    for_lattices = {name: options.pop(name) for name in _LATTICE_OPTIONS}
+    request = Request(path, lambda: _models(lm, ngram, device), _say, _print, memory << 20, **options)
+    lattices = lattice_format(path, format)
+    if lattices is None:
+        _refuse_options(for_lattices)
+        rescore_lists(request, format)
+        return
+    try:
+        settings = ExpansionSettings(*(for_lattices.pop(name) for name in ("order", "beam", "max_histories")))
+    except ValueError as error:
+        raise InputError(str(error), remedy="correct the option") from None
+    rescore_lattices(request, lattices, LatticeRequest(settings=settings, **for_lattices))
 
 
-def _references(lists: Sequence[NBest], path: Path | None) -> Mapping[str, Sequence[str]]:
-    from rescorer.recognition.references import read_references
-    from rescorer.rescoring.nbest import check_references
-
-    if path is None:
-        return {}
-    references = read_references(path)
-    check_references(lists, references, str(path))
-    return references
-
-
-def _word_list(path: Path) -> frozenset[str]:
-    from rescorer.files import read_lines
-
-    words = frozenset(word for _, line in read_lines(path) for word in line.split()[:1])
-    if not words:
-        raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=path)
-    return words
+def _refuse_options(names: Iterable[str]) -> None:
+    """Raises InputError where one of them was given."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise InputError(f"--{name.replace('_', '-')} is for lattices, and this is no lattice",
+                             remedy="leave it out, or name the --format")
 
 
 @click.group()

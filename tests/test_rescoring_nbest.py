@@ -24,6 +24,7 @@ from rescorer.rescoring.nbest import (
     score_lists,
     tune_lists,
     unknown_words,
+    word_counts,
     write_unknown_words,
 )
 from rescorer.rescoring.weights import TunedWeights, TuningSettings, Weights
@@ -104,34 +105,37 @@ def test_bad_lists(model: Any, hypotheses: Any, message: str) -> None:
         rescorer.rescore(hypotheses, model)
 
 
+UTTERANCES = [nbest.utterance for nbest in LISTS]
+
+
 def test_check_references() -> None:
     references = {"one": (), "two": (), "three": ()}
-    check_references(LISTS, references, "ref")
+    check_references(UTTERANCES, references, "ref")
     with pytest.raises(InputError, match=r"ref: 2 hypotheses without a reference, the first is one.*remedy"):
-        check_references(LISTS, {"two": ()}, "ref")
+        check_references(UTTERANCES, {"two": ()}, "ref")
     with pytest.raises(InputError, match=r"ref: 1 references without hypotheses, the first is four.*remedy"):
-        check_references(LISTS, {**references, "four": ()}, "ref")
+        check_references(UTTERANCES, {**references, "four": ()}, "ref")
 
 
 def test_vocabulary_of_another_case_or_language(tmp_path: Path, model: Any) -> None:
-    upper = [nbest("u", ("THE CAT", 0.0))]
+    upper = {"THE", "CAT"}
     with pytest.raises(InputError, match=r"lists: lightrnn knows none of the 2 words.*'CAT'.*case.*differs.*remedy"):
         check_vocabulary(upper, [model], "lists")
     with pytest.raises(InputError, match=r"ngram knows none.*case.*differs"):
-        check_vocabulary([nbest("u", ("the cat", 0.0))], [make_ngram(tmp_path, ["THE", "CAT"])], "lists")
+        check_vocabulary({"the", "cat"}, [make_ngram(tmp_path, ["THE", "CAT"])], "lists")
     with pytest.raises(InputError, match=r"languages or spellings differ"):
-        check_vocabulary([nbest("u", ("die Katze", 0.0))], [model], "lists")
+        check_vocabulary({"die", "Katze"}, [model], "lists")
     lower = make_model()
     lower.vocabulary = Vocabulary(model.vocabulary.words, model.vocabulary.counts, "lower")
     assert check_vocabulary(upper, [lower], "lists") == []
-    assert check_vocabulary([nbest("u", ("", 0.0))], [model], "lists") == []
+    assert check_vocabulary([], [model], "lists") == []
 
 
 def test_unknown_words_are_counted_and_listed(tmp_path: Path, model: Any) -> None:
-    lists = [nbest("u", ("cat zebra zebra yak", 0.0), ("zebra", 0.0), ("", 0.0), ("axolotl", 0.0))]
+    lists = word_counts([nbest("u", ("cat zebra zebra yak", 0.0), ("zebra", 0.0), ("", 0.0), ("axolotl", 0.0))])
     ngram = make_ngram(tmp_path, [*KNOWN, "zebra"])
     assert check_vocabulary(lists, [model], "lists") == [
-        "lightrnn: 3 of 4 distinct words unknown (--oov-report lists them)"
+        "lightrnn: 3 of 4 distinct words unknown, the first is 'axolotl' (--oov-report lists them)"
     ]
     assert unknown_words(lists, [model, ngram]) == {
         "lightrnn": [("zebra", 2), ("axolotl", 1), ("yak", 1)], "ngram": [("axolotl", 1), ("yak", 1)],

@@ -14,8 +14,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 # What recognisers write on arcs where nothing was said, in lower case. Noises and unknown words are words.
-SILENT = frozenset({"", "<eps>", "<epsilon>", "!null", "!sent_start", "!sent_end", "<s>", "</s>", "<sil>", "!sil",
-                    "<silence>"})
+SILENT = frozenset({"", "<eps>", "<epsilon>", "!null", "!sent_start", "!sent_end", "!enter", "!exit", "<s>", "</s>",
+                    "<sil>", "!sil", "<silence>"})
 SILENCE = 0  # the index of the label "" in every table of symbols
 
 
@@ -229,7 +229,7 @@ def _on_paths(sources: np.ndarray, targets: np.ndarray, start: int, end: int) ->
     graph = csr_matrix((np.ones(len(sources), np.int8), (sources, targets)), shape=(end + 1, end + 1))
     seen = [breadth_first_order(each, root, return_predecessors=False)
             for each, root in ((graph, start), (graph.T.tocsr(), end))]
-    return np.intersect1d(*seen).astype(np.int64)
+    return np.asarray(np.intersect1d(*seen), np.int64)
 
 
 def _topological(states: np.ndarray, sources: np.ndarray, targets: np.ndarray, start: int,

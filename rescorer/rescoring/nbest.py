@@ -150,18 +150,17 @@ def hypothesis_errors(lists: Sequence[NBest], references: Mapping[str, Words]) -
                      for nbest in lists for hypothesis in nbest.hypotheses])
 
 
-def check_references(lists: Sequence[NBest], references: Mapping[str, Words], file: str) -> None:
-    """Every list has a reference and every reference a list.
+def check_references(utterances: Collection[str], references: Mapping[str, Words], file: str) -> None:
+    """Every utterance has a reference and every reference hypotheses.
 
     Raises:
         InputError: naming the first that has not, and how many.
     """
-    utterances = {nbest.utterance for nbest in lists}
-    for what, missing in (("hypotheses without a reference", utterances - references.keys()),
-                          ("references without hypotheses", references.keys() - utterances)):
+    for what, missing in (("hypotheses without a reference", set(utterances) - references.keys()),
+                          ("references without hypotheses", references.keys() - set(utterances))):
         if missing:
             raise InputError(f"{len(missing)} {what}, the first is {min(missing)}", expected="the same utterances",
-                             remedy="give the references of these lists", file=file)
+                             remedy="give the references of these utterances", file=file)
 
 
 def remarks(lists: Sequence[NBest]) -> list[str]:
@@ -171,25 +170,36 @@ def remarks(lists: Sequence[NBest]) -> list[str]:
     return []
 
 
-def check_vocabulary(lists: Sequence[NBest], models: Sequence[LanguageModel], file: str) -> list[str]:
+def word_counts(lists: Sequence[NBest]) -> Counter[str]:
+    """How many hypotheses hold each word."""
+    return Counter(word for nbest in lists for hypothesis in nbest.hypotheses for word in set(hypothesis.words))
+
+
+def check_vocabulary(counts: Collection[str], models: Sequence[LanguageModel], file: str) -> list[str]:
     """Unknown words, a line a model.
 
+    Args:
+        counts: the distinct words.
+
     Raises:
-        InputError: a model knows no word of the lists, and would know some in another case.
+        InputError: a model knows none of the words.
     """
-    words = sorted({word for nbest in lists for hypothesis in nbest.hypotheses for word in hypothesis.words})
+    words = sorted(counts)
     lines = []
     for model in models:
-        unknown = int((~model.knows(words)).sum())
+        known = model.knows(words)
+        unknown = int((~known).sum())
         if words and unknown == len(words):
             other = [case for case in (str.lower, str.upper) if model.knows([case(word) for word in words]).any()]
             cause = "the case of the letters differs" if other else "the languages or spellings differ"
-            raise InputError(f"{model.name} knows none of the {len(words)} words of the lists, such as {words[0]!r}: "
+            raise InputError(f"{model.name} knows none of the {len(words)} words there, such as {words[0]!r}: "
                              f"{cause}", expected="words as the model has them",
-                             remedy="change the lists to the case of the model's vocabulary" if other
+                             remedy="change the words to the case of the model's vocabulary" if other
                              else "give a model of this language", file=file)
         if unknown:
-            lines.append(f"{model.name}: {unknown} of {len(words)} distinct words unknown (--oov-report lists them)")
+            first = words[int(np.flatnonzero(~known)[0])]
+            lines.append(f"{model.name}: {unknown} of {len(words)} distinct words unknown, the first is {first!r} "
+                         "(--oov-report lists them)")
     return lines
 
 
@@ -208,6 +218,18 @@ class Report:
     listed: Mapping[str, tuple[ErrorRate, ErrorRate]]
     improvement: float
     worse: bool
+
+    @classmethod
+    def of(cls, references: Sequence[Words], words: Mapping[str, Sequence[Words]], peer: str, result: str,
+           listed: Collection[str] = ()) -> Report:
+        """Count the errors of each row's words; `result` is held against the row `peer`, and the row "first pass"."""
+        rows = {name: error_rate(references, hypotheses) for name, hypotheses in words.items()}
+        return cls(
+            rows,
+            {name: error_rates_by_list(references, hyps, listed) for name, hyps in words.items()} if listed else {},
+            improvement_probability(references, words[peer], words[result]),
+            rows[result].errors > rows["first pass"].errors,
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, whole or not at all."""
@@ -247,23 +269,17 @@ def report(lists: Sequence[NBest], references: Mapping[str, Words], scored: Scor
     chosen["oracle"] = scored.best(-wrong.astype(np.float64))
     chosen["rescored"] = scored.best(scored.totals(weights))
     words = {name: [flat[index] for index in places] for name, places in chosen.items()}
-    return Report(
-        {name: error_rate(refs, hyps) for name, hyps in words.items()},
-        {name: error_rates_by_list(refs, hyps, listed) for name, hyps in words.items()} if listed else {},
-        improvement_probability(refs, words[peer], words["rescored"]),
-        bool(wrong[chosen["rescored"]].sum() > wrong[scored.begins].sum()),
-    )
+    return Report.of(refs, words, peer, "rescored", listed)
 
 
-def write_unknown_words(path: str | Path, lists: Sequence[NBest], models: Sequence[LanguageModel]) -> None:
-    """Write `model<TAB>word<TAB>hypotheses` lines, whole or not at all."""
-    write_lines(path, (f"{name}\t{word}\t{count}" for name, words in unknown_words(lists, models).items()
+def write_unknown_words(path: str | Path, counts: Mapping[str, int], models: Sequence[LanguageModel]) -> None:
+    """Write `model<TAB>word<TAB>count` lines, whole or not at all."""
+    write_lines(path, (f"{name}\t{word}\t{count}" for name, words in unknown_words(counts, models).items()
                        for word, count in words))
 
 
-def unknown_words(lists: Sequence[NBest], models: Sequence[LanguageModel]) -> dict[str, list[tuple[str, int]]]:
-    """For each model the words of the lists that it does not know, with how many hypotheses hold them, most first."""
-    counts = Counter(word for nbest in lists for hypothesis in nbest.hypotheses for word in set(hypothesis.words))
+def unknown_words(counts: Mapping[str, int], models: Sequence[LanguageModel]) -> dict[str, list[tuple[str, int]]]:
+    """For each model the words that it does not know, with their counts, most first."""
     words = sorted(counts, key=lambda word: (-counts[word], word))
     return {model.name: [(word, counts[word]) for word, known in zip(words, model.knows(words), strict=True)
                          if not known] for model in models}

@@ -64,6 +64,12 @@ class Weights:
         if self.mixture and self.mixture_kind == "linear" and abs(sum(self.mixture.values()) - 1) > 1e-6:
             raise ValueError(f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1")
 
+    def mixed(self, log_probs: np.ndarray, unknown: np.ndarray, models: Sequence[str]) -> np.ndarray:
+        """[n] log P under the mixture, from what each model says [n, K] and which words it does not know [n, K]."""
+        mixture = torch.tensor([self.mixture[name] for name in models], dtype=torch.float64)
+        punished = torch.from_numpy(log_probs - self.unknown_penalty * unknown)
+        return np.asarray(combine(punished, mixture, self.mixture_kind).numpy())
+
     def muted(self, models: Weights) -> Weights:
         """These weights of the raw scores, with models that count for nothing."""
         return replace(models, scales=self.scales, word_penalty=self.word_penalty, lm_scale=0.0)
@@ -98,9 +104,7 @@ class ScoredLists:
     def lm_scores(self, weights: Weights) -> np.ndarray:
         """[H] log P of the words of each hypothesis under the mixture."""
         self._check(weights)
-        log_probs = self.paths.log_probs - weights.unknown_penalty * self.paths.unknown
-        mixture = torch.tensor([weights.mixture[name] for name in self.model_names], dtype=torch.float64)
-        nodes = combine(torch.from_numpy(log_probs), mixture, weights.mixture_kind).numpy()
+        nodes = weights.mixed(self.paths.log_probs, self.paths.unknown, self.model_names)
         return np.asarray(self.paths.paths @ nodes)
 
     def totals(self, weights: Weights) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The formats of n-best lists: one file each, and the one table of them all.
+"""The formats of n-best lists and of lattices: one file each, and the two tables of them all.
 
 A reader checks everything it is given; what a file cannot be read as is an InputError that names file, line and remedy.
 """
@@ -6,15 +6,16 @@ A reader checks everything it is given; what a file cannot be read as is an Inpu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats import espnet, hyporadise, json_lines, kaldi_nbest, text
-from rescorer.recognition.formats.parsing import check_lists, empty, head
-from rescorer.recognition.nbest import NBest
+from rescorer.recognition.formats import espnet, htk, hyporadise, json_lines, kaldi_nbest, text
+from rescorer.recognition.formats.parsing import Faults, check_lists, empty, head
+from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.nbest import FIRST_LM, NBest
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,44 @@ FORMATS: Mapping[str, Format] = MappingProxyType({
         Format("text", text.matches, text.read, text.write),
     )
 })
+
+
+@dataclass(frozen=True)
+class LatticeFormat:
+    """One outside format of lattices.
+
+    Attributes:
+        name: what users call it by.
+        lm_score: the name of the score that holds the language model's part.
+        matches: whether what lies at a path has this format, by its content.
+        read: the lattices at a path, one after the other; with a table of words where the format counts them.
+        write: writes lattices as they come, whole or not at all.
+    """
+
+    name: str
+    lm_score: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, Path | None, Faults], Iterator[Lattice]]
+    write: Callable[[Path, Iterable[Lattice]], None]
+
+
+LATTICE_FORMATS: Mapping[str, LatticeFormat] = MappingProxyType({
+    format.name: format
+    for format in (
+        LatticeFormat("htk", FIRST_LM, htk.matches, htk.read, htk.write),
+    )
+})
+
+
+def lattice_format(path: str | Path, name: str | None = None) -> LatticeFormat | None:
+    """The format of the lattices at a path, from its content unless its name is given; None where there are none.
+
+    Raises:
+        InputError: the path cannot be read.
+    """
+    if name is not None:
+        return LATTICE_FORMATS.get(name)
+    return next((format for format in LATTICE_FORMATS.values() if format.matches(Path(path))), None)
 
 
 @dataclass(frozen=True)
@@ -79,7 +118,7 @@ def write_nbest(path: str | Path, lists: Iterable[NBest], format: str) -> None:
 
 def _named(name: str) -> Format:
     if name not in FORMATS:
-        raise InputError(f"unknown n-best format {name!r}", expected=_names(), remedy="choose one of these")
+        raise InputError(f"unknown format {name!r}", expected=f"{_names()}", remedy="choose one of these")
     return FORMATS[name]
 
 
@@ -92,11 +131,11 @@ def _find(path: Path) -> Format:
     found = next((format for format in FORMATS.values() if format.matches(path)), None)
     if found is None:
         raise InputError(
-            "the format is not known by its content", expected=f"n-best lists as {_names()}", file=path, line=1,
+            "the format is not known by its content", expected=f"one of {_names()}", file=path, line=1,
             remedy="convert the file, or name its format",
         )
     return found
 
 
 def _names() -> str:
-    return ", ".join(FORMATS)
+    return ", ".join((*FORMATS, *LATTICE_FORMATS))

@@ -1,0 +1,262 @@
+"""Lattices rescored: the verb on Lattice, and what can be asked of the result.
+
+Shapes: A arcs, X arcs of an expanded lattice, K models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rescorer.errors import InputError
+from rescorer.models.language_model import LanguageModel
+from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
+from rescorer.rescoring.error_rate import Words
+from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
+from rescorer.rescoring.lattice_paths import n_best
+from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
+from rescorer.rescoring.nbest import LM_SCORE, MEMORY, score_lists, tune_lists
+from rescorer.rescoring.trellis import Trellis
+from rescorer.rescoring.weights import TunedWeights, Weights
+
+_BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
+_TUNING_PATHS = 100  # of each lattice in each round
+_TUNING_ROUNDS = 3
+OLD_LM = (FIRST_LM, GRAPH)  # the raw scores that hold what the first pass's language model said
+
+
+@dataclass(frozen=True, eq=False)
+class RescoredLattice:
+    """A lattice whose arcs have totals.
+
+    Attributes:
+        lattice: with the raw scores, each model's log-probability and the mixture's.
+        totals: [A] the sum of all scores as weighted.
+        weights: as used.
+    """
+
+    lattice: Lattice
+    totals: np.ndarray
+    weights: Weights
+
+    def best(self) -> tuple[str, ...]:
+        """The words of the best path; none where the lattice has no path."""
+        return words_of(self.lattice, Trellis.of([self.lattice]).best_paths(self.totals)[0])
+
+    def n_best(self, n: int) -> NBest:
+        """The best path of each of the n best word sequences, with every named score and the total.
+
+        A lattice without any path gives one hypothesis without words, with scores of 0.
+        """
+        lattice = self.lattice.with_scores({TOTAL: self.totals})
+        return paths_list(lattice, n_best(self.lattice, self.totals, n))
+
+    def posteriors(self) -> np.ndarray:
+        """[A] the probability that a path of the lattice, drawn by exp(total), goes through the arc."""
+        return Trellis.of([self.lattice]).posteriors(self.totals)
+
+    def minimum_bayes_risk(self) -> SafestWords:
+        """The words with the fewest expected errors, and how sure each is."""
+        return minimum_bayes_risk(self.lattice, self.totals)
+
+    def as_first_pass(self, lm_score: str) -> Lattice:
+        """The lattice as a recogniser with this language model would have written it.
+
+        Its acoustic score is the old one and `lm_score` holds all the rest: with `own_scales` the two give the total.
+        Without an acoustic score, `first_pass` is the total.
+        """
+        lattice = replace(self.lattice, own_word_penalty=0.0,
+                          arc_fields={**self.lattice.arc_fields, "posterior": self.posteriors()})
+        if ACOUSTIC not in self.lattice.scores:
+            return replace(lattice, scores={FIRST_PASS: self.totals}, own_scales={FIRST_PASS: 1.0})
+        scale, acoustic = self.weights.scales[ACOUSTIC], self.lattice.scores[ACOUSTIC]
+        return replace(lattice, scores={ACOUSTIC: acoustic, lm_score: self.totals - scale * acoustic},
+                       own_scales={ACOUSTIC: scale, lm_score: 1.0})
+
+
+def words_of(lattice: Lattice, path: np.ndarray) -> tuple[str, ...]:
+    """The words on a path's arcs."""
+    words = (lattice.symbols.words[label] for label in lattice.labels[path])
+    return tuple(word for word in words if word)
+
+
+def best_words(lattice: Lattice, weights: Weights) -> tuple[str, ...]:
+    """The words of the best path by the lattice's raw scores."""
+    return words_of(lattice, Trellis.of([lattice]).best_paths(known_totals([lattice], weights))[0])
+
+
+def paths_list(lattice: Lattice, paths: Sequence[np.ndarray]) -> NBest:
+    """Paths as an n-best list, each with the sums of its arcs' scores."""
+    hypotheses = tuple(
+        Hypothesis(str(place), words_of(lattice, path),
+                   {name: float(score[path].sum()) for name, score in lattice.scores.items()})
+        for place, path in enumerate(paths or [np.zeros(0, np.int64)], start=1)
+    )
+    return NBest(lattice.utterance, hypotheses)
+
+
+def without_old_lm(lattice: Lattice) -> Lattice:
+    """The lattice without what the first pass's language model said."""
+    return replace(lattice, scores={name: score for name, score in lattice.scores.items() if name not in OLD_LM},
+                   own_scales={name: scale for name, scale in lattice.own_scales.items() if name not in OLD_LM})
+
+
+def default_weights(lattice: Lattice, models: Sequence[LanguageModel]) -> TunedWeights:
+    """What is used before any were tuned: the recogniser's own scales, and the old language model and the new one half
+    and half; the new one alone where the lattice has no old one."""
+    names, own = lattice.score_names, lattice.own_scales
+    defaults = Weights.default(names, ()).scales
+    first_pass = Weights({name: own.get(name, defaults[name]) for name in names}, lm_scale=0.0,
+                         word_penalty=lattice.own_word_penalty)
+    old = max((first_pass.scales[name] for name in OLD_LM if name in names), default=0.0)
+    new = replace(
+        first_pass, lm_scale=old / 2 if old else 1.0, mixture={model.name: 1 / len(models) for model in models},
+        scales={name: scale / 2 if name in OLD_LM else scale for name, scale in first_pass.scales.items()},
+    )
+    return TunedWeights(new, first_pass)
+
+
+def rescore_lattices(
+    lattices: Iterable[Lattice], lm: LanguageModel | Sequence[LanguageModel], weights: TunedWeights | None = None,
+    settings: ExpansionSettings | None = None, memory: int = MEMORY, faults: Faults | None = None,
+) -> Iterator[RescoredLattice]:
+    """Expand lattices by the histories of one or several language models, and score every arc anew.
+
+    Lattices are taken in batches; the result depends neither on those nor on the memory, but for float32's rounding.
+
+    Args:
+        lm: a model, or models that are mixed word by word.
+        weights: as tuned on a development set; None: `default_weights` of the first lattice.
+        settings: how far lattices are expanded.
+        memory: bytes for the histories and the expanded arcs of a batch.
+        faults: what becomes of a lattice that does not fit into the memory or to the weights.
+
+    Raises:
+        InputError: no model, or as `faults` says.
+    """
+    models = [lm] if isinstance(lm, LanguageModel) else list(lm)
+    if not models:
+        raise InputError("no language model", expected="at least one")
+    faults, settings = faults or Faults(), settings or ExpansionSettings()
+    for batch in _batches(lattices):
+        weights = weights or default_weights(batch[0], models)
+        fitting = [lattice for lattice in batch if _fits(lattice, weights.weights, models, faults)]
+        yield from _rescored(fitting, models, weights, settings, memory, faults)
+
+
+def _batches(lattices: Iterable[Lattice]) -> Iterator[list[Lattice]]:
+    batch: list[Lattice] = []
+    arcs = 0
+    for lattice in lattices:
+        if batch and arcs + lattice.arcs > _BATCH_ARCS:
+            yield batch
+            batch, arcs = [], 0
+        batch.append(lattice)
+        arcs += lattice.arcs
+    if batch:
+        yield batch
+
+
+def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], faults: Faults) -> bool:
+    """Whether the weights are for this lattice and these models; if not, the fault is told."""
+    pairs = (("score", lattice.score_names, weights.scales),
+             ("model", tuple(model.name for model in models), weights.mixture))
+    for what, have, want in pairs:
+        if set(have) != set(want) and lattice.arcs:
+            faults.add(InputError(
+                f"utterance {lattice.utterance!r}: the {what}s here are {', '.join(have) or 'none'}, the weights are "
+                f"for {', '.join(want) or 'none'}",
+                remedy="give the files that the weights were tuned with, or tune new ones with --tune",
+            ))
+            return False
+    return True
+
+
+def _rescored(batch: Sequence[Lattice], models: Sequence[LanguageModel], weights: TunedWeights,
+              settings: ExpansionSettings, memory: int, faults: Faults) -> Iterator[RescoredLattice]:
+    """The batch expanded; in halves where it needs more than the memory."""
+    if not batch:
+        return
+    try:
+        expansion = expand(batch, models, weights.weights, weights.first_pass, settings, memory)
+    except OverBudgetError:
+        half = len(batch) // 2
+        if half:
+            yield from _rescored(batch[:half], models, weights, settings, memory, faults)
+            yield from _rescored(batch[half:], models, weights, settings, memory, faults)
+        else:
+            faults.add(InputError(
+                f"utterance {batch[0].utterance!r}: its {batch[0].arcs} arcs need more than {memory >> 20} MiB",
+                remedy="raise --memory, or lower --max-histories, --beam or --order",
+            ))
+        return
+    yield from _split(batch, expansion, models, weights.weights)
+
+
+def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[LanguageModel],
+           weights: Weights) -> Iterator[RescoredLattice]:
+    """The lattices of an expansion, one by one."""
+    first_state = np.cumsum([0, *(lattice.states for lattice in batch)])
+    first_arc = np.cumsum([0, *(lattice.arcs for lattice in batch)])
+    state_cuts = np.searchsorted(expansion.origin_states, first_state)
+    arc_cuts = np.searchsorted(expansion.sources, state_cuts)
+    unknown = _unknown_words(batch, models)
+    for u, lattice in enumerate(batch):
+        arcs, states = slice(*arc_cuts[u : u + 2]), slice(*state_cuts[u : u + 2])
+        origin = expansion.origin_arcs[arcs] - first_arc[u]
+        expanded = lattice.take(origin, expansion.sources[arcs] - states.start, expansion.targets[arcs] - states.start,
+                                expansion.origin_states[states] - first_state[u])
+        log_probs = expansion.log_probs[arcs]
+        spoken = np.array([bool(word) for word in lattice.symbols.words])[expanded.labels] | expanded.ends
+        mixed = weights.mixed(log_probs, unknown[lattice.symbols][expanded.labels] & ~expanded.ends[:, None],
+                              [model.name for model in models])
+        lm = np.where(spoken, mixed, 0.0)
+        totals = known_totals([expanded], weights) + weights.lm_scale * lm
+        added = {model.name: log_probs[:, k] for k, model in enumerate(models)}
+        yield RescoredLattice(expanded.with_scores({**added, LM_SCORE: lm}), totals, weights)
+
+
+def _unknown_words(batch: Sequence[Lattice], models: Sequence[LanguageModel]) -> dict[Symbols, np.ndarray]:
+    """[labels, K] of each table of symbols: which words each model does not know."""
+    tables = {lattice.symbols for lattice in batch}
+    return {table: np.stack([~model.knows(table.words) for model in models], -1) for table in tables}
+
+
+def tune_lattices(
+    lattices: Sequence[Lattice], references: Mapping[str, Words], models: Sequence[LanguageModel],
+    settings: ExpansionSettings | None = None, memory: int = MEMORY, *, kind: str = "linear",
+) -> TunedWeights:
+    """Weights with the fewest word errors on these lattices, as in minimum-error-rate training (Och, 2003).
+
+    The best paths of each lattice join its list, and weights are tuned on the lists: first the paths that the first
+    pass likes best, then, round by round, those of the lattices rescored with the weights so far.
+    """
+    lattices = [lattice for lattice in lattices if lattice.arcs]
+    if not lattices:
+        raise InputError("no lattice with a path", expected="at least one utterance")
+    guide = default_weights(lattices[0], models).first_pass
+    lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
+             for lattice in lattices]
+    for _ in range(_TUNING_ROUNDS):
+        weights = tune_lists(lists, references, score_lists(lists, models, memory), kind=kind)
+        if not weights.weights.lm_scale:
+            break  # the models gain nothing
+        rescored = rescore_lattices(lattices, models, weights, settings, memory)
+        longer = [_joined(old, new.n_best(_TUNING_PATHS)) for old, new in zip(lists, rescored, strict=True)]
+        if all(len(new.hypotheses) == len(old.hypotheses) for new, old in zip(longer, lists, strict=True)):
+            break
+        lists = longer
+    return weights
+
+
+def _joined(old: NBest, new: NBest) -> NBest:
+    """The hypotheses of both, those of `new` with the names of `old`; what is the same but for rounding, once."""
+    names = old.score_names
+    pool = {(h.words, *(round(h.scores[name], 4) for name in names)): h for h in (*new.hypotheses, *old.hypotheses)}
+    ordered = (Hypothesis(str(place), h.words, {name: h.scores[name] for name in names})
+               for place, h in enumerate(reversed(pool.values()), start=1))
+    return NBest(old.utterance, tuple(ordered))

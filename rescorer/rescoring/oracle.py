@@ -1,0 +1,64 @@
+"""The best that a lattice could give: its path with the fewest word errors.
+
+Shapes: A arcs, S states, J words of the reference.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rescorer.recognition.lattice import Lattice
+from rescorer.rescoring.error_rate import Words
+from rescorer.rescoring.lattice_paths import NO_WORD, words_on_arcs
+from rescorer.rescoring.trellis import Trellis
+
+
+def oracle_words(lattice: Lattice, reference: Words) -> tuple[str, ...]:
+    """The words of the path that is nearest to the reference; none where the lattice has no path. O(A · J)."""
+    if not lattice.states:
+        return ()
+    words, word = words_on_arcs(lattice)
+    index = {spelled: number for number, spelled in enumerate(words) if spelled}
+    said = np.array([index.get(spelled, len(words)) for spelled in reference], dtype=np.int64)  # [J]
+    costs = _costs(lattice, word, said)
+    return tuple(words[number] for number in _trace(lattice, word, said, costs))
+
+
+def _costs(lattice: Lattice, word: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """[S, J + 1] the fewest errors of a path to each state against so many words of the reference."""
+    trellis = Trellis.of([lattice])
+    places = np.arange(len(said) + 1)
+    costs = np.tile(places, (lattice.states, 1))
+    for level in trellis.arriving:
+        arrived = _over_arcs(costs[lattice.sources[level.arcs]], word[level.arcs], said)
+        best = np.minimum.reduceat(arrived, level.begins)
+        # What is said and not heard, however many words of it, at once.
+        costs[level.states] = np.minimum.accumulate(best - places, axis=1) + places
+    return costs
+
+
+def _over_arcs(before: np.ndarray, word: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """[arcs, J + 1] from the costs before each arc: nothing heard, a word too many, or a word for a word."""
+    heard = (word != NO_WORD)[:, None]
+    after = before + heard
+    matched = before[:, :-1] + (word[:, None] != said)
+    after[:, 1:] = np.where(heard, np.minimum(after[:, 1:], matched), after[:, 1:])
+    return np.asarray(after)
+
+
+def _trace(lattice: Lattice, word: np.ndarray, said: np.ndarray, costs: np.ndarray) -> list[int]:
+    """The words of a path that costs what its end costs."""
+    state, place, heard = lattice.states - 1, len(said), []
+    while state:
+        arcs = np.flatnonzero(lattice.targets == state)
+        after = _over_arcs(costs[lattice.sources[arcs]], word[arcs], said)
+        while costs[state, place] < after[:, place].min():
+            place -= 1
+        arc = arcs[after[:, place].argmin()]
+        cost, state = costs[state, place], int(lattice.sources[arc])
+        if word[arc] == NO_WORD:
+            continue
+        heard.append(int(word[arc]))
+        if place and costs[state, place - 1] + (word[arc] != said[place - 1]) == cost:
+            place -= 1
+    return heard[::-1]

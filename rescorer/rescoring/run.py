@@ -1,0 +1,308 @@
+"""What the command `rescore` does, from files to files; n-best lists and lattices alike."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from rescorer.errors import InputError
+from rescorer.files import read_lines, write_lines
+from rescorer.models.language_model import LanguageModel
+from rescorer.recognition.formats import LatticeFormat, read_nbest, write_nbest
+from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.nbest import NBest
+from rescorer.recognition.references import read_references
+from rescorer.rescoring import lattice as lattices
+from rescorer.rescoring import nbest as lists
+from rescorer.rescoring.error_rate import Words
+from rescorer.rescoring.expansion import ExpansionSettings
+from rescorer.rescoring.oracle import oracle_words
+from rescorer.rescoring.weights import TunedWeights
+
+_FAIR, _BEST, _SAFEST = "first pass, own word penalty", "rescored", "rescored, minimum Bayes risk"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of `rescore`; the command's options by their names.
+
+    Attributes:
+        load_models: gives the language models, when all that is quick to check was found good.
+        say: takes a line for whoever waits.
+        show: takes the lines of the result where no `output` is named.
+    """
+
+    path: Path
+    load_models: Callable[[], list[LanguageModel]]
+    say: Callable[[str], None]
+    show: Callable[[Iterable[str]], None]
+    memory: int
+    mixture: str
+    weights: Path | None = None
+    tune_reference: Path | None = None
+    reference: Path | None = None
+    listed: Path | None = None
+    output: Path | None = None
+    nbest_output: Path | None = None
+    oov_report: Path | None = None
+    wer_output: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.tune_reference and not self.weights:
+            raise InputError("--tune without --weights", remedy="say where the weights go: --weights w.json")
+        if self.reference or self.tune_reference:
+            return
+        if option := "--words" if self.listed else "--wer-output" if self.wer_output else "":
+            raise InputError(f"{option} without --ref", remedy="give the references that errors are counted against")
+
+    @cached_property
+    def words(self) -> Collection[str]:
+        """The listed words."""
+        if self.listed is None:
+            return frozenset()
+        words = frozenset(word for _, line in read_lines(self.listed) for word in line.split()[:1])
+        if not words:
+            raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=self.listed)
+        return words
+
+    def given_weights(self) -> TunedWeights | None:
+        """What --weights holds, where it is not what --tune writes."""
+        return TunedWeights.load(self.weights) if self.weights and not self.tune_reference else None
+
+    def say_defaults(self) -> None:
+        self.say("no --weights: the scales are defaults; fit them on a development set with --tune REF --weights "
+                 "w.json")
+
+    def say_tuned(self, tuned: TunedWeights) -> None:
+        if not tuned.weights.lm_scale:
+            self.say("no use of the language model was found that lowers the errors here: its scale is 0")
+
+    def finish(self, best: Sequence[str], tuned: TunedWeights | None, report: lists.Report | None,
+               counts: Mapping[str, int], models: Sequence[LanguageModel]) -> None:
+        """Write what every kind of input leaves; stdout, which may be closed, last."""
+        for line in report.describe() if report else ():
+            self.say(line)
+        if tuned and self.tune_reference and self.weights:
+            tuned.save(self.weights)
+        if report and self.wer_output:
+            report.save(self.wer_output)
+        if self.oov_report:
+            lists.write_unknown_words(self.oov_report, counts, models)
+        if self.output:
+            write_lines(self.output, best)
+        else:
+            self.show(best)
+
+
+def rescore_lists(request: Request, format: str | None) -> None:
+    """Rescore n-best lists."""
+    tuned = request.given_weights()
+    file = read_nbest(request.path, format)
+    utterances = [nbest.utterance for nbest in file.lists]
+    references, dev_references = (_references(path, utterances) for path in (request.reference, request.tune_reference))
+    listed = request.words
+    models = request.load_models()
+    counts = lists.word_counts(file.lists)
+    for note in (*lists.remarks(file.lists), *lists.check_vocabulary(counts, models, str(request.path))):
+        request.say(note)
+    scored = lists.score_lists(file.lists, models, request.memory)
+    if request.tune_reference:
+        tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture)
+    elif tuned is None:
+        request.say_defaults()
+    used = tuned.weights if tuned else lists.default_weights(scored)
+    ranked = lists.rerank(file.lists, scored, used)
+    if request.tune_reference and tuned:
+        request.say_tuned(tuned)
+    references = references or dev_references
+    report = lists.report(file.lists, references, scored, tuned, used, listed) if references else None
+    if request.nbest_output:
+        write_nbest(request.nbest_output, ranked, file.format)
+    best = [_line(nbest.utterance, nbest.hypotheses[0].words) for nbest in ranked]
+    request.finish(best, tuned, report, counts, models)
+
+
+def _references(path: Path | None, utterances: Collection[str]) -> Mapping[str, Words]:
+    if path is None:
+        return {}
+    references = read_references(path)
+    lists.check_references(utterances, references, str(path))
+    return references
+
+
+def _line(utterance: str, words: Words) -> str:
+    return " ".join((utterance, *words))
+
+
+@dataclass(frozen=True)
+class LatticeRequest:
+    """What is asked of lattices beside.
+
+    Attributes:
+        symbols: the table of words.
+        settings: how far lattices are expanded.
+        old_lm: "keep" what the first pass's language model said, or "drop" it.
+        lattice_output: where the rescored lattices go, in their own format.
+        nbest: how many hypotheses of each go to the request's `nbest_output`.
+        mbr: give the words with the fewest expected errors, rather than those of the best path.
+        confidence_output: where those go with their confidences.
+        skip_bad: pass over what cannot be used.
+    """
+
+    symbols: Path | None = None
+    settings: ExpansionSettings = field(default_factory=ExpansionSettings)
+    old_lm: str = "keep"
+    lattice_output: Path | None = None
+    nbest: int = 100
+    mbr: bool = False
+    confidence_output: Path | None = None
+    skip_bad: bool = False
+
+
+def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequest) -> None:
+    """Rescore lattices, as they come."""
+    tuned = request.given_weights()
+    references, dev_references = (read_references(path) if path else {}
+                                  for path in (request.reference, request.tune_reference))
+    listed = request.words
+    faults = Faults(asked.skip_bad)
+    source: Iterable[Lattice] = format.read(request.path, asked.symbols, faults)
+    if asked.old_lm == "drop":
+        source = map(lattices.without_old_lm, source)
+    models = request.load_models()
+    if request.tune_reference:
+        source = list(source)
+        _check_references([lattice.utterance for lattice in source], dev_references, request.tune_reference, faults)
+        tuned = lattices.tune_lattices(source, dev_references, models, asked.settings, request.memory,
+                                       kind=request.mixture)
+        request.say_tuned(tuned)
+    elif tuned is None:
+        request.say_defaults()
+    run = _LatticeRun(request, asked, models, tuned, references or dev_references)
+    rescored = lattices.rescore_lattices(run.before(source), models, tuned, asked.settings, request.memory, faults)
+    after = run.after(rescored, faults, format.lm_score)
+    if asked.lattice_output:
+        format.write(asked.lattice_output, after)
+    else:
+        deque(after, maxlen=0)
+    run.finish(listed)
+
+
+def _check_references(kept: Iterable[str], references: Mapping[str, Words], file: Path, faults: Faults) -> None:
+    utterances = set(kept)
+    if faults.errors:  # what was passed over has a reference all the same
+        references = {utterance: words for utterance, words in references.items() if utterance in utterances}
+    lists.check_references(utterances, references, str(file))
+
+
+class _LatticeRun:
+    """What is gathered while lattices come and go."""
+
+    def __init__(self, request: Request, asked: LatticeRequest, models: Sequence[LanguageModel],
+                 tuned: TunedWeights | None, references: Mapping[str, Words]) -> None:
+        self._request, self._asked, self._models = request, asked, models
+        self._tuned, self._references = tuned, references
+        self._tables: set[Symbols] = set()
+        self._counts: Counter[str] = Counter()  # arcs that hold each word
+        self._rows: dict[str, dict[str, Words]] = {}  # name → utterance → words
+        self._nbest: list[NBest] = []
+        self._confidences: list[str] = []
+        self._lattices = self._empty = self._trimmed = 0
+
+    def before(self, source: Iterable[Lattice]) -> Iterator[Lattice]:
+        """The lattices as they come from the file."""
+        for lattice in source:
+            self._lattices += 1
+            self._trimmed += lattice.trimmed
+            self._empty += not lattice.states
+            self._count_words(lattice)
+            if self._references:
+                self._measure_first_pass(lattice)
+            yield lattice
+
+    def _count_words(self, lattice: Lattice) -> None:
+        labels, arcs = np.unique(lattice.labels, return_counts=True)
+        words = lattice.symbols.words
+        self._counts.update({words[label]: int(count) for label, count in zip(labels, arcs, strict=True)
+                             if words[label]})
+        if not self._tables:  # the first table tells whether the models are of this language at all
+            lists.check_vocabulary({word for word in words if word}, self._models, str(self._request.path))
+        self._tables.add(lattice.symbols)
+
+    def _measure_first_pass(self, lattice: Lattice) -> None:
+        own = lattices.default_weights(lattice, self._models).first_pass
+        self._keep("first pass", lattice, lattices.best_words(lattice, own))
+        if self._tuned:
+            self._keep(_FAIR, lattice, lattices.best_words(lattice, self._tuned.first_pass))
+        self._keep("oracle", lattice, oracle_words(lattice, self._references.get(lattice.utterance, ())))
+
+    def _keep(self, row: str, lattice: Lattice, words: Words) -> None:
+        self._rows.setdefault(row, {})[lattice.utterance] = words
+
+    def after(self, rescored: Iterable[lattices.RescoredLattice], faults: Faults, lm_score: str) -> Iterator[Lattice]:
+        """The lattices as a next pass would read them."""
+        for result in rescored:
+            lattice = result.lattice
+            self._keep(_BEST, lattice, result.best())
+            if self._asked.mbr or self._asked.confidence_output:
+                self._keep_safest(result)
+            if self._request.nbest_output:
+                self._nbest.append(result.n_best(self._asked.nbest))
+            yield result.as_first_pass(lm_score)
+        for line in self._remarks(faults):
+            self._request.say(line)
+        if not self._rows.get(_BEST):
+            raise InputError("no lattice can be used", expected="at least one", remedy="see above, or check the file",
+                             file=self._request.path)
+        if self._references:
+            path = self._request.reference or self._request.tune_reference
+            _check_references(self._rows[_BEST], self._references, path or Path(), faults)
+
+    def _keep_safest(self, result: lattices.RescoredLattice) -> None:
+        safest = result.minimum_bayes_risk()
+        self._keep(_SAFEST, result.lattice, safest.words)
+        self._confidences.append(json.dumps({
+            "id": result.lattice.utterance, "text": " ".join(safest.words),
+            "confidences": [round(float(each), 6) for each in safest.confidences],
+            "expected_errors": round(safest.expected_errors, 6),
+        }, ensure_ascii=False))
+
+    def _remarks(self, faults: Faults) -> Iterator[str]:
+        words = {word for table in self._tables for word in table.words if word}
+        yield from lists.check_vocabulary(words, self._models, str(self._request.path)) if self._tables else ()
+        if self._empty:
+            yield f"{self._empty} of {self._lattices} lattices have no path: their lines have no words"
+        if self._trimmed:
+            yield f"{self._trimmed} states of {self._lattices} lattices lead to no end or come from no start: left out"
+        if faults.errors:
+            yield f"{len(faults.errors)} utterances cannot be used and are passed over:"
+            yield from (f"  {error}" for error in faults.errors)
+
+    def finish(self, listed: Collection[str]) -> None:
+        """Write what was gathered."""
+        utterances = list(self._rows[_BEST])
+        report = None
+        if self._references:
+            rows = {name: [self._rows[name][utterance] for utterance in utterances]
+                    for name in ("first pass", _FAIR, "oracle", _BEST, _SAFEST) if name in self._rows}
+            report = lists.Report.of([self._references[utterance] for utterance in utterances], rows,
+                                     _FAIR if self._tuned else "first pass", self._result, listed)
+        if self._request.nbest_output:
+            suffix = self._request.nbest_output.suffix
+            write_nbest(self._request.nbest_output, self._nbest, "jsonl" if suffix else "kaldi")
+        if self._asked.confidence_output:
+            write_lines(self._asked.confidence_output, self._confidences)
+        best = [_line(utterance, words) for utterance, words in self._rows[self._result].items()]
+        self._request.finish(best, self._tuned, report, self._counts, self._models)
+
+    @property
+    def _result(self) -> str:
+        """The row whose words are the result."""
+        return _SAFEST if self._asked.mbr else _BEST

@@ -1,0 +1,135 @@
+"""Lattices side by side: best and summed scores of all their paths, a level of states at a time.
+
+Shapes: U lattices, S states and A arcs of all of them, numbered one lattice after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from rescorer.recognition.lattice import Lattice, depths, union
+
+Kind = Literal["best", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """States of one depth and the arcs on one side of them.
+
+    Attributes:
+        states: ascending.
+        arcs: state by state, ascending for each.
+        begins: where each state's arcs begin in `arcs`; none is without.
+    """
+
+    states: np.ndarray
+    arcs: np.ndarray
+    begins: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Trellis:
+    """Several lattices, some perhaps without a path, in the levels of their topological order.
+
+    Wherever `totals` are asked for they are [A] natural logs, finite: the score of each arc.
+
+    Attributes:
+        sources, targets: [A] states; `sources` ascends.
+        depth: [S] arcs on the longest path to each state.
+        first_state, first_arc: [U + 1] where each lattice begins; the last is S or A.
+        arriving: the states but the starts with the arcs into them, by depth.
+        leaving: the states but the ends with the arcs out of them, by depth.
+    """
+
+    sources: np.ndarray
+    targets: np.ndarray
+    depth: np.ndarray
+    first_state: np.ndarray
+    first_arc: np.ndarray
+    arriving: tuple[Level, ...]
+    leaving: tuple[Level, ...]
+
+    @classmethod
+    def of(cls, lattices: Sequence[Lattice]) -> Trellis:
+        """The trellis of any number of lattices. O(A log A + depth)."""
+        sources, targets, first_state, first_arc = union(lattices)
+        depth = depths(int(first_state[-1]), sources, targets)
+        return cls(sources, targets, depth, first_state, first_arc, _levels(targets, depth), _levels(sources, depth))
+
+    @cached_property
+    def owners(self) -> np.ndarray:
+        """[A] the lattice of each arc."""
+        return np.repeat(np.arange(len(self.first_arc) - 1), np.diff(self.first_arc))
+
+    def forward(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
+        """[S] natural log of the best of all partial paths from the start to each state, or of their sum."""
+        values = np.zeros(len(self.depth))
+        for level in self.arriving:
+            values[level.states] = _REDUCE[kind](values[self.sources[level.arcs]] + totals[level.arcs], level.begins)
+        return values
+
+    def backward(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
+        """[S] the same from each state to the end: at the start it is the lattice's own."""
+        values = np.zeros(len(self.depth))
+        for level in reversed(self.leaving):
+            values[level.states] = _REDUCE[kind](values[self.targets[level.arcs]] + totals[level.arcs], level.begins)
+        return values
+
+    def through(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
+        """[A] natural log of the best of all whole paths over each arc, or of their sum."""
+        before, after = self.forward(totals, kind), self.backward(totals, kind)
+        return np.asarray(before[self.sources] + totals + after[self.targets])
+
+    def posteriors(self, totals: np.ndarray) -> np.ndarray:
+        """[A] the probability that the path goes over each arc, where P(path) ∝ exp of its total."""
+        before, after = self.forward(totals, "all"), self.backward(totals, "all")
+        whole = after[self.first_state[self.owners]]
+        return np.asarray(np.exp(before[self.sources] + totals + after[self.targets] - whole))
+
+    def best_paths(self, totals: np.ndarray) -> list[np.ndarray]:
+        """The best path of each lattice: its arcs in order, by their numbers in that lattice; none without a path.
+
+        Of equal paths it is the one whose first arc, then second arc, … has the lowest number.
+        """
+        after = self.backward(totals, "best")
+        tight = np.flatnonzero(totals + after[self.targets] == after[self.sources])
+        lattice = np.flatnonzero(np.diff(self.first_state))
+        state = self.first_state[lattice]
+        lattices, arcs = [lattice[:0]], [state[:0]]
+        while len(lattice):
+            arc = tight[np.searchsorted(self.sources[tight], state)]
+            lattices.append(lattice)
+            arcs.append(arc - self.first_arc[lattice])
+            inner = self.targets[arc] < self.first_state[lattice + 1] - 1
+            lattice, state = lattice[inner], self.targets[arc[inner]]
+        owner = np.concatenate(lattices)
+        path = np.concatenate(arcs)[np.argsort(owner, kind="stable")]
+        lengths = np.bincount(owner, minlength=len(self.first_arc) - 1)
+        return np.split(path, np.cumsum(lengths)[:-1]) if len(lengths) else []
+
+
+def _levels(ends: np.ndarray, depth: np.ndarray) -> tuple[Level, ...]:
+    """Arcs grouped by the state at one of their ends [A], these by depth [S]."""
+    order = np.lexsort((ends, depth[ends]))
+    first = np.flatnonzero(np.diff(ends[order], prepend=-1))
+    states = ends[order[first]]
+    cuts = [*np.unique(depth[states], return_index=True)[1].tolist(), len(states)]
+    first = np.append(first, len(order))
+    return tuple(Level(states[begin:end], order[first[begin] : first[end]], first[begin:end] - first[begin])
+                 for begin, end in pairwise(cuts))
+
+
+def _log_sums(values: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Like np.add.reduceat of probabilities that are given, and returned, as logs."""
+    top = np.maximum.reduceat(values, begins)
+    lengths = np.diff(begins, append=len(values))
+    return np.asarray(top + np.log(np.add.reduceat(np.exp(values - np.repeat(top, lengths)), begins)))
+
+
+_REDUCE: dict[Kind, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"best": np.maximum.reduceat, "all": _log_sums}

@@ -1,0 +1,122 @@
+"""What can be asked of rescored lattices, the weights before and after tuning, and what a next pass reads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_model
+from tiny import make_ngram
+from tiny_lattices import all_paths, make_lattice, path_totals
+
+from rescorer.errors import InputError
+from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH
+from rescorer.rescoring.expansion import ExpansionSettings
+from rescorer.rescoring.lattice import (
+    best_words,
+    default_weights,
+    rescore_lattices,
+    tune_lattices,
+    without_old_lm,
+)
+from rescorer.rescoring.weights import TunedWeights, Weights
+
+EXACT = ExpansionSettings(order=0, beam=math.inf, max_histories=0)
+ARCS = [(0, 1, "the"), (0, 1, "a"), (1, 2, "cat"), (1, 2, "dog"), (2, 3, "sat"), (2, 3, "ran"), (2, 3, "")]
+
+
+def named(scores: dict[str, list[float]], utterance: str = "u") -> Lattice:
+    lattice = make_lattice(ARCS, [3], name=utterance)
+    return replace(lattice, scores={name: np.array(values) for name, values in scores.items()})
+
+
+def kaldi(utterance: str = "u", seed: int = 0) -> Lattice:
+    draw = np.random.default_rng(seed)
+    return named({ACOUSTIC: (10 * draw.normal(size=8)).tolist(), GRAPH: draw.normal(size=8).tolist()}, utterance)
+
+
+def test_default_weights_halve_the_old_model() -> None:
+    tuned = default_weights(kaldi(), [make_model()])
+    assert tuned.first_pass.scales == {ACOUSTIC: 0.1, GRAPH: 1.0} and tuned.first_pass.lm_scale == 0
+    assert tuned.weights.scales == {ACOUSTIC: 0.1, GRAPH: 0.5} and tuned.weights.lm_scale == 0.5
+    assert tuned.weights.mixture == {"lightrnn": 1.0}
+
+
+def test_default_weights_take_the_files_own_scales() -> None:
+    own = replace(named({ACOUSTIC: [0.0] * 8, FIRST_LM: [0.0] * 8}), own_scales={ACOUSTIC: 0.08, FIRST_LM: 1.0},
+                  own_word_penalty=-0.5)
+    tuned = default_weights(own, [make_model()])
+    assert tuned.first_pass.scales == {ACOUSTIC: 0.08, FIRST_LM: 1.0} and tuned.first_pass.word_penalty == -0.5
+    assert tuned.weights.scales == {ACOUSTIC: 0.08, FIRST_LM: 0.5} and tuned.weights.lm_scale == 0.5
+
+
+def test_without_the_old_model_the_new_one_counts_in_full() -> None:
+    lattice = without_old_lm(kaldi())
+    assert lattice.score_names == (ACOUSTIC,)
+    tuned = default_weights(lattice, [make_model()])
+    assert tuned.weights.scales == {ACOUSTIC: 0.1} and tuned.weights.lm_scale == 1.0
+
+
+def test_first_pass_words() -> None:
+    lattice = named({ACOUSTIC: [1, 0, 1, 0, 0, 1, 0, 0], GRAPH: [0.0, 0.5, 0, 0, 0, 0, 0, 0]})
+    assert best_words(lattice, Weights({ACOUSTIC: 1.0, GRAPH: 1.0}, 0.0)) == ("the", "cat", "ran")
+    assert best_words(lattice, Weights({ACOUSTIC: 0.1, GRAPH: 1.0}, 0.0)) == ("a", "cat", "ran")
+    assert best_words(lattice, Weights({ACOUSTIC: 1.0, GRAPH: 1.0}, 0.0, word_penalty=5.0)) == ("the", "cat")
+
+
+def test_the_next_pass_finds_the_same_totals(tmp_path: Path) -> None:
+    models = [make_model(), make_ngram(tmp_path)]
+    rescored = next(rescore_lattices([kaldi()], models, None, EXACT))
+    lattice = rescored.as_first_pass(GRAPH)
+    assert lattice.score_names == (ACOUSTIC, GRAPH)
+    sums = sum(lattice.own_scales[name] * score for name, score in lattice.scores.items())
+    np.testing.assert_allclose(sums, rescored.totals, atol=1e-9)
+    assert set(lattice.scores[ACOUSTIC]) <= set(kaldi().scores[ACOUSTIC])
+    np.testing.assert_allclose(lattice.arc_fields["posterior"], rescored.posteriors())
+    alone = next(rescore_lattices([named({FIRST_PASS: [0.0] * 8})], models, None, EXACT))
+    assert alone.as_first_pass(FIRST_LM).score_names == (FIRST_PASS,)
+
+
+def test_n_best_of_an_empty_lattice_is_one_hypothesis_without_words() -> None:
+    empty = replace(make_lattice([(0, 1, "the")], []), scores={ACOUSTIC: np.zeros(0), GRAPH: np.zeros(0)})
+    rescored = list(rescore_lattices([kaldi(), empty], make_model(), None, EXACT))[1]
+    assert rescored.best() == () and rescored.minimum_bayes_risk().words == ()
+    (hypothesis,) = rescored.n_best(5).hypotheses
+    assert hypothesis.words == () and set(hypothesis.scores.values()) == {0.0}
+
+
+def test_minimum_bayes_risk_knows_how_sure_it_is() -> None:
+    rescored = next(rescore_lattices([kaldi()], make_model(), None, EXACT))
+    safest = rescored.minimum_bayes_risk()
+    paths = all_paths(rescored.lattice)
+    totals = path_totals(rescored.totals, paths)
+    shares = np.exp(totals - totals.max()) / np.exp(totals - totals.max()).sum()
+    labels = [[rescored.lattice.symbols.words[label] for label in rescored.lattice.labels[path]] for path in paths]
+    for place, word in enumerate(safest.words):  # each path has one arc for each place
+        truth = sum(share for share, spoken in zip(shares, labels, strict=True) if spoken[place] == word)
+        assert safest.confidences[place] == pytest.approx(truth, abs=1e-4)
+
+
+def test_tuning_finds_the_model_that_knows(tmp_path: Path) -> None:
+    """References are what the model likes best: tuned on some lattices, it corrects others."""
+    model = make_ngram(tmp_path)
+    lattices = [kaldi(f"u{seed}", seed) for seed in range(24)]
+    by_model = TunedWeights(Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
+                            default_weights(lattices[0], [model]).first_pass)
+    truth = {each.lattice.utterance: each.best() for each in rescore_lattices(lattices, model, by_model, EXACT)}
+    dev, test = lattices[:12], lattices[12:]
+    tuned = tune_lattices(dev, {each.utterance: truth[each.utterance] for each in dev}, [model], EXACT)
+    found = {each.lattice.utterance: each.best() for each in rescore_lattices(test, model, tuned, EXACT)}
+    before = {each.utterance: best_words(each, tuned.first_pass) for each in test}
+    right = {name: sum(words[each.utterance] == truth[each.utterance] for each in test)
+             for name, words in (("before", before), ("after", found))}
+    assert right["after"] >= 10 > right["before"]
+
+
+def test_tuning_needs_a_path() -> None:
+    with pytest.raises(InputError, match="no lattice with a path"):
+        tune_lattices([make_lattice([(0, 1, "the")], [])], {}, [make_model()])

@@ -1,0 +1,68 @@
+"""Random small lattices, and all their paths one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
+
+EMPTY = ""
+
+
+def make_lattice(arcs: Sequence[tuple[int, int, str]], finals: Sequence[int], scores: Sequence[float] = (),
+                 name: str = "tiny") -> Lattice:
+    """Arcs (source, target, word) from state 0, then the ends; scores of both in this order, 0 without."""
+    labels = (EMPTY, *sorted({word for _, _, word in arcs} - {EMPTY}))
+    end = max([*finals, *(max(source, target) for source, target, _ in arcs)], default=0) + 1
+    rows = [*arcs, *((state, end, EMPTY) for state in finals)]
+    return assemble(name, Symbols(labels), 0, Arcs(
+        np.array([source for source, _, _ in rows], dtype=np.int64),
+        np.array([target for _, target, _ in rows], dtype=np.int64),
+        np.array([labels.index(word) for _, _, word in rows], dtype=np.int64),
+        {"score": np.array(scores, dtype=np.float64) if len(scores) else np.zeros(len(rows))},
+    ), states=end)
+
+
+def random_lattice(draw: np.random.Generator, states: int, arcs: int, words: Sequence[str],
+                   finals: int = 2, silent: float = 0.3) -> Lattice:
+    """Silent and parallel arcs, several final states, states in no order of the file; sometimes without any path."""
+    number = np.concatenate([[0], 1 + draw.permutation(states - 1)]) if states > 1 else np.zeros(1, np.int64)
+    rows = []
+    for _ in range(arcs if states > 1 else 0):
+        source = int(draw.integers(states - 1))
+        target = int(draw.integers(source + 1, min(states, source + 4)))
+        word = EMPTY if draw.random() < silent else str(draw.choice(np.array(words)))
+        rows.append((int(number[source]), int(number[target]), word))
+    last = number[np.maximum(states - 1 - np.arange(finals), 0)]
+    ends = sorted(set(last.tolist()))
+    return make_lattice(rows, ends, draw.normal(size=len(rows) + len(ends)))
+
+
+def all_paths(lattice: Lattice) -> list[list[int]]:
+    """The arcs of every path."""
+    partial: dict[int, list[list[int]]] = {0: [[]]}
+    for state in range(lattice.states):
+        for arc in np.flatnonzero(lattice.sources == state).tolist():
+            longer = [[*path, arc] for path in partial[state]]
+            partial.setdefault(int(lattice.targets[arc]), []).extend(longer)
+    return partial[lattice.states - 1] if lattice.states else []
+
+
+def words_of(lattice: Lattice, path: Sequence[int]) -> tuple[str, ...]:
+    """The words that a path speaks."""
+    words = (lattice.symbols.words[int(lattice.labels[arc])] for arc in path)
+    return tuple(word for word in words if word)
+
+
+def path_totals(totals: np.ndarray, paths: Sequence[Sequence[int]]) -> np.ndarray:
+    """The total of each path."""
+    return np.array([totals[list(path)].sum() for path in paths])
+
+
+def probabilities(totals: np.ndarray, paths: Sequence[Sequence[int]]) -> np.ndarray:
+    """P(path) ∝ exp of its total."""
+    sums = path_totals(totals, paths)
+    shares = np.exp(sums - sums.max())
+    return np.asarray(shares / shares.sum())
