@@ -28,19 +28,19 @@ finish() {
   [[ -z $failed ]]
 }
 
-# tune_systems LISTS REFERENCES DIR
+# tune_systems INPUT REFERENCES DIR [OPTION…]
 tune_systems() {
   local system
   mkdir -p "$3"
   for system in "${systems[@]}"; do # side by side: each is one thread for most of its time
     with_models "$system" rescore "$1" --tune "$2" --weights "$(weights_of "$3" "$system")" \
-      --output "$3/dev.$system.txt" 2>"$3/tune.$system.log" &
+      --output "$3/dev.$system.txt" "${@:4}" 2>"$3/tune.$system.log" &
     running[$system]=$!
   done
   finish "$3/tune"
 }
 
-# measure_systems LISTS REFERENCES DIR [OPTION…] leaves DIR/wer.json, and prints it as a table
+# measure_systems INPUT REFERENCES DIR [OPTION…] leaves DIR/wer.json, and prints it as a table
 measure_systems() {
   local system
   for system in "${systems[@]}"; do

@@ -1,4 +1,4 @@
-"""LightRNN rescoring of speech recognisers' n-best lists.
+"""LightRNN rescoring of speech recognisers' n-best lists and lattices.
 
     import rescorer
 
@@ -6,6 +6,8 @@
     lm.logprob(["new", "york"])
     lm.next_words(["new"], k=5)
     rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]}, lm)
+    for each in rescorer.rescore_lattices(rescorer.read_lattices("lat.1.gz", "words.txt"), lm):
+        each.best(), each.n_best(10), each.posteriors(), each.minimum_bayes_risk()
 """
 
 from __future__ import annotations
@@ -15,11 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rescorer.models.loading import load as load
+    from rescorer.recognition.formats import read_lattices as read_lattices
+    from rescorer.recognition.formats import write_lattices as write_lattices
+    from rescorer.rescoring.lattice import rescore_lattices as rescore_lattices
     from rescorer.rescoring.nbest import rescore as rescore
 
-__all__ = ["load", "rescore"]
+__all__ = ["load", "read_lattices", "rescore", "rescore_lattices", "write_lattices"]
 
-_HOMES = {"load": "rescorer.models.loading", "rescore": "rescorer.rescoring.nbest"}
+_HOMES = {
+    "load": "rescorer.models.loading",
+    "read_lattices": "rescorer.recognition.formats",
+    "rescore": "rescorer.rescoring.nbest",
+    "rescore_lattices": "rescorer.rescoring.lattice",
+    "write_lattices": "rescorer.recognition.formats",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -82,8 +82,8 @@ _memory_option = click.option("--memory", type=click.IntRange(min=1), default=10
                               help="Memory for histories; the result does not depend on it.")
 
 
-_LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "lattice_output", "nbest", "mbr",
-                    "confidence_output", "skip_bad")
+_LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_lm_model", "lattice_output", "nbest",
+                    "mbr", "confidence_output", "skip_bad")
 
 
 @click.command()
@@ -95,6 +95,7 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "latt
               help="Fit the weights on this input and references (a development set), and write them to --weights.")
 @click.option("--ref", "reference", type=_EXISTING, help="References: print the word error rate before and after.")
 @click.option("--words", "listed", type=_EXISTING, help="A list of words (names): report their errors apart.")
+@click.option("--utterances", type=_EXISTING, help="Only these: the first field of each line, such as in references.")
 @click.option("--output", type=_OUTPUT, help="Where `utt words` of the best hypotheses go; stdout without it.")
 @click.option("--nbest-output", type=_OUTPUT, help="Where the re-ranked lists with all scores go, in their own format; "
               "of lattices: JSON lines, or Kaldi's folder where the name has no suffix.")
@@ -116,6 +117,8 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "latt
               help="Lattices: of each state; 0: any number.")
 @click.option("--old-lm", type=click.Choice(["keep", "drop"]), default="keep", show_default=True,
               help="Lattices: what the first pass's language model said (first_lm; in Kaldi's, the graph costs).")
+@click.option("--old-lm-model", type=_EXISTING, help="Kaldi's lattices: the n-gram model, KenLM or ARPA, in their "
+              "graph costs: its part becomes first_lm, and the rest stays graph.")
 @click.option("--lattice-output", type=_OUTPUT, help="Lattices: where they go rescored, in their own format.")
 @click.option("--nbest", type=click.IntRange(min=1), default=100, show_default=True, metavar="N",
               help="Lattices: hypotheses of each in --nbest-output.")

@@ -268,7 +268,7 @@ def test_no_such_device(here: Path, device: str) -> None:
     (["--lm", "lightrnn.pt", "--tune", "ref"], "--tune without --weights"),
     (["--lm", "lightrnn.pt", "--words", "names"], "--words without --ref"),
     (["--lm", "lightrnn.pt", "--wer-output", "wer.json"], "--wer-output without --ref"),
-    (["--lm", "lightrnn.pt", "--format", "nonsense"], "unknown n-best format 'nonsense'"),
+    (["--lm", "lightrnn.pt", "--format", "nonsense"], "unknown format 'nonsense'"),
     (["--lm", "lightrnn.pt", "--ref", "ref", "--words", "empty"], "empty: no word in the list"),
 ])
 def test_bad_options(here: Path, options: list[str], expected: str) -> None:

@@ -6,19 +6,23 @@ import os
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import make_vocabulary
 from tiny import KNOWN, nbest, write_arpa
+from tiny_lattices import random_lattice
 
 from lexicon_tools.cli import lexicon
 from rescorer.cli import lightrnn, rescore
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
-from rescorer.recognition.formats import write_nbest
+from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS, write_lattices, write_nbest
+from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
 from rescorer.rescoring import nbest as verbs
 from rescorer.rescoring.weights import TuningSettings
@@ -70,12 +74,26 @@ def make_lists() -> None:
         for name, format in ((f"{part}.jsonl", "jsonl"), (f"{part}.json", "hyporadise"), (f"{part}.nbest", "text")):
             write_nbest(name, held, format)
         write_nbest(f"exp/{part}_nbest", kaldi, "kaldi")
+    lattices = [replace(random_lattice(np.random.default_rng(number), 6, 14, KNOWN, silent=0), utterance=f"u-{number}")
+                for number in range(len(texts))]
+    for part in ("dev", "test"):
+        Path(part).mkdir()
+        write_lattices(f"{part}/lat.1.gz", (as_kaldi(lattice) for lattice in lattices), "kaldi-lattice")
+    Path("words.txt").write_text("".join(f"{word} {number}\n" for number, word in enumerate(["<eps>", *sorted(KNOWN)])))
     Path("data/dev").mkdir(parents=True)
     Path("data/dev/text").write_text("".join(f"u-{number} {text}\n" for number, text in enumerate(texts)))
     # Made by an earlier run of the reader's, with the LightRNN alone.
     result = CliRunner().invoke(rescore, ["dev.jsonl", "--lm", "lightrnn.pt", "--tune", "dev.jsonl",
                                           "--weights", "lightrnn.json"])
     assert result.exit_code == 0, result.output
+
+
+def as_kaldi(lattice: Lattice) -> Lattice:
+    """With the words of words.txt, and Kaldi's scores."""
+    symbols = Symbols(("", *sorted(KNOWN)))
+    labels = np.array([symbols.labels.index(lattice.symbols.labels[label]) for label in lattice.labels])
+    scores = {ACOUSTIC: 10 * lattice.scores["score"], GRAPH: -lattice.scores["score"]}
+    return replace(lattice, symbols=symbols, labels=labels, scores=scores)
 
 
 def test_commands(here: Path) -> None:
@@ -121,8 +139,8 @@ def test_options_and_formats_exist() -> None:
              for parameter in command.params for option in parameter.opts} | {"--help", "--stage", "--stop-stage"}
     prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"--[a-z][a-z-]+", prose)) <= known
-    from rescorer.recognition.formats import FORMATS
     assert set(re.findall(r"^\| `(\w+)` lists", README, re.MULTILINE)) == set(FORMATS)
+    assert set(re.findall(r"^\| `([\w-]+)` lattices", README, re.MULTILINE)) == set(LATTICE_FORMATS)
 
 
 def test_the_example_of_the_package_is_that_of_the_readme() -> None:

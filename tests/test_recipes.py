@@ -314,20 +314,6 @@ def test_mix_takes_shares_and_always_the_same_order(tmp_path: Path) -> None:
     assert run("english/mix.py", tmp_path / "three.txt", "novels.txt").returncode == 1
 
 
-def test_split_takes_the_utterances_of_the_references(tmp_path: Path) -> None:
-    archives = tmp_path / "archives"
-    archives.mkdir()
-    for name in ("words_text", "acwt"):
-        (archives / name).write_text("a-1-1 x\na-1-2 x\nb-1 y\nc-1 z\n", encoding="utf-8")
-    references = tmp_path / "refs.txt"
-    references.write_text("a-1 said\nc said\n", encoding="utf-8")
-    assert run("english/split.py", archives, references, tmp_path / "out").returncode == 0
-    assert (tmp_path / "out" / "acwt").read_text(encoding="utf-8") == "a-1-1 x\na-1-2 x\nc-1 z\n"
-    references.write_text("d said\n", encoding="utf-8")
-    result = run("english/split.py", archives, references, tmp_path / "other")
-    assert result.returncode == 1 and "nothing of d" in result.stderr
-
-
 @needs_lists
 def test_the_lists_of_mini_can_be_used() -> None:
     ids: dict[str, set[str]] = {}

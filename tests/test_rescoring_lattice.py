@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import make_model
-from tiny import make_ngram
-from tiny_lattices import all_paths, make_lattice, path_totals
+from tiny import KNOWN, make_ngram
+from tiny_lattices import all_paths, make_lattice, path_totals, random_lattice
 
 from rescorer.errors import InputError
+from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH
 from rescorer.rescoring.expansion import ExpansionSettings
@@ -20,6 +21,7 @@ from rescorer.rescoring.lattice import (
     best_words,
     default_weights,
     rescore_lattices,
+    split_old_lm,
     tune_lattices,
     without_old_lm,
 )
@@ -59,6 +61,34 @@ def test_without_the_old_model_the_new_one_counts_in_full() -> None:
     assert lattice.score_names == (ACOUSTIC,)
     tuned = default_weights(lattice, [make_model()])
     assert tuned.weights.scales == {ACOUSTIC: 0.1} and tuned.weights.lm_scale == 1.0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_old_model_comes_out_of_the_graph_score(tmp_path: Path, seed: int) -> None:
+    """Where the graph score of each path holds the n-gram's, the two parts are found again."""
+    ngram = make_ngram(tmp_path)
+    drawn = random_lattice(np.random.default_rng(seed), 7, 17, KNOWN[:4])
+    rest = replace(drawn, scores={ACOUSTIC: np.zeros(drawn.arcs), GRAPH: drawn.scores["score"]})
+    weights = Weights({ACOUSTIC: 0.0, GRAPH: 0.0}, 1.0, mixture={ngram.name: 1.0})
+    scored = next(rescore_lattices([rest], ngram, TunedWeights(weights, weights), EXACT)).lattice
+    given = replace(scored, scores={ACOUSTIC: scored.scores[ACOUSTIC],
+                                    GRAPH: scored.scores[GRAPH] + scored.scores[ngram.name]})
+    (split,) = split_old_lm([given], ngram, 1 << 26, Faults())
+    paths = all_paths(split)
+    assert len(paths) == len(all_paths(drawn))
+    for path in paths:
+        words = [split.symbols.words[label] for label in split.labels[path] if split.symbols.words[label]]
+        assert split.scores[FIRST_LM][path].sum() == pytest.approx(ngram.logprob(words), abs=1e-4)
+    np.testing.assert_allclose(np.sort(path_totals(split.scores[GRAPH], paths)),
+                               np.sort(path_totals(rest.scores[GRAPH], all_paths(rest))), atol=1e-4)
+    assert without_old_lm(split).score_names == (ACOUSTIC, GRAPH)
+
+
+def test_the_old_model_comes_out_once(tmp_path: Path) -> None:
+    ngram = make_ngram(tmp_path)
+    (split,) = split_old_lm([kaldi()], ngram, 1 << 26, Faults())
+    with pytest.raises(InputError, match=r"graph, first_lm.*--old-lm-model"):
+        list(split_old_lm([split], ngram, 1 << 26, Faults()))
 
 
 def test_first_pass_words() -> None:

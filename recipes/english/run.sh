@@ -5,15 +5,16 @@
 #   recipes/english/run.sh DATA [--stage N] [--stop-stage N] [--output DIR] [--threads N] [--device D] [--precision P]
 #                               [--lines N]
 #
-# DATA holds text/{enwiki-train,enwiki-valid,novels-eng}.txt.xz, lattices/kathleen-kaldi/archives.1,
+# DATA holds text/{enwiki-train,enwiki-valid,novels-eng}.txt.xz, lattices/{kathleen-kaldi,kathleen-sphinx},
 # lattices/kathleen-refs.{dev,test}.txt and nbest/kathleen-{dev,test}.jsonl. DIR (out/ in this folder) gets
-# ngram.binary, lightrnn.pt, {kaldi,whisper}/weights.json (tuned on dev) and {kaldi,whisper}/wer.json (measured on test).
-# A few GB of disk, 6 GB of memory; about 15 minutes before stage 6, which is an hour or two of a CPU core. The LightRNN
-# reads the first N lines of a shuffled mix of 2,115,781.
+# ngram.binary, lightrnn.pt and, for kaldi, whisper (n-best lists), kaldi-lattices and sphinx-lattices,
+# NAME/weights.json (tuned on dev) and NAME/wer.json (measured on test). A few GB of disk, 6 GB of memory; about 15 minutes
+# before stage 5, which is an hour or two of a CPU core. The LightRNN reads the first N lines of a shuffled mix of
+# 2,296,564.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-output=$here/out threads=2 device=cpu precision="" lines=1600000
+output=$here/out threads=2 device=cpu precision="" lines=1900000
 options=(output threads device precision lines)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
@@ -48,40 +49,41 @@ kenlm() {
 }
 stage 2 kenlm --in "$wiki" "$novels" --out "$ngram" -- kenlm
 
-# The LightRNN reads what is nearer to the speech, which was read from old novels, and a third of Wikipedia.
+# The LightRNN reads what is nearer to the speech, which was read from old novels, and a fifth of Wikipedia.
 mix() {
-  python3 "$here/mix.py" "$mix" "$novels:2" "$wiki:1/3"
+  python3 "$here/mix.py" "$mix" "$novels:3" "$wiki:1/5"
   write "$train" head -n "$lines" "$mix"
 }
 stage 3 mix --in "$wiki" "$novels" "$here/mix.py" --out "$mix" "$train" -- mix
 stage 4 vocabulary --in "$mix" --out "$output/words.tsv" -- \
   lexicon vocabulary "$mix" --max-size 200000 --output "$output/words.tsv"
 
-split() {
-  local part
-  for part in dev test; do
-    python3 "$here/split.py" "$data/lattices/kathleen-kaldi/archives.1" "$data/lattices/kathleen-refs.$part.txt" \
-      "$output/kaldi/$part"
-  done
-}
-stage 5 split --in "$data/lattices/kathleen-kaldi/archives.1" "$data"/lattices/kathleen-refs.{dev,test}.txt \
-  --out "$output"/kaldi/{dev,test} -- split
-
 train() {
   lightrnn train "$train" --valid "$valid" --vocabulary "$output/words.tsv" --output "$lightrnn" --width 256 \
     --rows 2000 --columns 100 --epochs 1 --streams 64 --intervals 24 --learning-rate 0.004 --reallocate-after 2 \
-    --cost-words 3000000 --carry-over --block-size 12500 --sweeps 1 \
+    --cost-words 3000000 --block-size 12500 --sweeps 1 \
     --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
 }
-stage 6 lightrnn --in "$train" "$valid" "$output/words.tsv" --out "$lightrnn" -- train
+stage 5 lightrnn --in "$train" "$valid" "$output/words.tsv" --out "$lightrnn" -- train
 
-# report NUMBER NAME DEV DEV-REFERENCES TEST TEST-REFERENCES
-report() {
-  stage "$1" "tune on $2" --in "$lightrnn" "$ngram" "$3" "$4" --out "$output/$2"/weights{,.ngram,.lightrnn}.json -- \
-    tune_systems "$3" "$4" "$output/$2"
-  stage "$(($1 + 1))" "rescore $2" --in "$output/$2"/weights{,.ngram,.lightrnn}.json "$5" "$6" \
-    --out "$output/$2/wer.json" -- measure_systems "$5" "$6" "$output/$2"
+references=$data/lattices/kathleen-refs
+# half NUMBER NAME INPUT: tuned on one half of the utterances of INPUT, measured on the other
+half() {
+  stage "$1" "tune on $2" --in "$lightrnn" "$ngram" "$3" "$references.dev.txt" \
+    --out "$output/$2"/weights{,.ngram,.lightrnn}.json -- \
+    tune_systems "$3" "$references.dev.txt" "$output/$2" --utterances "$references.dev.txt"
+  stage "$(($1 + 1))" "rescore $2" --in "$output/$2"/weights{,.ngram,.lightrnn}.json "$3" "$references.test.txt" \
+    --out "$output/$2/wer.json" -- \
+    measure_systems "$3" "$references.test.txt" "$output/$2" --utterances "$references.test.txt"
 }
-report 7 kaldi "$output/kaldi/dev" "$data/lattices/kathleen-refs.dev.txt" \
-  "$output/kaldi/test" "$data/lattices/kathleen-refs.test.txt"
-report 9 whisper "$data"/nbest/kathleen-dev.jsonl{,} "$data"/nbest/kathleen-test.jsonl{,}
+half 6 kaldi "$data/lattices/kathleen-kaldi/archives.1"
+
+whisper=$data/nbest/kathleen
+stage 8 "tune on whisper" --in "$lightrnn" "$ngram" "$whisper-dev.jsonl" \
+  --out "$output/whisper"/weights{,.ngram,.lightrnn}.json -- \
+  tune_systems "$whisper-dev.jsonl" "$whisper-dev.jsonl" "$output/whisper"
+stage 9 "rescore whisper" --in "$output/whisper"/weights{,.ngram,.lightrnn}.json "$whisper-test.jsonl" \
+  --out "$output/whisper/wer.json" -- measure_systems "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper"
+
+half 10 kaldi-lattices "$data/lattices/kathleen-kaldi/lat.1.gz"
+half 12 sphinx-lattices "$data/lattices/kathleen-sphinx"

@@ -178,7 +178,7 @@ def assemble(
         LatticeError: a cycle, a state that is out of range, a score that is not finite.
     """
     sources, targets = np.asarray(arcs.sources, np.int64), np.asarray(arcs.targets, np.int64)
-    end = int(targets.max(initial=-1)) if states is None else states
+    end = int(targets.max(initial=0)) if states is None else states
     _check(sources, targets, arcs.scores, start, end)
     if end > 4 * len(sources) + 4:  # numbers with wide gaps: memory follows the arcs, not the numbers
         names, places = np.unique(np.concatenate([sources, targets, [start, end]]), return_inverse=True)
@@ -200,7 +200,7 @@ def assemble(
         {name: np.asarray(score, np.float64)[arc] for name, score in arcs.scores.items()},
         {name: column.take(arc) for name, column in arcs.fields.items()},
         {name: column.take(rows) for name, column in (state_fields or {}).items()},
-        header or {}, own_scales or {}, own_word_penalty, trimmed=end + 1 - len(kept) if end >= 0 else 0,
+        header or {}, own_scales or {}, own_word_penalty, trimmed=end - max(0, len(kept) - 1),
     )
 
 
@@ -226,6 +226,10 @@ def _on_paths(sources: np.ndarray, targets: np.ndarray, start: int, end: int) ->
     """The states that are on a path from start to end, ascending; none where there is no path."""
     if not len(sources):
         return np.zeros(0, np.int64)
+    if start == 0 and (sources < targets).all():
+        entered, left = (np.bincount(states, minlength=end + 1) > 0 for states in (targets, sources))
+        if entered[1:].all() and left[:-1].all():  # the usual case: each state leads back to 0 and on to the end
+            return np.arange(end + 1)
     graph = csr_matrix((np.ones(len(sources), np.int8), (sources, targets)), shape=(end + 1, end + 1))
     seen = [breadth_first_order(each, root, return_predecessors=False)
             for each, root in ((graph, start), (graph.T.tocsr(), end))]

@@ -5,6 +5,7 @@ Shapes: A arcs, X arcs of an expanded lattice, K models.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
+from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
@@ -26,7 +28,7 @@ from rescorer.rescoring.weights import TunedWeights, Weights
 _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
 _TUNING_PATHS = 100  # of each lattice in each round
 _TUNING_ROUNDS = 3
-OLD_LM = (FIRST_LM, GRAPH)  # the raw scores that hold what the first pass's language model said
+OLD_LM = (FIRST_LM, GRAPH)  # where the first pass's language model is: apart, or else (Kaldi) among the graph's costs
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +102,31 @@ def paths_list(lattice: Lattice, paths: Sequence[np.ndarray]) -> NBest:
 
 
 def without_old_lm(lattice: Lattice) -> Lattice:
-    """The lattice without what the first pass's language model said."""
-    return replace(lattice, scores={name: score for name, score in lattice.scores.items() if name not in OLD_LM},
-                   own_scales={name: scale for name, scale in lattice.own_scales.items() if name not in OLD_LM})
+    """The lattice without what the first pass's language model said: `first_lm`, or else `graph` with all it holds."""
+    dropped = next((name for name in OLD_LM if name in lattice.scores), None)
+    return replace(lattice, scores={name: score for name, score in lattice.scores.items() if name != dropped},
+                   own_scales={name: scale for name, scale in lattice.own_scales.items() if name != dropped})
+
+
+def split_old_lm(lattices: Iterable[Lattice], old: Ngram, memory: int, faults: Faults) -> Iterator[Lattice]:
+    """Lattices of Kaldi's, whose graph score holds an n-gram model's: its part becomes `first_lm`, exactly.
+
+    Every arc needs a history of its own for that: states are expanded as far as the model looks back.
+
+    Raises:
+        InputError: a lattice without a graph score or with `first_lm`, or as `faults` says.
+    """
+    settings = ExpansionSettings(order=old.order, beam=math.inf, max_histories=0)
+    for lattice in lattices:
+        if lattice.arcs and (GRAPH not in lattice.scores or FIRST_LM in lattice.scores):
+            raise InputError(f"utterance {lattice.utterance!r} has the scores {', '.join(lattice.score_names)}",
+                             expected="a graph score, which holds the old model's",
+                             remedy="leave --old-lm-model out")
+        weights = Weights(dict.fromkeys(lattice.scores, 0.0), lm_scale=1.0, mixture={old.name: 1.0})
+        for expanded in rescore_lattices([lattice], old, TunedWeights(weights, weights), settings, memory, faults):
+            part = expanded.lattice.scores[old.name]
+            scores = {name: expanded.lattice.scores[name] for name in lattice.scores}
+            yield replace(expanded.lattice, scores={**scores, GRAPH: scores[GRAPH] - part, FIRST_LM: part})
 
 
 def default_weights(lattice: Lattice, models: Sequence[LanguageModel]) -> TunedWeights:
@@ -112,11 +136,10 @@ def default_weights(lattice: Lattice, models: Sequence[LanguageModel]) -> TunedW
     defaults = Weights.default(names, ()).scales
     first_pass = Weights({name: own.get(name, defaults[name]) for name in names}, lm_scale=0.0,
                          word_penalty=lattice.own_word_penalty)
-    old = max((first_pass.scales[name] for name in OLD_LM if name in names), default=0.0)
-    new = replace(
-        first_pass, lm_scale=old / 2 if old else 1.0, mixture={model.name: 1 / len(models) for model in models},
-        scales={name: scale / 2 if name in OLD_LM else scale for name, scale in first_pass.scales.items()},
-    )
+    old = next((name for name in OLD_LM if name in names), None)
+    share = first_pass.scales[old] / 2 if old else 1.0
+    new = replace(first_pass, lm_scale=share, mixture={model.name: 1 / len(models) for model in models},
+                  scales={**first_pass.scales, **({old: share} if old else {})})
     return TunedWeights(new, first_pass)
 
 

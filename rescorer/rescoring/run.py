@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import LanguageModel
+from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats import LatticeFormat, read_nbest, write_nbest
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice, Symbols
@@ -26,6 +28,7 @@ from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.weights import TunedWeights
 
+_T = TypeVar("_T", NBest, Lattice)
 _FAIR, _BEST, _SAFEST = "first pass, own word penalty", "rescored", "rescored, minimum Bayes risk"
 
 
@@ -49,6 +52,7 @@ class Request:
     tune_reference: Path | None = None
     reference: Path | None = None
     listed: Path | None = None
+    utterances: Path | None = None
     output: Path | None = None
     nbest_output: Path | None = None
     oov_report: Path | None = None
@@ -65,12 +69,26 @@ class Request:
     @cached_property
     def words(self) -> Collection[str]:
         """The listed words."""
-        if self.listed is None:
-            return frozenset()
-        words = frozenset(word for _, line in read_lines(self.listed) for word in line.split()[:1])
-        if not words:
-            raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=self.listed)
-        return words
+        return _first_fields(self.listed, "word") if self.listed else frozenset()
+
+    @cached_property
+    def wanted(self) -> Collection[str] | None:
+        """The utterances that are wanted; None for all."""
+        return _first_fields(self.utterances, "utterance") if self.utterances else None
+
+    def choose(self, found: Iterable[_T]) -> Iterator[_T]:
+        """Those of n-best lists or lattices that are wanted.
+
+        Raises:
+            InputError: there is none.
+        """
+        some = False
+        for each in found:
+            if self.wanted is None or each.utterance in self.wanted:
+                some = True
+                yield each
+        if self.wanted is not None and not some:
+            raise InputError(f"none of the utterances of {self.utterances}", remedy="check the ids", file=self.path)
 
     def given_weights(self) -> TunedWeights | None:
         """What --weights holds, where it is not what --tune writes."""
@@ -101,10 +119,19 @@ class Request:
             self.show(best)
 
 
+def _first_fields(path: Path, what: str) -> frozenset[str]:
+    fields = frozenset(field for _, line in read_lines(path) for field in line.split()[:1])
+    if not fields:
+        raise InputError(f"no {what} in the list", expected=f"{what} first on each line", remedy="check the file",
+                         file=path)
+    return fields
+
+
 def rescore_lists(request: Request, format: str | None) -> None:
     """Rescore n-best lists."""
     tuned = request.given_weights()
     file = read_nbest(request.path, format)
+    file = replace(file, lists=tuple(request.choose(file.lists)))
     utterances = [nbest.utterance for nbest in file.lists]
     references, dev_references = (_references(path, utterances) for path in (request.reference, request.tune_reference))
     listed = request.words
@@ -149,6 +176,7 @@ class LatticeRequest:
         symbols: the table of words.
         settings: how far lattices are expanded.
         old_lm: "keep" what the first pass's language model said, or "drop" it.
+        old_lm_model: the n-gram model that Kaldi's graph costs hold.
         lattice_output: where the rescored lattices go, in their own format.
         nbest: how many hypotheses of each go to the request's `nbest_output`.
         mbr: give the words with the fewest expected errors, rather than those of the best path.
@@ -159,6 +187,7 @@ class LatticeRequest:
     symbols: Path | None = None
     settings: ExpansionSettings = field(default_factory=ExpansionSettings)
     old_lm: str = "keep"
+    old_lm_model: Path | None = None
     lattice_output: Path | None = None
     nbest: int = 100
     mbr: bool = False
@@ -173,7 +202,9 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
                                   for path in (request.reference, request.tune_reference))
     listed = request.words
     faults = Faults(asked.skip_bad)
-    source: Iterable[Lattice] = format.read(request.path, asked.symbols, faults)
+    source: Iterable[Lattice] = request.choose(format.read(request.path, asked.symbols, faults))
+    if asked.old_lm_model:
+        source = lattices.split_old_lm(source, Ngram.load(asked.old_lm_model), request.memory, faults)
     if asked.old_lm == "drop":
         source = map(lattices.without_old_lm, source)
     models = request.load_models()

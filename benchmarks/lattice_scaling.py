@@ -1,0 +1,125 @@
+"""Rescoring as lattices grow, as the batch grows, and under a small memory: words a second and peak memory.
+
+    python benchmarks/lattice_scaling.py LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols words.txt]
+
+A lattice of a given size is made of real ones, end to start, like a longer utterance. Each row is a process of its own:
+peak memory is its largest resident size, less what it had after model and lattices were read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from machine import machine
+
+from rescorer.models.loading import load
+from rescorer.recognition.formats import read_lattices
+from rescorer.recognition.lattice import Lattice
+from rescorer.rescoring import lattice as verbs
+from rescorer.rescoring.expansion import ExpansionSettings
+
+SIZES = (100, 300, 1_000, 3_000, 10_000, 20_000)
+BATCHES = (1, 4, 16, 64)
+MEMORIES = (4096, 1024, 256, 128, 64)  # MiB
+_USUAL = 2_500  # arcs
+_WIDE, _MANY = 30.0, 200  # an expansion that needs memory
+
+
+def chained(lattices: Sequence[Lattice], arcs: int) -> Lattice:
+    """One lattice of about so many arcs: lattices end to start, the last one cut by leaving out its worst arcs."""
+    chain, size = [], 0
+    for lattice in lattices:
+        if size >= arcs:
+            break
+        chain.append(lattice)
+        size += lattice.arcs
+    first = np.cumsum([0, *(each.states - 1 for each in chain)])
+    labels = np.concatenate([each.labels for each in chain])
+    scores = {name: np.concatenate([each.scores[name] for each in chain]) for name in chain[0].scores}
+    sources = np.concatenate([each.sources + begin for each, begin in zip(chain, first, strict=False)])
+    targets = np.concatenate([each.targets + begin for each, begin in zip(chain, first, strict=False)])
+    return replace(chain[0], utterance="chain", states=int(first[-1]) + 1, sources=sources, targets=targets,
+                   labels=labels, scores=scores, arc_fields={}, state_fields={})
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One row, in this process."""
+    torch.set_num_threads(arguments.threads)
+    read = read_lattices(arguments.lattices, arguments.symbols)
+    lattices = sorted((each for each in read if each.states), key=lambda each: abs(each.arcs - arguments.unit))
+    models = [load(path, arguments.device) for path in (arguments.lm, arguments.ngram) if path]
+    work = [chained(lattices[number:], arguments.arcs) for number in range(arguments.count)]
+    verbs._BATCH_ARCS = 10**9  # one batch
+    warm = [chained(lattices[:1], 1)]
+    list(verbs.rescore_lattices(warm, models))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.perf_counter()
+    settings = ExpansionSettings(beam=arguments.beam, max_histories=arguments.max_histories)
+    results = list(verbs.rescore_lattices(work, models, None, settings, arguments.memory << 20))
+    seconds = time.perf_counter() - begin
+    words = "\n".join(" ".join(each.best()) for each in results)
+    return {
+        "arcs": sum(each.arcs for each in work), "expanded": sum(each.lattice.arcs for each in results),
+        "seconds": seconds, "mebibytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "result": hashlib.sha256(words.encode()).hexdigest()[:8],
+    }
+
+
+def row(arguments: argparse.Namespace, **changed: Any) -> None:
+    """One row, in a process of its own."""
+    given = {**vars(arguments), **changed}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()
+               if value is not None and name not in ("lattices", "row")]
+    result = subprocess.run([sys.executable, __file__, str(arguments.lattices), *options, "--row"],
+                            capture_output=True, text=True)
+    if result.returncode:
+        print(f"{given['memory']:>6} {given['count']:>6}  {result.stderr.splitlines()[-1]}")
+        return
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    rate = found["expanded"] / found["seconds"]
+    print(f"{given['memory']:>6} {given['count']:>6} {found['arcs']:>9} {found['expanded']:>10} "
+          f"{found['seconds']:>8.2f} {rate:>12.0f} {found['mebibytes']:>9.0f}   {found['result']}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lattices", type=Path)
+    parser.add_argument("--lm", type=Path, required=True)
+    parser.add_argument("--ngram", type=Path)
+    parser.add_argument("--symbols", type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--beam", type=float, default=ExpansionSettings.beam)
+    parser.add_argument("--max-histories", type=int, default=ExpansionSettings.max_histories)
+    parser.add_argument("--memory", type=int, default=4096, help="MiB")
+    for name, default in (("arcs", _USUAL), ("unit", _USUAL), ("count", 1)):
+        parser.add_argument(f"--{name}", type=int, default=default, help=argparse.SUPPRESS)
+    parser.add_argument("--row", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.row:
+        print(json.dumps(run(arguments)))
+        return
+    print(machine(arguments.device, "torch"))
+    print("memory  count      arcs   expanded  seconds   expanded/s  peak MiB   words")
+    for size in SIZES:
+        row(arguments, arcs=size, unit=min(size, _USUAL))
+    for count in BATCHES:
+        row(arguments, count=count)
+    for memory in MEMORIES:
+        row(arguments, arcs=SIZES[-1], memory=memory, beam=_WIDE, max_histories=_MANY)
+
+
+if __name__ == "__main__":
+    main()
