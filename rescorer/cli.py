@@ -98,7 +98,7 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_
 @click.option("--utterances", type=_EXISTING, help="Only these: the first field of each line, such as in references.")
 @click.option("--output", type=_OUTPUT, help="Where `utt words` of the best hypotheses go; stdout without it.")
 @click.option("--nbest-output", type=_OUTPUT, help="Where the re-ranked lists with all scores go, in their own format; "
-              "of lattices: JSON lines, or Kaldi's folder where the name has no suffix.")
+              "of lattices: JSON lines where the name has .jsonl, else Kaldi's folder.")
 @click.option("--oov-report", type=_OUTPUT, help="Where the unknown words of the input go, most frequent first.")
 @click.option("--wer-output", type=_OUTPUT, help="Where the report of --ref goes as JSON.")
 @click.option("--format", help="kaldi, jsonl, espnet, hyporadise or text; kaldi-lattice, k2 or htk; found from the "

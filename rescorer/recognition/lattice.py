@@ -19,6 +19,11 @@ SILENT = frozenset({"", "<eps>", "<epsilon>", "!null", "!sent_start", "!sent_end
 SILENCE = 0  # the index of the label "" in every table of symbols
 
 
+def is_silent(label: str) -> bool:
+    """Whether nothing was said; #0, #1, … are marks of Kaldi's and k2's graphs."""
+    return label.lower() in SILENT or (label.startswith("#") and label[1:].isdecimal())
+
+
 @dataclass(frozen=True, eq=False)
 class Symbols:
     """What stands on the arcs of one file; its lattices share it.
@@ -35,8 +40,7 @@ class Symbols:
         if not self.labels or self.labels[SILENCE].lower() not in SILENT:
             raise ValueError("the first label must be an empty one")
         if not self.words:
-            silent = ("" if label.lower() in SILENT else label for label in self.labels)
-            object.__setattr__(self, "words", tuple(silent))
+            object.__setattr__(self, "words", tuple("" if is_silent(label) else label for label in self.labels))
         elif len(self.words) != len(self.labels):
             raise ValueError(f"{len(self.labels)} labels and {len(self.words)} words")
 

@@ -326,8 +326,8 @@ class _LatticeRun:
             report = lists.Report.of([self._references[utterance] for utterance in utterances], rows,
                                      _FAIR if self._tuned else "first pass", self._result, listed)
         if self._request.nbest_output:
-            suffix = self._request.nbest_output.suffix
-            write_nbest(self._request.nbest_output, self._nbest, "jsonl" if suffix else "kaldi")
+            is_file = ".jsonl" in self._request.nbest_output.suffixes
+            write_nbest(self._request.nbest_output, self._nbest, "jsonl" if is_file else "kaldi")
         if self._asked.confidence_output:
             write_lines(self._asked.confidence_output, self._confidences)
         best = [_line(utterance, words) for utterance, words in self._rows[self._result].items()]

@@ -1,0 +1,131 @@
+# What the stages of this folder share; they source it with their own arguments, after their options' defaults and
+# `help_message`. It parses those, checks them, and leaves model, lang, data, indir, dir, nj, symbols and weights_file.
+# shellcheck shell=bash disable=SC2154,SC2034 # the stages set their options before, and use what this leaves
+
+lightrnn_steps=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P) # behind a link: in the checkout
+
+fail() { echo "$0: $*" >&2; exit 1; }
+
+# shellcheck source=/dev/null
+if [ -f ./path.sh ]; then . ./path.sh; fi
+# shellcheck source=/dev/null
+if [ -f utils/parse_options.sh ]; then . utils/parse_options.sh; else . "$lightrnn_steps/parse_options.sh"; fi
+# shellcheck disable=SC2059 # as in Kaldi, the message holds line ends as printf has them
+if [ $# != 5 ]; then printf "$help_message\n" >&2; exit 1; fi
+set -e -o pipefail
+
+model=$1 lang=$2 data=$3 indir=$4 dir=$5
+symbols=$lang/words.txt
+
+# one_by_one JOB=1:N LOG COMMAND… stands in for run.pl where there is none: the same interface, a job after the other.
+one_by_one() {
+  local job range=${1#JOB=} log=$2
+  shift 2
+  for ((job = ${range%:*}; job <= ${range#*:}; job++)); do
+    echo "# ${*//JOB/$job}" >"${log//JOB/$job}"
+    "${@//JOB/$job}" >>"${log//JOB/$job}" 2>&1 || return 1
+  done
+}
+
+read -ra runner <<<"$cmd"
+if [ "$cmd" = run.pl ] && ! command -v run.pl >/dev/null; then
+  echo "$0: run.pl is not on the PATH: the jobs run here, one after the other; in a Kaldi recipe, path.sh puts it there"
+  runner=(one_by_one)
+fi
+command -v "${runner[0]}" >/dev/null ||
+  fail "--cmd: no program ${runner[0]}; remedy: run it in a recipe's folder, whose path.sh knows it, or give another"
+
+# The command by its full path: jobs on other machines need not have the same PATH. Without one, the checkout's.
+rescore=$(command -v rescore || echo "$lightrnn_steps/../../../../.venv/bin/rescore")
+[ -x "$rescore" ] || fail "no command rescore on the PATH; remedy: add the folder where it is installed in path.sh"
+[[ "$*$ngram$old_ngram$weights$rescore" != *JOB* ]] || fail "a path holds JOB, which stands for a job's number: rename it"
+
+# run_jobs NAME ARGUMENT… runs `rescore ARGUMENT…` nj times; where one fails, says why.
+run_jobs() {
+  local name=$1 reason
+  shift
+  rm -f "$dir/log/$name".*.log
+  "${runner[@]}" JOB=1:"$nj" "$dir/log/$name.JOB.log" env OMP_NUM_THREADS="$threads" "$rescore" "$@" && return
+  reason=$(grep -m 1 '^error: ' "$dir/log/$name".*.log /dev/null | head -n 1) || true
+  fail "rescoring failed: ${reason:-see $dir/log/$name.*.log}"
+}
+
+# require FILE… fails for the first that is not there.
+require() {
+  local file
+  for file; do [ -f "$file" ] || fail "expected $file to exist"; done
+}
+
+number='^[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?$'
+require_number() { [[ $2 =~ $number ]] || fail "$1 $2: expected a number"; }
+
+for option in stage threads; do
+  [[ ${!option} =~ ^-?[0-9]+$ ]] || fail "--$option ${!option}: expected a whole number"
+done
+require "$model" "$symbols" "$indir/num_jobs" ${ngram:+"$ngram"} ${weights:+"$weights"}
+jobs=$(<"$indir/num_jobs")
+[[ $jobs =~ ^[1-9][0-9]*$ ]] || fail "$indir/num_jobs holds no number"
+[ "${nj:=$jobs}" = "$jobs" ] || fail "--nj $nj, but $indir has $jobs lattice files (num_jobs): leave --nj out"
+for ((n = 1; n <= nj; n++)); do require "$indir/lat.$n.gz"; done
+[ ! -f "$indir/lat.$((nj + 1)).gz" ] || fail "$indir has lat.$((nj + 1)).gz, but its num_jobs says $nj: one is wrong"
+[ ! "$indir" -ef "$dir" ] || fail "$dir is the input too: its lattices would be lost; give another output folder"
+[ ! -f "$dir/lat.$((nj + 1)).gz" ] ||
+  fail "$dir has lat.$((nj + 1)).gz of another run, which scoring would read too; remedy: delete the folder"
+
+# Every run has a weights file: the one given, or one that says the same as --weight and --acwt.
+weights_file=${weights:-$dir/weights.json}
+if [ -n "$weights" ]; then
+  [ -z "$weight$acwt$inv_acwt" ] || fail "--weights holds what --weight, --acwt and --inv-acwt say: give one or the other"
+  acwt=$(sed -n 's/.*"acoustic": *\([0-9.eE+-]*\).*/\1/p' "$weights" | head -n 1)
+  [ -n "$acwt" ] || fail "$weights has no scale of an acoustic score; remedy: tune it on lattices of this recogniser"
+else
+  [ -z "$acwt" ] || [ -z "$inv_acwt" ] || fail "--acwt and --inv-acwt say the same: give one of them"
+  weight=${weight:-0.5}
+  if [ -z "$acwt" ]; then
+    require_number --inv-acwt "${inv_acwt:=10}"
+    acwt=$(awk "BEGIN { if ($inv_acwt > 0) print 1 / $inv_acwt }")
+    [ -n "$acwt" ] || fail "--inv-acwt $inv_acwt: expected a number above 0"
+  fi
+  require_number --acwt "$acwt"
+  require_number --weight "$weight"
+  old_share=$(awk "BEGIN { if ($weight <= 1) print 1 - $weight }")
+  [ -n "$old_share" ] || fail "--weight $weight: expected a share, 0 to 1"
+fi
+
+mkdir -p "$dir/log"
+
+# mixture prints the models and their shares.
+mixture() { if [ -n "$ngram" ]; then echo '{"lightrnn": 0.5, "ngram": 0.5}'; else echo '{"lightrnn": 1}'; fi; }
+
+# write_weights FILE LM_SCALE NAME SCALE… puts a weights file together; the raw scores and their scales by their names.
+write_weights() {
+  local file=$1 lm_scale=$2 scales="\"acoustic\": $acwt" first="\"acoustic\": $acwt"
+  shift 2
+  while (($#)); do
+    scales+=", \"$1\": $2" first+=", \"$1\": 1"
+    shift 2
+  done
+  echo "{\"weights\": {\"scales\": {$scales}, \"lm_scale\": $lm_scale, \"mixture\": $(mixture)}," \
+    "\"first_pass\": {\"scales\": {$first}, \"lm_scale\": 0, \"mixture\": $(mixture)}}" >"$file.part"
+  mv "$file.part" "$file"
+}
+
+models=(--lm "$model" ${ngram:+--ngram "$ngram"} --device "$device" --memory "$memory")
+expansion=(--order "$max_ngram_order" --beam "$beam" --max-histories "$max_histories")
+skipping=()
+if $skip_bad; then skipping=(--skip-bad); fi
+
+# score runs the recipe's scoring, where it is.
+score() {
+  if $skip_scoring; then return; fi
+  if [ ! -x local/score.sh ]; then
+    echo "$0: not scored: there is no local/score.sh here that can be run"
+    return
+  fi
+  if [ -f "$indir/../final.mdl" ] && [ ! -f "$dir/../final.mdl" ]; then
+    echo "$0: $dir/../final.mdl is not there: scoring with times needs it; put the output beside $indir, or link it"
+  fi
+  # shellcheck disable=SC2086 # several options
+  local/score.sh $scoring_opts --cmd "$cmd" "$data" "$lang" "$dir" ||
+    fail "scoring failed; --skip-scoring true leaves it out"
+}

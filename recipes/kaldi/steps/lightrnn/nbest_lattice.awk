@@ -1,0 +1,32 @@
+# Makes lattices of n-best lists, as Kaldi's text: each hypothesis a path of its own, its costs on the first arc.
+#   awk -f nbest_lattice.awk words.txt lmwt.interp.W acwt words_text
+
+FNR == 1 { file++ }
+file == 1 { id[$1] = $2; next }
+file == 2 { graph[$1] = $2; next }
+file == 3 { acoustic[$1] = $2; next }
+{
+  utterance = $1
+  sub(/-[0-9]+$/, "", utterance)
+  if (utterance != last) {
+    if (last != "") print ""
+    print utterance " "
+    last = utterance
+    state = 0
+  }
+  if (!($1 in graph) || !($1 in acoustic)) fail("no costs of " $1)
+  print 0, ++state, 0, graph[$1] "," acoustic[$1] ","
+  for (i = 2; i <= NF; i++) {
+    if (!($i in id)) fail("word " $i " of " $1 " is not in words.txt")
+    print state, state + 1, id[$i], "0,0,"
+    state++
+  }
+  print state, "0,0,"
+}
+END { if (!failed && last != "") print "" }
+
+function fail(what) {
+  print "error: " what >"/dev/stderr"
+  failed = 1
+  exit 1
+}
