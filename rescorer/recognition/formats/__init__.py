@@ -12,10 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats import espnet, htk, hyporadise, json_lines, kaldi_nbest, text
+from rescorer.recognition.formats import espnet, htk, hyporadise, json_lines, k2, kaldi_lattice, kaldi_nbest, text
 from rescorer.recognition.formats.parsing import Faults, check_lists, empty, head
 from rescorer.recognition.lattice import Lattice
-from rescorer.recognition.nbest import FIRST_LM, NBest
+from rescorer.recognition.nbest import FIRST_LM, GRAPH, NBest
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class LatticeFormat:
 LATTICE_FORMATS: Mapping[str, LatticeFormat] = MappingProxyType({
     format.name: format
     for format in (
+        LatticeFormat("kaldi-lattice", GRAPH, kaldi_lattice.matches, kaldi_lattice.read, kaldi_lattice.write),
+        LatticeFormat("k2", FIRST_LM, k2.matches, k2.read, k2.write),
         LatticeFormat("htk", FIRST_LM, htk.matches, htk.read, htk.write),
     )
 })
@@ -83,6 +85,34 @@ def lattice_format(path: str | Path, name: str | None = None) -> LatticeFormat |
     if name is not None:
         return LATTICE_FORMATS.get(name)
     return next((format for format in LATTICE_FORMATS.values() if format.matches(Path(path))), None)
+
+
+def read_lattices(
+    path: str | Path, symbols: str | Path | None = None, format: str | None = None, faults: Faults | None = None,
+) -> Iterator[Lattice]:
+    """The lattices of a file or folder, one after the other; the format is found from the content unless it is named.
+
+    Args:
+        symbols: the table of words (words.txt), for formats that count them; the one beside the file without it.
+        faults: what becomes of utterances that cannot be used.
+
+    Raises:
+        InputError: there are no lattices, or what is wrong with them.
+    """
+    found = lattice_format(path, format)
+    if found is None:
+        raise InputError("no lattices", expected=f"one of {', '.join(LATTICE_FORMATS)}", file=path,
+                         remedy="convert the file, or name its format")
+    return found.read(Path(path), Path(symbols) if symbols else None, faults or Faults())
+
+
+def write_lattices(path: str | Path, lattices: Iterable[Lattice], format: str) -> None:
+    """Write lattices as they come, whole or not at all; compressed where the name of a file ends in .gz.
+
+    Raises:
+        InputError: lattices that this format cannot hold, or the place cannot be written.
+    """
+    LATTICE_FORMATS[format].write(Path(path), lattices)
 
 
 @dataclass(frozen=True)

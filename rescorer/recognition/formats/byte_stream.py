@@ -1,0 +1,86 @@
+"""The bytes of a file of any length, plain or compressed, seen through a window that slides over them."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import zlib
+from pathlib import Path
+
+from rescorer.errors import InputError
+from rescorer.files import open_binary
+
+_CHUNK = 1 << 16
+
+
+class ByteStream:
+    """A file that is read on when more of it is wanted; memory follows what is wanted at once.
+
+    Attributes:
+        path: the file.
+        window: the bytes that were read and not yet passed.
+        byte: where the window begins in the file as it is when it is not compressed.
+        line: the line on which the window begins, from 1.
+    """
+
+    def __init__(self, path: Path, byte: int = 0) -> None:
+        """Raises InputError where the file cannot be read, or is compressed and `byte` is not 0."""
+        self.path, self.byte, self.line = path, byte, 1
+        self.window = b""
+        self._file = open_binary(path)
+        self._broken: InputError | None = None
+        if byte:
+            self._seek(byte)
+
+    def _seek(self, byte: int) -> None:
+        if isinstance(self._file, (gzip.GzipFile, lzma.LZMAFile)):
+            self._file.close()
+            raise InputError(
+                f"is compressed, and byte {byte} of it is wanted", expected="a file that is not compressed",
+                remedy="unpack it, or give the archive instead of the .scp", file=self.path,
+            )
+        self._file.seek(byte)
+
+    def __enter__(self) -> ByteStream:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def more(self) -> bool:
+        """Make the window longer, twice as long at least; False where the file has ended.
+
+        Raises:
+            InputError: the file is damaged from here on.
+        """
+        if self._broken is not None:
+            raise self._broken
+        pieces, wanted = [self.window], max(_CHUNK, len(self.window))
+        while wanted > 0 and (piece := self._piece(wanted)):
+            pieces.append(piece)
+            wanted -= len(piece)
+        self.window = b"".join(pieces)
+        if len(pieces) == 1 and self._broken is not None:
+            raise self._broken
+        return len(pieces) > 1
+
+    def _piece(self, size: int) -> bytes:
+        try:
+            return self._file.read1(size)  # type: ignore[attr-defined,no-any-return]
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            # What came before is good: it is used first.
+            self._broken = InputError(f"byte {self.byte + len(self.window)} or later: cannot be read on: {error}",
+                                      remedy="the file is damaged or cut short: make it again", file=self.path)
+            return b""
+
+    def peek(self, count: int) -> bytes:
+        """The next `count` bytes, or as many as there are."""
+        while len(self.window) < count and self.more():
+            pass
+        return self.window[:count]
+
+    def skip(self, count: int) -> None:
+        """Pass over bytes of the window."""
+        self.line += self.window.count(b"\n", 0, count)
+        self.byte += count
+        self.window = self.window[count:]
