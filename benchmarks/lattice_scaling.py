@@ -32,7 +32,7 @@ from rescorer.rescoring.expansion import ExpansionSettings
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 20_000)
 BATCHES = (1, 4, 16, 64)
-MEMORIES = (4096, 1024, 256, 128, 64)  # MiB
+MEMORIES = (4096, 1024, 512, 384, 256)  # MiB
 _USUAL = 2_500  # arcs
 _WIDE, _MANY = 30.0, 200  # an expansion that needs memory
 

@@ -3,7 +3,7 @@
     python benchmarks/lattice_wer.py LATTICES --dev REFERENCES --test REFERENCES --lm lightrnn.pt --ngram ngram.binary
                                      [--symbols words.txt] [--orders 3,4,5] [--max-histories 16] [--threads 1]
 
-KenLM alone, the LightRNN alone and their mixture, each with weights of its own: tuned on the lattices (N = 4) and on
+KenLM alone, the LightRNN alone and their mixtures, each with weights of its own: tuned on the lattices (N = 4) and on
 the 100-best lists of the utterances in --dev, measured on those of --test. The lists hold the best word sequences of
 the lattices by the first pass's scores. Times are of the test set, after reading.
 """
@@ -54,16 +54,17 @@ def show(name: str, references: dict[str, Words], heard: dict[str, Words], secon
 
 
 def measure_lists(name: str, dev: list[NBest], test: list[NBest], references: dict[str, Words],
-                  models: list[LanguageModel], longer: list[NBest]) -> None:
-    weights = tune_lists(dev, references, score_lists(dev, models)).weights
+                  models: list[LanguageModel], kind: str, longer: list[NBest]) -> None:
+    weights = tune_lists(dev, references, score_lists(dev, models), kind=kind).weights
     for size, lists in ((100, test), (1000, longer)):
         ranked, seconds = timed(lambda lists=lists: rerank(lists, score_lists(lists, models), weights))
         show(f"{name}, {size}-best", references, {each.utterance: each.hypotheses[0].words for each in ranked}, seconds)
 
 
 def measure_lattices(name: str, dev: list[Lattice], test: list[Lattice], references: dict[str, Words],
-                     models: list[LanguageModel], orders: Sequence[int], most: int) -> None:
-    tuned = tune_lattices(dev, references, models, ExpansionSettings(_TUNED_ORDER, max_histories=most))
+                     models: list[LanguageModel], kind: str, orders: Sequence[int], most: int) -> None:
+    tuned = tune_lattices(dev, references, models, ExpansionSettings(_TUNED_ORDER, max_histories=most), kind=kind)
+    print(f"({name}: {tuned.weights})")
     for order in orders:
         settings = ExpansionSettings(order, max_histories=most)
         rescored, seconds = timed(lambda s=settings: list(rescore_lattices(test, models, tuned, s)))
@@ -90,7 +91,10 @@ def main() -> None:
     dev, test = ([every[utterance] for utterance in part] for part in references)
     said = {**references[0], **references[1]}
     ngram, lightrnn = load(arguments.ngram), load(arguments.lm, arguments.device)
-    systems = {"KenLM": [ngram], "LightRNN": [lightrnn], "mixture": [lightrnn, ngram]}
+    systems: list[tuple[str, list[LanguageModel], str]] = [
+        ("KenLM", [ngram], "linear"), ("LightRNN", [lightrnn], "linear"),
+        ("linear mixture", [lightrnn, ngram], "linear"), ("log-linear mixture", [lightrnn, ngram], "log-linear"),
+    ]
     print(machine(arguments.device, "torch"))
     print(f"{len(test)} lattices, {sum(each.arcs for each in test)} arcs; {arguments.max_histories} histories a state")
     print(f"{f'{sum(map(len, references[1].values()))} words':<44} {'WER':>6}   95 % interval   errors  seconds")
@@ -100,9 +104,9 @@ def main() -> None:
     longer, seconds = timed(lambda: lists_of(test, [ngram], 1000))
     print(f"(the 1000-best lists of the test set took {seconds:.1f} s to find, and hold "
           f"{sum(len(each.hypotheses) for each in longer)} sentences)")
-    for name, models in systems.items():
-        measure_lists(name, dev_lists, test_lists, said, models, longer)
-        measure_lattices(name, dev, test, said, models, arguments.orders, arguments.max_histories)
+    for name, models, kind in systems:
+        measure_lists(name, dev_lists, test_lists, said, models, kind, longer)
+        measure_lattices(name, dev, test, said, models, kind, arguments.orders, arguments.max_histories)
     show("oracle", said, {each.utterance: oracle_words(each, said[each.utterance]) for each in test})
 
 

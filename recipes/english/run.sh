@@ -67,11 +67,11 @@ train() {
 stage 5 lightrnn --in "$train" "$valid" "$output/words.tsv" --out "$lightrnn" -- train
 
 references=$data/lattices/kathleen-refs
-# half NUMBER NAME INPUT: tuned on one half of the utterances of INPUT, measured on the other
+# half NUMBER NAME INPUT [OPTION…]: tuned (with the options) on one half of the utterances of INPUT, measured on the other
 half() {
   stage "$1" "tune on $2" --in "$lightrnn" "$ngram" "$3" "$references.dev.txt" \
     --out "$output/$2"/weights{,.ngram,.lightrnn}.json -- \
-    tune_systems "$3" "$references.dev.txt" "$output/$2" --utterances "$references.dev.txt"
+    tune_systems "$3" "$references.dev.txt" "$output/$2" --utterances "$references.dev.txt" "${@:4}"
   stage "$(($1 + 1))" "rescore $2" --in "$output/$2"/weights{,.ngram,.lightrnn}.json "$3" "$references.test.txt" \
     --out "$output/$2/wer.json" -- \
     measure_systems "$3" "$references.test.txt" "$output/$2" --utterances "$references.test.txt"
@@ -85,5 +85,6 @@ stage 8 "tune on whisper" --in "$lightrnn" "$ngram" "$whisper-dev.jsonl" \
 stage 9 "rescore whisper" --in "$output/whisper"/weights{,.ngram,.lightrnn}.json "$whisper-test.jsonl" \
   --out "$output/whisper/wer.json" -- measure_systems "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper"
 
-half 10 kaldi-lattices "$data/lattices/kathleen-kaldi/lat.1.gz"
-half 12 sphinx-lattices "$data/lattices/kathleen-sphinx"
+# Log-linear: in four-fold validation on the development half it had fewer errors than the linear mixture.
+half 10 kaldi-lattices "$data/lattices/kathleen-kaldi/lat.1.gz" --mixture log-linear
+half 12 sphinx-lattices "$data/lattices/kathleen-sphinx" --mixture log-linear

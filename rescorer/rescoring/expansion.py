@@ -29,6 +29,10 @@ from rescorer.recognition.lattice import Lattice, spans
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import Weights
 
+# Of the memory: what models may need while they score; the rest is for histories and arcs.
+_MODELS_SHARE = 0.25
+# Bytes of an expanded arc, measured: here, in the lattice that is made of it, and while its best path is sought.
+_ARC_BYTES, _ARC_BYTES_A_MODEL = 140, 48
 _NO_WORD = -1
 _END = -2
 
@@ -208,7 +212,7 @@ class _Histories:
 
     def __init__(self, models: Sequence[LanguageModel], words: tuple[str, ...], order: int, weights: Weights,
                  memory: int) -> None:
-        self.models, self._weights, self._memory = models, weights, memory
+        self.models, self._weights = models, weights
         self._ids = [model.encode(words) for model in models]
         self._unknown = np.stack([~model.knows(words) for model in models], -1)  # [W, K]
         self._unknown[-1] = False  # </s>
@@ -229,9 +233,7 @@ class _Histories:
         self._children = np.zeros(0, dtype=np.int64)
         self._log_probs = np.zeros((0, len(models)))
         self._mixed = np.zeros(0)
-        # A part for what models need while they score, a part for states, the rest for numbers.
-        self._chunk = max(1, memory // 4 // max(model.history_bytes for model in models))
-        self._most = memory // 4 // sum(model.state_bytes for model in models)
+        self._chunk = max(1, int(_MODELS_SHARE * memory) // max(model.history_bytes for model in models))
 
     def follow(self, histories: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each word [C] after its history [C].
@@ -282,19 +284,13 @@ class _Histories:
         return torch.cat(parts).cpu().double().numpy()
 
     def extend(self, histories: np.ndarray, last_levels: np.ndarray) -> None:
-        """Make sure that histories have states, until the levels given.
-
-        Raises:
-            OverBudgetError: more states than the memory holds.
-        """
+        """Make sure that histories have states, until the levels given."""
         np.maximum.at(self._last_level, histories, last_levels)
         new = np.unique(histories)
         new = new[self._slot[new] < 0]
         if not len(new):
             return
         held = int(self._slot.max()) + 1
-        if held + len(new) > self._most:
-            raise OverBudgetError
         slots, words = self._slot[self._parent[new]], self._word[new]
         for k, (model, ids) in enumerate(zip(self.models, self._ids, strict=True)):
             longer = [
@@ -322,9 +318,11 @@ class _Histories:
 
     @property
     def bytes(self) -> int:
-        """What the numbers take; states and the models' work have parts of the memory of their own."""
-        return sum(array.nbytes for array in (self.suffix, self._parent, self._word, self._slot, self._last_level,
-                                              self._keys, self._children, self._log_probs, self._mixed))
+        """What the histories take; twice, for they are copied as they grow."""
+        numbers = sum(array.nbytes for array in (self.suffix, self._parent, self._word, self._slot, self._last_level,
+                                                 self._keys, self._children, self._log_probs, self._mixed))
+        states = int(self._slot.max() + 1) * sum(model.state_bytes for model in self.models)
+        return 2 * (numbers + states)
 
 
 class _Growth:
@@ -361,6 +359,7 @@ class _Growth:
         history, log_probs, lm = self._follow(self._history[source], self._arcs.word_of[arc])
         score = self._score[source] + self._arcs.known[arc] + self._lm_scale * lm
         group, best = self._merge(self._trellis.targets[arc], history, score)
+        self._check_memory(0)
         states = self._trellis.targets[arc[best]]
         kept = self._pruning.survivors(states, score[best])
         number = np.full(len(best), -1)
@@ -404,10 +403,11 @@ class _Growth:
         self._histories.extend(histories[going_on], self._last_level[states[going_on]])
 
     def _check_memory(self, more: int) -> None:
-        """Raises OverBudgetError where `more` arcs, and all that is here, are more than half of the memory."""
-        each = 8 * (2 * len(self._histories.models) + 3)
-        arcs = sum(map(len, self._origin)) * each + len(self._state) * 24
-        if arcs + self._histories.bytes + 4 * more * each > self._memory // 2:
+        """Raises OverBudgetError where `more` arcs to look at, and all that is here, exceed what is not the models'."""
+        models = len(self._histories.models)
+        kept = sum(map(len, self._origin)) * (_ARC_BYTES + _ARC_BYTES_A_MODEL * models)
+        looked_at = more * (_ARC_BYTES + _ARC_BYTES_A_MODEL * models) // 2
+        if kept + looked_at + self._histories.bytes > (1 - _MODELS_SHARE) * self._memory:
             raise OverBudgetError
 
     def done(self) -> Expansion:
