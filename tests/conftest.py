@@ -11,6 +11,8 @@ import torch
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.rescoring import nbest
+from rescorer.rescoring.weights import TuningSettings
 
 torch.set_num_threads(1)  # tests compare parameters bit by bit, and the machine may be shared
 
@@ -44,6 +46,12 @@ def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
     return str(request.param)
+
+
+@pytest.fixture
+def quick_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are sought for a moment only: enough where the test is of something else."""
+    monkeypatch.setattr(nbest, "TuningSettings", lambda: TuningSettings(rounds=2, population=4))
 
 
 @pytest.fixture

@@ -18,9 +18,8 @@ from rescorer.recognition.formats import LATTICE_FORMATS, read_nbest, write_nbes
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM
-from rescorer.rescoring import nbest as verbs
 from rescorer.rescoring.lattice import rescore_lattices
-from rescorer.rescoring.weights import TunedWeights, TuningSettings
+from rescorer.rescoring.weights import TunedWeights
 
 HTK = LATTICE_FORMATS["htk"]
 LM = ("--lm", "lightrnn.pt", "--ngram", "ngram.arpa")
@@ -39,9 +38,7 @@ def drawn(count: int = 6) -> list[Lattice]:
     return lattices
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verbs, "TuningSettings", lambda: TuningSettings(rounds=2, population=4))
+pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 @pytest.fixture
@@ -126,7 +123,7 @@ def test_the_old_model_can_be_dropped(here: Path) -> None:
     assert set(read_nbest("n.jsonl").lists[0].score_names) == {ACOUSTIC, "lightrnn", "ngram", "lm", "total"}
     good("lats", *LM, "--old-lm", "drop", "--tune", "ref", "--weights", "w.json", "--output", "dev")
     assert set(TunedWeights.load("w.json").weights.scales) == {ACOUSTIC}
-    message = bad("lats", *LM, "--weights", "w.json", "--output", "test")
+    message = bad("lats", *LM, "--weights", "w.json", "--output", "test", "--ref", "ref")
     assert "utterance 'u0': the scores here are acoustic, first_lm, the weights are for acoustic" in message
 
 

@@ -25,8 +25,7 @@ from rescorer.cli import _print, rescore
 from rescorer.errors import InputError
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
-from rescorer.rescoring import nbest as verbs
-from rescorer.rescoring.weights import TunedWeights, TuningSettings
+from rescorer.rescoring.weights import TunedWeights
 
 COMMAND = [sys.executable, "-c", "from rescorer.cli import rescore; rescore()"]
 LISTS = [
@@ -37,9 +36,7 @@ LISTS = [
 REFERENCES = {"a-1": "the cat sat on the mat", "a-2": "", "b-1": "a dog ran on the strange log"}
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verbs, "TuningSettings", lambda: TuningSettings(rounds=2, population=4))
+pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 @pytest.fixture

@@ -137,12 +137,15 @@ def test_a_given_format_is_taken_without_a_look_at_the_content(tmp_path: Path) -
         read_nbest(tmp_path / "in", "jsonl")
 
 
+EVERY = "kaldi, jsonl, espnet, hyporadise, text, kaldi-lattice, k2, htk"
+
+
 def test_an_unknown_content_or_name_lists_the_formats(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("just some words\n")
-    with pytest.raises(InputError, match=r"in:1: .*kaldi, jsonl, espnet, hyporadise, text, kaldi-lattice, k2, htk; remedy: "):
+    with pytest.raises(InputError, match=rf"in:1: .*{EVERY}; remedy: "):
         read_nbest(tmp_path / "in")
     for call in (lambda: read_nbest(tmp_path / "in", "csv"), lambda: write_nbest(tmp_path / "o", SIMPLE, "csv")):
-        with pytest.raises(InputError, match="'csv'; expected kaldi, jsonl, espnet, hyporadise, text, kaldi-lattice, k2, htk; remedy: "):
+        with pytest.raises(InputError, match=f"'csv'; expected {EVERY}; remedy: "):
             call()
     assert not (tmp_path / "o").exists()
 

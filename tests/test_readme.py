@@ -24,8 +24,6 @@ from rescorer.models.word_table import WordTable
 from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS, write_lattices, write_nbest
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
-from rescorer.rescoring import nbest as verbs
-from rescorer.rescoring.weights import TuningSettings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,10 +41,9 @@ def commands() -> list[list[str]]:
 
 
 @pytest.fixture
-def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None) -> Path:
     """A folder with everything that the README names."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(verbs, "TuningSettings", lambda: TuningSettings(rounds=2, population=4))
     lines = sentences.read_text().splitlines(keepends=True)
     for name, part in (("train.txt", lines[80:]), ("valid.txt", lines[40:80]), ("test.txt", lines[:40])):
         Path(name).write_text("".join(part))

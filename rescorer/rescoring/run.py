@@ -270,7 +270,8 @@ class _LatticeRun:
     def _measure_first_pass(self, lattice: Lattice) -> None:
         own = lattices.default_weights(lattice, self._models).first_pass
         self._keep("first pass", lattice, lattices.best_words(lattice, own))
-        if self._tuned:
+        # Weights of other scores are told as a fault when the lattice is rescored.
+        if self._tuned and set(lattice.scores) <= set(self._tuned.first_pass.scales):
             self._keep(_FAIR, lattice, lattices.best_words(lattice, self._tuned.first_pass))
         self._keep("oracle", lattice, oracle_words(lattice, self._references.get(lattice.utterance, ())))
 
