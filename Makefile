@@ -1,14 +1,18 @@
 # make demo      set everything up, then recipes/mini from end to end
 # make test      set everything up, then ruff, mypy and pytest
-# make test-3.10 pytest with torch 1.13.1, the one that k2 on PyPI is built for (about 2 GB of packages)
+# make test-k2   what touches k2 beside k2 itself, on Python 3.10 with torch 1.13.1 (some 3 GB of packages)
+# make test-3.10 all of pytest there
 #
-# PYTHON=… names another Python, TORCH=… another torch for .venv.
+# PYTHON=… names another Python, TORCH=… another torch for .venv; PYTHON_3_10=… the Python of k2.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
+# pyenv puts a python3.10 on the PATH that only says where to find one.
+PYTHON_3_10 ?= $(shell for python in python3.10 ~/.pyenv/versions/3.10.*/bin/python3.10; do \
+	$$python -c '' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: venv kenlm demo test test-3.10
+.PHONY: venv kenlm demo test test-k2 test-3.10
 
 venv: .venv/ready
 kenlm:
@@ -29,11 +33,17 @@ test: venv kenlm
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-.venv-3.10/ready: pyproject.toml
-	python3.10 -m venv .venv-3.10
+.venv-3.10/ready: pyproject.toml tools/install_k2.sh
+	@[ -n "$(PYTHON_3_10)" ] || { echo "no Python 3.10, which k2 needs; remedy: install it, or PYTHON_3_10=…" >&2; exit 2; }
+	$(PYTHON_3_10) -m venv .venv-3.10
 	.venv-3.10/bin/python -m pip install --quiet torch==1.13.1 'numpy<2'
 	.venv-3.10/bin/python -m pip install --quiet --editable '.[dev]'
+	tools/install_k2.sh .venv-3.10/bin/python
 	touch $@
+
+K2_TESTS := formats_k2 word_pieces rescoring_icefall recipes_icefall light_rnn lattice_expansion rescoring_lattice
+test-k2: .venv-3.10/ready
+	.venv-3.10/bin/pytest $(K2_TESTS:%=tests/test_%.py)
 
 test-3.10: .venv-3.10/ready kenlm
 	.venv-3.10/bin/pytest

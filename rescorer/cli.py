@@ -83,7 +83,7 @@ _memory_option = click.option("--memory", type=click.IntRange(min=1), default=10
 
 
 _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_lm_model", "lattice_output", "nbest",
-                    "mbr", "confidence_output", "skip_bad")
+                    "mbr", "confidence_output", "skip_bad", "bpe_model")
 
 
 @click.command()
@@ -109,6 +109,8 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_
 @_memory_option
 @click.option("--symbols", type=_EXISTING, help="Lattices: the words.txt that numbers their words; the one beside them "
               "without it.")
+@click.option("--bpe-model", type=_EXISTING, help="Lattices of word pieces, which are joined to words: sentencepiece's "
+              ".model; k2's need no --symbols then.")
 @click.option("--order", type=int, default=4, show_default=True, metavar="N",
               help="Lattices: histories with the same last N-1 words merge; 0: none do, which is exact.")
 @click.option("--beam", type=float, default=_BEAM, show_default=True,

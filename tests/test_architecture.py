@@ -25,7 +25,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "cli": (*BASE, "models", "recognition", "training", "rescoring", "cli"),
     "__init__": (*BASE, "models", "recognition", "rescoring"),  # the Python API: what `import rescorer` offers
 }
-OWNERS = {"kenlm": ("rescorer/models/ngram.py",), "k2": ("rescorer/recognition/formats/k2.py",)}
+OWNERS = {"kenlm": ("rescorer/models/ngram.py",), "k2": ("rescorer/recognition/formats/k2.py",),
+          "sentencepiece": ("rescorer/recognition/word_pieces.py",)}
 
 
 def imports(source: str, path: str) -> Iterator[str]:

@@ -247,6 +247,33 @@ def test_other_lattices_can_be_written(tmp_path: Path) -> None:
     assert back.labels.tolist() == lattice.labels.tolist()
 
 
+def test_scores_are_what_the_search_is_for(tmp_path: Path, read_dict: ReadDict) -> None:
+    """At the recogniser's own scales, which are 1 in k2: so is a rescored lattice's total, for k2's own search."""
+    content = {"arcs": rows(DIAMOND), "lm_scores": torch.tensor([-0.125, -0.25, 0.0, -0.75])}
+    (lattice,) = read_dict(content)
+    assert lattice.own_scales == {ACOUSTIC: 1.0, FIRST_LM: 1.0}
+    assert read_dict({"arcs": content["arcs"]})[0].own_scales == {FIRST_PASS: 1.0}
+    write(tmp_path / "a.pt", [replace(lattice, own_scales={ACOUSTIC: 0.5, FIRST_LM: 2.0})])
+    written = torch.load(tmp_path / "a.pt")
+    lm_scores = np.array([-0.25, -0.5, 0.0, -1.5])
+    assert written["lm_scores"].tolist() == lm_scores.tolist()
+    total = written["arcs"][-16:].reshape(4, 4)[:, 3].numpy().copy().view(np.float32)
+    assert total.tolist() == (0.5 * np.array([-0.375, 0.0, 0.0, -0.25]) + lm_scores).tolist()
+
+
+def test_a_folder_of_files(tmp_path: Path, words_txt: Path) -> None:
+    (tmp_path / "many").mkdir()
+    assert not matches(tmp_path / "many")
+    for name, utterances in (("b", ["one", "two"]), ("a", None)):
+        torch.save({"arcs": vec((4, DIAMOND), (0, [])), **({"utterances": utterances} if utterances else {})},
+                   tmp_path / f"many/{name}.pt")
+    assert matches(tmp_path / "many")
+    assert [each.utterance for each in read(tmp_path / "many", words_txt, Faults())] == ["a-1", "a-2", "one", "two"]
+    torch.save({"arcs": vec((4, DIAMOND)), "utterances": ["two"]}, tmp_path / "many/c.pt")
+    with pytest.raises(InputError, match=r"c\.pt: utterance 'two' is in an earlier file too"):
+        list(read(tmp_path / "many", words_txt, Faults()))
+
+
 def test_what_is_written_is_whole_or_not_there(tmp_path: Path, read_dict: ReadDict) -> None:
     (lattice,) = read_dict({"arcs": rows(DIAMOND)})
     path = tmp_path / "out.pt"
@@ -365,7 +392,7 @@ def test_symbols_are_needed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"words: id 0 is null"), ("a 0\n", "id 0 is 'a'"), ("<eps> 0\na b 1\n", "words:2: 'a b 1'"),
+        ("", r"words: the file is empty"), ("a 0\n", "id 0 is 'a'"), ("<eps> 0\na b 1\n", "words:2: 'a b 1'"),
         ("<eps> 0\na x\n", "words:2: 'a x'"), ("<eps> 0\na -1\n", "words:2"),
         ("<eps> 0\na 99999999999999\n", "words:2"), ("<eps> 0\na 1\nb 1\n", "words:3: id 1 is there twice"),
         ("<eps> 0\na 3\nc 5\n", "word id 4"),

@@ -79,7 +79,7 @@ def rescore_with_lightrnn(
     rescored = [each.lattice for each in rescore_lattices(
         spoken, models, _weights(names, middle, share, models), settings, memory)]
     if word_pieces:
-        rescored = [as_pieces(each, symbols) for each in rescored]
+        rescored = list(map(as_pieces, rescored))
     by_scale = {f"lm_scale_{scale}": [_with_totals(each, scale, share) for each in rescored]
                 for scale in lm_scale_list}
     device = lattice.device

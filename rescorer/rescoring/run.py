@@ -21,6 +21,7 @@ from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
+from rescorer.recognition.word_pieces import as_pieces, join_pieces
 from rescorer.rescoring import lattice as lattices
 from rescorer.rescoring import nbest as lists
 from rescorer.rescoring.error_rate import Words
@@ -185,6 +186,7 @@ class LatticeRequest:
     """
 
     symbols: Path | None = None
+    bpe_model: Path | None = None
     settings: ExpansionSettings = field(default_factory=ExpansionSettings)
     old_lm: str = "keep"
     old_lm_model: Path | None = None
@@ -202,7 +204,9 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
                                   for path in (request.reference, request.tune_reference))
     listed = request.words
     faults = Faults(asked.skip_bad)
-    source: Iterable[Lattice] = request.choose(format.read(request.path, asked.symbols, faults))
+    source: Iterable[Lattice] = request.choose(format.read(request.path, asked.symbols or asked.bpe_model, faults))
+    if asked.bpe_model:
+        source = _joined(source, faults)
     if asked.old_lm_model:
         source = lattices.split_old_lm(source, Ngram.load(asked.old_lm_model), request.memory, faults)
     if asked.old_lm == "drop":
@@ -219,11 +223,22 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
     run = _LatticeRun(request, asked, models, tuned, references or dev_references)
     rescored = lattices.rescore_lattices(run.before(source), models, tuned, asked.settings, request.memory, faults)
     after = run.after(rescored, faults, format.lm_score)
+    if asked.bpe_model:
+        after = map(as_pieces, after)
     if asked.lattice_output:
         format.write(asked.lattice_output, after)
     else:
         deque(after, maxlen=0)
     run.finish(listed)
+
+
+def _joined(source: Iterable[Lattice], faults: Faults) -> Iterator[Lattice]:
+    """Lattices of words, of lattices of their pieces."""
+    for lattice in source:
+        try:
+            yield join_pieces(lattice)
+        except InputError as error:
+            faults.add(error)
 
 
 def _check_references(kept: Iterable[str], references: Mapping[str, Words], file: Path, faults: Faults) -> None:

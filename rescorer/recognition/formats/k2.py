@@ -1,9 +1,10 @@
 """k2 lattices: an `Fsa` or `FsaVec` in memory, or a `.pt` file of `Fsa.as_dict()`, as icefall keeps them.
 
-Scores are natural logs, in k2 as here. k2 has two: `scores` holds everything the recogniser knew, `lm_scores` the part
-of its language model. Where there are both, `first_lm` is `lm_scores` and `acoustic` the rest; `first_pass` is `scores`
-otherwise. `aux_labels` are the words, or `labels` where there are none. Other attributes are kept as they are: tensors
-for the arcs, `labels` as "label" among them, and what is no tensor in the header.
+Scores are natural logs, in k2 as here. k2 has two: `scores` holds everything the recogniser knew, and its search is for
+their greatest sum; `lm_scores` is the part of its language model. Where there are both, `first_lm` is `lm_scores` and
+`acoustic` the rest; `first_pass` is `scores` otherwise. `aux_labels` are the words, or `labels` where there are none.
+Other attributes are kept as they are: tensors for the arcs, `labels` as "label" among them, and in the header what is
+no tensor.
 
 An arc of k words becomes a chain of k arcs, of which the first keeps the scores and the attributes; the others have 0
 and nothing ragged. In the file of a lattice of several words an arc, states are therefore numbered anew.
@@ -33,6 +34,7 @@ from rescorer.recognition.formats.k2_file import AGAIN, Ragged, check_plain, loa
 from rescorer.recognition.formats.parsing import Faults, Place, check_id, show
 from rescorer.recognition.lattice import SILENCE, Arcs, Column, Lattice, LatticeError, Symbols, assemble
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, PRONUNCIATION
+from rescorer.recognition.word_pieces import read_pieces
 
 LABEL = "label"  # k2's `labels` among the fields of arcs
 _FINAL = -1  # the label of the arcs into the final state, and of no others
@@ -55,7 +57,8 @@ class Rows:
         return len(self.array)
 
     def take(self, indices: np.ndarray) -> Rows:
-        return Rows(self.array[indices])
+        """The column of these arcs; -1 is an arc with zeros."""
+        return Rows(_rows(self.array, indices))
 
 
 def to_lattices(fsas: Any, symbols: Symbols | None, utterances: Sequence[str] | None = None) -> list[Lattice]:
@@ -79,7 +82,7 @@ def to_lattices(fsas: Any, symbols: Symbols | None, utterances: Sequence[str] | 
 def to_fsas(lattices: Sequence[Lattice], device: Any = "cpu") -> Any:
     """A k2.FsaVec of the lattices, in their order: valid, and sorted topologically and by source.
 
-    `scores` is the sum of the recogniser's own scores in float32, `lm_scores` the part of its language model;
+    `scores` is the sum of the recogniser's own scores, at its own scales, `lm_scores` the part of its language model;
     pronunciation and graph scores count as such. Scores that were added since become float64 attributes of their
     names. Labels of lattices that are not from k2 are the words, and their other fields are left out; those from k2 get
     their attributes back. Going there and back again gives the same lattices.
@@ -92,9 +95,10 @@ def to_fsas(lattices: Sequence[Lattice], device: Any = "cpu") -> Any:
 
 
 def matches(path: Path) -> bool:
-    """Whether the file is torch's and holds a dictionary of which `arcs` is the first key, as in `Fsa.as_dict()`."""
+    """Whether the file is torch's and holds a dictionary of which `arcs` is the first key, as in `Fsa.as_dict()`; or
+    the first `.pt` file of a folder."""
     if path.is_dir():
-        return False
+        return any(matches(file) for file in _files(path)[:1])
     with open_binary(path) as file:
         try:
             head = file.read(4096)
@@ -106,21 +110,48 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, words: Path | None, faults: Faults) -> Iterator[Lattice]:
-    """The lattices of a `.pt` file of `Fsa.as_dict()`; neither k2 nor torch is needed.
+    """The lattices of a `.pt` file of `Fsa.as_dict()`, or of all in a folder by name; neither k2 nor torch is needed.
 
     Utterances are called as the list of texts `utterances` in the file says; without it by the file's name, with -1,
     -2, … where the file holds an FsaVec.
 
     Args:
-        words: words.txt, lines of `word id`.
+        words: as in `read_symbols`.
         faults: takes the errors that concern one utterance.
 
     Raises:
         InputError: no such file, one that is damaged, holds code, or no FSAs; no words.txt, or a bad one.
     """
-    content = load(path)
-    symbols = None if words is None else words_txt.read(words)
-    return _lattices(content, symbols, path.stem, Place(path), faults)
+    symbols = None if words is None else read_symbols(words)
+    if path.is_dir():
+        return _read_all(path, symbols, faults)
+    return _lattices(load(path), symbols, path.stem, Place(path), faults)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.pt"))
+
+
+def _read_all(folder: Path, symbols: Symbols | None, faults: Faults) -> Iterator[Lattice]:
+    """The lattices of a folder's files: of one file at a time in memory."""
+    seen: set[str] = set()
+    for path in _files(folder):
+        for lattice in _lattices(load(path), symbols, path.stem, Place(path), faults):
+            if lattice.utterance in seen:
+                raise Place(path).error(f"utterance {show(lattice.utterance)} is in an earlier file too", "unique ids",
+                                        "set the attribute `utterances` before as_dict(), or move the file away")
+            seen.add(lattice.utterance)
+            yield lattice
+
+
+def read_symbols(path: str | Path) -> Symbols:
+    """What the ids of a lattice mean: words.txt or tokens.txt, lines of `word id`, or sentencepiece's `.model`.
+
+    Raises:
+        InputError: no such file, or a bad one; sentencepiece cannot be imported.
+    """
+    path = Path(path)
+    return read_pieces(path) if path.suffix == ".model" else words_txt.read(path)
 
 
 def write(path: Path, lattices: Iterable[Lattice]) -> None:
@@ -150,9 +181,8 @@ def _k2() -> Any:
     except ImportError as error:  # k2 raises it for a torch that it was not built for, too
         raise InputError(
             f"k2 cannot be imported: {str(error).strip().partition(chr(10))[0]}",
-            remedy="on Python 3.10, pip install torch==1.13.1 'numpy<2' and, by its address, "
-                   "k2-1.23.4-py3.10-none-any.whl from https://pypi.org/project/k2/1.23.4/#files "
-                   "(by its name alone pip may take the build for Python 3.9)",
+            remedy="on Python 3.10, pip install torch==1.13.1 'numpy<2', then tools/install_k2.sh python3.10 of the "
+                   "repository (pip alone may take k2's build for Python 3.9)",
         ) from None
     return k2
 
@@ -290,12 +320,14 @@ def _lattice(fsas: _Fsas, number: int, utterance: str, symbols: Symbols, known: 
         if "lm_scores" in columns:
             lm_scores = columns.pop("lm_scores").astype(np.float64)
             scores = {ACOUSTIC: total - lm_scores, FIRST_LM: lm_scores}
+    own_scales = dict.fromkeys(scores, 1.0)
     header = dict(fsas.header)
     for name in _score_names(header.pop(_SCORE_NAMES, []), columns, place):
         scores.setdefault(name, columns.pop(name).astype(np.float64))
     try:
         return assemble(utterance, symbols, 0, _chains(arcs, final, words, scores, columns),
-                        states=max(0, final + int(_extra(words, arcs, final).sum())), header=header)
+                        states=max(0, final + int(_extra(words, arcs, final).sum())), header=header,
+                        own_scales=own_scales)
     except LatticeError as error:
         raise place.error(error.found, error.expected, error.remedy) from None
 
@@ -375,22 +407,20 @@ def _chains(arcs: np.ndarray, final: int, words: Ragged, scores: Mapping[str, np
     ends = targets[arc] == final
     label = np.where(first & ~ends, labels[arc], 0)
     label[last & ends] = _FINAL
-    rows = np.where(first, arc, len(arcs))  # a row of zeros follows those of the arcs
-    fields = {name: _with_zero(column).take(rows) for name, column in columns.items()}
+    rows = np.where(first, arc, -1)
+    fields = {name: _rows(column, rows) for name, column in columns.items()}
     return Arcs(
         np.where(first, renumbered(sources)[arc], within), np.where(last, renumbered(targets)[arc], within + 1), word,
-        {name: _with_zero(score).take(rows) for name, score in scores.items()},
+        {name: _rows(score, rows) for name, score in scores.items()},
         {LABEL: label.astype(np.int32), **fields},
     )
 
 
-def _with_zero(column: Any) -> Any:
-    """The column with one more row, of zeros or of nothing."""
-    if isinstance(column, Ragged):
-        return Ragged(np.append(column.splits, column.splits[-1]), column.values)
-    if isinstance(column, Rows):
-        return Rows(_with_zero(column.array))
-    return np.concatenate([column, np.zeros((1, *column.shape[1:]), column.dtype)])
+def _rows(column: Any, rows: np.ndarray) -> Any:
+    """Rows of a column; -1 is one of zeros, or of nothing."""
+    if not isinstance(column, np.ndarray):
+        return column.take(rows)
+    return np.concatenate([column, np.zeros((1, *column.shape[1:]), column.dtype)])[rows]
 
 
 # --- from lattices to k2's dictionary ---
@@ -480,8 +510,9 @@ def _two_scores(lattice: Lattice, place: Place) -> tuple[np.ndarray, np.ndarray 
     if not {ACOUSTIC, FIRST_PASS} & set(lattice.scores):
         raise place.error(f"the lattices have the scores {_names(lattice.scores)}", f"{ACOUSTIC} or {FIRST_PASS}",
                           "give them one of these")
-    total = np.sum([lattice.scores[name] for name in _written(lattice) if name in lattice.scores], axis=0)
-    of_lm = [lattice.scores[name] for name in _OF_LM if name in lattice.scores and ACOUSTIC in lattice.scores]
+    scaled = {name: lattice.own_scales.get(name, 1.0) * score for name, score in lattice.scores.items()}
+    of_lm = [scaled[name] for name in _OF_LM if name in scaled and ACOUSTIC in scaled]
+    total = np.sum([scaled[name] for name in _written(lattice) if name in scaled], axis=0)
     return total, np.sum(of_lm, axis=0) if of_lm else None
 
 

@@ -1,7 +1,7 @@
 """The `.pt` files of k2's lattices, read without k2 and torch.
 
-torch.save writes a zip archive: a pickle, and the numbers of each tensor. The reader here knows tensors and plain values
-only: no file can run code, and none can claim more memory than it has bytes.
+torch.save writes a zip archive: a pickle, and the numbers of each tensor. The reader here knows tensors and plain
+values only: no file can run code, and none can claim more memory than it has bytes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Ragged:
         return len(self.splits) - 1
 
     def take(self, indices: np.ndarray) -> Ragged:
-        begins, ends = self.splits[:-1][indices], self.splits[1:][indices]
+        """The column of these arcs; -1 is an arc without values."""
+        begins, ends = (np.append(splits, 0)[indices] for splits in (self.splits[:-1], self.splits[1:]))
         return Ragged(np.concatenate([[0], np.cumsum(ends - begins)]), self.values[spans(begins, ends)])
 
 
