@@ -248,3 +248,37 @@ def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path |
         shares = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(scores.names, weights, strict=True))
         lines.append(f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, fitted on {fit}")
     _print(lines)
+
+
+@lightrnn.command()
+@click.argument("path", metavar="MODEL", type=_EXISTING)
+@click.option("--list", "lists", multiple=True, metavar="NAME=FILE",
+              help="Words of one kind, each alone on its line or before a tab, plain, .gz or .xz; may be repeated.")
+@click.option("--word", "words", multiple=True, help="Print its cell and its neighbours; may be repeated.")
+@click.option("--row", "numbers", type=int, multiple=True, metavar="N", help="Print all of this row, counted from 0; "
+              "may be repeated.")
+@click.option("--rows", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Rows printed.")
+@click.option("--order", type=click.Choice(["fullest", "purest"]), default="fullest", show_default=True,
+              help="fullest: the rows with most words on their dominant list first; purest: those of highest purity.")
+@click.option("--show", type=click.IntRange(min=1), default=12, show_default=True, metavar="N",
+              help="Words printed of a row or a column.")
+@click.option("--html", "page", type=_OUTPUT, help="Where one page goes on which to search and browse the table; "
+              "it needs no network.")
+@user_errors
+def table(path: Path, lists: tuple[str, ...], words: tuple[str, ...], numbers: tuple[int, ...], rows: int, order: str,
+          show: int, page: Path | None) -> None:
+    """Print which words share a row of the table of MODEL, a lightrnn.pt.
+
+    A row's dominant list is the --list with most of its words; its purity is the share of its listed words that are
+    on that list. Both count words, not how often they occur.
+    """
+    from rescorer.models.light_rnn import LightRNN
+    from rescorer.models.table_view import TableView, read_lists
+
+    view = TableView(LightRNN.load(path), read_lists(lists))
+    lines = [line for word in words for line in view.word_lines(word, show)]
+    lines += [view.row_line(number) for number in numbers]
+    if page:
+        view.write_page(page, path.name)
+        _say(f"the table as a page: {page}")
+    _print(lines or view.overview_lines(rows, show, order))

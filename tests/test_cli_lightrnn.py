@@ -109,3 +109,31 @@ def test_perplexity_of_bad_input(here: Path) -> None:
     assert "empty: no word in the text" in bad(run("perplexity", "valid.txt", "--lm", "lightrnn.pt", "--fit", "empty"))
     assert "no language model" in bad(run("perplexity", "valid.txt"))
     assert "none.pt: cannot be read" in bad(run("perplexity", "valid.txt", "--lm", "none.pt"))
+
+
+def test_table(here: Path) -> None:
+    make_model().save("lightrnn.pt")
+    Path("animals.txt").write_text("cat\t3\ndog\nhorse\n")
+    result = run("table", "lightrnn.pt", "--list", "animals=animals.txt", "--html", "page.html")
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert "animals: 2 of 3 words in the vocabulary" in result.stdout and Path("page.html").stat().st_size < 30_000
+    assert result.stderr == "the table as a page: page.html\n"
+    asked = run("table", "lightrnn.pt", "--word", "cat", "--word", "</s>", "--row", "0")
+    assert [line.split()[0] for line in asked.stdout.splitlines()] == ["cat:", "row", "column", "</s>:", "row",
+                                                                      "column", "0"]
+
+
+def test_table_of_bad_input(here: Path) -> None:
+    make_model().save("lightrnn.pt")
+    Path("rivers.txt").write_text("rhine\n")
+    write_arpa(here / "ngram.arpa")
+    for options, expected in (
+        (["none.pt"], "none.pt: cannot be read"), (["ngram.arpa"], "ngram.arpa: not a model file"),
+        (["lightrnn.pt", "--word", "horse"], "does not hold the word 'horse'"),
+        (["lightrnn.pt", "--row", "4"], "there is no row 4"), (["lightrnn.pt", "--row", "-1"], "there is no row -1"),
+        (["lightrnn.pt", "--list", "rivers.txt"], "expected NAME=FILE"),
+        (["lightrnn.pt", "--list", "rivers=none"], "none: cannot be read"),
+        (["lightrnn.pt", "--list", "rivers=rivers.txt", "--html", "page.html"], "list rivers: no word of it"),
+    ):
+        assert expected in bad(run("table", *options))
+    assert not Path("page.html").exists()

@@ -137,6 +137,15 @@ def test_a_given_format_is_taken_without_a_look_at_the_content(tmp_path: Path) -
         read_nbest(tmp_path / "in", "jsonl")
 
 
+def test_binary_content_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"words\0\x80")
+    with pytest.raises(InputError, match="in: binary, and no lattices; expected one of kaldi"):
+        read_nbest(tmp_path / "in")
+    (tmp_path / "in").write_bytes("uml\xe4ut".encode("latin-1"))
+    with pytest.raises(InputError, match=r"is not UTF-8.*iconv"):
+        read_nbest(tmp_path / "in")
+
+
 EVERY = "kaldi, jsonl, espnet, hyporadise, text, kaldi-lattice, k2, htk"
 
 

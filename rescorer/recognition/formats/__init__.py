@@ -5,13 +5,16 @@ A reader checks everything it is given; what a file cannot be read as is an Inpu
 
 from __future__ import annotations
 
+import lzma
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from rescorer.errors import InputError
+from rescorer.files import open_binary
 from rescorer.recognition.formats import espnet, htk, hyporadise, json_lines, k2, kaldi_lattice, kaldi_nbest, text
 from rescorer.recognition.formats.parsing import Faults, check_lists, empty, head
 from rescorer.recognition.lattice import Lattice
@@ -34,6 +37,8 @@ class Format:
     read: Callable[[Path], list[NBest]]
     write: Callable[[Path, Sequence[NBest]], None]
 
+
+_BINARY_HEAD = 1024  # bytes
 
 FORMATS: Mapping[str, Format] = MappingProxyType({
     format.name: format
@@ -156,6 +161,8 @@ def _find(path: Path) -> Format:
     if os.path.isdir(path) or kaldi_nbest.folder_of(path) is not None:
         # The only format in a folder: its reader says best what is wrong with another folder, or with a part of one.
         return FORMATS["kaldi"]
+    if _is_binary(path):
+        raise InputError("binary, and no lattices", expected=f"one of {_names()}", file=path, remedy="check the path")
     if not head(path):
         raise empty(path)
     found = next((format for format in FORMATS.values() if format.matches(path)), None)
@@ -165,6 +172,15 @@ def _find(path: Path) -> Format:
             remedy="convert the file, or name its format",
         )
     return found
+
+
+def _is_binary(path: Path) -> bool:
+    """Whether a NUL is near the beginning: no text has one. What cannot be read is told by whoever reads on."""
+    with open_binary(path) as file:
+        try:
+            return b"\0" in file.read(_BINARY_HEAD)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError):
+            return False
 
 
 def _names() -> str:
