@@ -6,9 +6,15 @@ from pathlib import Path
 
 import click
 
-from rescorer.cli import user_errors
+from rescorer.cli import print_lines, user_errors
+from rescorer.errors import InputError
 
 _PATH = click.Path(path_type=Path)
+_UNKNOWN_SHOWN = 20
+_MISSING_SHOWN = 10
+
+_processes_option = click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True)
+_CASE = click.Choice(["as-is", "lower"])
 
 
 @click.group()
@@ -18,28 +24,150 @@ def lexicon() -> None:
 
 @lexicon.command()
 @click.argument("texts", type=_PATH, nargs=-1, required=True)
+@click.option("--output", type=_PATH, required=True, help="Where word<TAB>count lines go, most frequent first.")
+@_processes_option
+@click.option("--memory", type=click.IntRange(min=64), default=1024, show_default=True, metavar="MIB",
+              help="What the words may take; beyond it they go to the folder of temporary files (TMPDIR).")
+@user_errors
+def count(texts: tuple[Path, ...], output: Path, processes: int, memory: int) -> None:
+    """Count the words of TEXTS, a sentence a line, plain, .gz or .xz, for `lexicon vocabulary --counts`.
+
+    The number of sentences is the count of </s>. There may be more distinct words than memory.
+    """
+    from lexicon_tools.counts import count_files
+
+    count_files(texts, output, processes=processes, memory=memory)
+
+
+@lexicon.command()
+@click.argument("lists", type=_PATH, nargs=-1, required=True)
+@click.option("--output", type=_PATH, required=True, help="Where word<TAB>count<TAB>lists lines go.")
+@click.option("--phrases", type=_PATH, help="Where the names of several words go, one a line.")
+@click.option("--report", type=_PATH, help="Where it goes what was left out and why, with examples.")
+@click.option("--case", type=_CASE, default="lower", show_default=True, help="lower: words are lower-cased.")
+@click.option("--cap", "caps", type=(str, click.IntRange(min=0)), multiple=True, metavar="NAME N",
+              help="Keep N words of a list, those of the greatest counts; may be repeated.")
+@user_errors
+def gazetteer(lists: tuple[Path, ...], output: Path, phrases: Path | None, report: Path | None, case: str,
+              caps: tuple[tuple[str, int], ...]) -> None:
+    """Turn LISTS of names and places into words as they are spoken, as `lexicon normalise` writes them.
+
+    A list is called by its file's name up to the first dot. A .tsv or .csv has a header line: names are in the column
+    name, word, surname, last_name, first_name, given_name, place or city, their counts in count, population or
+    frequency, other names, | between them, in alternate_names: these make the list NAME-alternates. Any other file has
+    one name a line. Words with diacritics are there without them as well.
+    """
+    from lexicon_tools.gazetteer import read_gazetteer
+    from lexicon_tools.word_lists import by_list
+
+    found = read_gazetteer(lists, case=case, caps=dict(caps))
+    found.save(output, phrases, report)
+    for name, words in by_list(found.words).items():
+        click.echo(f"{name}: {len(words)} words of {found.names[name]} names", err=True)
+    for (name, reason), texts in sorted(found.dropped.items()):
+        click.echo(f"{name}: left out, {reason}: {len(texts)}", err=True)
+    click.echo(f"{len(found.words)} words, {len(found.phrases)} names of several words: {output}", err=True)
+
+
+@lexicon.command()
+@click.argument("texts", type=_PATH, nargs=-1)
+@click.option("--counts", "counted", type=_PATH, multiple=True, help="Made by `lexicon count`; may be repeated.")
+@click.option("--list", "lists", type=(_PATH, click.IntRange(min=0)), multiple=True, metavar="FILE N",
+              help="Made by `lexicon gazetteer`: its words are always in, each as if seen N times more; may be "
+              "repeated. Which lists a word is in goes to OUTPUT with .lists.tsv.")
 @click.option("--output", type=_PATH, required=True, help="Where word<TAB>count lines go.")
 @click.option("--min-count", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--max-size", type=click.IntRange(min=3), help="Words at most, </s> and <unk> among them.")
-@click.option("--case", type=click.Choice(["as-is", "lower"]), default="as-is", show_default=True,
+@click.option("--case", type=_CASE, default="as-is", show_default=True,
               help="lower: every word is lower-cased here and wherever the vocabulary is used.")
 @user_errors
-def vocabulary(texts: tuple[Path, ...], output: Path, min_count: int, max_size: int | None, case: str) -> None:
-    """Make the vocabulary of TEXTS: training text only, never what a model is tested on."""
-    from lexicon_tools.counts import count_words, make_vocabulary
+def vocabulary(texts: tuple[Path, ...], counted: tuple[Path, ...], lists: tuple[tuple[Path, int], ...], output: Path,
+               min_count: int, max_size: int | None, case: str) -> None:
+    """Make the vocabulary of TEXTS: training text only, never what a model is tested on.
 
-    counts = count_words(texts, case=case)
-    words = make_vocabulary(counts, min_count=min_count, max_size=max_size, case=case)
+    Later words need no room here: they take the free cells of a model's table.
+    """
+    from lexicon_tools.counts import all_counts, make_vocabulary
+    from lexicon_tools.word_lists import by_list, joined, pseudo_counts, read_word_lists, write_word_lists
+
+    if not (texts or counted or lists):
+        raise InputError("no words", expected="TEXTS, --counts or --list", remedy="give one of them")
+    counts = all_counts(texts, counted, case=case)
+    files = [(read_word_lists(path, case=case), weight) for path, weight in lists]
+    words = make_vocabulary(counts, pseudo_counts=pseudo_counts(files), min_count=min_count, max_size=max_size,
+                            case=case)
+    listed = joined(file for file, _ in files)
+    if listed:
+        write_word_lists(output.with_suffix(".lists.tsv"), listed)
     words.save(output)
-    unknown = words.counts[words.unknown_id] / counts.total()
+    unknown = words.counts[words.unknown_id] / max(counts.total(), 1)
     click.echo(f"{len(words)} words, {100 * unknown:.2f} % of the text's {counts.total()} words unknown: {output}",
                err=True)
+    for name, members in by_list(listed).items():
+        click.echo(f"{name}: {len(members)} words, {len(members - counts.keys())} of them not in the text", err=True)
+
+
+@lexicon.command()
+@click.argument("source", metavar="TEXT-OR-NBEST", type=_PATH)
+@click.option("--vocabulary", "vocabulary_path", type=_PATH, required=True, help="A words.tsv or a lightrnn.pt.")
+@click.option("--lists", "lists_path", type=_PATH, help="Made by `lexicon gazetteer`: count its lists apart.")
+@user_errors
+def oov(source: Path, vocabulary_path: Path, lists_path: Path | None) -> None:
+    """Print how many words of a text or of n-best lists are unknown: all, then list by list, the worst first."""
+    from lexicon_tools.oov import count_source, rates, unknown_words
+    from lexicon_tools.vocabulary import load_vocabulary
+    from lexicon_tools.word_lists import by_list, read_word_lists
+
+    known = load_vocabulary(vocabulary_path)
+    listed = read_word_lists(lists_path, case=known.case) if lists_path else {}
+    lines = []
+    for part, counts in count_source(source, known).items():
+        unknown = unknown_words(counts, known)
+        lines.append(f"{part:<24} {'words':>10} {'unknown':>8} {'%':>6} {'distinct':>10} {'unknown':>8} {'%':>6}")
+        for rate in rates(counts, unknown, by_list(listed)):
+            lines.append(f"{rate.name:<24} {rate.words:>10} {rate.unknown:>8} {100 * rate.share:6.2f} "
+                         f"{rate.types:>10} {rate.unknown_types:>8} {100 * rate.unknown_types / rate.types:6.2f}")
+        for word in list(unknown)[:_UNKNOWN_SHOWN]:
+            lists = " ".join(listed[word].lists) if word in listed else ""
+            lines.append(f"{unknown[word]:>10} {word} {lists}".rstrip())
+    print_lines(lines)
+
+
+@lexicon.command("words-txt")
+@click.option("--vocabulary", "vocabulary_path", type=_PATH, required=True, help="A words.tsv or a lightrnn.pt.")
+@click.option("--output", type=_PATH, help="Where the words.txt goes.")
+@click.option("--kind", type=click.Choice(["kaldi", "k2"]), default="kaldi", show_default=True,
+              help="Whose order: kaldi sorts !SIL, <SPOKEN_NOISE> and <UNK> among the words, k2 has them as 1, 2, 3.")
+@click.option("--check", type=_PATH, help="A recogniser's words.txt: print which words each side lacks.")
+@user_errors
+def words_txt(vocabulary_path: Path, output: Path | None, kind: str, check: Path | None) -> None:
+    """Write the words.txt of a vocabulary for Kaldi or k2, or check that a vocabulary fits a recogniser's."""
+    from lexicon_tools.vocabulary import load_vocabulary
+    from lexicon_tools.words_txt import fit, write_words_txt
+
+    if (output is None) == (check is None):
+        raise InputError("nothing to do, or two things", expected="either --output or --check", remedy="give one")
+    known = load_vocabulary(vocabulary_path)
+    if output:
+        write_words_txt(known, output, kind)
+    if check:
+        found = fit(check, known)
+        print_lines([
+            f"{found.both} words are in both",
+            _lack(vocabulary_path, found.only_symbols, check),
+            _lack(check, found.only_vocabulary, vocabulary_path),
+        ])
+
+
+def _lack(path: Path, words: list[str], other: Path) -> str:
+    first = ", ".join(words[:_MISSING_SHOWN])
+    return f"{path} lacks {len(words)} words of {other}" + (f", the first: {first}" if words else "")
 
 
 @lexicon.command()
 @click.argument("texts", type=_PATH, nargs=-1, required=True)
 @click.option("--output", type=_PATH, required=True, help="Where the sentences go, one a line.")
-@click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True)
+@_processes_option
 @user_errors
 def normalise(texts: tuple[Path, ...], output: Path, processes: int) -> None:
     """Turn running TEXTS into sentences as they are spoken: lower case, no punctuation, numbers in words."""

@@ -43,9 +43,11 @@ _PIECE = re.compile(
     rf"(?P<word>'(?:em|tis|twas|twere|twill|twould)\b|&c\b|to-(?:day|morrow|night)\b|{_LETTERS}(?:'{_LETTERS})*)"
     r"|(?P<currency>[$£€])?(?P<number>\d+(?:,\d{3})+(?!\d)|\d+)(?:\.(?P<decimals>\d+))?"
     r"(?P<suffix>(?:st|nd|rd|th|'?s)(?!\w))?"
-    r"|(?P<symbol>[%&])"
+    r"|(?P<symbol>[%&])",
+    re.IGNORECASE,
 )
-_ALL_LATIN = re.compile(f"['{_LATIN}]+")
+_ALL_LATIN = re.compile(f"['{_LATIN}]+", re.IGNORECASE)
+_OTHER_SCRIPT = re.compile(rf"(?![{_LATIN}])[^\W\d_]", re.IGNORECASE)
 _RESPELLED = {"&c": "etc", "to-day": "today", "to-morrow": "tomorrow", "to-night": "tonight"}
 _SYMBOLS = {"%": "percent", "&": "and"}
 
@@ -68,16 +70,17 @@ class _Token(NamedTuple):
     may_start: bool  # a sentence may start with it
 
 
-def normalise(line: str) -> list[list[str]]:
+def normalise(line: str, *, keep_case: bool = False) -> list[list[str]]:
     """The sentences of a line (a paragraph) of running text, each a list of spoken words; none is empty.
 
     A sentence ends at `.`, `?` or `!` (closing quotes may follow) before a capital, but not after titles and initials.
+    With `keep_case`, which lists of names want, words are not lower-cased.
     """
     sentences: list[list[str]] = []
     sentence: list[str] = []
     after_end = False
     for text in _clean(line).split():
-        token = _token(text)
+        token = _token(text, keep_case)
         if after_end and token.may_start and sentence:
             sentences.append(sentence)
             sentence = []
@@ -86,6 +89,11 @@ def normalise(line: str) -> list[list[str]]:
     if sentence:
         sentences.append(sentence)
     return sentences
+
+
+def has_other_script(text: str) -> bool:
+    """Whether `normalise` would leave out words or letters of the text, since they are not Latin."""
+    return _OTHER_SCRIPT.search(_clean(text)) is not None
 
 
 def normalise_files(inputs: Sequence[str | Path], output: str | Path, processes: int = 1) -> None:
@@ -134,19 +142,19 @@ def _clean(line: str) -> str:
 
 
 @lru_cache(_CACHED_TOKENS)
-def _token(text: str) -> _Token:
+def _token(text: str, keep_case: bool) -> _Token:
     may_end = bool(_SENTENCE_END.search(text)) and not (
         _INITIAL.match(text) or text.lower().lstrip("('\"[") in _TITLES
     )
     start = _SENTENCE_START.match(text)
     may_start = start is not None and text[start.end() - 1].isupper()
-    lower = _COMBINING.sub("", text.lower())
-    return _Token(tuple(chain.from_iterable(map(_spoken, _PIECE.finditer(lower)))), may_end, may_start)
+    cased = _COMBINING.sub("", text if keep_case else text.lower())
+    return _Token(tuple(chain.from_iterable(map(_spoken, _PIECE.finditer(cased)))), may_end, may_start)
 
 
 def _spoken(piece: re.Match[str]) -> list[str]:
     if word := piece["word"]:
-        word = _RESPELLED.get(word, word)
+        word = _RESPELLED.get(word.lower(), word)
         return [word] if _ALL_LATIN.fullmatch(word) else []
     if symbol := piece["symbol"]:
         return [_SYMBOLS[symbol]]
@@ -158,7 +166,7 @@ def _number(digits: str, decimals: str | None, suffix: str | None, currency: str
         return _money(digits, decimals, _CURRENCIES[currency])
     if decimals:
         return [*_cardinal(digits), "point", *_one_by_one(decimals)]
-    if suffix in ("s", "'s"):
+    if suffix and suffix.lower() in ("s", "'s"):
         *words, last = _year_or_cardinal(digits)
         return [*words, _plural(last)]
     if suffix:

@@ -43,7 +43,7 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _print(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
     """UTF-8 lines to stdout. Raises InputError where they cannot be written; click handles a pipe that was closed."""
     try:
         if sys.stdout is None:
@@ -141,7 +141,7 @@ def rescore(path: Path, lm: tuple[Path, ...], ngram: Path | None, device: str, m
     from rescorer.rescoring.run import LatticeRequest, Request, rescore_lattices, rescore_lists
 
     for_lattices = {name: options.pop(name) for name in _LATTICE_OPTIONS}
-    request = Request(path, lambda: _models(lm, ngram, device), _say, _print, memory << 20, **options)
+    request = Request(path, lambda: _models(lm, ngram, device), _say, print_lines, memory << 20, **options)
     lattices = lattice_format(path, format)
     if lattices is None:
         _refuse_options(for_lattices)
@@ -247,7 +247,7 @@ def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path |
         weights = scored(fit).best_weights()
         shares = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(scores.names, weights, strict=True))
         lines.append(f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, fitted on {fit}")
-    _print(lines)
+    print_lines(lines)
 
 
 @lightrnn.command()
@@ -281,4 +281,4 @@ def table(path: Path, lists: tuple[str, ...], words: tuple[str, ...], numbers: t
     if page:
         view.write_page(page, path.name)
         _say(f"the table as a page: {page}")
-    _print(lines or view.overview_lines(rows, show, order))
+    print_lines(lines or view.overview_lines(rows, show, order))

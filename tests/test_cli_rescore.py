@@ -21,7 +21,7 @@ from conftest import WORDS, make_model
 from tiny import KNOWN, nbest, write_arpa
 
 import rescorer
-from rescorer.cli import _print, rescore
+from rescorer.cli import print_lines, rescore
 from rescorer.errors import InputError
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
@@ -321,7 +321,7 @@ def test_end_to_end_and_a_stdout_that_fails(here: Path) -> None:
 def test_a_closed_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch, pytest.raises(InputError, match=r"stdout: cannot be written: it is closed"):
         patch.setattr(sys, "stdout", None)
-        _print(["a line"])
+        print_lines(["a line"])
 
 
 def test_ctrl_c(here: Path) -> None:

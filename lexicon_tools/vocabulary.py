@@ -1,0 +1,25 @@
+"""The vocabulary that a file holds, whatever the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rescorer.files import open_binary
+from rescorer.models.vocabulary import Vocabulary
+
+_TORCH_MAGIC = b"PK"  # torch files are zip archives
+
+
+def load_vocabulary(path: str | Path) -> Vocabulary:
+    """The vocabulary of a words.tsv or of a lightrnn.pt; which it is is found from its content.
+
+    Raises:
+        InputError: it is neither, or damaged.
+    """
+    with open_binary(path) as file:
+        is_torch = file.read(2) == _TORCH_MAGIC
+    if not is_torch:
+        return Vocabulary.load(path)
+    from rescorer.models.light_rnn import LightRNN
+
+    return LightRNN.load(path).vocabulary
