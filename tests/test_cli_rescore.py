@@ -327,12 +327,12 @@ def test_a_closed_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ctrl_c(here: Path) -> None:
     # Large enough to take seconds; stopped once the notes tell that the models are read.
     lists = [nbest(f"u{n}", *((" ".join([*KNOWN[n % 5 : n % 5 + 3], WORDS[k % 9 + 2], str(k), str(n)] * 20), 0.0)
-                              for k in range(40))) for n in range(150)]
+                              for k in range(40))) for n in range(500)]
     write_nbest("large.jsonl", lists, "jsonl")
     Path("best").write_text("old")
     process = subprocess_of(["large.jsonl", "--lm", "lightrnn.pt", "--output", "best"], stdout=subprocess.PIPE)
     assert process.stderr is not None and "unknown" in process.stderr.readline()
-    time.sleep(0.2)
+    time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2 and stdout == ""

@@ -138,7 +138,7 @@ def test_a_given_format_is_taken_without_a_look_at_the_content(tmp_path: Path) -
 
 
 def test_binary_content_is_no_text(tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(b"words\0\x80")
+    (tmp_path / "in").write_bytes(b"words\0\x80\x80")
     with pytest.raises(InputError, match="in: binary, and no lattices; expected one of kaldi"):
         read_nbest(tmp_path / "in")
     (tmp_path / "in").write_bytes("uml\xe4ut".encode("latin-1"))

@@ -5,6 +5,7 @@ A reader checks everything it is given; what a file cannot be read as is an Inpu
 
 from __future__ import annotations
 
+import codecs
 import lzma
 import os
 import zlib
@@ -175,12 +176,17 @@ def _find(path: Path) -> Format:
 
 
 def _is_binary(path: Path) -> bool:
-    """Whether a NUL is near the beginning: no text has one. What cannot be read is told by whoever reads on."""
+    """Whether it begins with a NUL and what is no UTF-8. What cannot be read is told by whoever reads on."""
     with open_binary(path) as file:
         try:
-            return b"\0" in file.read(_BINARY_HEAD)
+            beginning = file.read(_BINARY_HEAD)
         except (OSError, EOFError, zlib.error, lzma.LZMAError):
             return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(beginning)
+    except UnicodeDecodeError:
+        return b"\0" in beginning
+    return False
 
 
 def _names() -> str:
