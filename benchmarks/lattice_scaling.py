@@ -3,7 +3,8 @@
     python benchmarks/lattice_scaling.py LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols words.txt]
 
 A lattice of a given size is made of real ones, end to start, like a longer utterance. Each row is a process of its own:
-peak memory is its largest resident size, less what it had after model and lattices were read.
+peak memory is its largest resident size, less what it had after model and lattices were read; scored are the words that
+the models were asked for, each after a history of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from rescorer.models.loading import load
 from rescorer.recognition.formats import read_lattices
 from rescorer.recognition.lattice import Lattice
 from rescorer.rescoring import lattice as verbs
-from rescorer.rescoring.expansion import ExpansionSettings
+from rescorer.rescoring.expansion import ExpansionSettings, expand
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 20_000)
 BATCHES = (1, 4, 16, 64)
@@ -70,9 +71,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     results = list(verbs.rescore_lattices(work, models, None, settings, arguments.memory << 20))
     seconds = time.perf_counter() - begin
     words = "\n".join(" ".join(each.best()) for each in results)
+    mebibytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    weights = verbs.default_weights(work[0], models)
+    scored = expand(work, models, weights.weights, weights.first_pass, settings, 1 << 40).scored
     return {
         "arcs": sum(each.arcs for each in work), "expanded": sum(each.lattice.arcs for each in results),
-        "seconds": seconds, "mebibytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "scored": scored, "seconds": seconds, "mebibytes": mebibytes,
         "result": hashlib.sha256(words.encode()).hexdigest()[:8],
     }
 
@@ -88,9 +92,10 @@ def row(arguments: argparse.Namespace, **changed: Any) -> None:
         print(f"{given['memory']:>6} {given['count']:>6}  {result.stderr.splitlines()[-1]}")
         return
     found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    rate = found["expanded"] / found["seconds"]
-    print(f"{given['memory']:>6} {given['count']:>6} {found['arcs']:>9} {found['expanded']:>10} "
-          f"{found['seconds']:>8.2f} {rate:>12.0f} {found['mebibytes']:>9.0f}   {found['result']}", flush=True)
+    rates = [found[what] / found["seconds"] for what in ("expanded", "scored")]
+    print(f"{given['memory']:>6} {given['count']:>6} {found['arcs']:>9} {found['expanded']:>10} {found['scored']:>9} "
+          f"{found['seconds']:>8.2f} {rates[0]:>12.0f} {rates[1]:>9.0f} {found['mebibytes']:>9.0f}   {found['result']}",
+          flush=True)
 
 
 def main() -> None:
@@ -112,7 +117,7 @@ def main() -> None:
         print(json.dumps(run(arguments)))
         return
     print(machine(arguments.device, "torch"))
-    print("memory  count      arcs   expanded  seconds   expanded/s  peak MiB   words")
+    print("memory  count      arcs   expanded    scored  seconds   expanded/s  scored/s  peak MiB   result")
     for size in SIZES:
         row(arguments, arcs=size, unit=min(size, _USUAL))
     for count in BATCHES:
