@@ -282,3 +282,45 @@ def table(path: Path, lists: tuple[str, ...], words: tuple[str, ...], numbers: t
         view.write_page(page, path.name)
         _say(f"the table as a page: {page}")
     print_lines(lines or view.overview_lines(rows, show, order))
+
+
+_words_argument = click.argument("words", type=_EXISTING)
+_model_argument = click.argument("path", metavar="MODEL", type=_EXISTING)
+_new_model_option = click.option("--output", type=_OUTPUT, required=True, help="Where the new lightrnn.pt goes.")
+
+
+@lightrnn.command("add-words")
+@_model_argument
+@_words_argument
+@_new_model_option
+@click.option("--text", "texts", type=_EXISTING, multiple=True, help="Example sentences that hold new words, one a "
+              "line; may be repeated.")
+@click.option("--like", type=_EXISTING, help="Known words that the new ones are like, such as a list of surnames.")
+@click.option("--prior", type=float, default=1.0, show_default=True,
+              help="Pseudo-count of words without one: how often they count as seen.")
+@click.option("--grow/--no-grow", default=True, show_default=True, help="Add rows where free cells are too few.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the text that the model is asked to make.")
+@_device_option
+@user_errors
+def add_words(path: Path, words: Path, output: Path, texts: tuple[Path, ...], like: Path | None, prior: float,
+              grow: bool, seed: int, device: str) -> None:
+    """Give the words of WORDS (`word` or `word<TAB>pseudo-count` a line) cells in the table of MODEL.
+
+    Nothing is trained: the model itself says where it expects them, and MODEL stays as it is.
+    """
+    from rescorer.training.new_words import add_words_file
+
+    add_words_file(path, words, output, texts=texts, like=like, prior=prior, grow=grow, seed=seed, device=device,
+                   say=_say)
+
+
+@lightrnn.command("remove-words")
+@_model_argument
+@_words_argument
+@_new_model_option
+@user_errors
+def remove_words(path: Path, words: Path, output: Path) -> None:
+    """Take the words of WORDS out of MODEL; their cells become free."""
+    from rescorer.training.new_words import remove_words_file
+
+    remove_words_file(path, words, output, say=_say)

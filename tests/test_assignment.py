@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 
 from rescorer.training.assignment import Assignment, AssignmentSettings, assign
 
@@ -225,3 +226,35 @@ def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -
 def test_settings_name_the_field(setting: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
         AssignmentSettings(**setting)
+
+
+@pytest.mark.parametrize("exact_limit", [0, 1000])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+def test_closed_cells_stay_empty(exact_limit: int, share: float) -> None:
+    """The cheapest seating among the open cells: as the dense problem with the closed ones left out."""
+    draw = np.random.default_rng(5)
+    rows, columns = (draw.gamma(2.0, 3.0, (60, size)).astype(np.float32) for size in (40, 30))
+    open_cells = draw.random((40, 30)) >= share
+    open_cells[7] = False
+    usable = np.flatnonzero(open_cells)
+    dense = (rows[:, :, None] + columns[:, None, :]).reshape(60, -1)[:, usable]
+    words, cells = linear_sum_assignment(dense)
+    best = float(dense[words, cells].sum())
+    result = assign(rows, columns, open_cells=open_cells, settings=AssignmentSettings(exact_limit=exact_limit))
+    assert np.isin(result.cells, usable).all() and len(np.unique(result.cells)) == 60
+    assert best <= result.cost * (1 + 1e-6) and result.cost <= best * 1.01
+    assert result.lower_bound <= best * (1 + 1e-6)
+
+
+def test_open_cells_are_checked() -> None:
+    costs = np.ones((4, 3), np.float32)
+    few = np.zeros((3, 3), bool)
+    few[0] = True
+    with pytest.raises(ValueError, match="4 words for 3 cells"):
+        assign(costs, costs, open_cells=few)
+    with pytest.raises(ValueError, match="open_cells"):
+        assign(costs, costs, open_cells=few[:2])
+    with pytest.raises(ValueError, match="not open"):
+        assign(costs, costs, open_cells=~few, start=np.array([0, 4, 5, 6]))
+    with pytest.raises(ValueError, match="block_size"):
+        assign(costs, costs, open_cells=~few, settings=AssignmentSettings(exact_limit=0, block_size=2))

@@ -137,3 +137,32 @@ def test_table_of_bad_input(here: Path) -> None:
     ):
         assert expected in bad(run("table", *options))
     assert not Path("page.html").exists()
+
+
+def test_words_come_and_go(here: Path) -> None:
+    make_model(cell_bias=True).save("lightrnn.pt")
+    before = Path("lightrnn.pt").read_bytes()
+    Path("new.txt").write_text("horse\ncat\n")
+    Path("examples.txt").write_text("the horse sat on a mat\n")
+    result = run("add-words", "lightrnn.pt", "new.txt", "--text", "examples.txt", "--output", "new.pt")
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert "2 words in new.txt, 1 of them known already" in result.stderr
+    model = LightRNN.load("new.pt")
+    assert model.knows(["horse", "cat", "cow"]).tolist() == [True, True, False]
+    assert sum(probability for _, probability in model.next_words(["the"], k=1000)) == pytest.approx(1, abs=1e-5)
+    Path("old.txt").write_text("horse\n")
+    assert run("remove-words", "new.pt", "old.txt", "--output", "again.pt").exit_code == 0
+    assert not LightRNN.load("again.pt").knows(["horse"]).any()
+    assert Path("lightrnn.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(("words", "options", "expected"), [
+    ("two words\n", [], "new.txt:1"), ("</s>\n", [], "new.txt:1"),
+    ("horse\tmany\n", [], "new.txt:1"), ("horse\n", ["--prior", "0"], "prior"),
+    ("".join(f"n{number}\n" for number in range(99)), ["--no-grow"], "cells"),
+])
+def test_words_that_cannot_come(here: Path, words: str, options: list[str], expected: str) -> None:
+    make_model().save("lightrnn.pt")
+    Path("new.txt").write_text(words)
+    assert expected in bad(run("add-words", "lightrnn.pt", "new.txt", "--output", "new.pt", *options))
+    assert not Path("new.pt").exists()

@@ -419,3 +419,19 @@ def test_not_a_number(tmp_path: Path) -> None:
     content["parameters"]["row_out.bias"][1] = math.nan
     write_torch(content, tmp_path / "lightrnn.pt")
     assert "row_out.bias" in check_refused(tmp_path / "lightrnn.pt")
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_other_words_and_rows(tied: bool) -> None:
+    """Rows are copied from where it is said; what is not by rows is the same; the first model stays."""
+    model = make_model(11, WordTable.shaped(11, 4, 3), tied=tied)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    other = model.with_words(make_vocabulary(13), model.table.grown(1).with_words(np.array([12, 13])),
+                             np.array([0, 1, 2, 3, 2]))
+    assert len(other.vocabulary) == 13 and not other.training
+    for name, value in other.state_dict().items():
+        assert torch.equal(before[name], model.state_dict()[name])
+        assert torch.equal(value[: len(before[name])], before[name])
+        if len(value) > len(before[name]):
+            assert torch.equal(value[4], before[name][2])
+    assert (other.row_in.weight is other.row_out.weight) == tied

@@ -50,6 +50,8 @@ def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick
     make_models()
     make_lists()
     Path("names.txt").write_text("cat\ndog\n")
+    Path("new.txt").write_text("horse\n")
+    Path("examples.txt").write_text("the horse sat on a mat\n")
     return tmp_path
 
 

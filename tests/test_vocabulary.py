@@ -102,3 +102,16 @@ def test_not_utf8(tmp_path: Path) -> None:
     path.write_bytes(b"# case=lower\n</s>\t1\n<unk>\t1\ncaf\xe9\t2\n")
     with pytest.raises(InputError, match=r"words.txt:4: byte 0xe9 is not UTF-8"):
         Vocabulary.load(path)
+
+
+def test_words_come_and_go() -> None:
+    words = vocabulary()
+    more = words.with_words(["Rome", "Bonn"], np.array([2, 1]))
+    assert more.words == (*WORDS, "Rome", "Bonn") and more.counts.tolist() == [5, 4, 3, 2, 1, 2, 1]
+    assert more.without(np.array([1, 5])).words == ("</s>", "<unk>", "Paris", "straße", "Bonn")
+    assert more.without(np.array([1, 5])).counts.tolist() == [5, 3, 2, 1, 1]
+    assert words.words == WORDS
+    with pytest.raises(ValueError, match="distinct"):
+        words.with_words(["Paris"], np.array([1]))
+    with pytest.raises(ValueError, match="<unk>"):
+        words.without(np.array([2]))

@@ -77,3 +77,14 @@ def test_checks(rows: int, columns: int, cells: list[int], said: str) -> None:
 def test_shapes_that_cannot_be(words: int, rows: int | None, columns: int | None) -> None:
     with pytest.raises(ValueError, match=r"expected at least 1|do not fit"):
         WordTable.shaped(words, rows, columns)
+
+
+def test_words_come_and_go() -> None:
+    table = WordTable(2, 3, np.array([4, 0, 2]))
+    more = table.grown(1).with_words(np.array([8, 1]))
+    assert (more.rows, more.columns, more.cells.tolist()) == (3, 3, [4, 0, 2, 8, 1])
+    fewer = more.without(np.array([0, 3]))
+    assert fewer.cells.tolist() == [0, 2, 1]
+    assert table.cells.tolist() == [4, 0, 2] and table.rows == 2
+    with pytest.raises(ValueError, match="share a cell"):
+        table.with_words(np.array([4]))

@@ -27,6 +27,7 @@ from rescorer.models.word_table import WordTable
 
 _FILE_KIND = "lightrnn"
 _FILE_VERSION = 1
+_BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "gate_in.weight", "gate_out.weight", "cell_bias")
 
 
 @dataclass(frozen=True)
@@ -290,6 +291,21 @@ class LightRNN(nn.Module, LanguageModel):
         taken = half.state.take(half.pair)
         inputs = self.column_inputs(half.rows, half.columns)
         return LightRNNState(*self.lstm(inputs[None], (taken.hidden, taken.cell))[1])
+
+    # ---- other words, the same parameters ----
+
+    def with_words(self, vocabulary: Vocabulary, table: WordTable, source_rows: np.ndarray | None = None) -> LightRNN:
+        """A network with these words whose row r has the parameters of this one's row source_rows[r] [R of the table].
+
+        Without source rows each keeps its own. The columns and the LSTM are the same. This one stays as it is.
+        """
+        other = LightRNN(self.settings, vocabulary, table).to(self.device)
+        source = torch.arange(self.table.rows) if source_rows is None else torch.as_tensor(source_rows)
+        source = source.to(self.device)
+        other.load_state_dict({name: value[source] if name in _BY_ROW else value
+                               for name, value in self.state_dict().items()})
+        other.provenance, other.name = dict(self.provenance), self.name
+        return other.train(self.training)
 
     # ---- one file that rebuilds everything ----
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ _COUNT = re.compile("[0-9]{1,18}")  # fits int64
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Words ↔ ids 0..V-1, most frequent first; `</s>` and `<unk>` are among them.
+    """Words ↔ ids 0..V-1, most frequent first, then those that came later; `</s>` and `<unk>` are among them.
 
     `<s>` is only ever a history, never predicted: it has no id of its own and is read as the `</s>` before it.
 
@@ -80,6 +81,16 @@ class Vocabulary:
             for word in words
         )
         return np.fromiter(found, np.int64, len(words))
+
+    def with_words(self, words: Sequence[str], counts: np.ndarray) -> Vocabulary:
+        """The same with more words, which get the next ids. Raises ValueError as for a new one."""
+        return Vocabulary((*self.words, *words), np.concatenate([self.counts, counts]), self.case)
+
+    def without(self, ids: np.ndarray) -> Vocabulary:
+        """The same without these words, no marks; the words after them move up to the next ids."""
+        keep = np.ones(len(self), dtype=bool)
+        keep[ids] = False
+        return Vocabulary(tuple(compress(self.words, keep)), self.counts[keep], self.case)
 
     def save(self, path: str | Path) -> None:
         """Write `word<TAB>count` lines in id order, after a line that declares the case."""

@@ -59,6 +59,18 @@ class WordTable:
         cells = np.random.default_rng(seed).permutation(self.rows * self.columns)[: len(self.cells)]
         return WordTable(self.rows, self.columns, cells.astype(np.int64))
 
+    def grown(self, rows: int) -> WordTable:
+        """The same table with so many free rows more."""
+        return WordTable(self.rows + rows, self.columns, self.cells)
+
+    def with_words(self, cells: np.ndarray) -> WordTable:
+        """The same table with more words, the next ids, in these free cells."""
+        return WordTable(self.rows, self.columns, np.concatenate([self.cells, cells]))
+
+    def without(self, ids: np.ndarray) -> WordTable:
+        """The same table with the cells of these words free; the words after them move up to the next ids."""
+        return WordTable(self.rows, self.columns, np.delete(self.cells, ids))
+
     @property
     def row_of(self) -> np.ndarray:
         """[V] the row of each word."""

@@ -116,6 +116,7 @@ class _Problem:
     column_costs: Floats  # [V, C]
     start: Cells  # [V]
     bonus: Doubles  # [V] nats that a word saves in its start cell
+    open: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; all where None
 
     @property
     def rows(self) -> int:
@@ -145,6 +146,7 @@ def assign(
     *,
     start: Cells | None = None,
     stay_bonus: NDArray[Any] | None = None,
+    open_cells: NDArray[np.bool_] | None = None,
     settings: AssignmentSettings | None = None,
     progress: Progress | None = None,
 ) -> Assignment:
@@ -158,15 +160,19 @@ def assign(
         start: [V] cells (i * C + j) that the words have now; without it they are seated in order.
         stay_bonus: [V] nats >= 0 that a word must gain before it leaves its start cell (in a swap, together with the
             words it displaces); without it ties and tiny gains move words.
+        open_cells: [R, C] the cells that may be taken; all without it. Not for tables in bands.
         settings: defaults where None.
         progress: called with (stage, cost, seconds) after each stage.
 
     Raises:
-        ValueError: shapes that do not fit, too few cells, costs that are not finite, a start that is no seating.
+        ValueError: shapes that do not fit, too few cells, costs that are not finite, a start that is no seating,
+            closed cells in a table that would be cut into bands.
     """
     settings = settings or AssignmentSettings()
     began = time.perf_counter()
-    problem = _checked(row_costs, column_costs, start, stay_bonus)
+    problem = _checked(row_costs, column_costs, start, stay_bonus, open_cells)
+    if open_cells is not None and len(problem.start) > max(settings.block_size, settings.exact_limit):
+        raise ValueError(f"{len(problem.start)} words and closed cells; expected at most block_size words")
     history: list[tuple[str, float, float]] = []
     cells, bound = problem.start, -np.inf
     for stage, cells, stage_bound in _stages(problem, settings):
@@ -180,25 +186,33 @@ def assign(
     )
 
 
-def _checked(row_costs: Floats, column_costs: Floats, start: Cells | None, bonus: NDArray[Any] | None) -> _Problem:
+def _checked(
+    row_costs: Floats, column_costs: Floats, start: Cells | None, bonus: NDArray[Any] | None,
+    open_cells: NDArray[np.bool_] | None,
+) -> _Problem:
     if row_costs.ndim != 2 or column_costs.ndim != 2 or len(row_costs) != len(column_costs):
         found = f"row_costs {row_costs.shape} and column_costs {column_costs.shape}"
         raise ValueError(f"{found}; expected [V, R] and [V, C]")
     words, cells = len(row_costs), row_costs.shape[1] * column_costs.shape[1]
-    if not 0 < words <= cells:
-        raise ValueError(f"{words} words for {cells} cells; expected 1 word or more, and a cell for each")
-    start = np.arange(words) if start is None else np.asarray(start)
+    if open_cells is not None and open_cells.shape != (row_costs.shape[1], column_costs.shape[1]):
+        raise ValueError(f"open_cells {open_cells.shape}; expected [{row_costs.shape[1]}, {column_costs.shape[1]}]")
+    usable = np.arange(cells) if open_cells is None else np.flatnonzero(open_cells)
+    if not 0 < words <= len(usable):
+        raise ValueError(f"{words} words for {len(usable)} cells; expected 1 word or more, and a cell for each")
+    start = usable[:words] if start is None else np.asarray(start)
     bonus = np.zeros(words) if bonus is None else np.asarray(bonus, dtype=np.float64)
     if start.shape != (words,) or not np.issubdtype(start.dtype, np.integer):
         raise ValueError(f"start is {start.dtype} {start.shape}; expected whole numbers [{words}]")
     if start.min() < 0 or start.max() >= cells or len(np.unique(start)) < words:
         raise ValueError(f"start is no seating; expected {words} different cells below {cells}")
+    if not np.isin(start, usable).all():
+        raise ValueError("start has words in cells that are not open")
     if bonus.shape != (words,) or not (np.isfinite(bonus) & (bonus >= 0)).all():
         raise ValueError(f"stay_bonus {bonus.shape}; expected [{words}] finite nats, none below 0")
     for name, costs in (("row_costs", row_costs), ("column_costs", column_costs)):
         if not all(np.isfinite(costs[chunk]).all() for chunk in _chunks(words, _CHUNK_WORDS)):
             raise ValueError(f"{name} hold numbers that are not finite")
-    return _Problem(row_costs, column_costs, start.astype(np.int64), bonus)
+    return _Problem(row_costs, column_costs, start.astype(np.int64), bonus, open_cells)
 
 
 def _chunks(length: int, size: int) -> Iterator[slice]:
@@ -224,12 +238,12 @@ def _stages(problem: _Problem, settings: AssignmentSettings) -> Iterator[_Stage]
 
 
 def _solve_exactly(problem: _Problem) -> Cells:
-    """Jonker and Volgenant's algorithm on the dense costs [V, R * C]."""
+    """Jonker and Volgenant's algorithm on the dense costs [V, open cells]."""
     words = np.arange(len(problem.start))
-    costs = problem.row_costs[:, :, None].astype(np.float64) + problem.column_costs[:, None, :]
-    costs = costs.reshape(len(words), -1)
-    costs[words, problem.start] -= problem.bonus
-    return np.asarray(linear_sum_assignment(costs)[1], dtype=np.int64)
+    usable = np.arange(problem.rows * problem.columns) if problem.open is None else np.flatnonzero(problem.open)
+    costs = problem.costs(words[:, None], usable)
+    costs[words, np.searchsorted(usable, problem.start)] -= problem.bonus
+    return np.asarray(usable[linear_sum_assignment(costs)[1]], dtype=np.int64)
 
 
 # --- the joint problem, by prices ---------------------------------------------------------------------------------
@@ -242,6 +256,8 @@ def _solve_by_prices(problem: _Problem, cells: Cells, settings: AssignmentSettin
     # Words with equal costs everywhere would all keep the same cells, where others may want to sit.
     alike = np.flatnonzero(_spread(problem) == 0)
     candidates[alike] = _spare_cells(prices, len(alike), candidates.shape[1])
+    if problem.open is not None:
+        candidates = np.where(problem.open.ravel()[candidates], candidates, problem.start[:, None])
     yield "matching", _match(problem, np.column_stack([candidates, cells, problem.start]), cells, prices), bound
 
 
@@ -251,16 +267,24 @@ def _priced(
     """Yield (prices [R, C], the lower bound that they prove) at each temperature, until colder ones prove less."""
     market = _Market.of(problem, capacity)
     prices = np.zeros((problem.rows, problem.columns), dtype=np.float32)
+    closed = np.zeros_like(prices, dtype=bool) if problem.open is None else ~problem.open
+    prices[closed] = dear = _dear(problem)
     best = -np.inf
     for temperature in temperatures:
         for _ in range(iterations):
             prices = market.reprice(prices, temperature)
+            prices[closed] = dear  # whatever is offered
         least = _cheapest_by_row(problem.row_costs, problem.column_costs, prices, 1)[1]
-        bound = least - capacity * float(prices.sum(dtype=np.float64))
+        bound = least - capacity * float(prices[~closed].sum(dtype=np.float64))
         yield prices, bound
         if bound < best:
             return
         best = bound
+
+
+def _dear(problem: _Problem) -> float:
+    """A price that no word would ever pay."""
+    return 8 * sum(float(costs.max() - costs.min()) for costs in (problem.row_costs, problem.column_costs)) + 1
 
 
 @dataclass(frozen=True)
