@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,6 +44,11 @@ class Symbols:
             object.__setattr__(self, "words", tuple("" if is_silent(label) else label for label in self.labels))
         elif len(self.words) != len(self.labels):
             raise ValueError(f"{len(self.labels)} labels and {len(self.words)} words")
+
+    @cached_property
+    def spoken(self) -> np.ndarray:
+        """[labels] bool: which are words."""
+        return np.array([bool(word) for word in self.words])
 
 
 class Column(Protocol):

@@ -72,6 +72,7 @@ class Expansion:
         origin_arcs: [X] the old arc of each, numbered over the batch.
         sources, targets: [X] expanded states; sources ascend.
         log_probs: [X, K] natural log P of the arc's word after its history; 0 where the arc has no word.
+        lm: [X] the same under the mixture, unknown words punished.
         origin_states: [E] the old state of each, numbered over the batch; those of a lattice stand together.
         scored: how many words the models were asked for.
     """
@@ -80,6 +81,7 @@ class Expansion:
     sources: np.ndarray
     targets: np.ndarray
     log_probs: np.ndarray
+    lm: np.ndarray
     origin_states: np.ndarray
     scored: int
 
@@ -125,8 +127,7 @@ def known_totals(lattices: Sequence[Lattice], weights: Weights) -> np.ndarray:
     """[A of all] the scaled raw scores, less the penalties of words."""
     parts = [np.zeros(0)]
     for lattice in lattices:
-        spoken = np.array([bool(word) for word in lattice.symbols.words])
-        total = -weights.word_penalty * (spoken[lattice.labels] & ~lattice.ends)
+        total = -weights.word_penalty * (lattice.symbols.spoken[lattice.labels] & ~lattice.ends)
         for name, scores in lattice.scores.items():
             total = total + weights.scales[name] * scores
         parts.append(total)
@@ -345,8 +346,9 @@ class _Growth:
         self._state, self._history, self._score = starts, np.zeros(len(starts), np.int64), np.zeros(len(starts))  # [E]
         histories.extend(self._history, self._last_level[starts])
         models = len(histories.models)
-        self._origin, self._source, self._target, self._log_probs = (
+        self._origin, self._source, self._target, self._log_probs, self._lm = (
             [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros((0, models))],
+            [np.zeros(0)],
         )  # parts of [X]
 
     def grow(self, into: np.ndarray, level: int) -> None:
@@ -364,7 +366,7 @@ class _Growth:
         kept = self._pruning.survivors(states, score[best])
         number = np.full(len(best), -1)
         number[kept] = len(self._state) + np.arange(len(kept))
-        self._add_arcs(number[group], arc, source, log_probs)
+        self._add_arcs(number[group], arc, source, log_probs, lm)
         self._add_states(states[kept], history[best[kept]], score[best[kept]])
         self._histories.forget(level)
 
@@ -386,10 +388,11 @@ class _Growth:
         group[order] = np.cumsum(differs) - 1
         return group, order[differs]
 
-    def _add_arcs(self, targets: np.ndarray, arcs: np.ndarray, sources: np.ndarray, log_probs: np.ndarray) -> None:
+    def _add_arcs(self, targets: np.ndarray, arcs: np.ndarray, sources: np.ndarray, log_probs: np.ndarray,
+                  lm: np.ndarray) -> None:
         alive = np.flatnonzero(targets >= 0)
         for parts, new in ((self._origin, arcs), (self._source, sources), (self._target, targets),
-                           (self._log_probs, log_probs)):
+                           (self._log_probs, log_probs), (self._lm, lm)):
             parts.append(new[alive])
 
     def _add_states(self, states: np.ndarray, histories: np.ndarray, scores: np.ndarray) -> None:
@@ -422,7 +425,8 @@ class _Growth:
         arcs = np.flatnonzero((source >= 0) & (target >= 0))
         arcs = arcs[np.argsort(source[arcs], kind="stable")]
         return Expansion(np.concatenate(self._origin)[arcs], source[arcs], target[arcs],
-                         np.concatenate(self._log_probs)[arcs], self._state[order], self._histories.scored)
+                         np.concatenate(self._log_probs)[arcs], np.concatenate(self._lm)[arcs], self._state[order],
+                         self._histories.scored)
 
     def _alive(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """The expanded states that reach an end, ascending."""

@@ -15,7 +15,7 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats.parsing import Faults
-from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
@@ -227,26 +227,15 @@ def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[Lang
     first_arc = np.cumsum([0, *(lattice.arcs for lattice in batch)])
     state_cuts = np.searchsorted(expansion.origin_states, first_state)
     arc_cuts = np.searchsorted(expansion.sources, state_cuts)
-    unknown = _unknown_words(batch, models)
     for u, lattice in enumerate(batch):
         arcs, states = slice(*arc_cuts[u : u + 2]), slice(*state_cuts[u : u + 2])
         origin = expansion.origin_arcs[arcs] - first_arc[u]
         expanded = lattice.take(origin, expansion.sources[arcs] - states.start, expansion.targets[arcs] - states.start,
                                 expansion.origin_states[states] - first_state[u])
-        log_probs = expansion.log_probs[arcs]
-        spoken = np.array([bool(word) for word in lattice.symbols.words])[expanded.labels] | expanded.ends
-        mixed = weights.mixed(log_probs, unknown[lattice.symbols][expanded.labels] & ~expanded.ends[:, None],
-                              [model.name for model in models])
-        lm = np.where(spoken, mixed, 0.0)
+        log_probs, lm = expansion.log_probs[arcs], expansion.lm[arcs]
         totals = known_totals([expanded], weights) + weights.lm_scale * lm
         added = {model.name: log_probs[:, k] for k, model in enumerate(models)}
         yield RescoredLattice(expanded.with_scores({**added, LM_SCORE: lm}), totals, weights)
-
-
-def _unknown_words(batch: Sequence[Lattice], models: Sequence[LanguageModel]) -> dict[Symbols, np.ndarray]:
-    """[labels, K] of each table of symbols: which words each model does not know."""
-    tables = {lattice.symbols for lattice in batch}
-    return {table: np.stack([~model.knows(table.words) for model in models], -1) for table in tables}
 
 
 def tune_lattices(

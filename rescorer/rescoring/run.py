@@ -222,11 +222,10 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
         request.say_defaults()
     run = _LatticeRun(request, asked, models, tuned, references or dev_references)
     rescored = lattices.rescore_lattices(run.before(source), models, tuned, asked.settings, request.memory, faults)
-    after = run.after(rescored, faults, format.lm_score)
-    if asked.bpe_model:
-        after = map(as_pieces, after)
+    after = run.after(rescored, faults)
     if asked.lattice_output:
-        format.write(asked.lattice_output, after)
+        written = (each.as_first_pass(format.lm_score) for each in after)
+        format.write(asked.lattice_output, map(as_pieces, written) if asked.bpe_model else written)
     else:
         deque(after, maxlen=0)
     run.finish(listed)
@@ -293,8 +292,8 @@ class _LatticeRun:
     def _keep(self, row: str, lattice: Lattice, words: Words) -> None:
         self._rows.setdefault(row, {})[lattice.utterance] = words
 
-    def after(self, rescored: Iterable[lattices.RescoredLattice], faults: Faults, lm_score: str) -> Iterator[Lattice]:
-        """The lattices as a next pass would read them."""
+    def after(self, rescored: Iterable[lattices.RescoredLattice], faults: Faults) -> Iterator[lattices.RescoredLattice]:
+        """The rescored lattices as they go by."""
         for result in rescored:
             lattice = result.lattice
             self._keep(_BEST, lattice, result.best())
@@ -302,7 +301,7 @@ class _LatticeRun:
                 self._keep_safest(result)
             if self._request.nbest_output:
                 self._nbest.append(result.n_best(self._asked.nbest))
-            yield result.as_first_pass(lm_score)
+            yield result
         for line in self._remarks(faults):
             self._request.say(line)
         if not self._rows.get(_BEST):
