@@ -141,6 +141,9 @@ def test_one_file_of_a_folder_is_answered_with_the_folder(tmp_path: Path, part: 
 def test_a_folder_of_folders_is_answered_with_one_of_them(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no words_text.*remedy: give the folder that holds words_text"):
         read_nbest(tmp_path)
+    (tmp_path / "lat.1.gz").touch()
+    with pytest.raises(InputError, match=r"no words_text.*remedy: give .*lat.1.gz$"):
+        read_nbest(tmp_path)
     _folder(tmp_path / "archives.1", FOLDER)
     with pytest.raises(InputError, match=r"no words_text.*remedy: give .*archives.1$"):
         read_nbest(tmp_path)

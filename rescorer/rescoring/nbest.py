@@ -160,7 +160,8 @@ def check_references(utterances: Collection[str], references: Mapping[str, Words
                           ("references without hypotheses", references.keys() - set(utterances))):
         if missing:
             raise InputError(f"{len(missing)} {what}, the first is {min(missing)}", expected="the same utterances",
-                             remedy="give the references of these utterances", file=file)
+                             remedy="give the references of these utterances, or choose some with --utterances",
+                             file=file)
 
 
 def remarks(lists: Sequence[NBest]) -> list[str]:

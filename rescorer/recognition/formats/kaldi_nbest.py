@@ -70,10 +70,11 @@ def _folder(path: Path) -> dict[str, Path]:
         )
     members = _members(path)
     if WORDS not in members:
-        inside = next((child for child in sorted(path.glob(f"*/{WORDS}*"))), None)
+        # Of a decode directory of Kaldi's: a folder of lists, or else its first archive of lattices.
+        inside = [child.parent for child in sorted(path.glob(f"*/{WORDS}*"))] or sorted(path.glob("lat.*"))
         raise InputError(
             f"the folder has no {WORDS}", expected="a Kaldi n-best folder", file=path,
-            remedy=f"give {inside.parent}" if inside else f"give the folder that holds {WORDS}",
+            remedy=f"give {inside[0]}" if inside else f"give the folder that holds {WORDS}",
         )
     return members
 
