@@ -23,8 +23,9 @@ from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.training.cell_costs import cell_costs
 from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation import ReallocationSettings, cell_costs, reallocate
+from rescorer.training.reallocation import ReallocationSettings, reallocate
 from rescorer.training.trainer import Trainer, TrainingSettings
 
 WAYS = {
@@ -57,9 +58,9 @@ def main() -> None:
         base = LightRNN(LightRNNSettings(width=arguments.width), words, WordTable.shaped(len(words)))
         Trainer(base, train, valid, settings, work / "base.pt", work / "base").run()
         if arguments.save_costs:
-            row_costs, column_costs = cell_costs(base, train, ReallocationSettings())
-            np.savez(arguments.save_costs, row_costs=row_costs, column_costs=column_costs, cells=base.table.cells,
-                     counts=words.counts)
+            costs, every = cell_costs(base, train), slice(None)
+            np.savez(arguments.save_costs, row_costs=costs.rows.block(every, every),
+                     column_costs=costs.columns.block(every, every), cells=base.table.cells, counts=words.counts)
         before = perplexity(log_probs_of(base, valid.ids, streams=32))
         print(f"{len(words)} words, table {base.table.rows} × {base.table.columns}, {base.parameter_count():,} "
               f"parameters; validation perplexity after {arguments.epochs} epochs: {before:.2f}")

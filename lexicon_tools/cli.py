@@ -73,8 +73,9 @@ def gazetteer(lists: tuple[Path, ...], output: Path, phrases: Path | None, repor
 @click.argument("texts", type=_PATH, nargs=-1)
 @click.option("--counts", "counted", type=_PATH, multiple=True, help="Made by `lexicon count`; may be repeated.")
 @click.option("--list", "lists", type=(_PATH, click.IntRange(min=0)), multiple=True, metavar="FILE N",
-              help="Made by `lexicon gazetteer`: its words are always in, each as if seen N times more; may be "
-              "repeated. Which lists a word is in goes to OUTPUT with .lists.tsv.")
+              help="Its words are always in, each as if seen N times more; may be repeated. Made by `lexicon "
+              "gazetteer`, or a word or word<TAB>count a line, called by its file's name up to the first dot. Which "
+              "lists a word is in goes to OUTPUT with .lists.tsv.")
 @click.option("--output", type=_PATH, required=True, help="Where word<TAB>count lines go.")
 @click.option("--min-count", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--max-size", type=click.IntRange(min=3), help="Words at most, </s> and <unk> among them.")
@@ -110,7 +111,8 @@ def vocabulary(texts: tuple[Path, ...], counted: tuple[Path, ...], lists: tuple[
 @lexicon.command()
 @click.argument("source", metavar="TEXT-OR-NBEST", type=_PATH)
 @click.option("--vocabulary", "vocabulary_path", type=_PATH, required=True, help="A words.tsv or a lightrnn.pt.")
-@click.option("--lists", "lists_path", type=_PATH, help="Made by `lexicon gazetteer`: count its lists apart.")
+@click.option("--lists", "lists_path", type=_PATH,
+              help="Made by `lexicon gazetteer`, or a list of words: count its lists apart.")
 @user_errors
 def oov(source: Path, vocabulary_path: Path, lists_path: Path | None) -> None:
     """Print how many words of a text or of n-best lists are unknown: all, then list by list, the worst first."""
@@ -174,3 +176,24 @@ def normalise(texts: tuple[Path, ...], output: Path, processes: int) -> None:
     from lexicon_tools.normalise import normalise_files
 
     normalise_files(texts, output, processes)
+
+
+@lexicon.command()
+@click.argument("source", metavar="TEXT-OR-NBEST", type=_PATH)
+@click.option("--bpe-model", type=_PATH, required=True, help="The sentencepiece .model of the recogniser.")
+@click.option("--to", "target", type=click.Choice(["words", "pieces"]), default="words", show_default=True)
+@click.option("--ids", is_flag=True, help="Pieces are written as their ids.")
+@click.option("--keys", is_flag=True, help="The first field of each line of a text is the utterance, and stays.")
+@click.option("--output", type=_PATH, required=True, help="Where the lines, or lists in their own format, go.")
+@user_errors
+def pieces(source: Path, bpe_model: Path, target: str, ids: bool, keys: bool, output: Path) -> None:
+    """Join the pieces of a text or of n-best lists (`▁the ▁qu ick`) to words, or cut words into pieces.
+
+    References of lists are words, and stay. Lattices of pieces go to `rescore --bpe-model` as they are.
+    """
+    from lexicon_tools.pieces import PieceModel, convert
+
+    model = PieceModel(bpe_model, ids=ids)
+    convert(source, output, model.to_words if target == "words" else model.to_pieces, keys=keys)
+    if model.unknown:
+        click.echo(f"{model.unknown} unknown pieces, for characters that {bpe_model} lacks: {output}", err=True)

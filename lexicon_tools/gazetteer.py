@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lexicon_tools.name_tables import list_name, read_names
+from lexicon_tools.name_tables import read_names
 from lexicon_tools.normalise import has_other_script, normalise
-from lexicon_tools.word_lists import Listed, write_word_lists
+from lexicon_tools.word_lists import Listed, list_name, write_word_lists
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.recognition.formats.parsing import show
@@ -74,7 +74,7 @@ def read_gazetteer(
         caps: the most words, by list, that are kept: those of the greatest counts, equals by code point.
 
     Raises:
-        InputError: a list cannot be read or holds no name, or a cap is for no list.
+        InputError: a list cannot be read, holds no name or none that words can be made of, or a cap is for no list.
     """
     collected = _Collected(case)
     for path in map(Path, paths):
@@ -86,6 +86,9 @@ def read_gazetteer(
                 collected.add(name + ALTERNATES, entry.alternates, entry.count, _alternate_fault, words)
         if collected.names[name] == before:
             raise InputError("no name", expected="at least one", remedy="leave the file out, or fill it", file=path)
+        if not collected.words[name]:
+            raise InputError(f"no word in its names: {collected.reasons(name)}", expected="names in Latin letters",
+                             remedy="leave the file out, or convert it", file=path)
     return collected.capped(caps or {})
 
 
@@ -141,6 +144,10 @@ class _Collected:
 
     def drop(self, name: str, reason: str, text: str) -> None:
         self.dropped.setdefault((name, reason), []).append(text)
+
+    def reasons(self, name: str) -> str:
+        """Why names of a list were dropped."""
+        return ", ".join(sorted(reason for dropped, reason in self.dropped if dropped == name))
 
     def capped(self, caps: Mapping[str, int]) -> Gazetteer:
         """All that is within the caps."""

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lexicon_tools.word_lists import LIST_NAME
-from rescorer.errors import InputError
 from rescorer.files import read_lines
 from rescorer.recognition.formats.parsing import Place, filled_lines, show
 
@@ -35,15 +33,6 @@ class Name:
     text: str
     count: int
     alternates: tuple[str, ...] = ()
-
-
-def list_name(path: Path) -> str:
-    """What a list is called: its file's name up to the first dot. Raises InputError where that is no word."""
-    name = path.name.partition(".")[0]
-    if not LIST_NAME.fullmatch(name):
-        raise InputError(f"list name {show(name)}", expected="letters, digits and _ + - before the first dot",
-                         remedy="rename the file: lists are called by their files' names", file=path)
-    return name
 
 
 def read_names(path: Path) -> Iterator[Name]:

@@ -8,21 +8,19 @@ Words in another script than Latin are left out. Roman numerals and abbreviation
 
 from __future__ import annotations
 
-import multiprocessing
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from num2words import num2words
 
+from lexicon_tools.processes import mapped
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
-
-_Item = TypeVar("_Item")
 
 _CHUNK = 2000  # lines handed to a process at a time
 _CACHED_TOKENS = 1 << 19  # about 100 MB; Wikipedia's other tokens are seen once or twice
@@ -99,7 +97,7 @@ def has_other_script(text: str) -> bool:
 def normalise_files(inputs: Sequence[str | Path], output: str | Path, processes: int = 1) -> None:
     """Write the sentences of text files (plain, .gz or .xz), in order, one a line (gzip where `output` ends in .gz).
 
-    Memory is bounded: at most 8 chunks of 2,000 lines for each process are held at a time.
+    Memory is bounded: at most 4 chunks of 2,000 lines for each process are held at a time.
 
     Raises:
         InputError: no input, a file that cannot be read, or an output that cannot be written.
@@ -109,21 +107,11 @@ def normalise_files(inputs: Sequence[str | Path], output: str | Path, processes:
     if processes < 1:
         raise InputError(f"{processes} processes", expected="at least 1", remedy="give --processes 1 or more")
     lines = (line for path in inputs for _, line in read_lines(path))
-    write_lines(output, _normalise_lines(lines, processes))
+    write_lines(output, chain.from_iterable(mapped(_sentence_lines, _chunks(lines), processes)))
 
 
-def _normalise_lines(lines: Iterator[str], processes: int) -> Iterator[str]:
-    if processes == 1:
-        yield from chain.from_iterable(map(_sentence_lines, _chunks(lines, _CHUNK)))
-        return
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        # Pool.imap would read the whole input ahead: groups keep memory bounded.
-        for group in _chunks(_chunks(lines, _CHUNK), 8 * processes):
-            yield from chain.from_iterable(pool.imap(_sentence_lines, group))
-
-
-def _chunks(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
-    while chunk := list(islice(items, size)):
+def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
+    while chunk := list(islice(lines, _CHUNK)):
         yield chunk
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
+from lexicon_tools.processes import mapped
 from rescorer.files import read_lines
 
 LINE_END = "\n"  # no word: where sentences end is counted apart from any `</s>` in the text
@@ -23,21 +22,12 @@ def words_of(lines: Iterable[str]) -> Iterator[str]:
 
 
 def block_counts(paths: Iterable[str | Path], processes: int) -> Iterator[Counter[str]]:
-    """Counts of `words_of` the texts, a block of text at a time, in any order; memory: a few blocks a process.
+    """Counts of `words_of` the texts, a block of text at a time; memory: a few blocks a process.
 
     Raises:
         InputError: a file cannot be read.
     """
-    blocks = _blocks(paths)
-    if processes == 1:
-        yield from map(_count, blocks)
-        return
-    # Ctrl-C is the parent's: a worker that died of it, holding the queue's lock, would keep the pool from ending.
-    ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)
-    with multiprocessing.get_context("spawn").Pool(processes, signal.signal, ignore_interrupts) as pool:
-        # Pool.imap would read the whole input ahead: groups keep memory bounded.
-        while group := list(islice(blocks, 4 * processes)):
-            yield from pool.imap_unordered(_count, group)
+    return mapped(_count, _blocks(paths), processes)
 
 
 def _blocks(paths: Iterable[str | Path]) -> Iterator[str]:

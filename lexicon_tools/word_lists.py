@@ -1,4 +1,7 @@
-"""Words and the lists (places, surnames, …) that they come from: `word<TAB>count<TAB>lists`, commas between lists."""
+"""Words and the lists (places, surnames, …) that they come from: `word<TAB>count<TAB>lists`, commas between lists.
+
+A list that a user made has a word a line, or `word<TAB>count`, and is called by its file's name.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rescorer.errors import InputError
-from rescorer.files import read_lines, write_lines
+from rescorer.files import write_lines
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
+from rescorer.recognition.formats.parsing import Place, filled_lines, show
 
 LIST_NAME = re.compile(r"[A-Za-z0-9_+-]+")
-_LINE = re.compile(rf"(?P<word>\S+)\t(?P<count>[0-9]{{1,18}})\t(?P<lists>{LIST_NAME.pattern}(?:,{LIST_NAME.pattern})*)")
+_LINE = re.compile(r"(?P<word>\S+)(?:\t(?P<count>[0-9]{1,18})"
+                   rf"(?:\t(?P<lists>{LIST_NAME.pattern}(?:,{LIST_NAME.pattern})*))?)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MARKS = (SENTENCE_START, SENTENCE_END, UNKNOWN)
+_EXPECTED = "a word, word<TAB>count or word<TAB>count<TAB>lists"
+_REMEDY = "correct the line, or make words of names with `lexicon gazetteer`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +38,34 @@ class Listed:
     lists: tuple[str, ...]
 
 
+def list_name(path: Path) -> str:
+    """What a list is called: its file's name up to the first dot. Raises InputError where that is no word."""
+    name = path.name.partition(".")[0]
+    if not LIST_NAME.fullmatch(name):
+        raise InputError(f"list name {show(name)}", expected="letters, digits and _ + - before the first dot",
+                         remedy="rename the file: lists are called by their files' names", file=path)
+    return name
+
+
 def read_word_lists(path: str | Path, *, case: str = "as-is") -> dict[str, Listed]:
     """The words of a file, plain, .gz or .xz; with case "lower", words that then are one are joined.
 
+    Blank lines are passed over; a word without a count counts once.
+
     Raises:
-        InputError: a line that is not `word<TAB>count<TAB>lists`, with its number, or none.
+        InputError: a line that is not `word<TAB>count<TAB>lists`, `word<TAB>count` or `word`, with its number, or none.
     """
-    expected, remedy = "word<TAB>count<TAB>lists", "make it with `lexicon gazetteer`"
+    path = Path(path)
     words: dict[str, Listed] = {}
-    for number, line in read_lines(path):
-        found = _LINE.fullmatch(line)
+    for place, line in filled_lines(path):
+        found = _LINE.fullmatch(line.rstrip())
         if not found or _CONTROL.search(found["word"]) or found["word"].lower() in _MARKS:
-            raise InputError(f"{line[:80]!r}", expected=expected, remedy=remedy, file=path, line=number)
+            raise place.error(repr(line[:80]), _EXPECTED, _REMEDY)
         word = found["word"].lower() if case == "lower" else found["word"]
-        _join(words, word, Listed(int(found["count"]), tuple(found["lists"].split(","))))
+        lists = tuple(found["lists"].split(",")) if found["lists"] else (list_name(path),)
+        _join(words, word, Listed(int(found["count"] or 1), lists))
     if not words:
-        raise InputError("no word", expected=expected, remedy=remedy, file=path)
+        raise Place(path).error("no word", _EXPECTED, _REMEDY)
     return words
 
 

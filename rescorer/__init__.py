@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rescorer.models.loading import load as load
+    from rescorer.models.open_vocabulary import open_vocabulary as open_vocabulary
     from rescorer.recognition.formats import read_lattices as read_lattices
     from rescorer.recognition.formats import write_lattices as write_lattices
     from rescorer.rescoring.lattice import rescore_lattices as rescore_lattices
     from rescorer.rescoring.nbest import rescore as rescore
 
-__all__ = ["load", "read_lattices", "rescore", "rescore_lattices", "write_lattices"]
+__all__ = ["load", "open_vocabulary", "read_lattices", "rescore", "rescore_lattices", "write_lattices"]
 
 _HOMES = {
     "load": "rescorer.models.loading",
+    "open_vocabulary": "rescorer.models.open_vocabulary",
     "read_lattices": "rescorer.recognition.formats",
     "rescore": "rescorer.rescoring.nbest",
     "rescore_lattices": "rescorer.rescoring.lattice",

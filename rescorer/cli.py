@@ -75,6 +75,13 @@ def _models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Languag
     return models
 
 
+def _opened(models: list[LanguageModel]) -> list[LanguageModel]:
+    """The models, unknown words spelled out where one of them can spell."""
+    from rescorer.models.open_vocabulary import find_speller, open_vocabulary
+
+    return open_vocabulary(models) if find_speller(models) else models
+
+
 _lm_option = click.option("--lm", type=_EXISTING, multiple=True, help="A lightrnn.pt or a KenLM file; may be repeated.")
 _ngram_option = click.option("--ngram", type=_EXISTING, help="A KenLM file, ARPA or binary, mixed in word by word.")
 _device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
@@ -141,7 +148,7 @@ def rescore(path: Path, lm: tuple[Path, ...], ngram: Path | None, device: str, m
     from rescorer.rescoring.run import LatticeRequest, Request, rescore_lattices, rescore_lists
 
     for_lattices = {name: options.pop(name) for name in _LATTICE_OPTIONS}
-    request = Request(path, lambda: _models(lm, ngram, device), _say, print_lines, memory << 20, **options)
+    request = Request(path, lambda: _opened(_models(lm, ngram, device)), _say, print_lines, memory << 20, **options)
     lattices = lattice_format(path, format)
     if lattices is None:
         _refuse_options(for_lattices)
@@ -161,6 +168,26 @@ def _refuse_options(names: Iterable[str]) -> None:
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise InputError(f"--{name.replace('_', '-')} is for lattices, and this is no lattice",
                              remedy="leave it out, or name the --format")
+
+
+_REALLOCATION = (
+    click.option("--cost-words", type=int, default=20_000_000, show_default=True,
+                 help="Words of the text read to price the cells."),
+    click.option("--min-gain", type=float, default=0.0, show_default=True,
+                 help="Nats a token that a word must gain to leave its cell."),
+    click.option("--carry-over/--no-carry-over", default=False, show_default=True,
+                 help="Vectors follow the words that move; else rows and columns keep them."),
+    click.option("--block-size", type=int, default=50_000, show_default=True,
+                 help="Words whose cells are sought together; larger tables are cut into bands."),
+    click.option("--sweeps", type=int, default=2, show_default=True, help="Times that the bands are drawn."),
+    click.option("--processes", type=int, default=1, show_default=True, help="Bands worked on at a time."),
+)
+
+
+def _reallocation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_REALLOCATION):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -191,16 +218,7 @@ def lightrnn() -> None:
 @click.option("--clip", type=float, default=1.0, show_default=True, help="The largest norm of the gradient.")
 @click.option("--intervals", type=int, help="Validations in the whole training; one an epoch without it.")
 @click.option("--reallocate-after", type=int, multiple=True, help="Number of an interval; may be repeated.")
-@click.option("--cost-words", type=int, default=20_000_000, show_default=True,
-              help="Words of the text read to price the cells.")
-@click.option("--min-gain", type=float, default=0.0, show_default=True,
-              help="Nats a token that a word must gain to leave its cell.")
-@click.option("--carry-over/--no-carry-over", default=False, show_default=True,
-              help="Vectors follow the words that move; else rows and columns keep them.")
-@click.option("--block-size", type=int, default=50_000, show_default=True,
-              help="Words whose cells are sought together; larger tables are cut into bands.")
-@click.option("--sweeps", type=int, default=2, show_default=True, help="Times that the bands are drawn.")
-@click.option("--processes", type=int, default=1, show_default=True, help="Bands worked on at a time.")
+@_reallocation_options
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="Of the processor; all without it.")
 @click.option("--seed", type=int, default=1, show_default=True)
@@ -222,16 +240,21 @@ def train(texts: tuple[Path, ...], valid: Path, vocabulary: Path, output: Path, 
 @click.option("--fit", type=_EXISTING, help="Validation text on which the weights of the mixture are fitted.")
 @click.option("--context", type=click.Choice(["sentence", "text"]), default="sentence", show_default=True,
               help="text: a LightRNN remembers the sentences before, as in published figures.")
+@click.option("--open", "spelled", is_flag=True, help="Unknown words are spelled out, not counted as one <unk>: no "
+              "standard perplexity, which is over a stated vocabulary.")
 @_device_option
 @_memory_option
 @user_errors
-def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path | None, context: str, device: str,
-               memory: int) -> None:
+def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path | None, context: str, spelled: bool,
+               device: str, memory: int) -> None:
     """Print the standard perplexity of TEXT: every word and </s> once."""
+    from rescorer.models.open_vocabulary import open_vocabulary
     from rescorer.rescoring.perplexity import TextScores, score_text
     from rescorer.training.corpus import read_sentences
 
     models = _models(lm, ngram, device)
+    if spelled:
+        models = open_vocabulary(models)
 
     def scored(path: Path) -> TextScores:
         sentences = list(read_sentences([path]))
@@ -297,21 +320,54 @@ _new_model_option = click.option("--output", type=_OUTPUT, required=True, help="
               "line; may be repeated.")
 @click.option("--like", type=_EXISTING, help="Known words that the new ones are like, such as a list of surnames.")
 @click.option("--prior", type=float, default=1.0, show_default=True,
-              help="Pseudo-count of words without one: how often they count as seen.")
-@click.option("--grow/--no-grow", default=True, show_default=True, help="Add rows where free cells are too few.")
+              help="Pseudo-count of words without one: how often they count as seen in the whole training text. 1 is "
+              "as rare as a known word can be; 10 or 100 make a word so many times as probable, at the expense of "
+              "all others.")
+@click.option("--grow", type=click.Choice(["rows", "columns", "no"]), default="rows", show_default=True,
+              help="What the table gets more of where free cells are too few.")
+@click.option("--finetune", type=click.IntRange(min=1), metavar="STEPS",
+              help="Train the network for so many steps on the sentences of --text that hold new words, beside as many "
+              "words of --replay, or of text that MODEL makes. Old words change too.")
+@click.option("--replay", type=_EXISTING, multiple=True,
+              help="Old text, such as MODEL was trained on; may be repeated.")
+@click.option("--move", is_flag=True, help="Old words may move to other cells too, by --replay and --text. Best with "
+              "--finetune.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the text that the model is asked to make.")
 @_device_option
 @user_errors
-def add_words(path: Path, words: Path, output: Path, texts: tuple[Path, ...], like: Path | None, prior: float,
-              grow: bool, seed: int, device: str) -> None:
+def add_words(path: Path, words: Path, output: Path, **options: Any) -> None:
     """Give the words of WORDS (`word` or `word<TAB>pseudo-count` a line) cells in the table of MODEL.
 
-    Nothing is trained: the model itself says where it expects them, and MODEL stays as it is.
+    The model itself says where it expects them. Without --finetune and --move nothing is trained and remove-words
+    brings the old probabilities back. MODEL stays as it is.
     """
-    from rescorer.training.new_words import add_words_file
+    from rescorer.training.word_files import add_words_file
 
-    add_words_file(path, words, output, texts=texts, like=like, prior=prior, grow=grow, seed=seed, device=device,
-                   say=_say)
+    add_words_file(path, words, output, say=_say, **options)
+
+
+@lightrnn.command()
+@_model_argument
+@click.argument("texts", type=_EXISTING, nargs=-1, required=True)
+@_new_model_option
+@click.option("--work", type=_OUTPUT, help="Folder by which a call that was cut goes on; OUTPUT.work without it.")
+@click.option("--lists", type=_EXISTING, help="The .lists.tsv that `lexicon vocabulary --list` writes: words TEXTS "
+              "lack go where others of their lists are.")
+@_reallocation_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the bands.")
+@click.option("--threads", type=click.IntRange(min=1), help="Of the processor; all without it.")
+@_device_option
+@user_errors
+def reallocate(path: Path, texts: tuple[Path, ...], output: Path, work: Path | None, lists: Path | None,
+               threads: int | None, device: str, **options: Any) -> None:
+    """Place the words of MODEL anew, each where the network expects it in TEXTS; nothing is trained.
+
+    The vectors that were trained for other words are shared anew: train on afterwards, or compare perplexities first.
+    """
+    from rescorer.training.word_files import reallocate_file
+
+    reallocate_file(path, texts, output, options, work=work or output.with_name(f"{output.name}.work"), lists=lists,
+                    threads=threads, device=device, say=_say)
 
 
 @lightrnn.command("remove-words")
@@ -321,6 +377,20 @@ def add_words(path: Path, words: Path, output: Path, texts: tuple[Path, ...], li
 @user_errors
 def remove_words(path: Path, words: Path, output: Path) -> None:
     """Take the words of WORDS out of MODEL; their cells become free."""
-    from rescorer.training.new_words import remove_words_file
+    from rescorer.training.word_files import remove_words_file
 
     remove_words_file(path, words, output, say=_say)
+
+
+@lightrnn.command()
+@_model_argument
+@_new_model_option
+@user_errors
+def spell(path: Path, output: Path) -> None:
+    """Let MODEL, of an older release, learn from its own words how unknown ones are spelled.
+
+    Nothing is trained. With a model that can spell, `rescore` tells unknown words apart.
+    """
+    from rescorer.training.word_files import spell_file
+
+    spell_file(path, output, say=_say)

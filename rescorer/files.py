@@ -48,7 +48,8 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         except UnicodeDecodeError as error:
             raise InputError(
                 f"byte 0x{error.object[error.start]:02x} is not UTF-8",
-                expected="UTF-8 text", remedy="convert it with iconv -t UTF-8", file=path, line=number,
+                expected="UTF-8 text", remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
+                file=path, line=number,
             ) from None
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise InputError(

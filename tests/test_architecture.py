@@ -26,7 +26,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "__init__": (*BASE, "models", "recognition", "rescoring"),  # the Python API: what `import rescorer` offers
 }
 OWNERS = {"kenlm": ("rescorer/models/ngram.py",), "k2": ("rescorer/recognition/formats/k2.py",),
-          "sentencepiece": ("rescorer/recognition/word_pieces.py",)}
+          "sentencepiece": ("rescorer/recognition/word_pieces.py", "rescorer/models/spelling.py")}
 
 
 def imports(source: str, path: str) -> Iterator[str]:

@@ -135,6 +135,14 @@ def test_vocabulary_of_lists_alone(tmp_path: Path, names: Path) -> None:
     assert len(Vocabulary.load(tmp_path / "words.tsv")) == 8
 
 
+def test_vocabulary_with_a_plain_list(tmp_path: Path, text: Path) -> None:
+    (tmp_path / "pets.txt").write_text("cat\nhamster\n")
+    result = run("vocabulary", text, "--list", tmp_path / "pets.txt", 2, "--output", tmp_path / "words.tsv")
+    assert result.stderr.splitlines()[1:] == ["pets: 2 words, 1 of them not in the text"]
+    words = Vocabulary.load(tmp_path / "words.tsv")
+    assert words.counts[words.encode(["cat", "hamster"])].tolist() == [3, 2]
+
+
 def test_oov(tmp_path: Path, text: Path, names: Path) -> None:
     assert run("vocabulary", text, "--output", tmp_path / "words.tsv", "--case", "lower").exit_code == 0
     (tmp_path / "test").write_text("the cat of Lima\nLima city\n")
@@ -184,7 +192,8 @@ def test_words_txt(tmp_path: Path, text: Path) -> None:
     (("gazetteer", "good", "--cap", "bad", "1"), "--cap bad: no such list"),
     (("vocabulary",), "no words"),
     (("vocabulary", "--counts", "good"), "good:1: 'the'"),
-    (("vocabulary", "--list", "good", "1"), "good:1: 'the'"),
+    (("vocabulary", "--list", "bad", "1"), "bad:1: byte 0xff"),
+    (("pieces", "good", "--bpe-model", "bad"), "bad: no model of sentencepiece"),
     (("vocabulary", "good", "--list", "names.tsv", "1", "--max-size", "3"), "the lists hold 6 words"),
     (("words-txt", "--vocabulary", "good"), "good:1: "),
 ])

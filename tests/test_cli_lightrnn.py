@@ -159,10 +159,63 @@ def test_words_come_and_go(here: Path) -> None:
 @pytest.mark.parametrize(("words", "options", "expected"), [
     ("two words\n", [], "new.txt:1"), ("</s>\n", [], "new.txt:1"),
     ("horse\tmany\n", [], "new.txt:1"), ("horse\n", ["--prior", "0"], "prior"),
-    ("".join(f"n{number}\n" for number in range(99)), ["--no-grow"], "cells"),
+    ("".join(f"n{number}\n" for number in range(99)), ["--grow", "no"], "cells"),
+    ("horse\n", ["--finetune", "3"], "--finetune without sentences"),
+    ("horse\n", ["--finetune", "3", "--text", "others.txt"], "no example sentence holds"),
+    ("horse\n", ["--move"], "--move without text"),
+    ("horse\n", ["--replay", "others.txt"], "--replay is for --finetune and --move"),
+    ("horse\n", ["--move", "--replay", "none.txt"], "none.txt: cannot be read"),
 ])
 def test_words_that_cannot_come(here: Path, words: str, options: list[str], expected: str) -> None:
     make_model().save("lightrnn.pt")
     Path("new.txt").write_text(words)
+    Path("others.txt").write_text("the cat sat\n")
     assert expected in bad(run("add-words", "lightrnn.pt", "new.txt", "--output", "new.pt", *options))
     assert not Path("new.pt").exists()
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+@pytest.mark.parametrize("option", [None, "--text", "--like", "--replay"])
+def test_words_in_other_encodings(here: Path, encoding: str, option: str | None) -> None:
+    make_model().save("lightrnn.pt")
+    Path("good.txt").write_text("horse\n")
+    Path("bad.txt").write_bytes("héron\n".encode(encoding))
+    options = [option, "bad.txt", *(["--move"] if option == "--replay" else [])] if option else []
+    result = run("add-words", "lightrnn.pt", "good.txt" if option else "bad.txt", "--output", "new.pt", *options)
+    message = bad(result)
+    assert "bad.txt:1: byte 0x" in message and "iconv" in message
+    assert not Path("new.pt").exists()
+
+
+def test_words_trained_and_moved(here: Path) -> None:
+    make_model().save("lightrnn.pt")
+    before = Path("lightrnn.pt").read_bytes()
+    Path("new.txt").write_text("horse\nmule\n")
+    Path("examples.txt").write_text("the horse sat on a mat\n")
+    Path("old.txt").write_text("the cat sat on a mat\na dog ran\n" * 20)
+    result = run("add-words", "lightrnn.pt", "new.txt", "--text", "examples.txt", "--output", "new.pt", "--finetune",
+                 "3", "--replay", "old.txt", "--move", "--grow", "columns")
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert "1 of the 2 new words are in no sentence" in result.stderr and "old words move" in result.stderr
+    model = LightRNN.load("new.pt")
+    assert sum(probability for _, probability in model.next_words(["the"], k=1000)) == pytest.approx(1, abs=1e-5)
+    [note] = model.provenance["additions"]
+    assert (note["finetune"], note["move"], note["replay"], note["columns"]) == (3, True, ["old.txt"], 1)
+    assert Path("lightrnn.pt").read_bytes() == before
+
+
+def test_adding_words_is_interrupted(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there before is there still, and no half of a file beside it."""
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    make_model().save("lightrnn.pt")
+    Path("new.txt").write_text("horse\n")
+    Path("new.pt").write_text("of before")
+    files = sorted(here.rglob("*"))
+    for place in ("rescorer.training.new_words.calibrate", "rescorer.models.torch_file.torch.save"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, interrupted)
+            assert "interrupted" in bad(run("add-words", "lightrnn.pt", "new.txt", "--output", "new.pt"))
+        assert Path("new.pt").read_text() == "of before"
+        assert sorted(here.rglob("*")) == files

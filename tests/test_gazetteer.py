@@ -188,13 +188,32 @@ def test_word_lists_together() -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "ann", "ann\t1", "ann\tx\tnames", "ann\t-1\tnames", "ann\t1\t", "ann\t1\ta b", "ann\t1\ta,,b", "a b\t1\tnames",
-    "a\x07b\t1\tnames", "<unk>\t1\tnames", "<UNK>\t1\tnames", "</s>\t1\tnames", "\t1\tnames", "",
+    "ann\tx", "ann\t1\tnames\tmore", "New York", "<s>",
+    "ann\tx\tnames", "ann\t-1\tnames", "ann\t1\ta b", "ann\t1\ta,,b", "a b\t1\tnames",
+    "a\x07b\t1\tnames", "<unk>\t1\tnames", "<UNK>\t1\tnames", "</s>\t1\tnames", "\t1\tnames", "caf\xe9 bar",
 ])
 def test_bad_word_lists(tmp_path: Path, line: str) -> None:
     (tmp_path / "words.tsv").write_text(f"good\t1\tnames\n{line}\n")
-    with pytest.raises(InputError, match=r"words\.tsv:2: .*remedy: make it with `lexicon gazetteer`"):
+    with pytest.raises(InputError, match=r"words\.tsv:2: .*remedy: .*`lexicon gazetteer`"):
         read_word_lists(tmp_path / "words.tsv")
+
+
+def test_plain_word_lists(tmp_path: Path) -> None:
+    (tmp_path / "girls.v2.txt.gz").write_bytes(gzip.compress("\ufeffAnn \r\nZoë\t3\r\n\r\nann\t2\told\r\n".encode()))
+    assert read_word_lists(tmp_path / "girls.v2.txt.gz", case="lower") == {
+        "ann": Listed(3, ("girls", "old")), "zoë": Listed(3, ("girls",)),
+    }
+    (tmp_path / "my girls.txt").write_text("Ann\n")
+    with pytest.raises(InputError, match=r"list name 'my girls'.*rename"):
+        read_word_lists(tmp_path / "my girls.txt")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le"])
+def test_lists_in_other_encodings(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "names.txt").write_bytes("Zoë\nLéa\n".encode(encoding))
+    for read in (read_word_lists, lambda path: read_gazetteer([path])):
+        with pytest.raises(InputError, match=r"names\.txt.*(not UTF-8|\\x00|control characters)"):
+            read(tmp_path / "names.txt")
 
 
 def test_empty_word_list(tmp_path: Path) -> None:

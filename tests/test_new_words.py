@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-import gzip
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import WORDS, make_model, make_vocabulary
+from conftest import WORDS, make_model
 
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
@@ -21,13 +21,15 @@ from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.calibration import mean_probabilities
 from rescorer.training.contexts import row_log_probs, sample_text, states_after
-from rescorer.training.corpus import Corpus, read_sentences
+from rescorer.training.corpus import Corpus
+from rescorer.training.fine_tuning import FineTuningSettings
 from rescorer.training.likeness import draw_like, pieces
-from rescorer.training.new_words import NewWordSettings, add_words, add_words_file, remove_words, remove_words_file
+from rescorer.training.new_words import NewWordSettings, add_words, remove_words
+from rescorer.training.room import GROW
 from rescorer.training.trainer import Trainer, TrainingSettings
-from rescorer.training.word_list import WordList
 
 QUICK = NewWordSettings(text_words=2048, row_contexts=64)
+COLUMNS = NewWordSettings(text_words=2048, row_contexts=64, grow="columns")
 TABLES = {
     "free cells": WordTable.shaped(11, 4, 4).shuffled(0),
     "full": WordTable.shaped(11, 11, 1),
@@ -125,6 +127,42 @@ def test_a_full_table_grows_by_rows() -> None:
     assert all(sum(parent) == 1 for parent in parents)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("table", [TABLES["full"], WordTable.shaped(11, 1, 11), TABLES["free row"]],
+                         ids=["tall", "wide", "free row"])
+def test_a_full_table_grows_by_columns(table: WordTable, kind: dict[str, Any]) -> None:
+    """Each a copy of an old column; the probabilities sum to 1, and come back when the words go."""
+    model = make_model(11, table, **kind)
+    new, report = add_words(model, [*NEW, "kudu", "lynx"], np.full(6, 2.0), settings=COLUMNS)
+    assert report.rows == 0 and report.columns == new.table.columns - table.columns > 0
+    assert new.table.row_of[:11].tolist() == table.row_of.tolist()
+    assert new.table.column_of[:11].tolist() == table.column_of.tolist()
+    for column in range(table.columns, new.table.columns):
+        assert any(torch.equal(new.column_in.weight[column], model.column_in.weight[old])
+                   and torch.equal(new.column_out.weight[column], model.column_out.weight[old])
+                   and new.column_out.bias[column] == model.column_out.bias[old] for old in range(table.columns))
+    torch.testing.assert_close(total(new), torch.ones(12, dtype=torch.float64), atol=1e-5, rtol=0)
+    assert report.mass == pytest.approx(report.asked, rel=0.2)
+    again = remove_words(new, [*NEW, "kudu", "lynx"])
+    torch.testing.assert_close(distributions(again), distributions(model), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("grow", GROW)
+def test_a_column_without_words_is_made_anew_first(grow: str) -> None:
+    model = make_model(9, WordTable(3, 4, np.array([0, 1, 2, 4, 5, 6, 8, 9, 10])))
+    new = add_words(model, ["emu", "yak"], np.ones(2), settings=replace(QUICK, grow=grow))[0]
+    assert (new.table.rows, new.table.columns) == (3, 4) and set(new.table.column_of[9:]) == {3}
+    assert any(torch.equal(new.column_in.weight[3], model.column_in.weight[old]) for old in range(3))
+    assert torch.allclose(total(new), torch.ones(1, dtype=torch.float64), atol=1e-5)
+
+
+def test_a_column_left_by_its_words_serves_the_next() -> None:
+    model = make_model(9, WordTable.shaped(9, 3, 3))
+    first = added(model, ["emu", "yak"], settings=COLUMNS)
+    second = added(remove_words(first, ["emu", "yak"]), ["gnu"], settings=COLUMNS)
+    assert (second.table.rows, second.table.columns) == (3, 4) == (first.table.rows, first.table.columns)
+
+
 def test_a_row_without_words_is_made_anew_first() -> None:
     """What a row never used holds was never learnt."""
     model = make_model(11, TABLES["free row"])
@@ -172,15 +210,15 @@ def test_without_biases_of_cells() -> None:
 
 
 def test_without_growing() -> None:
-    settings = NewWordSettings(text_words=512, grow=False)
+    settings = NewWordSettings(text_words=512, grow="no")
     model = make_model(11, TABLES["free cells"])
     assert added(model, settings=settings).table.rows == 4
-    with pytest.raises(InputError, match=r"6 new words; expected at most 5.*remedy: .*--no-grow"):
+    with pytest.raises(InputError, match=r"6 new words; expected at most 5.*remedy: .*--grow"):
         added(model, [*NEW, "a1", "b1"], settings=settings)
 
 
 @pytest.mark.parametrize("bad", [{"prior": 0.0}, {"prior": float("inf")}, {"text_words": 0}, {"examples": 0},
-                                 {"like_weight": -1.0}, {"row_contexts": 0}, {"like_contexts": 0}])
+                                 {"like_weight": -1.0}, {"grow": "up"}, {"row_contexts": 0}, {"like_contexts": 0}])
 def test_settings_check_themselves(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         NewWordSettings(**bad)
@@ -305,19 +343,19 @@ def in_random_cells(model: LightRNN, word: str, history: str) -> float:
         other = model.with_words(model.vocabulary.with_words([word], np.array([6])),
                                  model.table.with_words(np.array([cell])))
         state = sample_text(model, 2048, seed=1).state
-        calibrate(other, np.array([6 / (model.vocabulary.counts.sum() + 6)]), np.array([], dtype=np.int64), state)
+        calibrate(other, np.array([6 / (model.vocabulary.counts.sum() + 6)]), state)
         found.append(after(other, word, history))
     return float(np.mean(found))
 
 
 @pytest.mark.parametrize("given", [{"examples": EXAMPLES}, {"like": ["cat", "dog", "cow"]},
                                    {"examples": EXAMPLES, "like": ["cat", "dog", "cow"]}], ids="+".join)
-@pytest.mark.parametrize("full", [False, True], ids=["free cells", "full table"])
-def test_a_new_animal(trained: LightRNN, given: dict[str, Any], full: bool) -> None:
+@pytest.mark.parametrize("grow", GROW)
+def test_a_new_animal(trained: LightRNN, given: dict[str, Any], grow: str) -> None:
     """It is expected where animals are, and not elsewhere; old words hardly notice."""
-    model = remove_free_cells(trained) if full else trained
-    new, report = add_words(model, ["emu"], np.array([6.0]), settings=QUICK, **given)
-    assert report.rows == int(full)
+    model = trained if grow == "no" else remove_free_cells(trained)
+    new, report = add_words(model, ["emu"], np.array([6.0]), settings=replace(QUICK, grow=grow), **given)
+    assert (report.rows, report.columns) == (int(grow == "rows"), int(grow == "columns"))
     mean = 6 / (model.vocabulary.counts.sum() + 6)
     assert after(new, "emu") > 2.5 * mean
     assert after(new, "emu") > 2 * in_random_cells(trained, "emu", "the")
@@ -354,120 +392,67 @@ def test_a_new_word_goes_where_its_spelling_points(trained: LightRNN) -> None:
     assert after(new, "xxmat", "the cat sat on a") > 2 * after(new, "xxran", "the cat sat on a")
 
 
-# ---- from file to file ----
+# ---- the network is trained on, old words move ----
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
-    model = make_model(11, TABLES["one free"])
-    model.provenance = {"texts": ["old.txt"]}
-    model.save(tmp_path / "lightrnn.pt")
-    (tmp_path / "words").write_text("emu\nyak\t3\ncat\nemu\n\n", encoding="utf-8")
-    (tmp_path / "text").write_text("the emu sat\nthe cat sat\n", encoding="utf-8")
-    (tmp_path / "like").write_text("cat\ndog\nowl\n", encoding="utf-8")
-    return {name: tmp_path / name for name in ("lightrnn.pt", "words", "text", "like", "new.pt", "old.pt")}
+def corpus_of(model: LightRNN, words: int = 2000) -> Corpus:
+    return Corpus(sample_text(model, words, seed=11).ids.T.ravel())
 
 
-def test_add_and_remove_files(files: dict[str, Path]) -> None:
-    before, said = files["lightrnn.pt"].read_bytes(), []
-    report = add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], texts=[files["text"]],
-                            like=files["like"], say=said.append)
-    assert report and (report.words, report.with_examples) == (2, 1)
-    assert any("1 of them known already" in line for line in said) and any("1 lines repeat" in line for line in said)
-    assert files["lightrnn.pt"].read_bytes() == before
-    new = LightRNN.load(files["new.pt"])
-    assert new.vocabulary.words == (*WORDS, "emu", "yak") and new.vocabulary.counts[-2:].tolist() == [1, 3]
-    [note] = new.provenance["additions"]
-    assert new.provenance["texts"] == ["old.txt"]
-    assert (note["words"], note["prior"], note["texts"], note["like"]) == (2, 1.0, ["text"], "like")
-    assert note["pseudo_counts"] == 4
-    assert remove_words_file(files["new.pt"], files["words"], files["old.pt"], say=said.append) == 3
-    old = LightRNN.load(files["old.pt"])
-    assert "emu" not in old.vocabulary and "cat" not in old.vocabulary and len(old.vocabulary) == 10
-    assert old.provenance["removals"] == [{"words": 3, "list": "words"}]
+@pytest.mark.parametrize("grow", ["rows", "columns"])
+@pytest.mark.parametrize("replayed", [False, True], ids=["own text", "old text"])
+def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
+    """The examples become likelier, the mass of the new word stays, old text hardly notices, and the sum is 1."""
+    model = remove_free_cells(trained)
+    before = copy.deepcopy(model.state_dict())
+    tuning = FineTuningSettings(60, streams=8, unroll=10, learning_rate=2e-3)
+    settings = NewWordSettings(grow=grow, fine_tuning=tuning)
+    given = {"examples": EXAMPLES, "replay": corpus_of(model) if replayed else None}
+    plain = added(model, ["emu"], 6.0, examples=EXAMPLES, settings=replace(settings, fine_tuning=None))
+    torch.manual_seed(1)
+    tuned, report = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)  # type: ignore[arg-type]
+    likelier = [each.logprob(line) for line in EXAMPLES for each in (tuned, plain)]
+    assert sum(likelier[::2]) > sum(likelier[1::2]) + 0.1
+    assert report.mass == pytest.approx(report.asked, rel=0.2)
+    assert report.new_perplexity < 1.2 * report.old_perplexity
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
+    assert sum(after(tuned, word) for word in tuned.vocabulary.words) == pytest.approx(1, abs=1e-5)
+    fewer = remove_words(tuned, ["emu"])
+    assert sum(after(fewer, word) for word in fewer.vocabulary.words) == pytest.approx(1, abs=1e-5)
+    torch.manual_seed(2)
+    again = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)[0]  # type: ignore[arg-type]
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in tuned.state_dict().items())
 
 
-def test_only_known_words(files: dict[str, Path]) -> None:
+def test_fine_tuning_needs_examples(trained: LightRNN) -> None:
+    settings = replace(QUICK, fine_tuning=FineTuningSettings(2))
+    with pytest.raises(InputError, match=r"no example sentence holds.*remedy"):
+        added(trained, ["emu"], examples=[["the", "cat", "sat"]], settings=settings)
+
+
+@pytest.mark.parametrize("steps", [0, 5])
+def test_old_words_move(trained: LightRNN, steps: int) -> None:
+    """All find places of their own; where the text would be less probable, the old ones stay."""
+    rows = trained.table.row_of
+    one, other = next(pair for pair in itertools.combinations(range(2, 13), 2) if rows[pair[0]] == rows[pair[1]])
+    cells = trained.table.cells.copy()
+    cells[[one, other]] = cells[[other, one]]
+    model = trained.with_words(trained.vocabulary, WordTable(trained.table.rows, trained.table.columns, cells))
+    settings = NewWordSettings(move=True, fine_tuning=FineTuningSettings(steps, streams=4) if steps else None)
     said: list[str] = []
-    files["words"].write_text("cat\ndog\n", encoding="utf-8")
-    assert add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], say=said.append) is None
-    assert LightRNN.load(files["new.pt"]).vocabulary.words == WORDS
-    assert remove_words_file(files["lightrnn.pt"], files["like"], files["old.pt"], say=said.append) == 2
+    new, report = add_words(model, ["emu", "xx"], np.array([6.0, 1.0]), examples=EXAMPLES, replay=corpus_of(trained),
+                            settings=settings, say=said.append)
+    assert "old words move" in said[0]
+    assert model.table.cells.tolist() == cells.tolist() and len(np.unique(new.table.cells)) == 16
+    assert report.mass == pytest.approx(report.asked, rel=0.5)
+    text = corpus_of(trained).ids
+    still, moved = (perplexity(log_probs_of(each, text, streams=8)) for each in (model, new))
+    assert moved < 1.05 * still
+    assert sum(after(new, word) for word in new.vocabulary.words) == pytest.approx(1, abs=1e-5)
+    fewer = remove_words(new, ["emu", "xx"])
+    assert sum(after(fewer, word) for word in fewer.vocabulary.words) == pytest.approx(1, abs=1e-5)
 
 
-def test_examples_without_the_words_are_reported(files: dict[str, Path]) -> None:
-    said: list[str] = []
-    files["text"].write_text("the cat sat\n", encoding="utf-8")
-    add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], texts=[files["text"]], say=said.append)
-    assert any("no sentence of" in line and "text" in line for line in said)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("words", "new york\n", r"words:1: 'new york' is not one word.*expected.*remedy"),
-        ("words", "emu\n\u00a0\n \n", r"words in"),
-        ("words", "emu\na\u200bb\n", r"words:2: .*ZERO WIDTH SPACE"),
-        ("words", "emu\na\x07b\n", r"words:2: .*control characters"),
-        ("words", "<s>\n", r"words:1: '<s>' is a mark"),
-        ("words", "emu\n<unk>\n", r"words:2: '<unk>' is a mark"),
-        ("words", "emu\tmany\n", r"words:1: 'many' after the word"),
-        ("words", "emu\t0\n", r"words:1: '0' after the word"),
-        ("words", "emu\t-3\n", r"after the word"),
-        ("words", "emu\tnan\n", r"after the word"),
-        ("words", "emu\t1\t2\n", r"words:1: '1 2' after the word"),
-        ("words", "\tx\n", r"words:1: '' is not one word"),
-        ("words", "", r"no word in the list"),
-        ("like", "owl\nelk\n", r"like: the model knows none of its 2 words"),
-    ],
-)
-def test_bad_lists(files: dict[str, Path], name: str, content: str, said: str) -> None:
-    files[name].write_text(content, encoding="utf-8")
-    lines: list[str] = []
-    if said == "words in":
-        add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], say=lines.append)
-        return
-    with pytest.raises(InputError, match=said) as error:
-        add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], like=files["like"], say=lines.append)
-    assert "\n" not in str(error.value) and not files["new.pt"].exists()
-
-
-def test_bad_requests(files: dict[str, Path]) -> None:
-    model, words, new = files["lightrnn.pt"], files["words"], files["new.pt"]
-    for said, call in {
-        "prior = -1": lambda: add_words_file(model, words, new, prior=-1.0, say=print),
-        "another --output": lambda: add_words_file(model, words, model, say=print),
-        "device": lambda: add_words_file(model, words, new, device="tpu:9", say=print),
-        "cannot be read": lambda: add_words_file(model, words.with_name("none"), new, say=print),
-        "text-none": lambda: add_words_file(model, words, new, texts=[words.with_name("text-none")], say=print),
-        "not a model file": lambda: add_words_file(words, words, new, say=print),
-        "2 new words": lambda: add_words_file(model, words, new, grow=False, say=print),
-        "another --output;": lambda: remove_words_file(model, words, model, say=print),
-    }.items():
-        with pytest.raises(InputError, match=said):
-            call()
-        assert not new.exists()
-    words.write_bytes(b"emu\ncaf\xe9\n")
-    with pytest.raises(InputError, match="words:2: byte 0xe9 is not UTF-8"):
-        add_words_file(model, words, new, say=print)
-    words.write_text("</s>\n", encoding="utf-8")
-    with pytest.raises(InputError, match="is a mark"):
-        remove_words_file(model, words, new, say=print)
-
-
-def test_lists_take_the_case_of_the_vocabulary(tmp_path: Path) -> None:
-    path = tmp_path / "words.gz"
-    path.write_bytes(gzip.compress("\ufeffEmu\t2\nemu\nYAK\n".encode()))
-    lower = WordList.read(path, make_vocabulary(case="lower"), count=0.5)
-    assert (lower.words, lower.counts.tolist(), lower.lowered, lower.repeated) == (("emu", "yak"), [2.0, 0.5], 2, 1)
-    as_is = WordList.read(path, make_vocabulary())
-    assert (as_is.words, as_is.lowered, as_is.repeated) == (("Emu", "emu", "YAK"), 0, 0)
-
-
-def test_example_sentences_take_the_case_too(tmp_path: Path) -> None:
-    model = make_model(11, TABLES["free cells"])
-    lower = model.with_words(make_vocabulary(case="lower"), model.table)
-    (tmp_path / "text").write_text("The EMU sat\n", encoding="utf-8")
-    _, report = add_words(lower, ["emu", "yak"], np.ones(2), examples=read_sentences([tmp_path / "text"]),
-                          settings=QUICK)
-    assert report.with_examples == 1
+def test_moving_needs_old_text(trained: LightRNN) -> None:
+    with pytest.raises(InputError, match=r"no text that tells.*--replay"):
+        added(trained, ["emu"], settings=replace(QUICK, move=True))

@@ -15,8 +15,9 @@ from conftest import make_model
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import AssignmentSettings
+from rescorer.training.cell_costs import cell_costs
 from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation import ReallocationSettings, cell_costs, move, reallocate
+from rescorer.training.reallocation import ReallocationSettings, move, reallocate
 
 ONE_STREAM = ReallocationSettings(streams=1, unroll=10)
 TABLES = {
@@ -34,6 +35,13 @@ def corpus_of(size: int, length: int = 101) -> Corpus:
 
 def model_of(table: WordTable, **settings: Any) -> LightRNN:
     return make_model(len(table.cells), table, **settings)
+
+
+def costs_of(model: LightRNN, corpus: Corpus, streams: int = 1, unroll: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """[V, R] and [V, C]"""
+    costs = cell_costs(model, corpus, streams=streams, unroll=unroll)
+    every = slice(None)
+    return costs.rows.block(every, every), costs.columns.block(every, every)
 
 
 def total_probability(model: LightRNN) -> float:
@@ -61,7 +69,7 @@ def test_costs_of_the_paper(layers: int) -> None:
                 rows[word, i] -= model.row_log_probs(before[0, 0])[i].item()
             for j in range(4):
                 columns[word, j] -= model.column_log_probs(after[0], torch.tensor([row]))[0, j].item()
-    found = cell_costs(model, corpus, ONE_STREAM)
+    found = costs_of(model, corpus)
     np.testing.assert_allclose(found[0], rows, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found[1], columns, rtol=1e-4, atol=1e-4)
 
@@ -85,7 +93,7 @@ def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str
             plain = model.column_scores(after[0], torch.tensor([row]))[0].double()
             bias = model.cell_bias[row].double() if kind["cell_bias"] else torch.zeros(table.columns)
             columns[word] += ((plain + bias)[~model.free[row]].logsumexp(0) - plain - bias[column]).numpy()
-    found = cell_costs(model, corpus, ONE_STREAM)
+    found = costs_of(model, corpus)
     np.testing.assert_allclose(found[0], rows, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found[1], columns, rtol=1e-4, atol=1e-4)
 
@@ -101,14 +109,14 @@ def test_costs_of_the_present_cells_are_the_loss(table: WordTable, kind: dict[st
         words = torch.as_tensor(corpus.streams(streams).T.astype(np.int64))
         with torch.no_grad():
             loss = -model(words, model.start_states(streams))[0].sum().item()
-        rows, columns = cell_costs(model, corpus, ReallocationSettings(streams=streams, unroll=unroll))
+        rows, columns = costs_of(model, corpus, streams, unroll)
         every = np.arange(size)
         found = rows[every, table.row_of].sum() + columns[every, table.column_of].sum()
         assert found == pytest.approx(loss, rel=1e-4)
 
 
 def test_costs_are_two_arrays_of_float32() -> None:
-    rows, columns = cell_costs(model_of(TABLES["free cells"]), corpus_of(10), ReallocationSettings())
+    rows, columns = costs_of(model_of(TABLES["free cells"]), corpus_of(10))
     assert (rows.dtype, columns.dtype) == (np.float32, np.float32)
     assert (rows.shape, columns.shape) == ((10, 3), (10, 4))
     assert np.isfinite(rows).all() and np.isfinite(columns).all()
@@ -117,23 +125,22 @@ def test_costs_are_two_arrays_of_float32() -> None:
 def test_costs_leave_the_model_alone_and_ignore_dropout() -> None:
     model = model_of(TABLES["full"], dropout=0.5).train()
     before = copy.deepcopy(model.state_dict())
-    first, second = (cell_costs(model.train(), corpus_of(12), ONE_STREAM) for _ in range(2))
+    first, second = (costs_of(model.train(), corpus_of(12)) for _ in range(2))
     assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
 
 
-def test_cost_words_and_unseen_words() -> None:
+def test_unseen_words_cost_nothing() -> None:
     model = model_of(TABLES["full"])
-    corpus = Corpus(np.array([4, 4, 5] * 10 + [7] * 10, dtype=np.uint32))
-    rows, columns = cell_costs(model, corpus, ReallocationSettings(cost_words=30, streams=1))
+    rows, columns = costs_of(model, Corpus(np.array([4, 4, 5] * 10, dtype=np.uint32)))
     seen = (rows.any(1) & columns.any(1)).nonzero()[0]
     assert seen.tolist() == [4, 5]
     assert not rows[[0, 7, 11]].any() and not columns[[0, 7, 11]].any()
 
 
 def test_costs_on_another_device(device: str) -> None:
-    expected = cell_costs(model_of(TABLES["free cells"]), corpus_of(10), ONE_STREAM)
-    found = cell_costs(model_of(TABLES["free cells"]).to(device), corpus_of(10), ONE_STREAM)
+    expected = costs_of(model_of(TABLES["free cells"]), corpus_of(10))
+    found = costs_of(model_of(TABLES["free cells"]).to(device), corpus_of(10))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
@@ -237,7 +244,7 @@ def test_reallocate(table: WordTable) -> None:
     model = model_of(table)
     size = len(table.cells)
     corpus = corpus_of(size, 400)
-    rows, columns = cell_costs(model, corpus, ONE_STREAM)
+    rows, columns = costs_of(model, corpus)
     every = np.arange(size)
     result = reallocate(model, corpus, ONE_STREAM)
     assert model.table.cells.tolist() == result.cells.tolist()
@@ -253,7 +260,7 @@ def test_least_cost_by_trying_every_table() -> None:
     table = WordTable.shaped(6, 2, 3)
     model = model_of(table)
     corpus = corpus_of(6, 200)
-    rows, columns = cell_costs(model, corpus, ONE_STREAM)
+    rows, columns = costs_of(model, corpus)
     costs = (rows[:, :, None] + columns[:, None, :]).reshape(6, 6).astype(np.float64)
     best = min(sum(costs[word, cell] for word, cell in enumerate(cells)) for cells in itertools.permutations(range(6)))
     assert reallocate(model, corpus, ONE_STREAM).cost == pytest.approx(best, rel=1e-6)

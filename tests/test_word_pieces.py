@@ -33,9 +33,9 @@ def train(folder: Path, **settings: Any) -> Path:
     """A tiny model with the pieces of icefall's recipes."""
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXT), model_writer=written, minloglevel=2, hard_vocab_limit=False, unk_id=2, bos_id=-1,
+        sentence_iterator=iter(TEXT), model_writer=written, minloglevel=2, hard_vocab_limit=False, bos_id=-1,
         eos_id=-1, user_defined_symbols=["<blk>", "<sos/eos>"],
-        **{"vocab_size": 60, "model_type": "unigram", **settings})
+        **{"unk_id": 2, "vocab_size": 60, "model_type": "unigram", **settings})
     (folder / "bpe.model").write_bytes(written.getvalue())
     return folder / "bpe.model"
 

@@ -83,6 +83,9 @@ def test_words_come_and_go() -> None:
     table = WordTable(2, 3, np.array([4, 0, 2]))
     more = table.grown(1).with_words(np.array([8, 1]))
     assert (more.rows, more.columns, more.cells.tolist()) == (3, 3, [4, 0, 2, 8, 1])
+    wider = table.grown(columns=2)
+    assert (wider.rows, wider.columns, wider.cells.tolist()) == (2, 5, [6, 0, 2])
+    assert wider.row_of.tolist() == table.row_of.tolist() and wider.column_of.tolist() == table.column_of.tolist()
     fewer = more.without(np.array([0, 3]))
     assert fewer.cells.tolist() == [0, 2, 1]
     assert table.cells.tolist() == [4, 0, 2] and table.rows == 2

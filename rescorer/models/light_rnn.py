@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import UNKNOWN, LanguageModel
+from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
@@ -28,6 +29,7 @@ from rescorer.models.word_table import WordTable
 _FILE_KIND = "lightrnn"
 _FILE_VERSION = 1
 _BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "gate_in.weight", "gate_out.weight", "cell_bias")
+_BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 0, "cell_bias": 1}  # the dimension
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class LightRNN(nn.Module, LanguageModel):
     """The network with its vocabulary and its table."""
 
     name = "lightrnn"
+    spelling: Spelling | None = None  # of unknown words; older files have none
     row_of: Tensor
     column_of: Tensor
     free: Tensor
@@ -183,10 +186,12 @@ class LightRNN(nn.Module, LanguageModel):
 
     def column_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., C] scores of the columns, before the biases of the cells, from what the LSTM gave after a row."""
+        return self.column_out(self.column_keys(hidden, rows)).float()  # type: ignore[no-any-return]
+
+    def column_keys(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """[..., D] what meets the columns' vectors, from what the LSTM gave after a row [..., D]."""
         hidden = self.dropout(hidden)
-        if self.settings.gated:
-            hidden = hidden * self.gate_out(rows)
-        return self.column_out(hidden).float()  # type: ignore[no-any-return]
+        return hidden * self.gate_out(rows) if self.settings.gated else hidden
 
     def column_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., C] log P(column | history, row) from what the LSTM gave after the row [..., D]; free cells get -inf."""
@@ -294,17 +299,25 @@ class LightRNN(nn.Module, LanguageModel):
 
     # ---- other words, the same parameters ----
 
-    def with_words(self, vocabulary: Vocabulary, table: WordTable, source_rows: np.ndarray | None = None) -> LightRNN:
+    def with_words(
+        self, vocabulary: Vocabulary, table: WordTable, source_rows: np.ndarray | None = None,
+        source_columns: np.ndarray | None = None,
+    ) -> LightRNN:
         """A network with these words whose row r has the parameters of this one's row source_rows[r] [R of the table].
 
-        Without source rows each keeps its own. The columns and the LSTM are the same. This one stays as it is.
+        The same for columns [C of the table]. Without sources each keeps its own. The LSTM is the same. This one stays
+        as it is.
         """
         other = LightRNN(self.settings, vocabulary, table).to(self.device)
-        source = torch.arange(self.table.rows) if source_rows is None else torch.as_tensor(source_rows)
-        source = source.to(self.device)
-        other.load_state_dict({name: value[source] if name in _BY_ROW else value
-                               for name, value in self.state_dict().items()})
+        rows, columns = (torch.as_tensor(np.arange(size) if source is None else source, device=self.device)
+                         for size, source in ((self.table.rows, source_rows), (self.table.columns, source_columns)))
+        parameters = {name: value[rows] if name in _BY_ROW else value for name, value in self.state_dict().items()}
+        other.load_state_dict({name: value.index_select(_BY_COLUMN[name], columns) if name in _BY_COLUMN else value
+                               for name, value in parameters.items()})
         other.provenance, other.name = dict(self.provenance), self.name
+        if self.spelling:
+            old, new = set(self.vocabulary.words), set(vocabulary.words)
+            other.spelling = self.spelling.knowing(new - old, but=old - new)
         return other.train(self.training)
 
     # ---- one file that rebuilds everything ----
@@ -320,13 +333,14 @@ class LightRNN(nn.Module, LanguageModel):
             "version": _FILE_VERSION,
             "settings": asdict(self.settings),
             "words": "\n".join(self.vocabulary.words),
-            "counts": torch.as_tensor(self.vocabulary.counts),
+            "counts": _narrow(self.vocabulary.counts),
             "case": self.vocabulary.case,
             "rows": self.table.rows,
             "columns": self.table.columns,
             "cells": torch.as_tensor(self.table.cells, dtype=torch.int32),
             "parameters": {name: value.detach().cpu() for name, value in self.state_dict().items()},
             "provenance": self.provenance,
+            **({"spelling": self.spelling.as_dict()} if self.spelling else {}),
         }
 
     @classmethod
@@ -336,7 +350,8 @@ class LightRNN(nn.Module, LanguageModel):
         Raises:
             KeyError, TypeError, ValueError, RuntimeError: something is missing or does not fit.
         """
-        vocabulary = Vocabulary(tuple(content["words"].split("\n")), content["counts"].numpy(), content["case"])
+        counts = content["counts"].numpy().astype(np.int64)
+        vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
         table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
         model = cls(LightRNNSettings(**content["settings"]), vocabulary, table)
         model.load_state_dict(content["parameters"])
@@ -344,6 +359,8 @@ class LightRNN(nn.Module, LanguageModel):
             if not torch.isfinite(parameter).all():
                 raise ValueError(f"{name} holds numbers that are not finite")
         model.provenance = dict(content["provenance"])
+        if "spelling" in content:
+            model.spelling = Spelling.from_dict(content["spelling"])
         return model.eval()
 
     @classmethod
@@ -369,3 +386,9 @@ class LightRNN(nn.Module, LanguageModel):
             return cls.from_dict(content).to(device)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None
+
+
+def _narrow(counts: np.ndarray) -> Tensor:
+    """In half the space where all fit."""
+    small = not len(counts) or counts.max() <= np.iinfo(np.int32).max
+    return torch.as_tensor(counts.astype(np.int32) if small else counts)

@@ -59,9 +59,10 @@ class WordTable:
         cells = np.random.default_rng(seed).permutation(self.rows * self.columns)[: len(self.cells)]
         return WordTable(self.rows, self.columns, cells.astype(np.int64))
 
-    def grown(self, rows: int) -> WordTable:
-        """The same table with so many free rows more."""
-        return WordTable(self.rows + rows, self.columns, self.cells)
+    def grown(self, rows: int = 0, columns: int = 0) -> WordTable:
+        """The same table with so many free rows and columns more; every word stays in its row and its column."""
+        wider = self.columns + columns
+        return WordTable(self.rows + rows, wider, self.row_of * wider + self.column_of)
 
     def with_words(self, cells: np.ndarray) -> WordTable:
         """The same table with more words, the next ids, in these free cells."""

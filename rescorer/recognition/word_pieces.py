@@ -6,7 +6,7 @@ Shapes: A arcs and S states of the lattice of pieces; C (arc, state before it) p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,17 +20,15 @@ from rescorer.recognition.lattice import SILENCE, Column, Lattice, Symbols, dept
 
 WORD_PIECE = "word_piece"  # the piece that an arc had, among the fields of arcs
 UNKNOWN_PIECE = "<unk>"
-_BLANK = "▁"
+BLANK = "▁"
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _NO_CHARACTER = re.compile("[\udc80-\udcff]")  # how Python keeps a byte that is none
 _NO_ARC = -1
 _MOST_ARCS = 30_000_000  # into the states of one level: some gigabytes
 
 
-def read_pieces(path: Path) -> Symbols:
-    """The pieces of a sentencepiece model: the index of a label is its id, id 0 is silence whatever the model calls it.
-
-    Control pieces are silent, the unknown piece is "<unk>" whatever the model calls it.
+def load_model(path: Path) -> Any:
+    """The SentencePieceProcessor of a .model file.
 
     Raises:
         InputError: sentencepiece cannot be imported, or the file is no model of its.
@@ -48,11 +46,36 @@ def read_pieces(path: Path) -> Symbols:
     except RuntimeError:
         raise InputError("no model of sentencepiece", expected="the .model file that it writes", file=path,
                          remedy="give the bpe.model that the recogniser was trained with") from None
-    ids = range(1, model.get_piece_size())
-    labels = tuple(model.id_to_piece(number) for number in ids)
-    words = (UNKNOWN_PIECE if model.is_unknown(number) else "" if model.is_control(number) else label
-             for number, label in zip(ids, labels, strict=True))
-    return Symbols(("", *labels), ("", *words))
+    return model
+
+
+def spoken_pieces(model: Any) -> list[str]:
+    """What each piece says, by id: control pieces nothing, the unknown piece "<unk>" whatever the model calls it.
+
+    Id 0 says nothing either, whatever the model calls it (recognisers take it for the blank), unless it is unknown.
+    """
+    ids = range(model.get_piece_size())
+    return [UNKNOWN_PIECE if model.is_unknown(number) else "" if number == 0 or model.is_control(number)
+            else model.id_to_piece(number) for number in ids]
+
+
+def read_pieces(path: Path) -> Symbols:
+    """The pieces of a sentencepiece model: the index of a label is its id, id 0 is silence whatever the model calls it.
+
+    Control pieces are silent, the unknown piece is "<unk>" whatever the model calls it.
+
+    Raises:
+        InputError: sentencepiece cannot be imported, or the file is no model of its.
+    """
+    model = load_model(path)
+    labels = (model.id_to_piece(number) for number in range(1, model.get_piece_size()))
+    return Symbols(("", *labels), ("", *spoken_pieces(model)[1:]))
+
+
+def join_words(pieces: Iterable[str]) -> tuple[str, ...]:
+    """The words of one sequence of pieces: what `join_pieces` makes of a path."""
+    text = b"".join(map(_spelled, pieces)).decode(errors="surrogateescape")
+    return tuple(_NO_CHARACTER.sub("\ufffd", text).split())
 
 
 def join_pieces(lattice: Lattice) -> Lattice:
@@ -145,13 +168,15 @@ class _Words:
 
 def _joined(text: str, piece: str) -> str:
     """Bytes are joined, not characters: pieces may be bytes of one."""
+    return (text.encode(errors="surrogateescape") + _spelled(piece)).decode(errors="surrogateescape")
+
+
+def _spelled(piece: str) -> bytes:
+    """What a piece adds to a text."""
     if piece == UNKNOWN_PIECE:
-        spelled = b" <unk> "
-    elif byte := _BYTE.fullmatch(piece):
-        spelled = bytes([int(byte[1], 16)])
-    else:
-        spelled = piece.replace(_BLANK, " ").encode()
-    return (text.encode(errors="surrogateescape") + spelled).decode(errors="surrogateescape")
+        return b" <unk> "
+    byte = _BYTE.fullmatch(piece)
+    return bytes([int(byte[1], 16)]) if byte else piece.replace(BLANK, " ").encode()
 
 
 class _Joining:
@@ -194,7 +219,7 @@ class _Joining:
         begins, counts = (column[self._lattice.sources[arcs]] for column in (self._begins, self._counts))
         if counts.sum() > _MOST_ARCS:
             raise InputError(f"utterance {self._lattice.utterance!r}: its word pieces make too many different words",
-                             expected=f"pieces that begin with {_BLANK!r}", remedy="prune the lattice")
+                             expected=f"pieces that begin with {BLANK!r}", remedy="prune the lattice")
         return np.repeat(arcs, counts), spans(begins, begins + counts)
 
     def _make_states(self, origin: np.ndarray, unfinished: np.ndarray) -> int:

@@ -1,6 +1,7 @@
 """Perplexity of a text under several models and their mixture.
 
 Standard: every word and every `</s>` is scored once, unknown words as `<unk>`, over the model's whole vocabulary.
+Models of an open vocabulary spell unknown words out: their perplexity is over all strings, and higher.
 Shapes: N words and sentence ends of the text, K models.
 """
 
@@ -15,6 +16,7 @@ import torch
 from rescorer.models.language_model import SENTENCE_END, LanguageModel
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.mixture import combine, fit_linear
+from rescorer.models.open_vocabulary import OpenVocabulary
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.rescoring.history_tree import Sentence, score_sentences
 
@@ -61,8 +63,7 @@ def score_text(
         memory: bytes that the histories of one level may take.
     """
     columns = [
-        _carried(model, sentences) if context == "text" and isinstance(model, LightRNN)
-        else _alone(model, sentences, memory)
+        _carried(model, sentences) if context == "text" and _remembers(model) else _alone(model, sentences, memory)
         for model in models
     ]
     flat = [word for sentence in sentences for word in sentence]
@@ -70,9 +71,16 @@ def score_text(
     return TextScores(tuple(model.name for model in models), np.stack(columns, -1), unknown, len(flat))
 
 
-def _carried(model: LightRNN, sentences: Sequence[Sentence]) -> np.ndarray:
-    return log_probs_of(model, model.vocabulary.encode([word for sentence in sentences
-                                                        for word in (*sentence, SENTENCE_END)]))
+def _remembers(model: LanguageModel) -> bool:
+    return isinstance(model.model if isinstance(model, OpenVocabulary) else model, LightRNN)
+
+
+def _carried(model: LanguageModel, sentences: Sequence[Sentence]) -> np.ndarray:
+    words = [word for sentence in sentences for word in (*sentence, SENTENCE_END)]
+    if isinstance(model, OpenVocabulary):
+        return np.asarray(_carried(model.model, sentences) + model.log_shares(model.encode(words)).numpy())
+    assert isinstance(model, LightRNN)
+    return log_probs_of(model, model.vocabulary.encode(words))
 
 
 def _alone(model: LanguageModel, sentences: Sequence[Sentence], memory: int) -> np.ndarray:

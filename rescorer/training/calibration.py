@@ -40,26 +40,25 @@ def mean_probabilities(
 
 @torch.no_grad()
 def calibrate(
-    model: LightRNN, targets: np.ndarray, made: np.ndarray, state: LightRNNState, *, draws: int = 256, seed: int = 1
+    model: LightRNN, targets: np.ndarray, state: LightRNNState, *, draws: int = 256, seed: int = 1
 ) -> None:
-    """Set the biases of the rows that were made, and of the cells of the last W words, to their mean probabilities [W].
+    """Set the biases of the cells of the last W words, and of rows that hold no others, to mean probabilities [W].
 
     Of a row with old words the new ones together get no more than half.
 
     Args:
         targets: [W], of the words with the highest ids.
-        made: rows without old words, to which all the new ones that are in them belong.
         state: [L, G, D] contexts over which the mean is taken.
         draws: S.
     """
-    ids = np.arange(len(model.vocabulary) - len(targets), len(model.vocabulary))
+    ids = np.arange(len(model.vocabulary) - len(targets), len(model.vocabulary))  # [W]
     rows, of_row = np.unique(model.table.row_of[ids], return_inverse=True)  # [Q], [W]
     masses = np.bincount(of_row, targets)  # [Q]
-    is_made = np.isin(rows, made)
-    _calibrate_rows(model, rows[is_made], masses[is_made], state)
+    alone = ~np.isin(rows, model.table.row_of[: ids[0]])  # rows in which no old word is
+    _calibrate_rows(model, rows[alone], masses[alone], state)
     text_rows = row_log_probs(model, state)
     shares = masses / np.exp(log_means(text_rows)[rows])  # [Q]
-    allowed = np.where(is_made, 1.0, np.minimum(shares, _MOST_OF_A_ROW))
+    allowed = np.where(alone, 1.0, np.minimum(shares, _MOST_OF_A_ROW))
     wanted = np.full((len(rows), model.table.columns), 0.0)  # [Q, C] share of its row that each new word gets
     wanted[of_row, model.table.column_of[ids]] = targets / masses[of_row] * allowed[of_row]
     for part, here, hidden in in_rows(model, rows, state, text_rows, draws, seed):

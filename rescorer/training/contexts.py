@@ -20,6 +20,7 @@ from rescorer.models.light_rnn import LightRNN, LightRNNState
 _STREAMS = 256
 _CHUNK = 8192  # contexts looked at together
 HELD = 1 << 24  # numbers held at a time where rows × contexts × columns are looked at
+_READINGS, _FEWEST = 1 << 16, 32  # rows × contexts of each; contexts of each where that leaves fewer
 _LONGEST = 64  # words of a history; what came before hardly matters
 
 
@@ -50,6 +51,18 @@ def sample_text(model: LightRNN, words: int, seed: int) -> SampledText:
         ids.append(word_in[rows, column])
         state = LightRNNState(*model.lstm(model.column_inputs(rows, column)[None], (half.hidden, half.cell))[1])
     return SampledText(torch.stack(ids).cpu().numpy(), joined(states))
+
+
+@torch.no_grad()
+def read_text(model: LightRNN, ids: np.ndarray) -> SampledText:
+    """Text [T, U] as this model reads it, whichever model it was sampled from."""
+    model.eval()
+    words = torch.as_tensor(ids, device=model.device)
+    state, states = model.start_states(words.shape[1]), []
+    for before in words:
+        states.append(state)
+        state = model.hidden_states(before[None], state)[2]
+    return SampledText(ids, joined(states))
 
 
 def joined(states: Sequence[LightRNNState]) -> LightRNNState:
@@ -112,8 +125,10 @@ def in_rows(
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Some of the rows [Q] at a time: which, themselves [q, S], and what the LSTM gave after them [q, S, D].
 
-    Each was read in S contexts out of G, drawn as it is probable there.
+    Each was read in S contexts out of G, drawn as it is probable there: as many as are asked for, of more than a few
+    hundred rows fewer.
     """
+    draws = min(draws, max(_FEWEST, _READINGS // max(1, len(rows))))
     generator = torch.Generator(model.device).manual_seed(seed)
     for part in chunks(len(rows), max(1, HELD // (draws * model.table.columns))):
         here = torch.as_tensor(rows[part], device=model.device)

@@ -1,20 +1,29 @@
 """Reallocation: the words are placed anew in the table, each where the trained network expects it.
 
-Source: Li et al., NIPS 2016, section 3.3. Shapes: T words, U streams, V vocabulary, R rows, C columns, D width.
+Source: Li et al., NIPS 2016, section 3.3. Shapes: N words of text, V vocabulary, R rows, C columns, D width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import Assignment, AssignmentSettings, assign
+from rescorer.training.cell_costs import CellCosts, cell_costs, costs_key
 from rescorer.training.corpus import Corpus
+from rescorer.training.unseen_words import price_unseen
+
+_COSTS, _BANDS = "costs.npz", "bands.npz"  # of a call that was cut
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class ReallocationSettings:
 
     Attributes:
         cost_words: at most so many words of the corpus, from its beginning, are read to measure the costs.
+        unseen_weight: a word that is not among them counts as so many tokens of words like it.
         min_gain: nats a token: a word stays in its cell unless another saves it more than this.
         carry_over: the vectors of a row become the mean, by counts, of what its words had; else they stay, which did
             better where it was measured (benchmarks/README.md): the costs were those of the vectors as they are.
@@ -31,6 +41,7 @@ class ReallocationSettings:
     """
 
     cost_words: int = 20_000_000
+    unseen_weight: float = 0.5
     min_gain: float = 0.0
     carry_over: bool = False
     streams: int = 64
@@ -38,39 +49,53 @@ class ReallocationSettings:
     assignment: AssignmentSettings = field(default_factory=AssignmentSettings)
 
 
-@torch.no_grad()
-def cell_costs(model: LightRNN, corpus: Corpus, settings: ReallocationSettings) -> tuple[np.ndarray, np.ndarray]:
-    """What each word would cost in each row [V, R] and each column [V, C]: sums of −log P, nats, float32.
+def reallocate(
+    model: LightRNN, corpus: Corpus, settings: ReallocationSettings, *, lists: Sequence[NDArray[np.int64]] = (),
+    work: Path | None = None, say: Callable[[str], None] = lambda line: None, progress: bool = False,
+) -> Assignment:
+    """Measure what each cell would cost each word, place the words at least cost, and move them.
 
-    The column's cost is measured after the word's present row, and a word brings the bias of its cell along. One pass
-    over the corpus, O(N · (D² + D·(R + C))); memory V · (R + C) float32.
+    Args:
+        lists: ids of words of one kind (places, surnames, …): by them a word that the text lacks is priced.
+        work: a folder by which a call that was cut goes on, with the same model, text and settings; empty afterwards.
+        say: told what each stage reached.
+        progress: show bars with the time left.
     """
-    model.eval()
-    size, table = len(model.vocabulary), model.table
-    row_costs = torch.zeros(size, table.rows, device=model.device)
-    column_costs = torch.zeros(size, table.columns, device=model.device)
     text = Corpus(corpus.ids[: settings.cost_words])
-    count = max(1, min(settings.streams, len(text) // settings.unroll))
-    streams = text.streams(count)  # [U, N / U]
-    state = model.start_states(count)
-    for begin in range(0, streams.shape[1], settings.unroll):
-        words = torch.as_tensor(streams[:, begin : begin + settings.unroll].T.astype(np.int64), device=model.device)
-        before_row, after_row, state = model.hidden_states(words, state)
-        flat, rows, columns = words.flatten(), model.row_of[words], model.column_of[words]
-        rows_true = model.row_log_probs(before_row).gather(-1, rows[..., None])
-        columns_true = model.column_log_probs(after_row, rows).gather(-1, columns[..., None])
-        row_costs.index_add_(0, flat, _costs(model.row_scores(before_row), rows, rows_true))
-        column_costs.index_add_(0, flat, _costs(model.column_scores(after_row, rows), columns, columns_true))
-    return row_costs.cpu().numpy(), column_costs.cpu().numpy()
+    costs = _costs(model, text, settings, lists, work, progress)
+    bonus = settings.min_gain * np.maximum(costs.tokens, settings.unseen_weight)
+    with tqdm(unit="band", disable=not progress) as bar:
+        result = assign(
+            costs.rows, costs.columns, start=model.table.cells, settings=settings.assignment, stay_bonus=bonus,
+            progress=lambda stage, cost, seconds: say(f"{stage}: {cost:.0f} nats, {seconds:.0f} s"),
+            checkpoint=work / _BANDS if work else None, advance=lambda done, of: _show(bar, done, of),
+        )
+    move(model, WordTable(model.table.rows, model.table.columns, result.cells), carry_over=settings.carry_over)
+    if work:
+        for name in (_COSTS, _BANDS):
+            (work / name).unlink(missing_ok=True)
+    return result
 
 
-def _costs(scores: Tensor, true: Tensor, true_log_probs: Tensor) -> Tensor:
-    """[T · U, R or C] −log P of every row or column, of which the true one's is known, from plain scores.
+def _costs(
+    model: LightRNN, text: Corpus, settings: ReallocationSettings, lists: Sequence[NDArray[np.int64]],
+    work: Path | None, progress: bool,
+) -> CellCosts:
+    """Measured, or read where a call that was cut had measured them."""
+    key = f"{settings.unseen_weight}-{costs_key(model, text)}"
+    if work and (saved := CellCosts.load(work / _COSTS, key)):
+        return saved
+    with tqdm(total=len(text), unit="tok", unit_scale=True, mininterval=2.0, disable=not progress) as bar:
+        costs = cell_costs(model, text, streams=settings.streams, unroll=settings.unroll, advance=bar.update)
+    price_unseen(costs, model.vocabulary.words, lists, settings.unseen_weight)
+    if work:
+        costs.save(work / _COSTS, key)
+    return costs
 
-    The softmax's normaliser is the same for all of them, and so is the bias that the word brings along; unlike the
-    log-softmax, this also prices rows and columns that are empty now.
-    """
-    return (scores.gather(-1, true[..., None]) - true_log_probs - scores).flatten(0, 1)
+
+def _show(bar: Any, done: int, of: int) -> None:
+    bar.total = of
+    bar.update(done - bar.n)
 
 
 @torch.no_grad()
@@ -105,14 +130,3 @@ def _shares(old: np.ndarray, new: np.ndarray, weights: np.ndarray, size: int) ->
 def _carry(parameters: list[Tensor], shares: Tensor) -> None:
     for parameter in parameters:
         parameter.copy_(shares.to(parameter.device) @ parameter)
-
-
-def reallocate(model: LightRNN, corpus: Corpus, settings: ReallocationSettings) -> Assignment:
-    """Measure what each cell would cost each word, place the words at least cost, and move them."""
-    row_costs, column_costs = cell_costs(model, corpus, settings)
-    read = corpus.ids[: settings.cost_words]
-    tokens = np.bincount(read, minlength=len(model.vocabulary))  # [V]
-    result = assign(row_costs, column_costs, start=model.table.cells, settings=settings.assignment,
-                    stay_bonus=settings.min_gain * tokens.astype(np.float32))
-    move(model, WordTable(model.table.rows, model.table.columns, result.cells), carry_over=settings.carry_over)
-    return result

@@ -12,12 +12,14 @@ import torch
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.loading import usable_device
+from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import AssignmentSettings
 from rescorer.training.corpus import Corpus
 from rescorer.training.reallocation import ReallocationSettings
 from rescorer.training.trainer import Trainer, TrainingSettings
+from rescorer.training.unseen_words import read_lists
 
 
 def train_model(
@@ -46,18 +48,24 @@ def train_model(
     say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
     model.provenance = {"texts": [path.name for path in texts], "valid": valid.name}
     train = Corpus.encode(texts, words, work / "train.ids")
+    lists = vocabulary.with_suffix(".lists.tsv")
     trainer = Trainer(model, train, Corpus.encode([valid], words, work / "valid.ids"), settings, output, work,
-                      say=say, progress=True)
+                      lists=read_lists(lists, words) if lists.exists() else (), say=say, progress=True)
+    model.spelling = Spelling.learn(words.words)
     best = trainer.run()
     say(f"best validation perplexity {best:.2f}: {output}")
     return best
 
 
 def _settings(options: Mapping[str, Any]) -> TrainingSettings:
+    return TrainingSettings(**_those_of(TrainingSettings, options), reallocation=reallocation_settings(options))
+
+
+def reallocation_settings(options: Mapping[str, Any]) -> ReallocationSettings:
+    """Of options by the names of its fields and of the assignment's. Raises ValueError."""
     assignment = AssignmentSettings(**_those_of(AssignmentSettings, options))
-    reallocation = ReallocationSettings(**_those_of(ReallocationSettings, options, leave=("streams", "unroll")),
-                                        assignment=assignment)
-    return TrainingSettings(**_those_of(TrainingSettings, options), reallocation=reallocation)
+    return ReallocationSettings(**_those_of(ReallocationSettings, options, leave=("streams", "unroll")),
+                                assignment=assignment)
 
 
 def _those_of(kind: type[Any], options: Mapping[str, Any], leave: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from rescorer.errors import InputError
@@ -97,6 +98,7 @@ class Trainer:
         output: str | Path,
         work: str | Path,
         *,
+        lists: Sequence[NDArray[np.int64]] = (),
         say: Callable[[str], None] = lambda line: None,
         progress: bool = False,
     ) -> None:
@@ -105,11 +107,13 @@ class Trainer:
             model: with its first table; it is trained in place, on the device that it is on.
             output: where the best model by validation perplexity is kept.
             work: a folder for the checkpoint and the logs; a run that was cut goes on from there.
+            lists: ids of words of one kind: by them words that the text lacks are placed.
             say: takes a line for each thing that happened.
             progress: show a bar with tokens a second and the time left.
         """
         self.model, self.train_corpus, self.valid_corpus, self.settings = model, train, valid, settings
         self.output, self.work, self.say, self.progress = Path(output), Path(work), say, progress
+        self.lists = lists
         self.streams = train.streams(settings.streams)  # [U, N / U]
         if not self.streams.shape[1]:
             raise InputError(f"the training text has {len(train)} words",
@@ -125,6 +129,7 @@ class Trainer:
             model.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
         )
         self.step = 0
+        self.reallocating = 0  # the interval after which the words are being placed anew; else 0
         self.best = math.inf
         self.seconds = 0.0
         self.log: list[dict[str, Any]] = []
@@ -140,6 +145,7 @@ class Trainer:
         torch.manual_seed(self.settings.seed)
         if self.checkpoint.exists():
             self._resume()
+        self._reallocate()  # where it was cut
         saved = clock = time.monotonic()
         bounds = [round(self.steps * k / self.settings.interval_count) for k in range(self.settings.interval_count + 1)]
         with self._bar() as bar:
@@ -214,12 +220,18 @@ class Trainer:
             self.best = valid
             self._save_best(interval)
         if interval in self.settings.reallocate_after:
-            self._reallocate(interval)
+            self.reallocating = interval
+            self._save_checkpoint()  # it may take long: a run that is cut goes on within it
+            self._reallocate()
 
-    def _reallocate(self, interval: int) -> None:
-        report = reallocate(self.model, self.train_corpus, self.settings.reallocation)
-        self.say(report.describe())
-        self._write_log(interval, self._valid_perplexity(), "reallocated")
+    def _reallocate(self) -> None:
+        if self.reallocating:
+            report = reallocate(self.model, self.train_corpus, self.settings.reallocation, lists=self.lists,
+                                work=self.work, say=self.say, progress=self.progress)
+            self.say(report.describe())
+            self._write_log(self.reallocating, self._valid_perplexity(), "reallocated")
+            self.reallocating = 0
+            self._save_checkpoint()
 
     def _save_best(self, interval: int) -> None:
         self.model.provenance = {
@@ -265,6 +277,7 @@ class Trainer:
             "settings": _plain(asdict(self.settings)),
             "words": (len(self.train_corpus), len(self.valid_corpus)),
             "step": self.step,
+            "reallocating": self.reallocating,
             "best": self.best,
             "seconds": self.seconds,
             "log": self.log,
@@ -292,6 +305,7 @@ class Trainer:
         self.model.load_state_dict(restored.state_dict())
         self.optimiser.load_state_dict(optimiser)
         self.step, self.best, self.seconds = content["step"], content["best"], content["seconds"]
+        self.reallocating = content.get("reallocating", 0)
         self.log = content["log"]
         self.state = LightRNNState(*content["state"])
         self.loss_sum, self.loss_tokens = content["loss"][0].cpu(), content["loss"][1]

@@ -1,0 +1,167 @@
+"""New words without retraining: the perplexity of names that a model was not trained with, and of all other words.
+
+    python benchmarks/new_words.py TEXT… --without without.pt --with with.pt --names names.tsv
+                                   [--examples examples.1.txt examples.5.txt examples.20.txt] [--priors 1 10 100 counts]
+                                   [--many 10000 --gazetteers DIR]
+
+`recipes/names` makes the two models and the files: one was trained on a text without the names, the other with them.
+TEXT is held out. The names (`word<TAB>count`) are scored in it by the model that had them from the start; by the one
+without, as P(<unk>) times what the piece model says of their spelling; and by that model once they were added to it:
+with no example sentences and with each file of them, with each pseudo-count (`counts`: what the model with the names
+saw of each), and in random free cells with the same calibration of their biases. All sentences are read alone. `<unk>`
+not spelled out is no figure to compare with: it is the probability of all unknown words together.
+
+With --many so many words of the gazetteers that the model does not know are added, for the time that it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from machine import machine
+from row_purity import fields_of
+
+from rescorer.models.light_rnn import LightRNN
+from rescorer.models.spelling import Spelling
+from rescorer.models.text import perplexity
+from rescorer.rescoring.perplexity import score_text
+from rescorer.training.calibration import calibrate
+from rescorer.training.contexts import sample_text
+from rescorer.training.corpus import read_sentences
+from rescorer.training.new_words import NewWordSettings, add_words
+
+_MEMORY = 1 << 30
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names and how often each was seen by the model that had them from the start."""
+
+    words: list[str]
+    counts: np.ndarray
+
+    @classmethod
+    def read(cls, path: Path) -> Names:
+        fields = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+        return cls([word for word, _ in fields], np.array([float(count) for _, count in fields]))
+
+    def pseudo_counts(self, prior: str) -> np.ndarray:
+        """[W] the same number for each, or the true counts."""
+        return self.counts if prior == "counts" else np.full(len(self.words), float(prior))
+
+
+class HeldOut:
+    """Text with its names, and what models say of it; figures of old words are held against those of `base`."""
+
+    def __init__(self, paths: Sequence[Path], names: Names, base: LightRNN, spelling: Spelling) -> None:
+        listed = set(names.words)
+        self.sentences = list(read_sentences(paths))
+        self.tokens = [word for sentence in self.sentences for word in (*sentence, "</s>")]
+        self.is_name = np.array([word in listed for word in self.tokens])
+        self.base = self._log_probs(base)
+        spelled = {word: spelling.unknown_log_prob(word) for word in listed}
+        self._spelled = np.array([spelled[word] if word in listed else 0.0 for word in self.tokens])
+
+    def _log_probs(self, model: LightRNN) -> np.ndarray:
+        return score_text(self.sentences, [model], context="sentence", memory=_MEMORY).log_probs[:, 0]
+
+    def show_base(self) -> None:
+        """The model without the names."""
+        self._show("`<unk>`, not spelled out", "", self.base)
+        self._show("`<unk>` and the piece model", "", self.base + self._spelled)
+
+    def show(self, name: str, model: LightRNN, prior: str = "", seconds: float | None = None) -> None:
+        self._show(name, prior, self._log_probs(model), seconds)
+
+    def _show(self, name: str, prior: str, log_probs: np.ndarray, seconds: float | None = None) -> None:
+        others = perplexity(log_probs[~self.is_name])
+        change = 100 * (others / perplexity(self.base[~self.is_name]) - 1)
+        took = "" if seconds is None else f"{seconds:.1f}"
+        print(f"| {name} | {prior} | {perplexity(log_probs[self.is_name]):,.0f} | {others:.2f} | {change:+.3f} % | "
+              f"{perplexity(log_probs):.2f} | {took} |", flush=True)
+
+
+def timed(work: Callable[[], _Result]) -> tuple[_Result, float]:
+    begin = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - begin
+
+
+def added(model: LightRNN, words: Sequence[str], counts: np.ndarray, examples: Path | None = None) -> LightRNN:
+    sentences = read_sentences([examples]) if examples else ()
+    return add_words(model, words, counts, examples=sentences, settings=NewWordSettings())[0]
+
+
+def in_random_cells(model: LightRNN, names: Names, counts: np.ndarray, seed: int) -> LightRNN:
+    """The model with the names in free cells drawn by chance, in rows that hold words; probable as they should be."""
+    settings = NewWordSettings()
+    free = model.table.words < 0  # [R, C]
+    open_cells = np.flatnonzero(free & ~free.all(1, keepdims=True) & ~free.all(0))
+    cells = np.random.default_rng(seed).choice(open_cells, len(names.words), replace=False)
+    vocabulary = model.vocabulary.with_words(names.words, np.maximum(np.rint(counts), 1).astype(np.int64))
+    new = model.with_words(vocabulary, model.table.with_words(cells))
+    targets = counts / (model.vocabulary.counts.sum() + counts.sum())
+    text = sample_text(model, settings.text_words, settings.seed)
+    calibrate(new, targets, text.state, draws=settings.row_contexts, seed=settings.seed)
+    return new
+
+
+def unknown_names(model: LightRNN, gazetteers: Path, count: int) -> list[str]:
+    """So many names of one word that the model does not know."""
+    lists = (fields_of(gazetteers, name) for name in ("places", "surnames", "first-names"))
+    words = sorted({fields[0].lower() for fields_of_list in lists for fields in fields_of_list
+                    if fields[0].isalpha() and fields[0].lower() not in model.vocabulary})
+    return random.Random(1).sample(words, count)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", type=Path, nargs="+")
+    parser.add_argument("--without", type=Path, required=True)
+    parser.add_argument("--with", dest="every", type=Path, help="the model that had the names from the start")
+    parser.add_argument("--names", type=Path, required=True)
+    parser.add_argument("--examples", type=Path, nargs="*", default=[])
+    parser.add_argument("--priors", nargs="+", default=["1", "10", "100", "counts"])
+    parser.add_argument("--random", type=int, default=1, help="draws of random cells")
+    parser.add_argument("--many", type=int, default=0, help="so many names of the gazetteers are added, for the time")
+    parser.add_argument("--gazetteers", type=Path)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    model, names = LightRNN.load(arguments.without), Names.read(arguments.names)
+    if known := model.knows(names.words).sum():
+        parser.error(f"{arguments.without} knows {known} of the names")
+    text = HeldOut(arguments.texts, names, model, model.spelling or Spelling.learn(model.vocabulary.words))
+    print(f"{machine('cpu', 'torch')}, {arguments.threads} threads")
+    print(f"{len(names.words)} names; of {len(text.tokens):,} words and sentence ends of held-out text "
+          f"{text.is_name.sum():,} are names; perplexities\n")
+    print("| the names | pseudo-count | of names | of all else | against without | of all | seconds to add |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    if arguments.every:
+        text.show("known from the start", LightRNN.load(arguments.every))
+    text.show_base()
+    for prior in arguments.priors:
+        counts = names.pseudo_counts(prior)
+        for examples in (None, *arguments.examples):
+            new, seconds = timed(lambda examples=examples, counts=counts: added(model, names.words, counts, examples))
+            text.show(f"added, {examples.name}" if examples else "added, no examples", new, prior, seconds)
+        for seed in range(arguments.random):
+            text.show("random free cells", in_random_cells(model, names, counts, seed), prior)
+    if arguments.many and arguments.gazetteers:
+        words = unknown_names(model, arguments.gazetteers, arguments.many)
+        new, seconds = timed(lambda: added(model, words, np.ones(len(words))))
+        print(f"\n{len(words)} names of the gazetteers, no examples: {seconds:.1f} s, table "
+              f"{model.table.rows} × {model.table.columns} before, {new.table.rows} × {new.table.columns} after")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Lattices of spoken sentences from PocketSphinx, with a first-pass n-gram that knows rare names as unigrams only.
+
+    pip install pocketsphinx==5.1.1 numpy==2.4.6
+    OMP_NUM_THREADS=1 python decode_sphinx.py spoken.tsv wav out --text without.txt --names held.txt
+
+`wav` is what speak.py made of spoken.tsv, `without.txt` text that has none of the names. KenLM's lmplz must be on the
+PATH. The folder `out` gets
+
+    sphinx.arpa                      the first-pass model: made if it is not there
+    sphinx-lattices/ID.slf.gz        HTK lattices as PocketSphinx writes them
+    sphinx-first/ID.txt              its own best hypothesis
+    refs.dev.txt, refs.test.txt      lines `id words`
+
+A sentence whose lattice is there is skipped, so an interrupted run is continued by starting it again; sentences
+without sound are skipped too. The order is a shuffled one: what is there early is a fair sample.
+
+PocketSphinx's dictionary is the vocabulary, as far as the text or the list of names holds its words. A name gets the
+probability of the least likely word of the text, one that was seen once; the other words give it up in proportion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import math
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pocketsphinx import Decoder, get_model_path
+
+# isort: split
+from spoken import PARTS, Sentence, read_sentences, read_wav, wav_path
+
+DICTIONARY = Path(get_model_path("en-us/cmudict-en-us.dict"))
+LMPLZ = ("lmplz", "-o", "3", "--prune", "0", "1", "2", "--discount_fallback", "-S", "1G")
+
+
+def dictionary_words() -> set[str]:
+    """The words that have a pronunciation; variants are written as `word(2)`."""
+    lines = DICTIONARY.read_text(encoding="utf-8").splitlines()
+    return {line.split()[0].split("(")[0] for line in lines if line}
+
+
+def make_lm(text: Path, names: set[str], arpa: Path) -> None:
+    """Estimate the first-pass model from a text and add the names."""
+    words, plain = arpa.with_suffix(".words"), arpa.with_suffix(".plain")
+    words.write_text("\n".join(sorted(dictionary_words() - names)), encoding="utf-8")
+    with text.open("rb") as source:
+        options = ["-T", f"{arpa.parent}/", "--limit_vocab_file", str(words), "--arpa", str(plain)]
+        subprocess.run([*LMPLZ, *options], stdin=source, check=True)
+    partial = arpa.with_suffix(".part")
+    with plain.open(encoding="utf-8") as lines, partial.open("w", encoding="utf-8") as out:
+        out.writelines(add_unigrams(list(lines), sorted(names & dictionary_words())))
+    partial.rename(arpa)
+    words.unlink()
+    plain.unlink()
+
+
+def add_unigrams(arpa: list[str], added: list[str]) -> Iterator[str]:
+    """The lines of a model that has more words, each with the lowest probability of the words that it had."""
+    start, end = arpa.index("\\1-grams:\n") + 1, arpa.index("\\2-grams:\n") - 1
+    unigrams = [line.split("\t") for line in arpa[start:end]]
+    lowest = min(float(cost) for cost, word, *_ in unigrams if word not in ("<s>", "<unk>"))
+    taken = math.log10(1 + len(added) * 10**lowest)
+    for line in arpa[: start - 1]:
+        yield f"ngram 1={len(unigrams) + len(added)}\n" if line.startswith("ngram 1=") else line
+    yield "\\1-grams:\n"
+    for cost, word, *backoff in unigrams:
+        yield "\t".join([cost if word == "<s>" else f"{float(cost) - taken:.7f}", word, *backoff])
+    for word in added:
+        yield f"{lowest - taken:.7f}\t{word}\t0\n"
+    yield from arpa[end:]
+
+
+def make_decoder(arpa: Path) -> Decoder:
+    """PocketSphinx with the beams that it comes with."""
+    return Decoder(hmm=get_model_path("en-us/en-us"), lm=str(arpa), dict=str(DICTIONARY), loglevel="FATAL")
+
+
+def decode(sentence: Sentence, decoder: Decoder, wav: Path, out: Path) -> None:
+    """Write the lattice, and the best hypothesis before it."""
+    decoder.start_utt()
+    decoder.process_raw(read_wav(wav).tobytes(), full_utt=True)
+    decoder.end_utt()
+    hypothesis = decoder.hyp()
+    (out / "sphinx-first" / f"{sentence.id}.txt").write_text(hypothesis.hypstr if hypothesis else "", encoding="utf-8")
+    plain = out / f"{sentence.id}.slf"
+    decoder.get_lattice().write_htk(str(plain))
+    packed = plain.with_suffix(".gz")
+    with plain.open("rb") as source, gzip.open(packed, "wb") as target:
+        shutil.copyfileobj(source, target)
+    plain.unlink()
+    packed.rename(lattice_path(out, sentence))
+
+
+def lattice_path(out: Path, sentence: Sentence) -> Path:
+    return out / "sphinx-lattices" / f"{sentence.id}.slf.gz"
+
+
+def write_references(sentences: list[Sentence], out: Path) -> None:
+    for part in PARTS.values():
+        lines = sorted(f"{sentence.id} {sentence.text}\n" for sentence in sentences if sentence.part == part)
+        (out / f"refs.{part}.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Lattices of spoken sentences from PocketSphinx.")
+    parser.add_argument("sentences", type=Path, help="lines `id TAB text`")
+    parser.add_argument("wav", type=Path, help="folder of their sound")
+    parser.add_argument("out", type=Path, help="folder for the lattices")
+    parser.add_argument("--text", type=Path, required=True, help="text of the first-pass model: a sentence a line")
+    parser.add_argument("--names", type=Path, required=True, help="names to add as unigrams: one a line")
+    parser.add_argument("--first", type=int, metavar="N", help="only the first N sentences (of the shuffled order)")
+    args = parser.parse_args()
+
+    for folder in ("sphinx-lattices", "sphinx-first"):
+        (args.out / folder).mkdir(parents=True, exist_ok=True)
+    sentences = read_sentences(args.sentences)
+    write_references(sentences, args.out)
+    names = set(args.names.read_text(encoding="utf-8").split())
+    arpa = args.out / "sphinx.arpa"
+    if not arpa.exists():
+        make_lm(args.text, names, arpa)
+        print(f"{len(names & dictionary_words())} of {len(names)} names are in the dictionary", flush=True)
+    decoder = make_decoder(arpa)
+    for sentence in sentences[: args.first]:
+        wav = wav_path(args.wav, sentence)
+        if lattice_path(args.out, sentence).exists() or not wav.exists():
+            continue
+        start = time.monotonic()
+        decode(sentence, decoder, wav, args.out)
+        print(f"{sentence.id}: {time.monotonic() - start:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# New words: 2,000 names that a model was not trained with are put into it with add-words, and held against a model that
+# had them from the start: in perplexity, and in the word errors of two recognisers of spoken sentences with those names.
+#
+#   recipes/names/run.sh DATA [--lists DIR] [--stage N] [--stop-stage N] [--output DIR] [--threads N] [--device D]
+#                             [--precision P] [--prior N]
+#
+# DATA holds text/enwiki-{train,valid,test}.txt.xz and gazetteers/. DIR (out/ in this folder) gets names.txt and
+# spoken.tsv, what is to be said; with.pt and without.pt, the models; added.{0,1,5,20}.pt, the names put back with so
+# many examples each; perplexity.md; and for whisper and sphinx NAME/MODEL/weights.json (tuned on dev) and wer.json
+# (measured on test). The lists and lattices of the spoken sentences are looked for in --lists (lists/ in DIR): how they
+# are made, see README.md. A few GB of disk, 6 GB of memory; stages 6 and 7 are about an hour of a CPU core each.
+
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+output=$here/out threads=2 device=cpu precision="" prior=10 lists=""
+options=(output threads device precision prior lists)
+# shellcheck source=recipes/stages.sh
+source "$here/../stages.sh"
+# shellcheck source=recipes/systems.sh
+source "$here/../systems.sh"
+parse_options "$@"
+((${#arguments[@]} == 1)) || fail "one argument is expected, the folder of the data; remedy: $0 --help"
+need lexicon lightrnn rescore lmplz build_binary python3
+data=${arguments[0]}
+: "${lists:=$output/lists}"
+mkdir -p "$output"
+names=$output/names.tsv ngram=$output/ngram.binary
+train=$output/enwiki-train.txt valid=$output/enwiki-valid.txt test=$output/enwiki-test.txt
+
+normalise() {
+  local part
+  for part in train valid test; do
+    lexicon normalise "$data/text/enwiki-$part.txt.xz" --output "$output/enwiki-$part.txt" --processes "$threads"
+  done
+  write "$output/valid.txt" head -n 3000 "$valid" # enough to choose a model by
+}
+stage 1 normalise --in "$data"/text/enwiki-{train,valid,test}.txt.xz --out "$train" "$valid" "$test" \
+  "$output/valid.txt" -- normalise
+
+stage 2 choose --in "$train" "$valid" "$test" "$here/choose.py" \
+  --out "$output"/{names.txt,names.tsv,spoken.tsv,with.txt,without.txt,examples.1.txt,examples.5.txt,examples.20.txt} -- \
+  python3 "$here/choose.py" "$train" "$valid" "$test" --gazetteers "$data/gazetteers" --output "$output"
+
+stage 3 "vocabulary without the names" --in "$output/without.txt" --out "$output/without.tsv" -- \
+  lexicon vocabulary "$output/without.txt" --max-size 195000 --output "$output/without.tsv"
+
+# The same words and the names, most frequent first.
+and_names() {
+  head -n 1 "$output/without.tsv" # the case
+  grep '^<' "$output/without.tsv" # the marks
+  { grep -v '^[#<]' "$output/without.tsv"; cat "$names"; } | LC_ALL=C sort --stable -t $'\t' -k 2,2nr
+}
+stage 4 "vocabulary with the names" --in "$output/without.tsv" "$names" --out "$output/with.tsv" -- \
+  write "$output/with.tsv" and_names
+
+# The n-gram model knows the words of the LightRNN without the names; these have shares of its <unk>.
+kenlm() {
+  # shellcheck disable=SC2016 # $1 is awk's
+  write "$output/ngram.words.txt" awk -F '\t' 'NR > 1 && $1 !~ /^<.*>$/ { print $1 }' "$output/without.tsv"
+  lmplz -o 4 --prune 0 0 1 1 --discount_fallback -S 2G -T "$output/" --limit_vocab_file "$output/ngram.words.txt" \
+    --arpa "$output/ngram.arpa" <"$output/without.txt"
+  build_binary -T "$output/" -S 2G -a 22 -q 8 -b 8 trie "$output/ngram.arpa" "$ngram"
+  rm "$output/ngram.arpa"
+}
+stage 5 kenlm --in "$output/without.txt" "$output/without.tsv" --out "$ngram" -- kenlm
+
+train_model() {
+  lightrnn train "$output/$1.txt" --valid "$output/valid.txt" --vocabulary "$output/$1.tsv" --output "$output/$1.pt" \
+    --width 256 --rows 2000 --columns 100 --epochs 1 --streams 64 --intervals 12 --learning-rate 0.004 \
+    --reallocate-after 1 --cost-words 2000000 --block-size 12500 --sweeps 1 \
+    --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
+}
+stage 6 "train without" --in "$output"/{without.txt,valid.txt,without.tsv} --out "$output/without.pt" -- \
+  train_model without
+stage 7 "train with" --in "$output"/{with.txt,valid.txt,with.tsv} --out "$output/with.pt" -- train_model with
+
+add() {
+  local number texts
+  for number in 0 1 5 20; do
+    texts=()
+    ((number == 0)) || texts=(--text "$output/examples.$number.txt")
+    lightrnn add-words "$output/without.pt" "$output/names.txt" --output "$output/added.$number.pt" --prior "$prior" \
+      --device "$device" ${texts[@]+"${texts[@]}"}
+  done
+}
+stage 8 "add the names" --in "$output"/{without.pt,names.txt,examples.1.txt,examples.5.txt,examples.20.txt} \
+  --out "$output"/added.{0,1,5,20}.pt -- add
+
+measure_perplexity() {
+  write "$output/perplexity.md" python3 "$stages_root/benchmarks/new_words.py" "$valid" "$test" \
+    --without "$output/without.pt" --with "$output/with.pt" --names "$names" \
+    --examples "$output"/examples.{1,5,20}.txt --many 10000 --gazetteers "$data/gazetteers" --threads "$threads"
+  cat "$output/perplexity.md"
+}
+stage 9 perplexity --in "$output"/{without.pt,with.pt,examples.1.txt,examples.5.txt,examples.20.txt} "$valid" "$test" \
+  --out "$output/perplexity.md" -- measure_perplexity
+
+((stop_stage > 9)) || exit 0
+[[ -d $lists ]] || fail "no lists of the spoken sentences in $lists; remedy: make them as $here/README.md says, or --lists"
+
+models=(without added.0 added.20 with)
+lightrnns=("${models[@]/#/$output/}") lightrnns=("${lightrnns[@]/%/.pt}")
+
+# Each model alone and mixed with KenLM, and KenLM alone; DIR/wer.json has them all.
+# tune_models INPUT REFERENCES DIR [OPTION…], and with the weights that it leaves measure_models INPUT REFERENCES DIR …
+tune_models() {
+  local model lightrnn
+  for model in "${models[@]}"; do
+    lightrnn=$output/$model.pt
+    tune_systems "$1" "$2" "$3/$model" "${@:4}"
+  done
+}
+measure_models() {
+  local model lightrnn reports=("KenLM=$3/${models[0]}/wer.ngram.json")
+  for model in "${models[@]}"; do
+    lightrnn=$output/$model.pt
+    measure_systems "$1" "$2" "$3/$model" --words "$output/names.txt" "${@:4}"
+    reports+=("$model=$3/$model/wer.lightrnn.json" "$model, KenLM=$3/$model/wer.mixture.json")
+  done
+  python3 "$stages_root/recipes/wer_table.py" "$3/wer.json" "${reports[@]}"
+}
+weights=("${models[@]/%//weights.json}")
+
+whisper=$lists/whisper
+stage 10 "tune on whisper" --in "${lightrnns[@]}" "$ngram" "$whisper-dev.jsonl" \
+  --out "${weights[@]/#/$output/whisper/}" -- tune_models "$whisper-dev.jsonl" "$whisper-dev.jsonl" "$output/whisper"
+stage 11 "rescore whisper" --in "${weights[@]/#/$output/whisper/}" "$whisper-test.jsonl" "$output/names.txt" \
+  --out "$output/whisper/wer.json" -- measure_models "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper"
+
+# The references of the lattices that there are: the recogniser may have been stopped before the last.
+sphinx=$lists/sphinx-lattices references=$output/references
+lattice_references() {
+  local part line
+  for part in dev test; do
+    while read -r line; do
+      [[ ! -e $sphinx/${line%% *}.slf.gz ]] || echo "$line"
+    done <"$lists/refs.$part.txt" >"$references.$part.txt"
+  done
+}
+stage 12 references --in "$sphinx" "$lists"/refs.{dev,test}.txt --out "$references".{dev,test}.txt -- lattice_references
+
+# Log-linear, as in recipes/english.
+stage 13 "tune on sphinx" --in "${lightrnns[@]}" "$ngram" "$sphinx" "$references.dev.txt" \
+  --out "${weights[@]/#/$output/sphinx/}" -- \
+  tune_models "$sphinx" "$references.dev.txt" "$output/sphinx" --utterances "$references.dev.txt" --mixture log-linear
+stage 14 "rescore sphinx" --in "${weights[@]/#/$output/sphinx/}" "$sphinx" "$references.test.txt" "$output/names.txt" \
+  --out "$output/sphinx/wer.json" -- \
+  measure_models "$sphinx" "$references.test.txt" "$output/sphinx" --utterances "$references.test.txt"

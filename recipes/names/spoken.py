@@ -1,0 +1,56 @@
+"""What the scripts of this folder share: the spoken sentences, in a fair order, and their sound."""
+
+from __future__ import annotations
+
+import random
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+SAMPLE_RATE = 16000  # Hz, what both recognisers hear
+PARTS = {"valid": "dev", "test": "test"}  # first part of an id: what its sentence is for
+FULL_SCALE = 32767  # the largest sample of 16 bits
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence: an id like "valid-00036" and lower-case words with one space between them."""
+
+    id: str
+    text: str
+
+    @property
+    def part(self) -> str:
+        """What it is for: dev or test."""
+        return PARTS[self.id.split("-")[0]]
+
+
+def read_sentences(path: Path, seed: int = 1) -> list[Sentence]:
+    """The sentences of a file of lines `id TAB text`, shuffled: any first so many are a fair sample."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    sentences = sorted((Sentence(id, text) for id, text in rows), key=lambda sentence: sentence.id)
+    random.Random(seed).shuffle(sentences)
+    return sentences
+
+
+def wav_path(folder: Path, sentence: Sentence) -> Path:
+    return folder / f"{sentence.id}.wav"
+
+
+def write_wav(path: Path, samples: np.ndarray) -> None:
+    """Write samples in [-1, 1]; the file is there only once it is whole."""
+    partial = path.with_suffix(".part")
+    with wave.open(str(partial), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(SAMPLE_RATE)
+        out.writeframes(np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype("<i2").tobytes())
+    partial.rename(path)
+
+
+def read_wav(path: Path) -> np.ndarray:
+    """The samples as 16-bit integers."""
+    with wave.open(str(path), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")

@@ -1,0 +1,168 @@
+"""What is assigned: words, the costs of their cells, and how hard to search.
+
+Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016), one word a cell.
+
+Shapes: V words, R rows, C columns, n of the words, m of the lines (rows or columns). Costs are nats, totals over the
+corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Cells = NDArray[np.int64]
+Stage = tuple[str, Cells, float]  # name, cells, lower bound
+
+_ALL = slice(None)
+_CHUNK_WORDS = 65_536  # of which totals are summed at a time
+
+
+@dataclass(frozen=True)
+class AssignmentSettings:
+    """How hard to search.
+
+    exact_limit: words up to which the joint problem is solved exactly (8 bytes x words x cells).
+    block_size: words up to which the table is priced as a whole; a larger one in bands of rows, then of columns.
+    sweeps: times that the bands are drawn, for tables above block_size.
+    temperatures: of the demand, falling, in units of each word's own spread of costs.
+    iterations: price updates at each temperature.
+    candidates: cheap cells that each word keeps, by rows and by columns.
+    processes: bands worked on at a time; 1 works inline.
+    seed: of the bands.
+    """
+
+    exact_limit: int = 2000
+    block_size: int = 50_000
+    sweeps: int = 2
+    temperatures: tuple[float, ...] = (0.1, 0.05, 0.02, 0.01, 0.005)
+    iterations: int = 15
+    candidates: int = 24
+    processes: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected {least} or more")
+        if not self.temperatures or min(self.temperatures) <= 0:
+            raise ValueError(f"temperatures are {self.temperatures}; expected one or more, all above 0")
+
+
+_LEAST = {"exact_limit": 0, "block_size": 1, "sweeps": 0, "iterations": 1, "candidates": 1, "processes": 1,
+          "seed": 0}
+
+
+class Costs(Protocol):
+    """Costs of words in lines (rows or columns), of which blocks can be had."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(V, L)"""
+
+    def block(self, words: NDArray[Any] | slice, lines: NDArray[Any] | slice) -> Floats:
+        """[n, m] the costs of these words in these lines."""
+
+    def of(self, words: NDArray[Any], lines: NDArray[Any]) -> Doubles:
+        """[n] the cost of each of these words in its line."""
+
+    def is_finite(self) -> bool:
+        """Whether all costs are numbers."""
+
+
+@dataclass(frozen=True)
+class DenseCosts:
+    """An array of costs, in memory or mapped."""
+
+    values: Floats  # [V, L]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    def block(self, words: NDArray[Any] | slice, lines: NDArray[Any] | slice) -> Floats:
+        chosen = self.values[words]
+        return chosen if isinstance(lines, slice) and lines == _ALL else chosen[:, lines]
+
+    def of(self, words: NDArray[Any], lines: NDArray[Any]) -> Doubles:
+        costs: Doubles = self.values[words, lines].astype(np.float64)
+        return costs
+
+    def is_finite(self) -> bool:
+        return all(np.isfinite(self.values[chunk]).all() for chunk in chunks(len(self.values), _CHUNK_WORDS))
+
+
+@dataclass(frozen=True)
+class Table:
+    """All words and cells that are to be assigned."""
+
+    row_costs: Costs  # [V, R]
+    column_costs: Costs  # [V, C]
+    start: Cells  # [V]
+    bonus: Doubles  # [V] nats that a word saves in its start cell
+    open: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; all where None
+
+    @property
+    def rows(self) -> int:
+        return int(self.row_costs.shape[1])
+
+    @property
+    def columns(self) -> int:
+        return int(self.column_costs.shape[1])
+
+    def total(self, cells: Cells) -> float:
+        """Nats, without the bonus."""
+        total = 0.0
+        for chunk in chunks(len(cells), _CHUNK_WORDS):
+            words = np.arange(len(cells))[chunk]
+            rows, columns = np.divmod(cells[chunk], self.columns)
+            total += float(self.row_costs.of(words, rows).sum() + self.column_costs.of(words, columns).sum())
+        return total
+
+    def problem(self) -> Problem:
+        """The whole of it at once: memory V · (R + C)."""
+        return Problem(self.row_costs.block(_ALL, _ALL), self.column_costs.block(_ALL, _ALL), self.start, self.bonus,
+                       self.open)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A small table, or a band of a large one: what the solvers work on."""
+
+    row_costs: Floats  # [V, R]
+    column_costs: Floats  # [V, C]
+    start: Cells  # [V]
+    bonus: Doubles  # [V] nats that a word saves in its start cell
+    open: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; all where None
+
+    @property
+    def rows(self) -> int:
+        return int(self.row_costs.shape[1])
+
+    @property
+    def columns(self) -> int:
+        return int(self.column_costs.shape[1])
+
+    def costs(self, words: NDArray[Any], cells: NDArray[Any]) -> Doubles:
+        """The costs of these words in these cells, without the bonus."""
+        rows, columns = np.divmod(cells, self.columns)
+        costs: Doubles = self.row_costs[words, rows].astype(np.float64) + self.column_costs[words, columns]
+        return costs
+
+    def total(self, cells: Cells) -> float:
+        return float(self.costs(np.arange(len(cells)), cells).sum())
+
+    def paid(self, cells: Cells) -> float:
+        """What the solvers minimise: the total less the bonus of the words in their start cells."""
+        return self.total(cells) - float(self.bonus[cells == self.start].sum())
+
+
+def chunks(length: int, size: int) -> Iterator[slice]:
+    """Slices that cover a length."""
+    return (slice(first, first + size) for first in range(0, length, size))

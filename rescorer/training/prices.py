@@ -1,0 +1,185 @@
+"""Cells by prices: nearly exact assignment of up to some ten thousand words, and bounds that the prices prove.
+
+Every cell gets a price, raised while more than one word wants it (softmin demand at a falling temperature: Sinkhorn's
+iteration with a temperature per word, for the words' costs differ as their counts do). As a cost is the sum of a row's
+and a column's part, the demand of all cells is two matrix products, no V x cells array. Each word then keeps the few
+cells that are cheapest with the prices paid, and the exact assignment is sought on these edges alone.
+
+Shapes: V words, R rows, C columns, K candidates, E edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+from rescorer.training.assignment_problem import AssignmentSettings, Cells, Doubles, Floats, Problem, Stage, chunks
+
+_CHUNK_WORDS = 4096  # words of one matrix product
+_CHUNK_COSTS = 200_000  # costs looked at together in the search for cheap cells: they fit the cache
+
+
+def solve_by_prices(problem: Problem, cells: Cells, settings: AssignmentSettings) -> Iterator[Stage]:
+    prices, bound = max(priced(problem, settings.temperatures, settings.iterations), key=lambda priced: priced[1])
+    yield "prices", cells, bound
+    candidates = _cheap_cells(problem, prices, settings.candidates)
+    # Words with equal costs everywhere would all keep the same cells, where others may want to sit.
+    alike = np.flatnonzero(_spread(problem) == 0)
+    candidates[alike] = _spare_cells(prices, len(alike), candidates.shape[1])
+    if problem.open is not None:
+        candidates = np.where(problem.open.ravel()[candidates], candidates, problem.start[:, None])
+    yield "matching", _match(problem, np.column_stack([candidates, cells, problem.start]), cells, prices), bound
+
+
+def priced(
+    problem: Problem, temperatures: Sequence[float], iterations: int, capacity: float = 1
+) -> Iterator[tuple[Floats, float]]:
+    """Yield (prices [R, C], the lower bound that they prove) at each temperature, until colder ones prove less."""
+    market = _Market.of(problem, capacity)
+    prices = np.zeros((problem.rows, problem.columns), dtype=np.float32)
+    closed = np.zeros_like(prices, dtype=bool) if problem.open is None else ~problem.open
+    prices[closed] = dear = _dear(problem)
+    best = -np.inf
+    for temperature in temperatures:
+        for _ in range(iterations):
+            prices = market.reprice(prices, temperature)
+            prices[closed] = dear  # whatever is offered
+        least = cheapest_by_row(problem.row_costs, problem.column_costs, prices, 1)[1]
+        bound = least - capacity * float(prices[~closed].sum(dtype=np.float64))
+        yield prices, bound
+        if bound < best:
+            return
+        best = bound
+
+
+def _dear(problem: Problem) -> float:
+    """A price that no word would ever pay."""
+    return 8 * sum(float(costs.max() - costs.min()) for costs in (problem.row_costs, problem.column_costs)) + 1
+
+
+@dataclass(frozen=True)
+class _Market:
+    """Words in groups of like spread, for one temperature a group; the demand for cells at given prices."""
+
+    row_costs: Floats
+    column_costs: Floats
+    groups: tuple[tuple[NDArray[np.int64], float], ...]  # (words, their spread of costs in nats)
+    capacity: float  # words that one cell takes
+
+    @classmethod
+    def of(cls, problem: Problem, capacity: float) -> _Market:
+        spread = _spread(problem)
+        wanting = np.flatnonzero(spread > 0)  # a word with equal costs everywhere takes what is left
+        octaves = np.floor(np.log2(spread[wanting])).astype(np.int64)
+        groups = []
+        for octave in np.unique(octaves):
+            members = wanting[octaves == octave]
+            for chunk in chunks(len(members), _CHUNK_WORDS):
+                groups.append((members[chunk], float(spread[members[chunk]].mean())))
+        return cls(problem.row_costs, problem.column_costs, tuple(groups), capacity)
+
+    def reprice(self, prices: Floats, temperature: float) -> Floats:
+        """One step of all prices [R, C] towards a demand of one capacity a cell: Sinkhorn's, were all words alike."""
+        # What a whole row or column charges goes into the shares, and only the rest below: float32 ends at exp(-88).
+        row_prices = prices.min(axis=1)  # [R]
+        column_prices = (prices - row_prices[:, None]).min(axis=0)  # [C]
+        cell_prices = prices - row_prices[:, None] - column_prices  # [R, C]
+        demand = np.zeros(prices.shape)
+        slope = np.zeros(prices.shape)  # -d demand / d log-price, in 1/nats
+        for words, spread in self.groups:
+            heat = temperature * spread
+            row_shares = _shares(self.row_costs[words] + row_prices, heat)  # [n, R]
+            column_shares = _shares(self.column_costs[words] + column_prices, heat)  # [n, C]
+            discount = np.exp(-cell_prices / np.float32(heat))  # [R, C]
+            total = ((row_shares @ discount) * column_shares).sum(axis=1, keepdims=True)  # [n, 1]
+            row_shares /= np.maximum(total, 1e-30)
+            part = (row_shares.T @ column_shares) * discount
+            demand += part
+            slope += part / heat
+        # log(demand) times the mean heat of those who want the cell; a cell that nobody wants falls to 0.
+        demand = np.maximum(demand / self.capacity, 1e-12)
+        step = np.log(demand) * demand * self.capacity / np.maximum(slope, 1e-30)
+        return np.maximum(prices + step, 0).astype(np.float32)
+
+
+def _spread(problem: Problem) -> Doubles:
+    """[V] nats: the mean cost of a word above its least, of rows and columns together."""
+    spread = np.zeros(len(problem.start))
+    for costs in (problem.row_costs, problem.column_costs):
+        for chunk in chunks(len(costs), _CHUNK_WORDS):
+            above = costs[chunk].mean(axis=1, dtype=np.float64) - costs[chunk].min(axis=1)
+            # Costs that are all equal may miss their own mean by a rounding error: that is no spread.
+            spread[chunk] += np.where(above > 1e-6 * np.abs(costs[chunk, 0]), above, 0.0)
+    return spread
+
+
+def _shares(costs: Floats, heat: float) -> Floats:
+    shares: Floats = np.exp((costs.min(axis=1, keepdims=True) - costs) / np.float32(heat))
+    return shares
+
+
+def _cheap_cells(problem: Problem, prices: Floats, count: int) -> Cells:
+    """Cells of each word that are cheap at these prices, [V, K]: the best of some rows and of some columns."""
+    by_row, _ = cheapest_by_row(problem.row_costs, problem.column_costs, prices, count)
+    by_column, _ = cheapest_by_row(problem.column_costs, problem.row_costs, np.ascontiguousarray(prices.T), count)
+    columns, rows = np.divmod(by_column, problem.rows)
+    return np.hstack([by_row, rows * problem.columns + columns])
+
+
+def cheapest_by_row(row_costs: Floats, column_costs: Floats, prices: Floats, count: int) -> tuple[Cells, float]:
+    """The best column of each row, for the `count` best rows: cells [V, K]; and sum_w min_ij (cost + price)."""
+    words, (rows, columns) = len(row_costs), prices.shape
+    count = min(count, rows)
+    cells = np.empty((words, count), dtype=np.int64)
+    total = 0.0
+    for chunk in chunks(words, max(1, _CHUNK_COSTS // prices.size)):
+        base = column_costs[chunk].min(axis=1, keepdims=True), row_costs[chunk].min(axis=1, keepdims=True)
+        paid = (column_costs[chunk] - base[0])[:, None, :] + prices  # [n, R, C]
+        best = paid.argmin(axis=2)  # [n, R]
+        value = np.take_along_axis(paid, best[:, :, None], axis=2)[:, :, 0] + (row_costs[chunk] - base[1])
+        near = np.argpartition(value, count - 1, axis=1)[:, :count]  # [n, K]
+        cells[chunk] = near * columns + np.take_along_axis(best, near, axis=1)
+        # All terms are >= 0, so float32 rounded the least by less than 4 units of 2**-24: the bound stays one.
+        total += float(base[0].sum(dtype=np.float64) + base[1].sum(dtype=np.float64))
+        total += float(value.min(axis=1).sum(dtype=np.float64)) * (1 - 2.0**-22)
+    return cells, total
+
+
+def _match(problem: Problem, candidates: Cells, cells: Cells, prices: Floats) -> Cells:
+    """The exact assignment on the candidates [V, K], which hold `cells`."""
+    candidates = np.sort(candidates, axis=1)
+    fresh = np.ones(candidates.shape, dtype=bool)
+    fresh[:, 1:] = candidates[:, 1:] != candidates[:, :-1]
+    words, chosen = np.nonzero(fresh)[0], candidates[fresh]  # [E]
+    costs = problem.costs(words, chosen) - problem.bonus[words] * (chosen == problem.start[words])
+    fill_words, fill_cells = _fillers(len(cells), cells, prices)
+    words, chosen = np.concatenate([words, fill_words]), np.concatenate([chosen, fill_cells])
+    costs = np.concatenate([costs, np.zeros(len(fill_words))])
+    # With a filler in each free cell every cell is taken, so the prices add a constant; near the right prices the
+    # algorithm starts almost done, ten times faster. Each word's least becomes 1, for scipy drops edges of cost 0.
+    costs += prices.ravel()[chosen]
+    first = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
+    costs -= np.repeat(np.minimum.reduceat(costs, first) - 1, np.diff(np.r_[first, len(words)]))
+    graph = csr_matrix((costs, (words, chosen)), shape=(prices.size, prices.size))
+    found = np.asarray(min_weight_full_bipartite_matching(graph)[1][: len(cells)], dtype=np.int64)
+    return found if problem.paid(found) < problem.paid(cells) else cells
+
+
+def _fillers(words: int, cells: Cells, prices: Floats) -> tuple[Cells, Cells]:
+    """Edges (word, cell) of the words that are not there, one a free cell: each to its cell and to some spare ones."""
+    free = np.setdiff1d(np.arange(prices.size), cells)
+    edges = np.column_stack([free, _spare_cells(prices, len(free), 16)])
+    edges = np.unique(np.arange(len(free))[:, None] * prices.size + edges)
+    return words + edges // prices.size, edges % prices.size
+
+
+def _spare_cells(prices: Floats, count: int, width: int) -> Cells:
+    """[count, width] cells out of the 2 * count of least price, for words that do not mind which; each word its own."""
+    cheap = np.argsort(prices, axis=None, kind="stable")[: 2 * count]
+    spare: Cells = cheap[(2 * np.arange(count)[:, None] + np.arange(width)) % max(1, len(cheap))]
+    return spare
