@@ -141,6 +141,8 @@ def main() -> None:
     if known := model.knows(names.words).sum():
         parser.error(f"{arguments.without} knows {known} of the names")
     text = HeldOut(arguments.texts, names, model, model.spelling or Spelling.learn(model.vocabulary.words))
+    if not text.is_name.any():
+        parser.error("the texts hold none of the names")
     print(f"{machine('cpu', 'torch')}, {arguments.threads} threads")
     print(f"{len(names.words)} names; of {len(text.tokens):,} words and sentence ends of held-out text "
           f"{text.is_name.sum():,} are names; perplexities\n")

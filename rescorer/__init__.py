@@ -5,7 +5,7 @@
     lm = rescorer.load("lightrnn.pt")
     lm.logprob(["new", "york"])
     lm.next_words(["new"], k=5)
-    rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]}, lm)
+    rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]}, rescorer.open_vocabulary([lm]))
     for each in rescorer.rescore_lattices(rescorer.read_lattices("lat.1.gz", "words.txt"), lm):
         each.best(), each.n_best(10), each.posteriors(), each.minimum_bayes_risk()
 """

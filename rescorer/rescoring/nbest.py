@@ -100,7 +100,8 @@ def rescore(
 
     Args:
         hypotheses: lists, or for each utterance its (text, natural-log score) pairs.
-        lm: a model, or models that are mixed word by word.
+        lm: a model, or models that are mixed word by word; what `open_vocabulary` makes of them tells unknown words
+            apart, as the command does.
         weights: as tuned on a development set; None: `default_weights`.
         memory: bytes that the histories of one level may take; the result does not depend on it.
 

@@ -157,23 +157,26 @@ def _match(problem: Problem, candidates: Cells, cells: Cells, prices: Floats) ->
     fresh[:, 1:] = candidates[:, 1:] != candidates[:, :-1]
     words, chosen = np.nonzero(fresh)[0], candidates[fresh]  # [E]
     costs = problem.costs(words, chosen) - problem.bonus[words] * (chosen == problem.start[words])
-    fill_words, fill_cells = _fillers(len(cells), cells, prices)
-    words, chosen = np.concatenate([words, fill_words]), np.concatenate([chosen, fill_cells])
+    # Closed cells are no part of it: the open ones are numbered anew, those of words and prices with them.
+    usable = np.arange(prices.size) if problem.open is None else np.flatnonzero(problem.open)
+    charged = prices.ravel()[usable]
+    fill_words, fill_cells = _fillers(len(cells), np.searchsorted(usable, cells), charged)
+    words, chosen = np.concatenate([words, fill_words]), np.concatenate([np.searchsorted(usable, chosen), fill_cells])
     costs = np.concatenate([costs, np.zeros(len(fill_words))])
     # With a filler in each free cell every cell is taken, so the prices add a constant; near the right prices the
     # algorithm starts almost done, ten times faster. Each word's least becomes 1, for scipy drops edges of cost 0.
-    costs += prices.ravel()[chosen]
+    costs += charged[chosen]
     first = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
     costs -= np.repeat(np.minimum.reduceat(costs, first) - 1, np.diff(np.r_[first, len(words)]))
-    graph = csr_matrix((costs, (words, chosen)), shape=(prices.size, prices.size))
-    found = np.asarray(min_weight_full_bipartite_matching(graph)[1][: len(cells)], dtype=np.int64)
+    graph = csr_matrix((costs, (words, chosen)), shape=(len(usable), len(usable)))
+    found = usable[min_weight_full_bipartite_matching(graph)[1][: len(cells)]]
     return found if problem.paid(found) < problem.paid(cells) else cells
 
 
 def _fillers(words: int, cells: Cells, prices: Floats) -> tuple[Cells, Cells]:
     """Edges (word, cell) of the words that are not there, one a free cell: each to its cell and to some spare ones."""
     free = np.setdiff1d(np.arange(prices.size), cells)
-    edges = np.column_stack([free, _spare_cells(prices, len(free), 16)])
+    edges = np.column_stack([free, _spare_cells(prices, len(free), 32)])
     edges = np.unique(np.arange(len(free))[:, None] * prices.size + edges)
     return words + edges // prices.size, edges % prices.size
 
