@@ -40,7 +40,7 @@ def find_speller(models: Sequence[LanguageModel]) -> LightRNN | None:
 
 
 class OpenVocabulary(LanguageModel):
-    """A model whose unknown words are told apart; what it knows, and its states, are the model's own.
+    """A model whose unknown words are told apart; its states are the model's own.
 
     P(word | unknown) is the same whatever the history. To take its sum over all strings, let the words that the model
     does not know be of two kinds: those that the LightRNN brings, which knows them, and all others. `<unk>` stood for
@@ -81,7 +81,8 @@ class OpenVocabulary(LanguageModel):
         return self.model.words
 
     def knows(self, words: Sequence[str]) -> np.ndarray:
-        return self.model.knows(words)
+        """[len(words)] bool: which words are not spelled out: the model's own, and those that the LightRNN brings."""
+        return np.asarray(self.model.knows(words) | self._speller.knows(words))
 
     def encode(self, words: Sequence[str]) -> Tensor:
         """[len(words)] int64 ids, this object's own."""

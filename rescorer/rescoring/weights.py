@@ -192,8 +192,8 @@ def _bounds(lists: ScoredLists) -> list[tuple[float, float]]:
     """The ranges of: the raw scales but the first, the word penalty, then the LM scale, unknown penalty, mixture."""
     bounds = [(0.0, 3.0 * scale) for scale in _default_scales(lists)[1:]] + [(-8.0, 8.0)]
     if lists.model_names:
-        unknown = 12.0 if lists.paths.unknown.any() else 0.0
-        bounds += [(0.0, 3.0), (-unknown, unknown)]
+        # A word that is spelled out has tens of nats less than one that is known, though no speaker finds it harder.
+        bounds += [(0.0, 3.0), (-40.0, 12.0) if lists.paths.unknown.any() else (0.0, 0.0)]
         bounds += [(0.0, 1.0)] * (len(lists.model_names) - 1)
     return bounds
 
