@@ -77,6 +77,12 @@ def test_another_problem_starts_anew(tmp_path: Path) -> None:
         plain = assign(other, columns, settings=settings)
         found = assign(other, columns, settings=settings, checkpoint=path)
         assert (found.cells == plain.cells).all() and len(found.history) == len(plain.history)
+    # The same cells, other words in them.
+    start = np.arange(300)[::-1].copy()
+    plain = assign(rows, columns, settings=SETTINGS, start=start)
+    assign(rows, columns, settings=SETTINGS, start=np.arange(300), checkpoint=path)
+    found = assign(rows, columns, settings=SETTINGS, start=start, checkpoint=path)
+    assert (found.cells == plain.cells).all() and found.history[0][1] == plain.history[0][1]
 
 
 def test_bound_from_a_sample_of_the_words(monkeypatch: pytest.MonkeyPatch) -> None:

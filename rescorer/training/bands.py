@@ -9,6 +9,7 @@ Shapes: V words, R rows, C columns, L lines (rows or columns), S sampled words.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import signal
@@ -71,7 +72,7 @@ def solve_in_bands(
         while done < len(lots):
             stage = lots[done].stage
             rest = [lot for lot in lots[done:] if lot.stage == stage]
-            bands = [band for band in (_Band(table, cells, lot.lines, lot.by_row) for lot in rest)]
+            bands = [_Band(table, cells, lot.lines, lot.by_row) for lot in rest]
             works = ((band.problem(), band.inside(cells[band.words]), settings) for band in bands)
             for band, found in zip(bands, run(works), strict=True):
                 cells = cells.copy()  # a stage that was handed out stays as it was
@@ -114,12 +115,13 @@ class _Saved:
 
 
 def _fingerprint(table: Table, settings: AssignmentSettings) -> str:
-    """What tells this problem from another one: its settings, its start and some of its costs."""
+    """What tells this problem from another one: its settings, its start, its bonus and some of its costs."""
     words = np.linspace(0, len(table.start) - 1, min(len(table.start), 64)).astype(np.int64)
     costs = [float(side.block(words, slice(None)).sum(dtype=np.float64))
              for side in (table.row_costs, table.column_costs)]
     plain = {name: value for name, value in asdict(settings).items() if name != "processes"}
-    return json.dumps([plain, table.rows, table.columns, len(words), int((table.start * 31 % 65_521).sum()), costs])
+    begin = hashlib.sha256(table.start.tobytes() + table.bonus.tobytes()).hexdigest()
+    return json.dumps([plain, table.rows, table.columns, begin, costs])
 
 
 @contextmanager

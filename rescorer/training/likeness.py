@@ -21,6 +21,12 @@ def pieces(word: str) -> list[str]:
     return ends + [f"{word[:length]}-" for length in _PIECES["prefix"] if length < len(word)]
 
 
+def weights(letters: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """[n] how much pieces of so many letters, which so many known words have, say of a word."""
+    says: np.ndarray = 2.0**letters * known / (known + _SURE)
+    return says
+
+
 def draw_like(
     words: Sequence[str], known: Iterable[tuple[str, int]], rest: np.ndarray, draws: int, generator: np.random.Generator
 ) -> np.ndarray:
@@ -48,10 +54,10 @@ def draw_like(
 def _draw(
     word: str, members: dict[str, np.ndarray], rest: np.ndarray, draws: int, generator: np.random.Generator
 ) -> np.ndarray:
-    groups = [members[piece] for piece in pieces(word) if piece in members]
-    weights = np.array([2.0 ** len(piece) * len(members[piece]) / (len(members[piece]) + _SURE)
-                        for piece in pieces(word) if piece in members])
-    shares = np.append((1 - _REST) * weights / weights.sum(), _REST) if groups else np.ones(1)
+    found = [piece for piece in pieces(word) if piece in members]
+    groups = [members[piece] for piece in found]
+    says = weights(np.array([len(piece) - 1 for piece in found]), np.array([len(group) for group in groups]))
+    shares = np.append((1 - _REST) * says / says.sum(), _REST) if groups else np.ones(1)
     groups.append(rest)
     chosen = generator.choice(len(groups), draws, p=shares)
     places = generator.random(draws)

@@ -19,12 +19,12 @@ from scipy.sparse import csr_matrix
 from rescorer.errors import InputError
 from rescorer.files import read_lines
 from rescorer.models.vocabulary import Vocabulary
+from rescorer.training.assignment_problem import chunks
 from rescorer.training.cell_costs import CellCosts, LineCosts
-from rescorer.training.likeness import pieces
+from rescorer.training.likeness import pieces, weights
 
 _CHUNK_WORDS = 65_536
 _LIST_LETTERS = 4  # a list says as much of a word as an end or a beginning of so many letters
-_SURE = 4.0  # words of a group by which it says half of what it can
 
 
 def price_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray[np.int64]], weight: float) -> None:
@@ -44,7 +44,7 @@ def price_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray
     seen = groups.multiply(costs.tokens[:, None] > 0).T.tocsr()  # [G, V]
     seen.eliminate_zeros()
     known = np.diff(seen.indptr)
-    likeness = groups[unseen].multiply(2.0**letters * known / (known + _SURE)).tocsr()  # [W, G]
+    likeness = groups[unseen].multiply(weights(letters, known)).tocsr()  # [W, G]
     total = np.asarray(likeness.sum(1))
     likeness = likeness.multiply(np.divide(weight, total, out=np.zeros_like(total), where=total > 0)).tocsr()
     means = seen.multiply(1 / np.maximum(known, 1)[:, None]).tocsr()
@@ -75,12 +75,10 @@ def _price(
     side: LineCosts, tokens: NDArray[np.int64], unseen: NDArray[np.int64], means: csr_matrix, likeness: csr_matrix
 ) -> None:
     factors = np.zeros((means.shape[0], side.words.shape[1] + 1))  # [G, F + 1], with the constant, a token
-    for first in range(0, len(tokens), _CHUNK_WORDS):
-        chunk = slice(first, first + _CHUNK_WORDS)
+    for chunk in chunks(len(tokens), _CHUNK_WORDS):
         each = np.column_stack([side.words[chunk], side.constants[chunk]]) / np.maximum(tokens[chunk, None], 1)
         factors += means[:, chunk] @ each
-    for first in range(0, len(unseen), _CHUNK_WORDS):
-        chunk = slice(first, first + _CHUNK_WORDS)
+    for chunk in chunks(len(unseen), _CHUNK_WORDS):
         found = likeness[chunk] @ factors
         side.words[unseen[chunk]] = found[:, :-1]
         side.constants[unseen[chunk]] = found[:, -1]
