@@ -42,13 +42,13 @@ def tables() -> dict[str, WordTable]:
 
 
 def variants() -> list[dict[str, Any]]:
-    kinds = itertools.product((True, False), (True, False), (True, False), (1, 2))
-    return [{"gated": gated, "cell_bias": cell_bias, "tied": tied, "layers": layers, "dropout": 0.3}
-            for gated, cell_bias, tied, layers in kinds]
+    names = "gated", "cell_bias", "tied", "half_steps", "layers"
+    kinds = itertools.product((True, False), (True, False), (True, False), (True, False), (1, 2))
+    return [{**dict(zip(names, kind, strict=True)), "dropout": 0.3} for kind in kinds]
 
 
 def named(settings: dict[str, Any]) -> str:
-    return " ".join(name for name in ("gated", "cell_bias", "tied") if settings[name]) + f" {settings['layers']}"
+    return " ".join([*(name for name, value in settings.items() if value is True), str(settings["layers"])])
 
 
 def model_of(table: WordTable, **settings: Any) -> LightRNN:
@@ -186,7 +186,7 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_equations_of_the_paper(tied: bool) -> None:
     """Row from the state after the last column; column from the state after the *true* row; one W, U, b for both."""
-    model = model_of(WordTable.shaped(9), gated=False, cell_bias=False, tied=tied, width=5)
+    model = model_of(WordTable.shaped(9), gated=False, cell_bias=False, half_steps=True, tied=tied, width=5)
     of = {name: value.double().numpy() for name, value in model.state_dict().items()}
 
     def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -212,9 +212,37 @@ def test_the_equations_of_the_paper(tied: bool) -> None:
     np.testing.assert_allclose(state.hidden[0, 0].numpy(), h, atol=1e-5)
 
 
+def test_a_word_in_one_step() -> None:
+    """The LSTM reads row + column; the column is predicted from h + tanh(W h + b + row)."""
+    model = model_of(WordTable.shaped(9), gated=False, cell_bias=False, width=5)
+    of = model.state_dict()
+    words = torch.tensor([3, 7, 7, 1, 0])
+    with torch.no_grad():
+        found, state = model(words[:, None], model.start_states(1))
+        rows, columns = model.row_of[torch.cat([torch.tensor([0]), words])], model.column_of[torch.tensor([0, *words])]
+        inputs = of["row_in.weight"][rows] + of["column_in.weight"][columns]
+        outputs, (hidden, _) = model.lstm(inputs[:, None])  # read from zeros: the `</s>` before, then the words
+        before = outputs[:-1, 0]
+        mixed = before + torch.tanh(before @ of["row_mixed.weight"].T + of["row_mixed.bias"]
+                                    + of["row_in.weight"][rows[1:]])
+        row = torch.log_softmax(before @ of["row_out.weight"].T + of["row_out.bias"], -1)
+        column = torch.log_softmax(mixed @ of["column_out.weight"].T + of["column_out.bias"], -1)
+        expected = row[torch.arange(5), rows[1:]] + column[torch.arange(5), columns[1:]]
+    torch.testing.assert_close(found[:, 0], expected)
+    torch.testing.assert_close(state.hidden, hidden)
+
+
+def test_a_file_without_the_setting_has_half_steps() -> None:
+    """Files of before there was another way do not say so."""
+    model = model_of(WordTable.shaped(9), half_steps=True)
+    content = model.as_dict()
+    del content["settings"]["half_steps"]
+    assert LightRNN.from_dict(content).settings == model.settings
+
+
 def test_gates_and_biases() -> None:
     """With gates a cell's vectors are products of row and column; a cell's bias raises its column in its row alone."""
-    model = model_of(WordTable.shaped(9), width=5)
+    model = model_of(WordTable.shaped(9), half_steps=True, width=5)
     hidden, rows = torch.randn(3, 5), torch.tensor([0, 1, 2])
     with torch.no_grad():
         expected = (hidden * model.gate_out.weight) @ model.column_out.weight.T + model.column_out.bias
@@ -247,19 +275,21 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
         ({"gated": True, "cell_bias": False, "tied": True}, 2 * 3 * 6),
         ({"gated": False, "cell_bias": True, "tied": True}, 3 * 4),
         ({"gated": False, "cell_bias": False, "tied": True, "layers": 2}, 8 * 6 * 6 + 8 * 6),
+        ({"gated": False, "cell_bias": False, "tied": True, "half_steps": True}, -(6 * 6 + 6)),
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
-    """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, and what the settings add."""
+    """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and what settings add."""
     model = model_of(tables()["rectangle"], **settings)
-    assert model.parameter_count() == 8 * 6 * 6 + 8 * 6 + (3 + 4) * (6 + 1) + count
+    assert model.parameter_count() == 9 * 6 * 6 + 9 * 6 + (3 + 4) * (6 + 1) + count
 
 
 def test_row_and_column_parameters_are_all_that_a_table_shapes() -> None:
     for settings in variants():
         model = model_of(tables()["rectangle"], **settings)
         listed = [*model.row_parameters(), *model.column_parameters()]
-        rest = [p for name, p in model.named_parameters() if not name.startswith("lstm") and name != "cell_bias"]
+        others = "lstm", "row_mixed", "cell_bias"
+        rest = [p for name, p in model.named_parameters() if name.split(".")[0] not in others]
         assert {id(p) for p in listed} == {id(p) for p in rest}
         assert len(listed) == len(rest)
         assert all(p.shape[0] == 3 for p in model.row_parameters())

@@ -231,10 +231,10 @@ def test_settings_check_themselves(bad: dict[str, Any]) -> None:
 def test_mean_probability_is_what_the_count_asks_for(table: WordTable) -> None:
     model = make_model(11, table)
     counts = np.array([1.0, 2.0, 4.0, 0.5])
-    new, report = add_words(model, NEW, counts, settings=NewWordSettings(text_words=4096))
+    new, report = add_words(model, NEW, counts, settings=NewWordSettings(text_words=16384))
     asked = counts / (model.vocabulary.counts.sum() + counts.sum())
     with torch.no_grad():
-        text = sample_text(model, 4096, seed=77).ids
+        text = sample_text(model, 16384, seed=77).ids
         words = torch.as_tensor(text)
         size = text.shape[1]
         before = torch.cat([new.vocabulary.end_id * torch.ones(1, size, dtype=torch.int64), words])[:-1]
@@ -248,8 +248,8 @@ def test_mean_probability_is_what_the_count_asks_for(table: WordTable) -> None:
     np.testing.assert_allclose(means.numpy(), asked, rtol=0.05)
     assert report.asked == pytest.approx(asked.sum())
     assert report.mass == pytest.approx(asked.sum(), rel=0.05)
-    found = mean_probabilities(new, np.arange(11, 15), sample_text(model, 4096, seed=77).state)
-    np.testing.assert_allclose(found, means.numpy(), rtol=0.02)
+    found = mean_probabilities(new, np.arange(11, 15), sample_text(model, 16384, seed=77).state)
+    np.testing.assert_allclose(found, means.numpy(), rtol=0.05)
 
 
 def test_more_than_a_row_can_give() -> None:
@@ -317,9 +317,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> LightRNN:
     text = " ".join([*lines, *["</s>"] * len(lines)]).split()
     vocabulary = Vocabulary(words, np.array([text.count(word) for word in words]))
     torch.manual_seed(0)
-    model = LightRNN(LightRNNSettings(width=16), vocabulary, WordTable.shaped(14, 5, 4).shuffled(3))
+    # A kind a row, a free cell in each, and words in each column: what nothing taught says nothing of new words.
+    table = WordTable(5, 4, np.array([0, 1, 4, 5, 8, 9, 11, 12, 14, 15, 16, 17, 18, 3]))
+    model = LightRNN(LightRNNSettings(width=16), vocabulary, table)
     corpus = Corpus.encode([folder / "text"], vocabulary, folder / "ids")
-    settings = TrainingSettings(epochs=8, streams=8, unroll=20, learning_rate=0.02, reallocate_after=(3,))
+    settings = TrainingSettings(epochs=8, streams=8, unroll=20, learning_rate=0.02)
     Trainer(model, corpus, corpus, settings, folder / "best.pt", folder).run()
     model = LightRNN.load(folder / "best.pt")
     assert perplexity(log_probs_of(model, corpus.ids)) < 2.5
@@ -395,7 +397,7 @@ def test_a_new_word_goes_where_its_spelling_points(trained: LightRNN) -> None:
 # ---- the network is trained on, old words move ----
 
 
-def corpus_of(model: LightRNN, words: int = 2000) -> Corpus:
+def corpus_of(model: LightRNN, words: int = 20_000) -> Corpus:  # as many in a stream as make sentences
     return Corpus(sample_text(model, words, seed=11).ids.T.ravel())
 
 

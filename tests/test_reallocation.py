@@ -25,8 +25,8 @@ TABLES = {
     "free cells": WordTable.shaped(10, 3, 4).shuffled(0),
     "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14])),
 }
-KINDS = [{"gated": gated, "cell_bias": bias, "tied": tied}
-         for gated, bias, tied in itertools.product((True, False), repeat=3)]
+KINDS = [{"gated": gated, "cell_bias": bias, "tied": tied, "half_steps": half_steps}
+         for gated, bias, tied, half_steps in itertools.product((True, False), repeat=4)]
 
 
 def corpus_of(size: int, length: int = 101) -> Corpus:

@@ -7,10 +7,10 @@ import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,9 +21,11 @@ from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch
+from rescorer.models.trainable import Trainable
 from rescorer.models.word_table import WordTable
 from rescorer.training import trainer as module
 from rescorer.training.corpus import Corpus
+from rescorer.training.distributed import ALONE, Processes
 from rescorer.training.reallocation import ReallocationSettings
 from rescorer.training.trainer import Trainer, TrainingSettings
 
@@ -33,18 +35,23 @@ SETTINGS = TrainingSettings(
 )
 
 
-def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS, device: str = "cpu", **network: Any) -> Trainer:
+def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS, device: str = "cpu", *,
+                 processes: Processes = ALONE, **network: Any) -> Trainer:
     """A new network, and what lies in the folder: sentences.txt, and perhaps a checkpoint."""
     torch.manual_seed(5)
     network = {"width": 12, "dropout": 0.2, "layers": 2, **network}
     model = LightRNN(LightRNNSettings(**network), make_vocabulary(), WordTable.shaped(11).shuffled(2)).to(device)
+    return Trainer(model, *corpora_in(folder), settings, folder / "lightrnn.pt", folder / "work", processes=processes)
+
+
+def corpora_in(folder: Path) -> list[Corpus]:
+    """The first 320 sentences and the rest."""
     if not (folder / "train.ids").exists():
         lines = (folder / "sentences.txt").read_text(encoding="utf-8").splitlines(keepends=True)
         for name, part in (("train", lines[:320]), ("valid", lines[320:])):
             (folder / f"{name}.txt").write_text("".join(part), encoding="utf-8")
-            Corpus.encode([folder / f"{name}.txt"], model.vocabulary, folder / f"{name}.ids")
-    corpora = [Corpus.open(folder / f"{name}.ids") for name in ("train", "valid")]
-    return Trainer(model, *corpora, settings, folder / "lightrnn.pt", folder / "work")
+            Corpus.encode([folder / f"{name}.txt"], make_vocabulary(), folder / f"{name}.ids")
+    return [Corpus.open(folder / f"{name}.ids") for name in ("train", "valid")]
 
 
 @pytest.fixture
@@ -314,6 +321,78 @@ def test_damaged_checkpoint(folder: Path, content: bytes | str) -> None:
     path.write_bytes(content if isinstance(content, bytes) else whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"checkpoint.pt: not a checkpoint.*remedy"):
         make_trainer(folder, quick).run()
+
+
+# ---- any network that is Trainable ----
+
+
+class LastWord(NamedTuple):
+    word: torch.Tensor  # [1, U]
+
+    def detach(self) -> LastWord:
+        return self
+
+
+class Bigram(Trainable):
+    """A number for each pair of words."""
+
+    name = "bigram"
+
+    def __init__(self, settings: str = "") -> None:
+        super().__init__()
+        self.settings, self.vocabulary, self.provenance = settings, make_vocabulary(), {}
+        self.scores = torch.nn.Parameter(torch.zeros(11, 11))
+
+    def start_states(self, size: int) -> LastWord:
+        return LastWord(torch.full((1, size), self.vocabulary.end_id, device=self.device))
+
+    def forward(self, words: torch.Tensor, state: LastWord) -> tuple[torch.Tensor, LastWord]:
+        before = torch.cat([state.word, words[:-1]])
+        log_probs = torch.log_softmax(self.scores, -1)[before, words]
+        return log_probs, LastWord(words[-1:])
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"settings": self.settings, "scores": self.scores.detach(), "provenance": self.provenance}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Bigram:
+        model = cls(content["settings"])
+        model.load_state_dict({"scores": content["scores"]})
+        model.provenance = content["provenance"]
+        return model
+
+
+def make_bigram_trainer(folder: Path, settings: TrainingSettings, note: str = "") -> Trainer:
+    return Trainer(Bigram(note), *corpora_in(folder), settings, folder / "bigram.pt", folder / "work")
+
+
+def test_any_network_is_trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(SETTINGS, epochs=8, learning_rate=0.3, reallocate_after=())
+    trainer = make_bigram_trainer(folder, settings)
+    step = trainer._train_step
+
+    def stop() -> int:
+        if trainer.step == 100:
+            raise KeyboardInterrupt
+        return step()
+
+    monkeypatch.setattr(trainer, "_train_step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    with pytest.raises(InputError, match="other settings"):
+        make_bigram_trainer(folder, settings, "another").run()
+    best = make_bigram_trainer(folder, settings).run()
+    # Seven bits a sentence of seven words: after an article it does not know whether an animal or a thing follows.
+    assert best == pytest.approx(2, rel=0.03)
+    kept = Bigram.from_dict(read_torch(folder / "bigram.pt"))
+    assert perplexity(log_probs_of(kept, trainer.valid_corpus.ids)) == pytest.approx(best, rel=1e-5)
+    assert kept.provenance["valid_perplexity"] == best
+    assert int(rows_of(folder)[-1]["tokens"]) == 8 * trainer.streams.size
+
+
+def test_only_a_light_rnn_is_reallocated(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"a reallocation of a bigram.*LightRNN; remedy"):
+        make_bigram_trainer(folder, SETTINGS)
 
 
 # ---- what cannot be trained ----

@@ -1,8 +1,10 @@
 """LightRNN: a language model that predicts a word as a row, then a column, of a table of words.
 
 Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recurrent Neural Networks, NIPS 2016.
-An LSTM reads two inputs a word, the vector of its row and then that of its column. After the column of one word it
-predicts the row of the next; after that (true) row, the column:  P(w | h) = P(row | h) · P(column | h, row).
+What an LSTM knows after one word predicts the row of the next; that and the (true) row, the column:
+P(w | h) = P(row | h) · P(column | h, row). In the paper the LSTM reads two inputs a word, the vector of its row and
+then that of its column, and predicts the column once it has read the row (`half_steps`). Here it reads a word at once,
+row and column added, and a layer beside it mixes the row in: half the work, and fewer steps for memory to last.
 
 Shapes: U utterances or streams, T words, N histories, M words to score, V vocabulary, R rows, C columns, D width,
 L layers.
@@ -20,9 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from rescorer.errors import InputError
+from rescorer.models.completion import best_with_prefix
 from rescorer.models.language_model import UNKNOWN, LanguageModel
 from rescorer.models.spelling import Spelling
-from rescorer.models.torch_file import read_torch, write_torch
+from rescorer.models.torch_file import read_torch
+from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
@@ -44,6 +48,7 @@ class LightRNNSettings:
         gated: a column's vectors are multiplied by a gate of the row, so that a cell's vector is a product of row
             and column; without it they are the paper's.
         cell_bias: one number for each cell, added to the score of its column; without it the paper's model.
+        half_steps: the LSTM reads a word's row and then its column, as in the paper; without it, both at once.
     """
 
     width: int = 256
@@ -52,6 +57,7 @@ class LightRNNSettings:
     tied: bool = False
     gated: bool = True
     cell_bias: bool = True
+    half_steps: bool = False
 
     def __post_init__(self) -> None:
         for name in ("width", "layers"):
@@ -74,8 +80,8 @@ class LightRNNState(NamedTuple):
         return LightRNNState(self.hidden.detach(), self.cell.detach())
 
 
-class _HalfSteps(NamedTuple):
-    """M words of which only the rows were read: K distinct pairs of history and row."""
+class _RowsRead(NamedTuple):
+    """M words of which only the rows are known: K distinct pairs of history and row."""
 
     parents: Tensor  # [M]
     rows: Tensor  # [M]
@@ -86,10 +92,11 @@ class _HalfSteps(NamedTuple):
     state: LightRNNState  # of K histories
 
 
-class LightRNN(nn.Module, LanguageModel):
+class LightRNN(Trainable, LanguageModel):
     """The network with its vocabulary and its table."""
 
     name = "lightrnn"
+    settings: LightRNNSettings
     spelling: Spelling | None = None  # of unknown words; older files have none
     row_of: Tensor
     column_of: Tensor
@@ -117,6 +124,8 @@ class LightRNN(nn.Module, LanguageModel):
             self.gate_out = nn.Embedding(rows, width)
         if settings.cell_bias:
             self.cell_bias = nn.Parameter(torch.zeros(rows, columns))
+        if not settings.half_steps:
+            self.row_mixed = nn.Linear(width, width)
         self._initialise()
         for name, kind in (("row_of", torch.int64), ("column_of", torch.int64), ("free", torch.bool)):
             self.register_buffer(name, torch.empty(0, dtype=kind), persistent=False)
@@ -145,9 +154,10 @@ class LightRNN(nn.Module, LanguageModel):
         self.column_of = torch.as_tensor(table.column_of, device=device)
         self.free = torch.as_tensor(table.words < 0, device=device)
 
-    @property
-    def device(self) -> torch.device:
-        return self.row_in.weight.device
+    def take_over(self, other: Trainable) -> None:
+        assert isinstance(other, LightRNN)
+        self.place(other.table)
+        super().take_over(other)
 
     def parameter_count(self) -> int:
         """How many numbers are learnt (shared ones once)."""
@@ -166,15 +176,39 @@ class LightRNN(nn.Module, LanguageModel):
     # ---- the network: one forward pass for training, perplexity and rescoring ----
 
     def row_inputs(self, rows: Tensor) -> Tensor:
-        """[..., D] what the LSTM reads first of a word in these rows [...]."""
+        """[..., D] what the LSTM reads first of a word in these rows [...], where it reads them by themselves."""
         return self.dropout(self.row_in(rows))  # type: ignore[no-any-return]
 
     def column_inputs(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """[..., D] what the LSTM reads second of a word in these cells [...]."""
+        """[..., D] what the LSTM reads once it knows the cells [...] of words."""
         vectors = self.column_in(columns)
         if self.settings.gated:
             vectors = vectors * self.gate_in(rows)
+        if not self.settings.half_steps:
+            vectors = vectors + self.row_in(rows)
         return self.dropout(vectors)  # type: ignore[no-any-return]
+
+    def word_inputs(self, words: Tensor) -> Tensor:
+        """[S · T, N, D] what the LSTM reads of words [T, N]: S vectors of each, one or the half-steps' two."""
+        rows, columns = self.row_of[words], self.column_of[words]
+        whole = self.column_inputs(rows, columns)
+        return torch.stack([self.row_inputs(rows), whole], 1).flatten(0, 1) if self.settings.half_steps else whole
+
+    def read_rows(self, rows: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
+        """What predicts the columns [N, D] once rows [N] are read after histories [N]; and the state."""
+        if not self.settings.half_steps:
+            return self.mix_rows(state.hidden[-1], rows), state
+        outputs, (hidden, cell) = self.lstm(self.row_inputs(rows)[None], (state.hidden, state.cell))
+        return outputs[0], LightRNNState(hidden, cell)
+
+    def mix_rows(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """[..., D] what the LSTM gave before words [..., D], with their rows [...] mixed in."""
+        return hidden + torch.tanh(self.row_mixed(self.dropout(hidden)) + self.row_in(rows))
+
+    def read_columns(self, rows: Tensor, columns: Tensor, state: LightRNNState) -> LightRNNState:
+        """The histories [N] longer by a word each, in these cells [N], from what `read_rows` left."""
+        inputs = self.column_inputs(rows, columns)
+        return LightRNNState(*self.lstm(inputs[None], (state.hidden, state.cell))[1])
 
     def row_scores(self, hidden: Tensor) -> Tensor:
         """[..., R] scores of the rows from what the LSTM gave after a word [..., D]."""
@@ -185,16 +219,16 @@ class LightRNN(nn.Module, LanguageModel):
         return torch.log_softmax(self.row_scores(hidden).masked_fill(self.free.all(1), -torch.inf), -1)
 
     def column_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """[..., C] scores of the columns, before the biases of the cells, from what the LSTM gave after a row."""
+        """[..., C] scores of the columns, before the biases of the cells, from what `read_rows` gave [..., D]."""
         return self.column_out(self.column_keys(hidden, rows)).float()  # type: ignore[no-any-return]
 
     def column_keys(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """[..., D] what meets the columns' vectors, from what the LSTM gave after a row [..., D]."""
+        """[..., D] what meets the columns' vectors, from what `read_rows` gave [..., D]."""
         hidden = self.dropout(hidden)
         return hidden * self.gate_out(rows) if self.settings.gated else hidden
 
     def column_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """[..., C] log P(column | history, row) from what the LSTM gave after the row [..., D]; free cells get -inf."""
+        """[..., C] log P(column | history, row) from what `read_rows` gave [..., D]; free cells get -inf."""
         scores = self.column_scores(hidden, rows)
         if self.settings.cell_bias:
             # An embedding look-up: its gradient touches only the rows that were read.
@@ -205,20 +239,20 @@ class LightRNN(nn.Module, LanguageModel):
         """Read words [T, U] after histories [U].
 
         Returns:
-            What the LSTM gave before each word's row [T, U, D], after its row [T, U, D], and the state after the last.
+            What the LSTM gave before each word [T, U, D], what predicts its column once its row is read [T, U, D], and
+            the state after the last.
         """
-        rows, columns = self.row_of[words], self.column_of[words]
-        inputs = torch.stack([self.row_inputs(rows), self.column_inputs(rows, columns)], 1).flatten(0, 1)  # [2T, U, D]
-        outputs, (hidden, cell) = self.lstm(inputs, (state.hidden, state.cell))
-        after_row, after_column = outputs[0::2], outputs[1::2]  # [T, U, D] each
-        before_row = torch.cat([state.hidden[-1:].to(outputs.dtype), after_column[:-1]])
-        return before_row, after_row, LightRNNState(hidden.float(), cell.float())
+        outputs, (hidden, cell) = self.lstm(self.word_inputs(words), (state.hidden, state.cell))
+        after_word = outputs[1::2] if self.settings.half_steps else outputs  # [T, U, D]
+        before = torch.cat([state.hidden[-1:].to(outputs.dtype), after_word[:-1]])
+        after_row = outputs[0::2] if self.settings.half_steps else self.mix_rows(before, self.row_of[words])
+        return before, after_row, LightRNNState(hidden.float(), cell.float())
 
     def forward(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
-        before_row, after_row, state = self.hidden_states(words, state)
+        before, after_row, state = self.hidden_states(words, state)
         rows, columns = self.row_of[words], self.column_of[words]
-        row = self.row_log_probs(before_row).gather(-1, rows[..., None])
+        row = self.row_log_probs(before).gather(-1, rows[..., None])
         column = self.column_log_probs(after_row, rows).gather(-1, columns[..., None])
         return (row + column).squeeze(-1), state
 
@@ -256,16 +290,16 @@ class LightRNN(nn.Module, LanguageModel):
 
     @torch.no_grad()
     def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
-        return self._score(state, self._half_steps(state, parents, words))
+        return self._score(state, self._read_rows(state, parents, words))
 
     @torch.no_grad()
     def advance(self, state: LightRNNState, parents: Tensor, words: Tensor) -> tuple[Tensor, LightRNNState]:
-        half = self._half_steps(state, parents, words)
-        return self._score(state, half), self._read_columns(half)
+        read = self._read_rows(state, parents, words)
+        return self._score(state, read), self._read_columns(read)
 
     @torch.no_grad()
     def extend(self, state: LightRNNState, parents: Tensor, words: Tensor) -> LightRNNState:
-        return self._read_columns(self._half_steps(state, parents, words))
+        return self._read_columns(self._read_rows(state, parents, words))
 
     def select(self, state: LightRNNState, index: Tensor) -> LightRNNState:
         return state.take(index.to(self.device))
@@ -273,29 +307,41 @@ class LightRNN(nn.Module, LanguageModel):
     def join(self, states: Sequence[LightRNNState]) -> LightRNNState:
         return LightRNNState(*(torch.cat(parts, 1) for parts in zip(*states, strict=True)))
 
-    def _half_steps(self, state: LightRNNState, parents: Tensor, words: Tensor) -> _HalfSteps:
-        """Words in one row that follow one history share the half-step. Indices are found on the host: no waiting."""
+    def best_words(
+        self, state: LightRNNState, k: int = 10, *, prefix: str | None = None, candidates: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """Without scoring every word, where they are its own that begin with a prefix."""
+        if prefix is None or candidates is not None:
+            return super().best_words(state, k, prefix=prefix, candidates=candidates)
+        return best_with_prefix(self, state, prefix, k)
+
+    @torch.no_grad()
+    def cell_log_probs(self, state: LightRNNState, rows: Tensor) -> Tensor:
+        """[K, C] log P of every cell of rows [K] after the one history of a state; -inf where a cell is free."""
+        rows = rows.to(self.device)
+        after_row, _ = self.read_rows(rows, state.take(torch.zeros_like(rows)))
+        of_rows = self.row_log_probs(state.hidden[-1])[0, rows]
+        return of_rows[:, None] + self.column_log_probs(after_row, rows)
+
+    def _read_rows(self, state: LightRNNState, parents: Tensor, words: Tensor) -> _RowsRead:
+        """Words in one row that follow one history share its reading. Indices are found on the host: no waiting."""
         host_rows = self.table.row_of[words.numpy()]  # [M]
         pairs, host_pair = np.unique(parents.numpy() * self.table.rows + host_rows, return_inverse=True)  # [K], [M]
         before, pair_rows, pair, rows, columns = (
             torch.as_tensor(index, device=self.device)
             for index in (*np.divmod(pairs, self.table.rows), host_pair, host_rows, self.table.column_of[words.numpy()])
         )
-        taken = state.take(before)
-        after_row, (hidden, cell) = self.lstm(self.row_inputs(pair_rows)[None], (taken.hidden, taken.cell))
-        longer = LightRNNState(hidden, cell)
-        return _HalfSteps(parents.to(self.device), rows, columns, pair, pair_rows, after_row[0], longer)
+        after_row, longer = self.read_rows(pair_rows, state.take(before))
+        return _RowsRead(parents.to(self.device), rows, columns, pair, pair_rows, after_row, longer)
 
-    def _score(self, state: LightRNNState, half: _HalfSteps) -> Tensor:
+    def _score(self, state: LightRNNState, read: _RowsRead) -> Tensor:
         """[M] log-probs; words that follow one history share its row softmax."""
-        row_log_probs = self.row_log_probs(state.hidden[-1])[half.parents, half.rows]
-        return row_log_probs + self.column_log_probs(half.after_row, half.pair_rows)[half.pair, half.columns]
+        row_log_probs = self.row_log_probs(state.hidden[-1])[read.parents, read.rows]
+        return row_log_probs + self.column_log_probs(read.after_row, read.pair_rows)[read.pair, read.columns]
 
-    def _read_columns(self, half: _HalfSteps) -> LightRNNState:
+    def _read_columns(self, read: _RowsRead) -> LightRNNState:
         """The M longer histories."""
-        taken = half.state.take(half.pair)
-        inputs = self.column_inputs(half.rows, half.columns)
-        return LightRNNState(*self.lstm(inputs[None], (taken.hidden, taken.cell))[1])
+        return self.read_columns(read.rows, read.columns, read.state.take(read.pair))
 
     # ---- other words, the same parameters ----
 
@@ -322,12 +368,8 @@ class LightRNN(nn.Module, LanguageModel):
 
     # ---- one file that rebuilds everything ----
 
-    def save(self, path: str | Path) -> None:
-        """Write `lightrnn.pt`: settings, vocabulary, table, parameters and provenance, all plain data."""
-        write_torch(self.as_dict(), path)
-
     def as_dict(self) -> dict[str, Any]:
-        """What `save` writes and `from_dict` reads."""
+        """What a `lightrnn.pt` holds: settings, vocabulary, table, parameters and provenance, all plain data."""
         return {
             "kind": _FILE_KIND,
             "version": _FILE_VERSION,
@@ -353,7 +395,8 @@ class LightRNN(nn.Module, LanguageModel):
         counts = content["counts"].numpy().astype(np.int64)
         vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
         table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
-        model = cls(LightRNNSettings(**content["settings"]), vocabulary, table)
+        settings = LightRNNSettings(**{"half_steps": True, **content["settings"]})  # older files do not say so
+        model = cls(settings, vocabulary, table)
         model.load_state_dict(content["parameters"])
         for name, parameter in model.named_parameters():
             if not torch.isfinite(parameter).all():

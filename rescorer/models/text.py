@@ -1,4 +1,4 @@
-"""Running text under a LightRNN: one pass with the state carried across sentences, and standard perplexity."""
+"""Running text under a network: one pass with the state carried across sentences, and standard perplexity."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 import numpy as np
 import torch
 
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.trainable import Trainable
 
 _MOST_NATS = 700.0  # exp of more is no float64
 
 
 @torch.no_grad()
-def log_probs_of(model: LightRNN, ids: np.ndarray, *, streams: int = 1, unroll: int = 256) -> np.ndarray:
+def log_probs_of(model: Trainable, ids: np.ndarray, *, streams: int = 1, unroll: int = 256) -> np.ndarray:
     """[N] log P of every id of a text [N], the state carried from the first to the last, across sentences.
 
     With more than one stream the text is cut in so many pieces, each read from `<s>`: quicker, and each id is still

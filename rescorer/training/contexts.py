@@ -45,11 +45,11 @@ def sample_text(model: LightRNN, words: int, seed: int) -> SampledText:
     for _ in range(-(-words // min(_STREAMS, words))):
         states.append(state)
         rows = torch.multinomial(model.row_log_probs(state.hidden[-1]).exp(), 1, generator=generator)[:, 0]  # [U]
-        half = after_rows(model, state, rows)
-        columns = model.column_log_probs(half.hidden[-1], rows).exp()  # [U, C]
+        after_row, half = model.read_rows(rows, state)
+        columns = model.column_log_probs(after_row, rows).exp()  # [U, C]
         column = torch.multinomial(columns, 1, generator=generator)[:, 0]  # [U]
         ids.append(word_in[rows, column])
-        state = LightRNNState(*model.lstm(model.column_inputs(rows, column)[None], (half.hidden, half.cell))[1])
+        state = model.read_columns(rows, column, half)
     return SampledText(torch.stack(ids).cpu().numpy(), joined(states))
 
 
@@ -69,11 +69,6 @@ def joined(states: Sequence[LightRNNState]) -> LightRNNState:
     return LightRNNState(*(torch.cat(parts, 1) for parts in zip(*states, strict=True)))
 
 
-def after_rows(model: LightRNN, state: LightRNNState, rows: Tensor) -> LightRNNState:
-    """The histories [N] once each has read a row [N]."""
-    return LightRNNState(*model.lstm(model.row_inputs(rows)[None], (state.hidden, state.cell))[1])
-
-
 @torch.no_grad()
 def states_after(model: LightRNN, histories: Sequence[np.ndarray]) -> LightRNNState:
     """[L, N, D] what the LSTM knows after each of N histories of ids, which may be empty, from `<s>` on.
@@ -88,10 +83,9 @@ def states_after(model: LightRNN, histories: Sequence[np.ndarray]) -> LightRNNSt
         words = np.full((max(lengths), len(lengths)), model.vocabulary.end_id)  # [T, N]: `<s>` is read as `</s>`
         for column, (index, length) in enumerate(zip(order[chunk], lengths, strict=True)):
             words[1:length, column] = histories[index][len(histories[index]) - length + 1 :]
-        ids = torch.as_tensor(words, device=model.device)
-        rows, columns = model.row_of[ids], model.column_of[ids]
-        inputs = torch.stack([model.row_inputs(rows), model.column_inputs(rows, columns)], 1)  # [T, 2, N, D]
-        packed = pack_padded_sequence(inputs.flatten(0, 1), 2 * torch.as_tensor(lengths), enforce_sorted=False)
+        inputs = model.word_inputs(torch.as_tensor(words, device=model.device))  # [S · T, N, D]
+        steps = torch.as_tensor(lengths) * (len(inputs) // len(words))
+        packed = pack_padded_sequence(inputs, steps, enforce_sorted=False)
         parts.append(LightRNNState(*model.lstm(packed)[1]))
     return joined(parts).take(torch.as_tensor(np.argsort(order), device=model.device))
 
@@ -123,7 +117,7 @@ def log_means(log_probs: Tensor) -> np.ndarray:
 def in_rows(
     model: LightRNN, rows: np.ndarray, state: LightRNNState, text_rows: Tensor, draws: int, seed: int
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Some of the rows [Q] at a time: which, themselves [q, S], and what the LSTM gave after them [q, S, D].
+    """Some of the rows [Q] at a time: which, themselves [q, S], and what predicts their columns [q, S, D].
 
     Each was read in S contexts out of G, drawn as it is probable there: as many as are asked for, of more than a few
     hundred rows fewer.
@@ -134,5 +128,5 @@ def in_rows(
         here = torch.as_tensor(rows[part], device=model.device)
         drawn = draw_contexts(text_rows[:, here], draws, generator)  # [q, S]
         here = here[:, None].expand_as(drawn)
-        half = after_rows(model, state.take(drawn.flatten()), here.flatten())
-        yield part, here, half.hidden[-1].view(*drawn.shape, -1)
+        after_row, _ = model.read_rows(here.flatten(), state.take(drawn.flatten()))
+        yield part, here, after_row.view(*drawn.shape, -1)

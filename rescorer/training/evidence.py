@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rescorer.models.language_model import SENTENCE_END, UNKNOWN
 from rescorer.models.light_rnn import LightRNN, LightRNNState
-from rescorer.training.contexts import HELD, SampledText, after_rows, chunks, draw_contexts, joined, states_after
+from rescorer.training.contexts import HELD, SampledText, chunks, draw_contexts, joined, states_after
 from rescorer.training.likeness import draw_like
 
 _MARKS = (SENTENCE_END, UNKNOWN)
@@ -150,8 +150,8 @@ def _contexts_of(
     for part in chunks(len(rows), max(1, HELD // (draws * model.table.columns))):
         here = torch.as_tensor(rows[part], device=model.device)
         drawn = draw_contexts(text_rows[:, here], draws, generator)  # [q, S]
-        half = after_rows(model, text.state.take(drawn.flatten()), here.repeat_interleave(draws))
-        log_probs = model.column_log_probs(half.hidden[-1], here.repeat_interleave(draws))  # [q · S, C]
+        here = here.repeat_interleave(draws)  # [q · S]
+        log_probs = model.column_log_probs(model.read_rows(here, text.state.take(drawn.flatten()))[0], here)
         log_probs = log_probs.view(*drawn.shape, -1)  # [q, S, C]
         inside = order[bounds[part.start] : bounds[part.stop]]
         row = torch.as_tensor(of_row[inside] - part.start, device=model.device)

@@ -11,12 +11,12 @@ import torch
 
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
-from rescorer.models.loading import usable_device
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import AssignmentSettings
 from rescorer.training.corpus import Corpus
+from rescorer.training.distributed import Processes, processes_on
 from rescorer.training.reallocation import ReallocationSettings
 from rescorer.training.trainer import Trainer, TrainingSettings
 from rescorer.training.unseen_words import read_lists
@@ -28,6 +28,8 @@ def train_model(
 ) -> float:
     """Train, or go on with a training that was cut; returns the best validation perplexity.
 
+    Where torchrun started several processes each calls this, and they train one model together.
+
     Args:
         options: the fields of the settings, and `rows` and `columns` of the table, by name.
 
@@ -36,6 +38,18 @@ def train_model(
     """
     if threads:
         torch.set_num_threads(threads)
+    with processes_on(device) as processes:
+        say = say if processes.is_first else _be_silent
+        trainer = _trainer(texts, valid, vocabulary, output, work, options, processes, say)
+        best = trainer.run()
+    say(f"best validation perplexity {best:.2f}: {output}")
+    return best
+
+
+def _trainer(
+    texts: Sequence[Path], valid: Path, vocabulary: Path, output: Path, work: Path, options: Mapping[str, Any],
+    processes: Processes, say: Callable[[str], None],
+) -> Trainer:
     try:
         settings = _settings(options)
         words = Vocabulary.load(vocabulary)
@@ -44,17 +58,29 @@ def train_model(
         model = LightRNN(LightRNNSettings(**_those_of(LightRNNSettings, options)), words, table)
     except ValueError as error:
         raise InputError(str(error), remedy="correct that option") from None
-    model.to(usable_device(device))
+    model.to(processes.device)
     say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
     model.provenance = {"texts": [path.name for path in texts], "valid": valid.name}
-    train = Corpus.encode(texts, words, work / "train.ids")
+    train, held_out = (_encoded(paths, words, work / name, processes)
+                       for paths, name in ((texts, "train.ids"), ([valid], "valid.ids")))
     lists = vocabulary.with_suffix(".lists.tsv")
-    trainer = Trainer(model, train, Corpus.encode([valid], words, work / "valid.ids"), settings, output, work,
-                      lists=read_lists(lists, words) if lists.exists() else (), say=say, progress=True)
     model.spelling = Spelling.learn(words.words)
-    best = trainer.run()
-    say(f"best validation perplexity {best:.2f}: {output}")
-    return best
+    return Trainer(model, train, held_out, settings, output, work,
+                   lists=read_lists(lists, words) if lists.exists() else (), say=say, progress=processes.is_first,
+                   processes=processes)
+
+
+def _encoded(texts: Sequence[Path], words: Vocabulary, path: Path, processes: Processes) -> Corpus:
+    """Written by the first process, mapped by all."""
+    def write() -> None:
+        Corpus.encode(texts, words, path)
+
+    processes.first_does(write)
+    return Corpus.open(path)
+
+
+def _be_silent(line: str) -> None:
+    pass
 
 
 def _settings(options: Mapping[str, Any]) -> TrainingSettings:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rescorer.models.light_rnn import LightRNN
 from rescorer.training.assignment import AssignmentSettings, assign
-from rescorer.training.contexts import SampledText, after_rows, chunks, in_rows, log_means
+from rescorer.training.contexts import SampledText, chunks, in_rows, log_means
 from rescorer.training.evidence import Evidence, EvidenceSettings
 from rescorer.training.room import Room, make_room
 
@@ -110,8 +110,8 @@ def _column_costs(model: LightRNN, evidence: Evidence, rows: np.ndarray, in_gene
             torch.as_tensor(part, device=model.device) for part in
             (evidence.words[chunk], evidence.contexts[chunk], evidence.weights[chunk], rows[evidence.words[chunk]])
         )
-        half = after_rows(model, evidence.state.take(contexts), row)
-        here = _costs(_open_column_log_probs(model, half.hidden[-1], row), means[words])  # [n, C]
+        after_row, _ = model.read_rows(row, evidence.state.take(contexts))
+        here = _costs(_open_column_log_probs(model, after_row, row), means[words])  # [n, C]
         costs.index_add_(0, words, here * weights[:, None])
     return costs.cpu().numpy()
 

@@ -1,4 +1,4 @@
-"""Training a LightRNN: epochs over streams of text, with reallocations of the table in between.
+"""Training: epochs over streams of text, with reallocations of a LightRNN's table in between.
 
 Shapes: U streams, T words of each at a time, N words of the corpus.
 """
@@ -21,11 +21,14 @@ from tqdm import tqdm
 
 from rescorer.errors import InputError
 from rescorer.files import whole_path
-from rescorer.models.light_rnn import LightRNN, LightRNNState
+from rescorer.models.light_rnn import LightRNN
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch, write_torch
+from rescorer.models.trainable import TextState, Trainable
+from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation import ReallocationSettings, reallocate
+from rescorer.training.distributed import ALONE, Processes
+from rescorer.training.reallocation import ReallocationSettings, move, reallocate
 
 PRECISIONS = ("float32", "bfloat16")
 _LOG_COLUMNS = ("interval", "step", "tokens", "train_perplexity", "valid_perplexity", "learning_rate", "seconds",
@@ -34,20 +37,20 @@ _LOG_COLUMNS = ("interval", "step", "tokens", "train_perplexity", "valid_perplex
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a LightRNN is trained.
+    """How a network is trained.
 
     Attributes:
         epochs: times that the corpus is read.
-        streams: U, the batch.
+        streams: U, the batch, of all processes together.
         unroll: T, words through which gradients flow.
         learning_rate: of Adam at its height: it rises over the first 2 % of the steps, then falls as a cosine.
         weight_decay: of AdamW.
         clip: the largest norm of the gradient.
         intervals: the training is cut into so many equal parts; after each the validation text is scored, the best
-            model kept, and the table reallocated where `reallocate_after` says so. None: one an epoch.
+            model kept, and a LightRNN's table reallocated where `reallocate_after` says so. None: one an epoch.
         reallocate_after: numbers of intervals, from 1.
         precision: what matrix products are computed in; "bfloat16" is twice as fast where the processor has it.
-        seed: of everything that is drawn.
+        seed: of everything that is drawn; where there are several processes each adds its rank.
         checkpoint_seconds: a killed run loses at most the work of so many seconds.
     """
 
@@ -87,11 +90,15 @@ class TrainingSettings:
 
 
 class Trainer:
-    """One training run, resumable at any step: everything that it needs to go on is in its checkpoint."""
+    """One training run, resumable at any step: everything that it needs to go on is in its checkpoint.
+
+    Several processes train one model together, each on its share of the streams: the gradients are averaged at every
+    step, so that the networks stay the same. The first one validates, places words anew, and writes all the files.
+    """
 
     def __init__(
         self,
-        model: LightRNN,
+        model: Trainable,
         train: Corpus,
         valid: Corpus,
         settings: TrainingSettings,
@@ -101,19 +108,29 @@ class Trainer:
         lists: Sequence[NDArray[np.int64]] = (),
         say: Callable[[str], None] = lambda line: None,
         progress: bool = False,
+        processes: Processes = ALONE,
     ) -> None:
         """
         Args:
-            model: with its first table; it is trained in place, on the device that it is on.
+            model: trained in place, on the device that it is on; a LightRNN with its first table.
             output: where the best model by validation perplexity is kept.
             work: a folder for the checkpoint and the logs; a run that was cut goes on from there.
             lists: ids of words of one kind: by them words that the text lacks are placed.
             say: takes a line for each thing that happened.
             progress: show a bar with tokens a second and the time left.
+            processes: those that train together, each with a Trainer of its own; only the first one's says things.
+
+        Raises:
+            InputError: too little text, streams that the processes cannot share equally, or a reallocation of a
+                network that has no table.
         """
+        if settings.reallocate_after and not isinstance(model, LightRNN):
+            raise InputError(f"a reallocation of a {model.name}, which has no table", expected="a LightRNN",
+                             remedy="leave out --reallocate-after")
         self.model, self.train_corpus, self.valid_corpus, self.settings = model, train, valid, settings
         self.output, self.work, self.say, self.progress = Path(output), Path(work), say, progress
-        self.lists = lists
+        self.lists, self.processes = lists, processes
+        self.share = processes.share(settings.streams)
         self.streams = train.streams(settings.streams)  # [U, N / U]
         if not self.streams.shape[1]:
             raise InputError(f"the training text has {len(train)} words",
@@ -125,16 +142,18 @@ class Trainer:
             raise InputError(f"the training has {self.steps} steps",
                              expected=f"at least {settings.interval_count}, one for each interval",
                              remedy="give more text, or fewer --streams or --intervals")
-        self.optimiser = torch.optim.AdamW(
-            model.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
-        )
+        self.loss = processes.loss_of(model)
+        self.optimiser = model.optimiser(settings)
         self.step = 0
         self.reallocating = 0  # the interval after which the words are being placed anew; else 0
         self.best = math.inf
         self.seconds = 0.0
         self.log: list[dict[str, Any]] = []
-        self.state = model.start_states(settings.streams)
+        self.state = self._start_states()
         self.loss_sum, self.loss_tokens = torch.zeros((), dtype=torch.float64), 0
+
+    def _start_states(self) -> TextState:
+        return self.model.start_states(self.share.stop - self.share.start)
 
     @property
     def checkpoint(self) -> Path:
@@ -142,8 +161,8 @@ class Trainer:
 
     def run(self) -> float:
         """Train to the end; returns the best validation perplexity, whose model lies in `output`."""
-        torch.manual_seed(self.settings.seed)
-        if self.checkpoint.exists():
+        torch.manual_seed(self.settings.seed + self.processes.rank)
+        if self.processes.first_says(self.checkpoint.exists()):
             self._resume()
         self._reallocate()  # where it was cut
         saved = clock = time.monotonic()
@@ -157,7 +176,7 @@ class Trainer:
                 if self.step in bounds:
                     self._end_interval(bounds.index(self.step))
                     clock = time.monotonic()
-                if self.step in bounds or now - saved > self.settings.checkpoint_seconds:
+                if self.step in bounds or self.processes.first_says(now - saved > self.settings.checkpoint_seconds):
                     self._save_checkpoint()
                     saved = time.monotonic()
         return self.best
@@ -177,22 +196,22 @@ class Trainer:
         model.train()  # first: a resumed run must draw the same dropout as one that comes from a validation or a step
         column = self.step % self.steps_an_epoch * settings.unroll
         if column == 0:
-            self.state = model.start_states(settings.streams)
-        words = self.streams[:, column : column + settings.unroll].T.astype(np.int64)  # [T, U]
+            self.state = self._start_states()
+        words = self.streams[self.share, column : column + settings.unroll].T.astype(np.int64)  # [T, U of this process]
+        tokens = words.size * self.processes.count
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
         with self._autocast():
-            log_probs, state = model(torch.as_tensor(words, device=model.device), self.state.detach())
-        loss = -log_probs.mean()
+            loss, state = self.loss(torch.as_tensor(words, device=model.device), self.state.detach())
         self.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        loss.backward()  # type: ignore[no-untyped-call]
+        model.clip(settings.clip)
         self.optimiser.step()
         self.state = state.detach()
         self.loss_sum += loss.detach().double().cpu() * words.size
-        self.loss_tokens += words.size
+        self.loss_tokens += tokens
         self.step += 1
-        return int(words.size)
+        return int(tokens)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.settings.precision == "float32":
@@ -211,6 +230,15 @@ class Trainer:
         return perplexity(log_probs_of(self.model, self.valid_corpus.ids, streams=streams))
 
     def _end_interval(self, interval: int) -> None:
+        self._pool_losses()
+        self.best = self.processes.first_does(lambda: self._validate(interval))
+        if interval in self.settings.reallocate_after:
+            self.reallocating = interval
+            self._save_checkpoint()  # it may take long: a run that is cut goes on within it
+            self._reallocate()
+
+    def _validate(self, interval: int) -> float:
+        """Log the validation perplexity, and keep the model where it is the best; returns the best so far."""
         valid = self._valid_perplexity()
         self._write_log(interval, valid, "")
         if not math.isfinite(valid):
@@ -219,19 +247,27 @@ class Trainer:
         if valid < self.best:
             self.best = valid
             self._save_best(interval)
-        if interval in self.settings.reallocate_after:
-            self.reallocating = interval
-            self._save_checkpoint()  # it may take long: a run that is cut goes on within it
-            self._reallocate()
+        return self.best
 
     def _reallocate(self) -> None:
         if self.reallocating:
-            report = reallocate(self.model, self.train_corpus, self.settings.reallocation, lists=self.lists,
-                                work=self.work, say=self.say, progress=self.progress)
-            self.say(report.describe())
-            self._write_log(self.reallocating, self._valid_perplexity(), "reallocated")
+            table = self.processes.first_does(self._place_anew)
+            if not self.processes.is_first:
+                move(self._light_rnn, table, carry_over=self.settings.reallocation.carry_over)
             self.reallocating = 0
             self._save_checkpoint()
+
+    def _place_anew(self) -> WordTable:
+        report = reallocate(self._light_rnn, self.train_corpus, self.settings.reallocation, lists=self.lists,
+                            work=self.work, say=self.say, progress=self.progress)
+        self.say(report.describe())
+        self._write_log(self.reallocating, self._valid_perplexity(), "reallocated")
+        return self._light_rnn.table
+
+    @property
+    def _light_rnn(self) -> LightRNN:
+        assert isinstance(self.model, LightRNN)  # __init__ sees to it where words are to be placed anew
+        return self.model
 
     def _save_best(self, interval: int) -> None:
         self.model.provenance = {
@@ -268,9 +304,15 @@ class Trainer:
                 if not math.isnan(value):
                     writer.add_scalar(name, value, self.step)
 
-    # ---- checkpoints ----
+    def _pool_losses(self) -> None:
+        """The first process, which logs them, takes over the losses that the others summed up."""
+        pooled = self.processes.joined(self.loss_sum[None], 0).sum().cpu()
+        self.loss_sum = pooled if self.processes.is_first else torch.zeros_like(pooled)
+
+    # ---- checkpoints: of all streams, whichever process reads them ----
 
     def _save_checkpoint(self) -> None:
+        self._pool_losses()
         content = {
             "model": self.model.as_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -281,44 +323,39 @@ class Trainer:
             "best": self.best,
             "seconds": self.seconds,
             "log": self.log,
-            "state": tuple(self.state),
+            "state": tuple(self.processes.joined(part, 1) for part in self.state),
             "loss": (self.loss_sum, self.loss_tokens),
-            "random": torch.get_rng_state(),
+            "random": self.processes.joined(torch.get_rng_state()[None], 0),  # [processes, bytes]
         }
-        write_torch(content, self.checkpoint)
+        self.processes.first_does(lambda: write_torch(content, self.checkpoint))
 
     def _resume(self) -> None:
         try:
-            content = read_torch(self.checkpoint, self.model.device)
+            content = read_torch(self.checkpoint)
             settings, words, optimiser = content["settings"], tuple(content["words"]), content["optimiser"]
-            restored = LightRNN.from_dict(content["model"])
+            restored = type(self.model).from_dict(content["model"])
             optimiser["state"] = {int(key): value for key, value in optimiser["state"].items()}
         except Exception:  # a foreign file makes torch raise almost anything
             raise InputError("not a checkpoint, or a damaged one", remedy="remove the file to start anew",
                              file=self.checkpoint) from None
         mine = (_plain(asdict(self.settings)), (len(self.train_corpus), len(self.valid_corpus)))
-        if mine != (settings, words) or not _same_make(restored, self.model):
+        if mine != (settings, words) or not self.model.same_make(restored):
             raise InputError("the checkpoint is of a run with other settings or texts",
                              remedy="give the settings of that run, or remove the file to start anew",
                              file=self.checkpoint)
-        self.model.place(restored.table)
-        self.model.load_state_dict(restored.state_dict())
+        self.model.take_over(restored)
         self.optimiser.load_state_dict(optimiser)
         self.step, self.best, self.seconds = content["step"], content["best"], content["seconds"]
         self.reallocating = content.get("reallocating", 0)
         self.log = content["log"]
-        self.state = LightRNNState(*content["state"])
-        self.loss_sum, self.loss_tokens = content["loss"][0].cpu(), content["loss"][1]
-        torch.set_rng_state(content["random"].cpu())
+        parts = (part[:, self.share].contiguous().to(self.model.device) for part in content["state"])
+        self.state = type(self.state)(*parts)
+        if self.processes.is_first:
+            self.loss_sum, self.loss_tokens = content["loss"]
+        random = content["random"].view(-1, len(torch.get_rng_state()))  # [processes that there were, bytes]
+        if self.processes.rank < len(random):  # one more than there were keeps the numbers of its own seed
+            torch.set_rng_state(random[self.processes.rank].clone())  # torch dies of a row of a larger tensor
         self.say(f"going on from step {self.step} of {self.steps}")
-
-
-def _same_make(one: LightRNN, other: LightRNN) -> bool:
-    return (
-        one.settings == other.settings
-        and one.vocabulary.words == other.vocabulary.words
-        and (one.table.rows, one.table.columns) == (other.table.rows, other.table.columns)
-    )
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,122 @@
+"""What processes that train one model together tell each other at each step, and how long that takes on a network.
+
+    torchrun --nproc_per_node 2 benchmarks/distributed.py [--sizes 10000 33000 200000 1000000] [--width 256]
+
+The bytes are those of the gradients that DistributedDataParallel hands to its communication hook, counted over --steps
+steps of the trainer's own loss; they do not depend on the batch. What needs more than --memory is computed instead,
+from the parameters on torch's meta device. A ring all-reduce among n machines sends 2 (n − 1) / n times the bytes from
+each; divided by the rate of the network that is the least time of a step, however fast the machines compute.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from machine import machine
+from rivals.full_softmax import FullSoftmax, FullSoftmaxSettings
+from torch import Tensor
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from torch.nn.parallel import DistributedDataParallel
+
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.trainable import Trainable
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_table import WordTable
+from rescorer.training.distributed import Processes, processes_on
+
+STREAMS, UNROLL = 2, 4
+NETWORKS = [(machines, gigabits) for machines in (8, 64) for gigabits in (10, 100)]
+COLUMNS = ("model", "V", "parameters", "MB a step", "", *(f"{n} machines, {rate} Gbit/s" for n, rate in NETWORKS))
+
+
+class Traffic:
+    """Bytes of all gradients that were averaged, for a hook of DistributedDataParallel."""
+
+    bytes = 0
+
+    def count(self, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+        self.bytes += bucket.buffer().nbytes
+        return allreduce_hook(dist.group.WORLD, bucket)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 33_000, 200_000, 1_000_000])
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--memory", type=float, default=8.0, metavar="GB", help="of all processes")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with processes_on("cpu") as processes:
+        if processes.count == 1:
+            parser.error("one process tells nobody anything: start two with torchrun")
+        if processes.is_first:
+            print(f"{machine('cpu', 'torch')}; {processes.count} processes\n")
+            print("| " + " | ".join(COLUMNS) + " |\n| --- " + "| ---: " * (len(COLUMNS) - 1) + "|", flush=True)
+        for size in arguments.sizes:
+            for name, make in MODELS.items():
+                cells = row(make, size, arguments, processes)
+                if processes.is_first:
+                    print("| " + " | ".join([name, *cells]) + " |", flush=True)
+
+
+def row(make: Callable[[Vocabulary, int], Trainable], size: int, arguments: argparse.Namespace,
+        processes: Processes) -> list[str]:
+    words = vocabulary(size)
+    with torch.device("meta"):
+        parameters = sum(parameter.numel() for parameter in make(words, arguments.width).parameters())
+    # Each process holds the parameters, their gradients, and those once more where they are averaged.
+    measured = 3 * 4 * parameters * processes.count < arguments.memory * 1e9
+    size_of_all = exchanged(make(words, arguments.width), arguments.steps, processes) if measured else 4.0 * parameters
+    times = (least_seconds(size_of_all, machines, gigabits) for machines, gigabits in NETWORKS)
+    return [f"{size:,}", f"{parameters:,}", f"{size_of_all / 1e6:,.2f}", "measured" if measured else "computed",
+            *(f"{1000 * seconds:,.2f} ms" for seconds in times)]
+
+
+def exchanged(model: Trainable, steps: int, processes: Processes) -> float:
+    """Bytes of gradients that each process hands over at a step."""
+    parallel, traffic = processes.loss_of(model), Traffic()
+    assert isinstance(parallel, DistributedDataParallel)
+    # torch compares the types that a hook declares, and here they are only strings.
+    parallel.register_comm_hook(traffic, lambda traffic, bucket: traffic.count(bucket))
+    state = model.start_states(STREAMS)
+    for _ in range(steps):
+        loss, state = parallel(torch.randint(len(model.vocabulary), (UNROLL, STREAMS)), state.detach())
+        model.zero_grad()
+        loss.backward()
+    return traffic.bytes / steps
+
+
+def least_seconds(size: float, machines: int, gigabits: float) -> float:
+    """A step's, by what a ring all-reduce of so many bytes sends from each machine."""
+    return 2 * (machines - 1) / machines * size * 8 / (gigabits * 1e9)
+
+
+def vocabulary(size: int) -> Vocabulary:
+    return Vocabulary(("</s>", "<unk>", *(f"w{number}" for number in range(size - 2))), np.ones(size, dtype=np.int64))
+
+
+def light_rnn(words: Vocabulary, width: int) -> LightRNN:
+    with torch.device("cpu"):  # a table is looked at
+        return LightRNN(LightRNNSettings(width=width), words, WordTable.shaped(len(words)))
+
+
+def full_softmax(words: Vocabulary, width: int) -> FullSoftmax:
+    """With dense gradients of the input vectors too, as torch's Embedding has them."""
+    model = FullSoftmax(FullSoftmaxSettings(width=width), words)
+    model.input.sparse = False
+    return model
+
+
+def tied_softmax(words: Vocabulary, width: int) -> FullSoftmax:
+    return FullSoftmax(FullSoftmaxSettings(width=width, tied=True), words)
+
+
+MODELS = {"LightRNN": light_rnn, "full softmax": full_softmax, "full softmax, tied": tied_softmax}
+
+if __name__ == "__main__":
+    main()
