@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
-from rescorer.cli import print_lines, user_errors
+from rescorer.cli import print_lines, scheduler_option, user_errors
 from rescorer.errors import InputError
 
 _PATH = click.Path(path_type=Path)
@@ -28,15 +29,18 @@ def lexicon() -> None:
 @_processes_option
 @click.option("--memory", type=click.IntRange(min=64), default=1024, show_default=True, metavar="MIB",
               help="What the words may take; beyond it they go to the folder of temporary files (TMPDIR).")
+@scheduler_option
 @user_errors
-def count(texts: tuple[Path, ...], output: Path, processes: int, memory: int) -> None:
+def count(texts: tuple[Path, ...], output: Path, processes: int, memory: int, scheduler: str | None) -> None:
     """Count the words of TEXTS, a sentence a line, plain, .gz or .xz, for `lexicon vocabulary --counts`.
 
     The number of sentences is the count of </s>. There may be more distinct words than memory.
     """
     from lexicon_tools.counts import count_files
+    from rescorer.rescoring.workers import connected
 
-    count_files(texts, output, processes=processes, memory=memory)
+    with connected(scheduler, lambda line: click.echo(line, err=True)) if scheduler else nullcontext() as cluster:
+        count_files(texts, output, processes=processes, memory=memory, counting=cluster.mapped if cluster else None)
 
 
 @lexicon.command()

@@ -7,13 +7,15 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
-from lexicon_tools.word_blocks import LINE_END, block_counts, words_of
+from lexicon_tools.processes import mapped
+from lexicon_tools.word_blocks import LINE_END, Mapped, block_counts, words_of
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
@@ -43,7 +45,8 @@ def count_words(paths: Iterable[str | Path], *, case: str = "as-is") -> Counter[
 
 
 def count_files(
-    paths: Sequence[str | Path], output: str | Path, *, processes: int = 1, memory: int = 1024
+    paths: Sequence[str | Path], output: str | Path, *, processes: int = 1, memory: int = 1024,
+    counting: Mapped | None = None,
 ) -> None:
     """Write the counts of `count_words`, case as it is, to a file: `word<TAB>count`, most frequent first.
 
@@ -52,14 +55,16 @@ def count_files(
 
     Args:
         memory: MiB that DuckDB may take; Python takes about 100 more, and as much for each further process.
+        counting: who counts instead of the processes, such as the workers of a cluster; the words are grouped here.
 
     Raises:
         InputError: as `count_words`, or the memory or the disk is too small.
     """
     paths = list(paths)
+    counting = counting or partial(mapped, processes=processes)
     with _database(memory, processes) as database:
         held: Counter[str] = Counter()
-        for counts in block_counts(paths, processes):
+        for counts in block_counts(paths, counting):
             held.update(_marked(counts, paths))
             if len(held) > _HELD:
                 _hand_over(held, database)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from lexicon_tools.processes import mapped
 from rescorer.files import read_lines
 
 LINE_END = "\n"  # no word: where sentences end is counted apart from any `</s>` in the text
 
 _BLOCK = 1 << 20  # characters handed to a process at a time
+
+# `map` in order, by one process or many.
+Mapped = Callable[[Callable[[str], Counter[str]], Iterable[str]], Iterator[Counter[str]]]
 
 
 def words_of(lines: Iterable[str]) -> Iterator[str]:
@@ -21,13 +23,13 @@ def words_of(lines: Iterable[str]) -> Iterator[str]:
     return chain.from_iterable((*words, LINE_END) for words in filled)
 
 
-def block_counts(paths: Iterable[str | Path], processes: int) -> Iterator[Counter[str]]:
-    """Counts of `words_of` the texts, a block of text at a time; memory: a few blocks a process.
+def block_counts(paths: Iterable[str | Path], mapped: Mapped) -> Iterator[Counter[str]]:
+    """Counts of `words_of` the texts, a block of text at a time; memory: the blocks that `mapped` takes ahead.
 
     Raises:
         InputError: a file cannot be read.
     """
-    return mapped(_count, _blocks(paths), processes)
+    return mapped(_count, _blocks(paths))
 
 
 def _blocks(paths: Iterable[str | Path]) -> Iterator[str]:

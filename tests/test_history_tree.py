@@ -20,7 +20,8 @@ from rescorer.models.mixture import Mixture
 from rescorer.rescoring.history_tree import HistoryTree, score_sentences
 
 LARGE = 1 << 30
-SHAPES: list[dict[str, Any]] = [{}, {"layers": 2}, {"gated": False, "cell_bias": False, "tied": True}]
+SHAPES: list[dict[str, Any]] = [{}, {"layers": 2}, {"gated": False, "cell_bias": False, "tied": True},
+                                {"half_steps": True}]
 
 
 @torch.no_grad()

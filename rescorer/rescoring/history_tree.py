@@ -13,10 +13,12 @@ import torch
 from scipy.sparse import csr_matrix
 
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
+from rescorer.rescoring.workers import Spread, here
 
 Sentence = Sequence[str]
 
 _MARKS = (SENTENCE_START, SENTENCE_END)
+_TREE_SENTENCES = 1 << 14  # at most: sorted, few more would share a beginning, and workers take a tree each
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +127,9 @@ class PathScores:
     paths: csr_matrix
 
 
-def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageModel], memory: int) -> PathScores:
-    """Score sentences under every model, as few trees as the memory allows.
+def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageModel], memory: int,
+                    spread: Spread = here) -> PathScores:
+    """Score sentences under every model, in trees of many.
 
     Sentences are taken in the order of their words, so that those that share a beginning are in one tree; the result is
     the same for every memory but for the rounding of float32.
@@ -134,19 +137,28 @@ def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageMode
     Args:
         sentences: words without sentence marks.
         memory: bytes that the histories of one level may take.
+        spread: who scores the trees.
     """
     order = sorted(range(len(sentences)), key=lambda index: tuple(sentences[index]))
-    trees = [HistoryTree.of([sentences[index] for index in group]) for group in _groups(order, models, memory)]
-    log_probs = [np.stack([tree.score(model) for model in models], -1) for tree in trees]
-    unknown = [~np.stack([model.knows(tree.words) for model in models], -1)[tree.node_words()] for tree in trees]
+    groups = ([sentences[index] for index in group] for group in _groups(order, models, memory))
+    trees = [tree for (tree,) in spread(_score_tree, models, groups)]
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
-    return PathScores(np.concatenate(log_probs), np.concatenate(unknown), _beside([tree.paths for tree in trees])[back])
+    return PathScores(np.concatenate([tree.log_probs for tree in trees]),
+                      np.concatenate([tree.unknown for tree in trees]), _beside([tree.paths for tree in trees])[back])
+
+
+def _score_tree(models: Sequence[LanguageModel], sentences: Sequence[Sentence]) -> Iterator[PathScores]:
+    """The scores of sentences that go into one tree."""
+    tree = HistoryTree.of(sentences)
+    log_probs = np.stack([tree.score(model) for model in models], -1)
+    yield PathScores(log_probs, ~np.stack([model.knows(tree.words) for model in models], -1)[tree.node_words()],
+                     tree.paths)
 
 
 def _groups(order: list[int], models: Sequence[LanguageModel], memory: int) -> Iterator[list[int]]:
     """Cut into groups whose widest level fits: a level is never wider than the group has sentences."""
-    size = max(1, memory // max(model.history_bytes for model in models))
+    size = max(1, min(_TREE_SENTENCES, memory // max(model.history_bytes for model in models)))
     for begin in range(0, len(order), size):
         yield order[begin : begin + size]
 

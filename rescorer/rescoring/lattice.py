@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, tee
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats.parsing import Faults
-from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
@@ -24,6 +26,7 @@ from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_ris
 from rescorer.rescoring.nbest import LM_SCORE, MEMORY, score_lists, tune_lists
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
+from rescorer.rescoring.workers import Spread, here
 
 _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
 _TUNING_PATHS = 100  # of each lattice in each round
@@ -146,6 +149,7 @@ def default_weights(lattice: Lattice, models: Sequence[LanguageModel]) -> TunedW
 def rescore_lattices(
     lattices: Iterable[Lattice], lm: LanguageModel | Sequence[LanguageModel], weights: TunedWeights | None = None,
     settings: ExpansionSettings | None = None, memory: int = MEMORY, faults: Faults | None = None,
+    spread: Spread = here,
 ) -> Iterator[RescoredLattice]:
     """Expand lattices by the histories of one or several language models, and score every arc anew.
 
@@ -157,6 +161,7 @@ def rescore_lattices(
         settings: how far lattices are expanded.
         memory: bytes for the histories and the expanded arcs of a batch.
         faults: what becomes of a lattice that does not fit into the memory or to the weights.
+        spread: who expands the batches.
 
     Raises:
         InputError: no model, or as `faults` says.
@@ -165,10 +170,17 @@ def rescore_lattices(
     if not models:
         raise InputError("no language model", expected="at least one")
     faults, settings = faults or Faults(), settings or ExpansionSettings()
-    for batch in _batches(lattices):
-        weights = weights or default_weights(batch[0], models)
-        fitting = [lattice for lattice in batch if _fits(lattice, weights.weights, models, faults)]
-        yield from _rescored(fitting, models, weights, settings, memory, faults)
+    batches = _batches(lattices)
+    first = next(batches, None)
+    if first is None:
+        return
+    used = weights or default_weights(first[0], models)
+    fitting = (_Batch(tuple(lattice for lattice in batch if _fits(lattice, used.weights, models, faults)))
+               for batch in chain([first], batches))
+    kept, sent = tee(fitting)
+    task = partial(_expanded, weights=used, settings=settings, memory=memory)
+    for batch, parts in zip(kept, spread(task, models, sent), strict=True):
+        yield from _rescored(batch, parts, models, used.weights, faults)
 
 
 def _batches(lattices: Iterable[Lattice]) -> Iterator[list[Lattice]]:
@@ -199,25 +211,66 @@ def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], f
     return True
 
 
-def _rescored(batch: Sequence[Lattice], models: Sequence[LanguageModel], weights: TunedWeights,
-              settings: ExpansionSettings, memory: int, faults: Faults) -> Iterator[RescoredLattice]:
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Lattices that are expanded together."""
+
+    lattices: tuple[Lattice, ...]
+
+    def __reduce__(self) -> tuple[type[_Batch], tuple[tuple[Lattice, ...]]]:
+        """To another process goes what `expand` looks at."""
+        return _Batch, (tuple(map(_bare, self.lattices)),)
+
+    def halves(self) -> tuple[_Batch, _Batch]:
+        half = len(self.lattices) // 2
+        return _Batch(self.lattices[:half]), _Batch(self.lattices[half:])
+
+
+def _bare(lattice: Lattice) -> Lattice:
+    """The lattice without what its format keeps beside, and of the words of a whole language those that it has."""
+    used = np.union1d([SILENCE], lattice.labels)
+    symbols = Symbols(*(tuple(names[label] for label in used)
+                        for names in (lattice.symbols.labels, lattice.symbols.words)))
+    return replace(lattice, symbols=symbols, labels=np.searchsorted(used, lattice.labels), arc_fields={},
+                   state_fields={}, header={})
+
+
+# A part of a batch: how many lattices it has, and their expansion, or the error of the one that is too large.
+_Part = tuple[int, Expansion | InputError]
+
+
+def _expanded(models: Sequence[LanguageModel], batch: _Batch, weights: TunedWeights, settings: ExpansionSettings,
+              memory: int) -> Iterator[_Part]:
     """The batch expanded; in halves where it needs more than the memory."""
-    if not batch:
+    lattices = batch.lattices
+    if not lattices:
         return
     try:
-        expansion = expand(batch, models, weights.weights, weights.first_pass, settings, memory)
+        expansion = expand(lattices, models, weights.weights, weights.first_pass, settings, memory)
     except OverBudgetError:
-        half = len(batch) // 2
-        if half:
-            yield from _rescored(batch[:half], models, weights, settings, memory, faults)
-            yield from _rescored(batch[half:], models, weights, settings, memory, faults)
+        if len(lattices) > 1:
+            for half in batch.halves():
+                yield from _expanded(models, half, weights, settings, memory)
         else:
-            faults.add(InputError(
-                f"utterance {batch[0].utterance!r}: its {batch[0].arcs} arcs need more than {memory >> 20} MiB",
+            yield 1, InputError(
+                f"utterance {lattices[0].utterance!r}: its {lattices[0].arcs} arcs need more than {memory >> 20} MiB",
                 remedy="raise --memory, or lower --max-histories, --beam or --order",
-            ))
+            )
         return
-    yield from _split(batch, expansion, models, weights.weights)
+    yield len(lattices), expansion
+
+
+def _rescored(batch: _Batch, parts: Iterable[_Part], models: Sequence[LanguageModel], weights: Weights,
+              faults: Faults) -> Iterator[RescoredLattice]:
+    """The lattices of a batch, one by one."""
+    begin = 0
+    for size, part in parts:
+        if isinstance(part, InputError):
+            faults.add(part)
+        else:
+            yield from _split(batch.lattices[begin : begin + size], part, models, weights)
+        begin += size
+        del part  # else it were there beside the next
 
 
 def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[LanguageModel],
@@ -240,7 +293,7 @@ def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[Lang
 
 def tune_lattices(
     lattices: Sequence[Lattice], references: Mapping[str, Words], models: Sequence[LanguageModel],
-    settings: ExpansionSettings | None = None, memory: int = MEMORY, *, kind: str = "linear",
+    settings: ExpansionSettings | None = None, memory: int = MEMORY, *, kind: str = "linear", spread: Spread = here,
 ) -> TunedWeights:
     """Weights with the fewest word errors on these lattices, as in minimum-error-rate training (Och, 2003).
 
@@ -254,10 +307,10 @@ def tune_lattices(
     lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
              for lattice in lattices]
     for _ in range(_TUNING_ROUNDS):
-        weights = tune_lists(lists, references, score_lists(lists, models, memory), kind=kind)
+        weights = tune_lists(lists, references, score_lists(lists, models, memory, spread), kind=kind)
         if not weights.weights.lm_scale:
             break  # the models gain nothing
-        rescored = rescore_lattices(lattices, models, weights, settings, memory)
+        rescored = rescore_lattices(lattices, models, weights, settings, memory, spread=spread)
         longer = [_joined(old, new.n_best(_TUNING_PATHS)) for old, new in zip(lists, rescored, strict=True)]
         if all(len(new.hypotheses) == len(old.hypotheses) for new, old in zip(longer, lists, strict=True)):
             break

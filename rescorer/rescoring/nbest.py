@@ -27,13 +27,15 @@ from rescorer.rescoring.error_rate import (
 )
 from rescorer.rescoring.history_tree import score_sentences
 from rescorer.rescoring.weights import ScoredLists, TunedWeights, TuningSettings, Weights, tune
+from rescorer.rescoring.workers import Spread, here
 
 LM_SCORE = "lm"  # the mixture's log-probability of the words
 MEMORY = 1 << 30  # bytes, for the histories of one level
 
 
-def score_lists(lists: Sequence[NBest], models: Sequence[LanguageModel], memory: int = MEMORY) -> ScoredLists:
-    """Everything that weights need to know of the lists; the models are asked once.
+def score_lists(lists: Sequence[NBest], models: Sequence[LanguageModel], memory: int = MEMORY,
+                spread: Spread = here) -> ScoredLists:
+    """Everything that weights need to know of the lists; the models are asked once, by those whom `spread` asks.
 
     Raises:
         InputError: no list, a list without hypotheses, or hypotheses with different scores or infinite ones.
@@ -55,7 +57,7 @@ def score_lists(lists: Sequence[NBest], models: Sequence[LanguageModel], memory:
     return ScoredLists(
         names, tuple(model.name for model in models), raw.reshape(len(hypotheses), len(names)),
         np.array([len(hypothesis.words) for hypothesis in hypotheses]), np.cumsum(counts) - counts,
-        score_sentences([hypothesis.words for hypothesis in hypotheses], models, memory),
+        score_sentences([hypothesis.words for hypothesis in hypotheses], models, memory, spread),
     )
 
 

@@ -28,6 +28,7 @@ from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.weights import TunedWeights
+from rescorer.rescoring.workers import Spread, here
 
 _T = TypeVar("_T", NBest, Lattice)
 _FAIR, _BEST, _SAFEST = "first pass, own word penalty", "rescored", "rescored, minimum Bayes risk"
@@ -41,6 +42,7 @@ class Request:
         load_models: gives the language models, when all that is quick to check was found good.
         say: takes a line for whoever waits.
         show: takes the lines of the result where no `output` is named.
+        spread: who asks the models.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class Request:
     nbest_output: Path | None = None
     oov_report: Path | None = None
     wer_output: Path | None = None
+    spread: Spread = here
 
     def __post_init__(self) -> None:
         if self.tune_reference and not self.weights:
@@ -140,7 +143,7 @@ def rescore_lists(request: Request, format: str | None) -> None:
     counts = lists.word_counts(file.lists)
     for note in (*lists.remarks(file.lists), *lists.check_vocabulary(counts, models, str(request.path))):
         request.say(note)
-    scored = lists.score_lists(file.lists, models, request.memory)
+    scored = lists.score_lists(file.lists, models, request.memory, request.spread)
     if request.tune_reference:
         tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture)
     elif tuned is None:
@@ -216,12 +219,13 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
         source = list(source)
         _check_references([lattice.utterance for lattice in source], dev_references, request.tune_reference, faults)
         tuned = lattices.tune_lattices(source, dev_references, models, asked.settings, request.memory,
-                                       kind=request.mixture)
+                                       kind=request.mixture, spread=request.spread)
         request.say_tuned(tuned)
     elif tuned is None:
         request.say_defaults()
     run = _LatticeRun(request, asked, models, tuned, references or dev_references)
-    rescored = lattices.rescore_lattices(run.before(source), models, tuned, asked.settings, request.memory, faults)
+    rescored = lattices.rescore_lattices(run.before(source), models, tuned, asked.settings, request.memory, faults,
+                                         request.spread)
     after = run.after(rescored, faults)
     if asked.lattice_output:
         written = (each.as_first_pass(format.lm_score) for each in after)
