@@ -143,3 +143,20 @@ def test_examples_hold_one_name_each(chosen: Path) -> None:
         assert all(len(each) == 1 for each in found)
         assert max(Counter(name for each in found for name in each).values()) <= number
     assert len(files[1]) == len(names) and set(files[1]) <= set(files[5]) <= set(files[20])
+
+
+def test_exported_files_are_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sentences: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import export
+
+    make_model(width=128).save(tmp_path / "tiny.pt")
+    monkeypatch.setattr(sys, "argv", ["export.py", str(sentences), str(tmp_path / "tiny.pt"), "--sizes", "4",
+                                      "--lines", "20", "--width", "8"])
+    export.main()
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows if row[0].isdigit()] == ["11", "4", "11"]
+    pt, float32, int8 = map(float, rows[2][3:6])
+    assert pt > 0 and float32 > 2 * int8 > 0 and len(rows[2]) == len(rows[0])

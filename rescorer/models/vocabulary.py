@@ -13,8 +13,10 @@ import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
-from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 
+SENTENCE_START = "<s>"
+SENTENCE_END = "</s>"
+UNKNOWN = "<unk>"
 CASES = ("as-is", "lower")
 _CASE_MARK = "# case="
 _COUNT = re.compile("[0-9]{1,18}")  # fits int64

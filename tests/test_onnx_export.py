@@ -1,0 +1,121 @@
+"""An exported LightRNN is the network that torch runs, in float32 and nearly so in int8."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_model
+from tiny import draw_sentences
+
+from rescorer.errors import InputError
+from rescorer.models.light_rnn import LightRNN
+from rescorer.models.word_table import WordTable
+
+pytest.importorskip("onnx", reason="onnx is not installed")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+
+from rescorer.models import onnx_export
+from rescorer.models.onnx_export import PARITY, as_int8, as_onnx, export, log_probs_of_sentences
+from rescorer.models.onnx_scorer import OnnxScorer
+
+SENTENCES = draw_sentences(20)
+SETTINGS: list[dict[str, Any]] = [
+    {}, {"half_steps": True}, {"tied": True}, {"gated": False}, {"cell_bias": False}, {"layers": 2, "dropout": 0.5},
+    {"tied": True, "gated": False, "cell_bias": False, "half_steps": True, "layers": 2},
+    {"rows": 7, "columns": 2}, {"rows": 2, "columns": 17, "cell_bias": False},
+]
+
+
+def made(settings: dict[str, Any]) -> LightRNN:
+    settings = dict(settings)
+    table = WordTable.shaped(11, settings.pop("rows", None), settings.pop("columns", None)).shuffled(3)
+    return make_model(table=table, **settings)
+
+
+def largest(found: list[np.ndarray], given: list[np.ndarray]) -> float:
+    return max(float(np.abs(one - other).max()) for one, other in zip(found, given, strict=True))
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_every_setting_scores_as_torch_does(settings: dict[str, Any]) -> None:
+    model = made(settings)
+    given = log_probs_of_sentences(model, SENTENCES)
+    content = as_onnx(model)
+    assert largest(OnnxScorer(content).log_probs(SENTENCES), given) < PARITY
+    assert 0 < largest(OnnxScorer(as_int8(content)).log_probs(SENTENCES), given) < 0.2
+
+
+def test_torch_is_asked_as_the_protocol_is() -> None:
+    model = make_model()
+    sums = [float(each.sum()) for each in log_probs_of_sentences(model, SENTENCES)]
+    assert sums == pytest.approx([model.logprob(sentence) for sentence in SENTENCES], abs=1e-5)
+
+
+def test_the_model_stays_as_it_is() -> None:
+    model = make_model()
+    buffers, before = dict(model.named_buffers()), model.logprob(["the", "cat"])
+    as_onnx(model)
+    assert not model.training and isinstance(model.row_of, torch.Tensor)
+    assert all(value is buffers[name] for name, value in model.named_buffers())
+    assert model.logprob(["the", "cat"]) == before
+
+
+def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
+    """What a larger table of the same words adds: vectors and biases, and an eighth of a byte a cell."""
+    model = make_model(40, WordTable(40, 100, np.arange(40) * 100), cell_bias=False)
+    larger = make_model(40, WordTable(40, 900, np.arange(40) * 900), cell_bias=False)
+    vectors = 4 * (larger.parameter_count() - model.parameter_count())
+    added = len(as_onnx(larger)) - len(as_onnx(model)) - vectors
+    assert added < 2 * 40 * 800 / 8
+
+
+def test_int8_is_at_most_a_third() -> None:
+    model = make_model(2000, width=128)
+    content = as_onnx(model)
+    assert len(as_int8(content)) < len(content) / 3
+
+
+def test_the_report_tells_sizes_and_losses(tmp_path: Path) -> None:
+    model = make_model()
+    float32, int8, perplexity = export(model, tmp_path / "int8.onnx", int8=True, sentences=SENTENCES)
+    size = (tmp_path / "int8.onnx").stat().st_size
+    words = sum(len(sentence) + 1 for sentence in SENTENCES)
+    assert f"over {words} words" in float32 and f"int8: {size:,} bytes" in int8
+    before, after = (float(part.split()[-1]) for part in perplexity.split(",")[:2])
+    given = np.concatenate(log_probs_of_sentences(model, SENTENCES))
+    assert before == pytest.approx(np.exp(-given.mean()), abs=0.006) and after == pytest.approx(before, rel=0.05)
+
+
+def test_without_sentences_random_ones_are_compared(tmp_path: Path) -> None:
+    (float32,) = export(make_model(), tmp_path / "model.onnx")
+    assert "over 2,080 words" in float32  # 0 + 1 + … + 63, and 64 times </s>
+    assert OnnxScorer.load(tmp_path / "model.onnx").logprob([]) < 0
+
+
+@pytest.mark.parametrize("off", [2 * PARITY, float("nan")])
+def test_a_file_that_scores_otherwise_is_not_written(
+    off: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = onnx_export._scores
+    monkeypatch.setattr(onnx_export, "_scores", lambda *arguments: scores(*arguments) + off)
+    with pytest.raises(InputError, match=r"nats a word off torch's; expected at most 0\.0001"):
+        export(make_model(), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_onnx_cannot_express_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LightRNN, "mix_rows", lambda self, hidden, rows: torch.special.i0e(hidden))
+    with pytest.raises(InputError, match=r"ONNX cannot express this network .*half_steps False.*i0e.*remedy"):
+        as_onnx(make_model())
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_a_package_that_is_missing_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=f"{package} is not installed; remedy: pip install onnx onnxruntime"):
+        as_onnx(make_model())
