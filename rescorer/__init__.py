@@ -2,9 +2,9 @@
 
     import rescorer
 
-    lm = rescorer.load("lightrnn.pt")
+    lm = rescorer.load("lightrnn.pt")  # without a path: the English model of the package
     lm.logprob(["new", "york"])
-    lm.next_words(["new"], k=5)
+    lm.next_words(["new"], k=5, prefix="yo")
     rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]}, rescorer.open_vocabulary([lm]))
     for each in rescorer.rescore_lattices(rescorer.read_lattices("lat.1.gz", "words.txt"), lm):
         each.best(), each.n_best(10), each.posteriors(), each.minimum_bayes_risk()

@@ -16,6 +16,7 @@ from rescorer.errors import InputError
 
 if TYPE_CHECKING:
     from rescorer.models.language_model import LanguageModel
+    from rescorer.rescoring.run import Request
 
 _EXISTING = click.Path(path_type=Path)
 _OUTPUT = click.Path(path_type=Path)
@@ -57,13 +58,21 @@ def print_lines(lines: Iterable[str]) -> None:
                          file="stdout") from None
 
 
+def _english_model(device: str = "cpu") -> LanguageModel:
+    from rescorer.models.loading import load
+
+    model = load(device=device)
+    _say(f"no model is given: {model.name} is taken, the English one of the package")
+    return model
+
+
 def _models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[LanguageModel]:
-    """The models of --lm and --ngram, with names that differ."""
+    """The models of --lm and --ngram, with names that differ; that of the package where none is given."""
     from rescorer.models.loading import load
 
     paths = [*lm, *([ngram] if ngram else [])]
     if not paths:
-        raise InputError("no language model", remedy="give --lm lightrnn.pt or --ngram kenlm.binary")
+        return [_english_model(device)]
     models = [load(path, device) for path in paths]
     names = [model.name for model in models]
     for model, path in zip(models, paths, strict=True):
@@ -75,18 +84,23 @@ def _models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Languag
     return models
 
 
-def _opened(models: list[LanguageModel]) -> list[LanguageModel]:
+def _opened(lm: Sequence[Path], ngram: Path | None, device: str) -> list[LanguageModel]:
     """The models, unknown words spelled out where one of them can spell."""
     from rescorer.models.open_vocabulary import find_speller, open_vocabulary
 
+    models = _models(lm, ngram, device)
     return open_vocabulary(models) if find_speller(models) else models
 
 
-_lm_option = click.option("--lm", type=_EXISTING, multiple=True, help="A lightrnn.pt or a KenLM file; may be repeated.")
+_lm_option = click.option("--lm", type=_EXISTING, multiple=True, help="A lightrnn.pt or a KenLM file; may be repeated. "
+                          "Without it and --ngram: the English model of the package.")
 _ngram_option = click.option("--ngram", type=_EXISTING, help="A KenLM file, ARPA or binary, mixed in word by word.")
 _device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 _memory_option = click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, metavar="MIB",
                               help="Memory for histories; the result does not depend on it.")
+
+scheduler_option = click.option("--scheduler", metavar="tcp://HOST:PORT", help="Of a Dask cluster whose workers do "
+                                "the work; the result is the same.")
 
 
 _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_lm_model", "lattice_output", "nbest",
@@ -114,6 +128,7 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_
               help="How --tune mixes several models.")
 @_device_option
 @_memory_option
+@scheduler_option
 @click.option("--symbols", type=_EXISTING, help="Lattices: the words.txt that numbers their words; the one beside them "
               "without it.")
 @click.option("--bpe-model", type=_EXISTING, help="Lattices of word pieces, which are joined to words: sentencepiece's "
@@ -136,20 +151,32 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_
               "JSON lines.")
 @click.option("--skip-bad", is_flag=True, help="Lattices: pass over utterances that cannot be used, and list them.")
 @user_errors
-def rescore(path: Path, lm: tuple[Path, ...], ngram: Path | None, device: str, memory: int, format: str | None,
+def rescore(path: Path, lm: tuple[Path, ...], ngram: Path | None, device: str, memory: int, scheduler: str | None,
             **options: Any) -> None:
     """Rescore the n-best lists or the lattices INPUT of any recogniser with a language model.
 
     A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the natural log of its
     probability, minus word_penalty times its words. --lm-scale of other tools may multiply something else.
     """
-    from rescorer.recognition.formats import lattice_format
-    from rescorer.rescoring.expansion import ExpansionSettings
-    from rescorer.rescoring.run import LatticeRequest, Request, rescore_lattices, rescore_lists
+    from rescorer.rescoring.run import Request
+    from rescorer.rescoring.workers import spread_over
 
     for_lattices = {name: options.pop(name) for name in _LATTICE_OPTIONS}
-    request = Request(path, lambda: _opened(_models(lm, ngram, device)), _say, print_lines, memory << 20, **options)
-    lattices = lattice_format(path, format)
+    format = options.pop("format")
+    load = functools.partial(_opened, lm, ngram, "cpu" if scheduler else device)  # a worker has the device
+    files = [*lm, *([ngram] if ngram else [])]
+    on_worker = functools.partial(_opened, [file.absolute() for file in lm], ngram and ngram.absolute(), device)
+    with spread_over(scheduler, on_worker, files, _say) as spread:
+        request = Request(path, load, _say, print_lines, memory << 20, spread=spread, **options)
+        _rescore(request, format, for_lattices)
+
+
+def _rescore(request: Request, format: str | None, for_lattices: dict[str, Any]) -> None:
+    from rescorer.recognition.formats import lattice_format
+    from rescorer.rescoring.expansion import ExpansionSettings
+    from rescorer.rescoring.run import LatticeRequest, rescore_lattices, rescore_lists
+
+    lattices = lattice_format(request.path, format)
     if lattices is None:
         _refuse_options(for_lattices)
         rescore_lists(request, format)
@@ -210,6 +237,8 @@ def lightrnn() -> None:
 @click.option("--tied", is_flag=True, help="The same vectors as input and output.")
 @click.option("--gated/--not-gated", default=True, show_default=True, help="Columns gated by rows; the paper: not.")
 @click.option("--cell-bias/--no-cell-bias", default=True, show_default=True, help="A bias a cell; the paper: none.")
+@click.option("--half-steps/--whole-words", default=False, show_default=True, help="The LSTM reads a word's row, then "
+              "its column, as in the paper; or both at once, which is quicker.")
 @click.option("--epochs", type=int, default=10, show_default=True)
 @click.option("--streams", type=int, default=32, show_default=True, help="Of text read side by side: the batch.")
 @click.option("--unroll", type=int, default=35, show_default=True, help="Words through which gradients flow.")
@@ -250,17 +279,13 @@ def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path |
     """Print the standard perplexity of TEXT: every word and </s> once."""
     from rescorer.models.open_vocabulary import open_vocabulary
     from rescorer.rescoring.perplexity import TextScores, score_text
-    from rescorer.training.corpus import read_sentences
 
     models = _models(lm, ngram, device)
     if spelled:
         models = open_vocabulary(models)
 
     def scored(path: Path) -> TextScores:
-        sentences = list(read_sentences([path]))
-        if not sentences:
-            raise InputError("no word in the text", expected="a sentence a line", remedy="check the file", file=path)
-        return score_text(sentences, models, context=context, memory=memory << 20)
+        return score_text(_sentences(path), models, context=context, memory=memory << 20)
 
     scores = scored(text)
     lines = [f"{scores.words} words, {len(scores.log_probs) - scores.words} sentences, context: {context}"]
@@ -273,8 +298,50 @@ def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path |
     print_lines(lines)
 
 
+def _sentences(path: Path) -> list[list[str]]:
+    """Raises InputError where the text has none."""
+    from rescorer.training.corpus import read_sentences
+
+    sentences = list(read_sentences([path]))
+    if not sentences:
+        raise InputError("no word in the text", expected="a sentence a line", remedy="check the file", file=path)
+    return sentences
+
+
 @lightrnn.command()
-@click.argument("path", metavar="MODEL", type=_EXISTING)
+@click.argument("history", metavar="[WORDS]...", nargs=-1)
+@click.option("--lm", type=_EXISTING, help="A lightrnn.pt; the English model of the package without it.")
+@click.option("--prefix", help="The letters that the word begins with.")
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, metavar="K", help="Words proposed.")
+@click.option("--keys", is_flag=True, help="Answer each line of stdin, words<TAB>prefix, at once by a line, "
+              "word<TAB>probability<TAB>…, as an input method asks.")
+@_device_option
+@user_errors
+def predict(history: tuple[str, ...], lm: Path | None, prefix: str | None, top: int, keys: bool, device: str) -> None:
+    """Print the most probable words after WORDS that begin with a prefix, and P(word | WORDS) of each.
+
+    WORDS begin a sentence. The probability is among all words, not among those with the prefix.
+    """
+    from rescorer.models.completion import Completer, read_keys
+    from rescorer.models.loading import load
+
+    if keys and (history or prefix is not None):
+        raise InputError("--keys with words or --prefix", remedy="leave those out: they come on stdin")
+    completer = Completer(load(lm, device) if lm else _english_model(device))
+    if keys:
+        for words, begun in read_keys(sys.stdin.buffer):
+            print_lines(["\t".join(map(_proposal, completer.words(words, begun, top)))])
+    else:
+        print_lines(map(_proposal, completer.words(" ".join(history).split(), prefix or "", top)))
+
+
+def _proposal(found: tuple[str, float]) -> str:
+    word, probability = found
+    return f"{word}\t{probability:.6g}"
+
+
+@lightrnn.command()
+@click.argument("path", metavar="[MODEL]", type=_EXISTING, required=False)
 @click.option("--list", "lists", multiple=True, metavar="NAME=FILE",
               help="Words of one kind, each alone on its line or before a tab, plain, .gz or .xz; may be repeated.")
 @click.option("--word", "words", multiple=True, help="Print its cell and its neighbours; may be repeated.")
@@ -288,9 +355,9 @@ def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path |
 @click.option("--html", "page", type=_OUTPUT, help="Where one page goes on which to search and browse the table; "
               "it needs no network.")
 @user_errors
-def table(path: Path, lists: tuple[str, ...], words: tuple[str, ...], numbers: tuple[int, ...], rows: int, order: str,
-          show: int, page: Path | None) -> None:
-    """Print which words share a row of the table of MODEL, a lightrnn.pt.
+def table(path: Path | None, lists: tuple[str, ...], words: tuple[str, ...], numbers: tuple[int, ...], rows: int,
+          order: str, show: int, page: Path | None) -> None:
+    """Print which words share a row of the table of MODEL, a lightrnn.pt; the English one of the package without it.
 
     A row's dominant list is the --list with most of its words; its purity is the share of its listed words that are
     on that list. Both count words, not how often they occur.
@@ -298,11 +365,13 @@ def table(path: Path, lists: tuple[str, ...], words: tuple[str, ...], numbers: t
     from rescorer.models.light_rnn import LightRNN
     from rescorer.models.table_view import TableView, read_lists
 
-    view = TableView(LightRNN.load(path), read_lists(lists))
+    model = LightRNN.load(path) if path else _english_model()
+    assert isinstance(model, LightRNN)
+    view = TableView(model, read_lists(lists))
     lines = [line for word in words for line in view.word_lines(word, show)]
     lines += [view.row_line(number) for number in numbers]
     if page:
-        view.write_page(page, path.name)
+        view.write_page(page, path.name if path else model.name)
         _say(f"the table as a page: {page}")
     print_lines(lines or view.overview_lines(rows, show, order))
 
@@ -394,3 +463,23 @@ def spell(path: Path, output: Path) -> None:
     from rescorer.training.word_files import spell_file
 
     spell_file(path, output, say=_say)
+
+
+@lightrnn.command()
+@_model_argument
+@click.option("--output", type=_OUTPUT, required=True, help="Where the .onnx goes: network and words in one file.")
+@click.option("--int8", is_flag=True, help="Store numbers in int8: a smaller and quicker file, slightly off.")
+@click.option("--text", type=_EXISTING, help="Sentences, one a line, on which the file is compared with MODEL; random "
+              "words without it.")
+@user_errors
+def export(path: Path, output: Path, int8: bool, text: Path | None) -> None:
+    """Write MODEL, a lightrnn.pt, as ONNX for onnxruntime: scoring then needs no torch.
+
+    Prints how large the file is and how far its log-probabilities are off; with --int8 and --text, what the
+    perplexity loses. Unknown words are scored as <unk>: their spelling stays behind.
+    """
+    from rescorer.models.light_rnn import LightRNN
+    from rescorer.models.onnx_export import export as export_model
+
+    sentences = _sentences(text) if text else ()
+    print_lines(export_model(LightRNN.load(path), output, int8=int8, sentences=sentences))

@@ -26,13 +26,13 @@ def make_vocabulary(size: int = len(WORDS), case: str = "as-is") -> Vocabulary:
 
 
 def make_model(
-    size: int = len(WORDS), table: WordTable | None = None, *, seed: int = 0, **settings: object
+    size: int = len(WORDS), table: WordTable | None = None, *, seed: int = 0, case: str = "as-is", **settings: object
 ) -> LightRNN:
     """A network of random parameters, biases of cells included, in eval mode."""
     torch.manual_seed(seed)
     model = LightRNN(
         LightRNNSettings(**{"width": 6, **settings}),  # type: ignore[arg-type]
-        make_vocabulary(size),
+        make_vocabulary(size, case),
         table or WordTable.shaped(size).shuffled(seed),
     )
     with torch.no_grad():
@@ -46,6 +46,21 @@ def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
     return str(request.param)
+
+
+@pytest.fixture
+def no_english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the package held no model."""
+    monkeypatch.setattr("rescorer.models.loading.ENGLISH", tmp_path / "no model")
+
+
+@pytest.fixture
+def english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightRNN:
+    """A tiny one in place of the package's: in lower case."""
+    model = make_model(case="lower")
+    model.save(tmp_path / "english.pt")
+    monkeypatch.setattr("rescorer.models.loading.ENGLISH", tmp_path / "english.pt")
+    return model
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_lattices_without_a_path_are_told(here: Path) -> None:
     (["upper", *LM], "knows none of the"),
     (["empty", *LM], "empty"),
 ])
-def test_bad_options(here: Path, arguments: list[str], expected: str) -> None:
+def test_bad_options(here: Path, no_english_model: None, arguments: list[str], expected: str) -> None:
     Path("short").write_text("u0 the cat\n")
     Path("empty").touch()
     write_nbest("lists.jsonl", [nbest("u1", ("the cat", 0.0))], "jsonl")

@@ -102,7 +102,7 @@ def test_perplexity_of_a_mixture(here: Path) -> None:
     assert sum(shares) == pytest.approx(1, abs=0.002) and rows[2].endswith("fitted on valid.txt")
 
 
-def test_perplexity_of_bad_input(here: Path) -> None:
+def test_perplexity_of_bad_input(here: Path, no_english_model: None) -> None:
     make_model().save("lightrnn.pt")
     Path("empty").write_text("\n \n")
     assert "empty: no word in the text" in bad(run("perplexity", "empty", "--lm", "lightrnn.pt"))
@@ -137,6 +137,49 @@ def test_table_of_bad_input(here: Path) -> None:
     ):
         assert expected in bad(run("table", *options))
     assert not Path("page.html").exists()
+
+
+def test_predict(here: Path) -> None:
+    make_model().save("lightrnn.pt")
+    best = rescorer.load("lightrnn.pt").next_words(["a", "dog"], 2, prefix="")
+    expected = [f"{word}\t{share:.6g}" for word, share in best]
+    for words in (["a", "dog"], ["a dog"]):
+        result = run("predict", "--lm", "lightrnn.pt", "--top", "2", *words)
+        assert result.exit_code == 0, (result.stderr, result.exception)
+        assert result.stdout.splitlines() == expected
+    result = run("predict", "--lm", "lightrnn.pt", "--prefix", "c", "a")
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["cat"]
+    assert run("predict", "--lm", "lightrnn.pt", "--prefix", "z").stdout == ""
+    keys = CliRunner().invoke(lightrnn, ["predict", "--lm", "lightrnn.pt", "--top", "2", "--keys"],
+                              input="a dog\t\na dog\tz\na\tc\n")
+    assert [line.split("\t")[::2] for line in keys.stdout.splitlines()][1:] == [[""], ["cat"]]
+    assert keys.stdout.splitlines()[0] == "\t".join(expected)
+
+
+def test_predict_of_bad_input(here: Path, no_english_model: None) -> None:
+    make_model().save("lightrnn.pt")
+    write_arpa(here / "ngram.arpa")
+    for options, expected in (
+        (["the"], "no language model"), (["--lm", "none.pt"], "none.pt: cannot be read"),
+        (["--lm", "ngram.arpa"], "cannot list its words"), (["--lm", "lightrnn.pt", "--keys", "the"], "--keys with"),
+        (["--lm", "lightrnn.pt", "--keys", "--prefix", ""], "--keys with"),
+    ):
+        assert expected in bad(run("predict", *options))
+    for lines, expected in ((b"the cat\n", "stdin:1: 'the cat'"), (b"the\t\ncaf\xe9\t\n", "stdin:2: ")):
+        result = CliRunner().invoke(lightrnn, ["predict", "--lm", "lightrnn.pt", "--keys"], input=lines)
+        assert expected in bad(result)
+
+
+def test_without_a_model_the_english_one_is_taken(here: Path, english_model: LightRNN) -> None:
+    said = "no model is given: lightrnn-english is taken, the English one of the package\n"
+    for arguments, given in ((["perplexity", "valid.txt"], ["--lm", "english.pt"]),
+                             (["predict", "THE"], ["--lm", "english.pt"]), (["table"], ["english.pt"])):
+        result = run(*arguments)
+        assert result.exit_code == 0, (result.stderr, result.exception)
+        assert result.stderr == said
+        assert result.stdout.replace("lightrnn-english", "lightrnn        ") == run(*arguments, *given).stdout
+    write_arpa(here / "ngram.arpa")
+    assert run("perplexity", "valid.txt", "--ngram", "ngram.arpa").stderr == ""
 
 
 def test_words_come_and_go(here: Path) -> None:

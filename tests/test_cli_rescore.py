@@ -23,6 +23,7 @@ from tiny import KNOWN, nbest, write_arpa
 import rescorer
 from rescorer.cli import print_lines, rescore
 from rescorer.errors import InputError
+from rescorer.models.light_rnn import LightRNN
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
 from rescorer.rescoring.weights import TunedWeights
@@ -249,6 +250,29 @@ def test_another_case(here: Path) -> None:
     assert line.startswith("error: upper.jsonl: lightrnn knows none of the 2 words") and "case" in line
 
 
+def test_without_a_model_the_english_one_is_taken(here: Path, english_model: LightRNN) -> None:
+    result = good("lists.jsonl", "--tune", "ref", "--weights", "w.json", "--nbest-output", "out")
+    assert result.stderr.startswith("no model is given: lightrnn-english is taken, the English one of the package\n")
+    assert set(TunedWeights.load("w.json").weights.mixture) == {"lightrnn-english"}
+    ours = [dict(hypothesis.scores) for nbest in read_nbest("out").lists for hypothesis in nbest.hypotheses]
+    Path("w.json").unlink()
+    good("lists.jsonl", "--lm", "english.pt", "--tune", "ref", "--weights", "w.json", "--nbest-output", "out")
+    theirs = [hypothesis.scores["lightrnn"] for nbest in read_nbest("out").lists for hypothesis in nbest.hypotheses]
+    assert [scores["lightrnn-english"] for scores in ours] == theirs
+    tuned = TunedWeights.load("w.json")
+    TunedWeights(replace(tuned.weights, lm_scale=0.5), tuned.first_pass).save("w.json")
+    assert "weights are for lightrnn" in bad("lists.jsonl", "--weights", "w.json"), "no other model's"
+
+
+def test_lists_in_capitals_under_a_model_in_lower_case(here: Path, english_model: LightRNN) -> None:
+    capitals = [NBest(each.utterance, tuple(replace(hypothesis, words=tuple(word.upper() for word in hypothesis.words))
+                                            for hypothesis in each.hypotheses)) for each in LISTS]
+    write_nbest("capitals.jsonl", capitals, "jsonl")
+    lower, upper = good("lists.jsonl"), good("capitals.jsonl")
+    assert upper.stdout.lower() == lower.stdout and "THE CAT SAT" in upper.stdout
+    assert "1 of 10 distinct words unknown" in upper.stderr
+
+
 def test_bad_weights(here: Path) -> None:
     Path("w.json").write_text("{\n]")
     assert bad("lists.jsonl", "--lm", "lightrnn.pt", "--weights", "w.json").startswith("error: w.json:2: no JSON")
@@ -270,7 +294,7 @@ def test_no_such_device(here: Path, device: str) -> None:
     (["--lm", "lightrnn.pt", "--format", "nonsense"], "unknown format 'nonsense'"),
     (["--lm", "lightrnn.pt", "--ref", "ref", "--words", "empty"], "empty: no word in the list"),
 ])
-def test_bad_options(here: Path, options: list[str], expected: str) -> None:
+def test_bad_options(here: Path, no_english_model: None, options: list[str], expected: str) -> None:
     Path("empty").touch()
     Path("names").write_text("cat\n")
     assert expected in bad("lists.jsonl", *options)

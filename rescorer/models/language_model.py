@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from rescorer.errors import InputError
+from rescorer.models.vocabulary import SENTENCE_END as SENTENCE_END
+from rescorer.models.vocabulary import SENTENCE_START as SENTENCE_START
+from rescorer.models.vocabulary import UNKNOWN as UNKNOWN
 
 # Shapes: N histories, M words to score, each after one of the histories.
 
-SENTENCE_START = "<s>"
-SENTENCE_END = "</s>"
-UNKNOWN = "<unk>"
-
+MARKS = (SENTENCE_START, SENTENCE_END, UNKNOWN)  # they stand among words, and are none
 State = Any  # N histories, opaque: only the model that made it looks inside
 
 
@@ -84,18 +84,37 @@ class LanguageModel(ABC):
         sentence = [*words, SENTENCE_END] if end else list(words)
         return sum(log_prob for log_prob, _ in self._walk(sentence))
 
+    def read(self, words: Sequence[str], state: State = None) -> State:
+        """The one history with these words after those of a state; without one, after `<s>`."""
+        state = self.start() if state is None else state
+        zero = torch.zeros(1, dtype=torch.int64)
+        ids = self.encode(words)
+        for position in range(len(words)):
+            state = self.extend(state, zero, ids[position : position + 1])
+        return state
+
     def next_words(
-        self, history: Sequence[str], k: int = 10, *, candidates: Sequence[str] | None = None
+        self, history: Sequence[str], k: int = 10, *, prefix: str | None = None,
+        candidates: Sequence[str] | None = None,
     ) -> list[tuple[str, float]]:
-        """The k most probable words after a history, `</s>` and `<unk>` among them, with their probabilities.
+        """The k most probable words after a history, `</s>` and `<unk>` among them, with their P(word | history).
 
         Args:
+            prefix: choose among the words that begin so, of which `</s>` and `<unk>` are none: an empty one leaves
+                those two out.
             candidates: choose among these words; needed where the model cannot list its own (KenLM).
         """
+        return self.best_words(self.read(history), k, prefix=prefix, candidates=candidates)
+
+    def best_words(
+        self, state: State, k: int = 10, *, prefix: str | None = None, candidates: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """`next_words` after the one history of a state, which is read once for many prefixes."""
         candidates = candidates if candidates is not None else self.words
         if candidates is None:
             raise InputError("the model cannot list its words", remedy="give the candidates to choose from")
-        *_, (_, state) = [(0.0, self.start()), *self._walk(history)]
+        if prefix is not None:
+            candidates = [word for word in candidates if word.startswith(prefix) and word not in MARKS]
         ids = self.encode(candidates)
         log_probs = self.score(state, torch.zeros(len(candidates), dtype=torch.int64), ids)
         best = torch.topk(log_probs, min(k, len(candidates)))

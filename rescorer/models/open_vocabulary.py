@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from rescorer.errors import InputError
-from rescorer.models.language_model import UNKNOWN, LanguageModel, State
+from rescorer.models.language_model import MARKS, UNKNOWN, LanguageModel, State
 from rescorer.models.light_rnn import LightRNN
-from rescorer.models.spelling import MARKS, Spelling
+from rescorer.models.spelling import Spelling
 
 
 def open_vocabulary(models: Sequence[LanguageModel]) -> list[LanguageModel]:
@@ -112,6 +112,14 @@ class OpenVocabulary(LanguageModel):
 
     def join(self, states: Sequence[State]) -> State:
         return self.model.join(states)
+
+    def best_words(
+        self, state: State, k: int = 10, *, prefix: str | None = None, candidates: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The model's own words are as probable as without the others."""
+        if candidates is not None:
+            return super().best_words(state, k, prefix=prefix, candidates=candidates)
+        return self.model.best_words(state, k, prefix=prefix)
 
     def _with_shares(self, log_probs: Tensor, words: Tensor) -> Tensor:
         # Only from the host to the device, as indices go: the host waits for nothing.

@@ -19,9 +19,7 @@ import numpy as np
 import torch
 
 from rescorer.errors import InputError
-from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
-
-MARKS = (SENTENCE_START, SENTENCE_END, UNKNOWN)
+from rescorer.models.language_model import MARKS
 
 _BLANK = "▁"
 _PIECES = 2_000

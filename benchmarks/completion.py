@@ -1,0 +1,134 @@
+"""Words completed as they are typed: milliseconds a key, and letters that need not be typed.
+
+    python benchmarks/completion.py text.txt model.pt… [--sentences 40] [--top 5] [--peer-keys 40]
+
+Random sentences of the text are typed letter by letter on one thread: a key has the sentence so far as its history and
+the first 0 to n letters of the next word as its prefix; its first key also reads the word before. The peer scores the
+words of every row after the same history and picks from those. Letters saved: those that are missing when the word is
+first among the proposed; choosing it, which takes a key or a look, is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from machine import machine
+
+from rescorer.models.completion import Completer, prefix_index
+from rescorer.models.light_rnn import LightRNN
+
+Key = tuple[list[str], str, str]  # history, prefix, the word that it is of
+
+
+def keys_of(sentences: Sequence[Sequence[str]]) -> Iterator[Key]:
+    """All keys that type these sentences, in order."""
+    for words in sentences:
+        for place, word in enumerate(words):
+            for letters in range(len(word) + 1):
+                yield list(words[:place]), word[:letters], word
+
+
+class Typing:
+    """What typing some sentences took.
+
+    Attributes:
+        seconds: [keys] of the clock.
+        processor: [keys] of the processor.
+        proposed: whether each key's word was proposed.
+    """
+
+    def __init__(self, model: LightRNN, keys: Sequence[Key], top: int) -> None:
+        completer = Completer(model)
+        self.seconds, self.processor, self.proposed = [], [], []
+        for history, prefix, word in keys:
+            began = time.perf_counter(), time.process_time()
+            found = completer.words(history, prefix, top)
+            self.seconds.append(time.perf_counter() - began[0])
+            self.processor.append(time.process_time() - began[1])
+            self.proposed.append(model.vocabulary.normalise(word) in [each for each, _ in found])
+
+
+def saved(keys: Sequence[Key], proposed: Sequence[bool]) -> tuple[int, int]:
+    """Letters that need not be typed, and all letters."""
+    total = left = 0
+    done = False
+    for (_, prefix, word), here in zip(keys, proposed, strict=True):
+        if not prefix:
+            total += len(word)
+            done = False
+        if here and not done:
+            left += len(word) - len(prefix)
+            done = True
+    return left, total
+
+
+@torch.no_grad()
+def score_all(model: LightRNN, history: list[str], prefix: str, top: int) -> tuple[float, float, list[str]]:
+    """Seconds and processor seconds of the peer for one key, whose history it has read; and what it proposes."""
+    state, index = model.read(history), prefix_index(model.vocabulary, model.table)
+    began = time.perf_counter(), time.process_time()
+    rows = np.arange(model.table.rows)
+    log_probs = torch.cat([model.cell_log_probs(state, part) for part in torch.as_tensor(rows).split(256)]).numpy()
+    held, ids = index.words_in(rows, index.span(model.vocabulary.normalise(prefix)))
+    best = np.lexsort((ids, -log_probs[held]))[:top] if len(ids) <= top else _top(ids, log_probs[held], top)
+    took = time.perf_counter() - began[0], time.process_time() - began[1]
+    return *took, [model.vocabulary.words[word] for word in ids[best]]
+
+
+def _top(ids: np.ndarray, log_probs: np.ndarray, top: int) -> np.ndarray:
+    chosen = np.argpartition(log_probs, -top)[-top:]
+    return chosen[np.lexsort((ids[chosen], -log_probs[chosen]))]
+
+
+def figures(values: Sequence[float]) -> str:
+    milliseconds = 1000 * np.array(values)
+    return " | ".join(f"{value:.1f}" for value in (*np.percentile(milliseconds, [50, 95]), milliseconds.max()))
+
+
+def read_sentences(path: Path, count: int, seed: int) -> list[list[str]]:
+    lines = [words for line in path.read_text(encoding="utf-8").splitlines() if len(words := line.split()) > 1]
+    chosen = np.random.default_rng(seed).choice(len(lines), min(count, len(lines)), replace=False)
+    return [lines[number] for number in chosen]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path)
+    parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("--sentences", type=int, default=40)
+    parser.add_argument("--top", type=int, default=5)
+    parser.add_argument("--peer-keys", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    print(machine("cpu", "torch"))
+    keys = list(keys_of(read_sentences(arguments.text, arguments.sentences, arguments.seed)))
+    sample = np.random.default_rng(arguments.seed).choice(len(keys), min(arguments.peer_keys, len(keys)), replace=False)
+    print(f"{len(keys)} keys of {arguments.sentences} sentences; top {arguments.top}; the peer: {len(sample)} of them; "
+          "milliseconds of the clock, of the processor")
+    print("| model | words | table | how | median | 95 % | worst | median | 95 % | worst | letters saved |")
+    print("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for path in arguments.models:
+        model = LightRNN.load(path)
+        prefix_index(model.vocabulary, model.table)
+        table = f"{model.table.rows} × {model.table.columns}"
+        typing = Typing(model, keys, arguments.top)
+        left, total = saved(keys, typing.proposed)
+        print(f"| {path.name} | {len(model.vocabulary):,} | {table} | search | {figures(typing.seconds)} | "
+              f"{figures(typing.processor)} | {100 * left / total:.1f} % |", flush=True)
+        peers = [score_all(model, *keys[place][:2], arguments.top) for place in sample]
+        print(f"| {path.name} | | | every word | {figures([each[0] for each in peers])} | "
+              f"{figures([each[1] for each in peers])} | |", flush=True)
+        agree = sum(words == [word for word, _ in model.next_words(*keys[place][:1], arguments.top,
+                                                                   prefix=keys[place][1])]
+                    for place, (_, _, words) in zip(sample, peers, strict=True))
+        print(f"{path.name}: the same proposals for {agree} of {len(sample)} keys", flush=True)
+
+
+if __name__ == "__main__":
+    main()
