@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def commands() -> list[list[str]]:
 
 
 @pytest.fixture
-def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None) -> Path:
+def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None,
+         english_model: LightRNN) -> Path:
     """A folder with everything that the README names."""
     monkeypatch.chdir(tmp_path)
     lines = sentences.read_text().splitlines(keepends=True)
@@ -69,6 +71,7 @@ def make_lists() -> None:
             for number, text in enumerate(texts)]
     kaldi = [NBest(f"u-{number}", nbest("", (text, {ACOUSTIC: -9.0, GRAPH: -1.0, FIRST_LM: -2.0})).hypotheses)
              for number, text in enumerate(texts)]
+    write_nbest("nbest.txt", held, "text")
     for part in ("dev", "test"):
         for name, format in ((f"{part}.jsonl", "jsonl"), (f"{part}.json", "hyporadise"), (f"{part}.nbest", "text")):
             write_nbest(name, held, format)
@@ -100,14 +103,18 @@ def test_commands(here: Path) -> None:
     for name, *arguments in commands():
         seen.add(name)
         if name in COMMANDS:
-            result = CliRunner().invoke(COMMANDS[name], arguments)
+            keys = "the cat\tm\n" if "--keys" in arguments else None
+            result = CliRunner().invoke(COMMANDS[name], arguments, input=keys)
             assert result.exit_code == 0, (name, arguments, result.output, result.exception)
             outputs = [arguments[place + 1] for place, option in enumerate(arguments) if "output" in option]
             assert all(Path(output).exists() for output in outputs)
         elif name == "make":
             assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         elif name == "pip":
-            assert arguments == ["install", "."] and (ROOT / "pyproject.toml").exists()
+            assert set(arguments) <= {"install", ".", ".[onnx]", "--no-deps", "numpy", "onnxruntime"}
+            assert "\nonnx = [" in (ROOT / "pyproject.toml").read_text()
+        elif name == "python":
+            subprocess.run([sys.executable, ROOT / arguments[0], *arguments[1:]], check=True, capture_output=True)
         else:
             assert name in ("lmplz", "build_binary"), f"the test does not know how to run {name}"
             if (PROGRAMS / name).exists():
@@ -136,8 +143,9 @@ def test_paths_and_links_lead_somewhere() -> None:
 def test_options_and_formats_exist() -> None:
     known = {option for command in (*COMMANDS.values(), *lightrnn.commands.values(), *lexicon.commands.values())
              for parameter in command.params for option in parameter.opts} | {"--help", "--stage", "--stop-stage"}
+    known |= {"--nproc_per_node", "--no_python", "--max_restarts"}  # torchrun's
     prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
-    assert set(re.findall(r"--[a-z][a-z-]+", prose)) <= known
+    assert set(re.findall(r"--[a-z][a-z0-9_-]+", prose)) <= known
     assert set(re.findall(r"^\| `(\w+)` lists", README, re.MULTILINE)) == set(FORMATS)
     assert set(re.findall(r"^\| `([\w-]+)` lattices", README, re.MULTILINE)) == set(LATTICE_FORMATS)
 
