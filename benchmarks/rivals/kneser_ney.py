@@ -1,0 +1,83 @@
+"""The Kneser–Ney n-gram of lmplz, of the same words as the networks read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rescorer.errors import InputError
+from rescorer.models.vocabulary import Vocabulary
+
+_STAND_IN = "_unk_"  # lmplz takes no `<unk>` in a text: see recipes/arpa_unk.py
+_ARPA_UNK = Path(__file__).parents[2] / "recipes/arpa_unk.py"
+_SENTENCES_AT_ONCE = 20_000
+_COUNT = re.compile(rb"ngram \d+=(\d+)")
+
+
+def sentences(ids: np.ndarray, vocabulary: Vocabulary, unknown: str) -> Iterator[list[str]]:
+    """The words of each sentence of a text of ids [N]; the unknown word is spelled as said. The text ends one."""
+    spelled = list(vocabulary.words)
+    spelled[vocabulary.unknown_id] = unknown
+    begin = 0
+    for end in np.flatnonzero(ids == vocabulary.end_id).tolist():
+        yield [spelled[index] for index in ids[begin:end].tolist()]
+        begin = end + 1
+
+
+def estimate(ids: np.ndarray, vocabulary: Vocabulary, folder: Path, lmplz: Path, order: int,
+             prune: Sequence[int] = ()) -> tuple[Path, int]:
+    """Write FOLDER/ngram.binary; returns its path and how many n-grams it holds.
+
+    Where the text holds unknown words, `<unk>` is a word like others; where not, it has the little that lmplz keeps
+    for a word unseen. A word of the vocabulary that the text lacks is scored as `<unk>` is.
+
+    Raises:
+        InputError: lmplz or build_binary fails; a word of the vocabulary is the stand-in for `<unk>`.
+    """
+    if _STAND_IN in vocabulary.words:
+        raise InputError(f"{_STAND_IN} is a word of the vocabulary", remedy="take it out of the text")
+    arpa, binary = folder / "ngram.arpa", folder / "ngram.binary"
+    command = [str(lmplz), "-o", str(order), "-S", "2G", "-T", f"{folder}/", "--discount_fallback",
+               *(["--prune", *map(str, prune)] if prune else [])]
+    has_unknown = bool((ids == vocabulary.unknown_id).any())
+    rename = [sys.executable, str(_ARPA_UNK), _STAND_IN] if has_unknown else ["cat"]
+    with open(arpa, "wb") as file, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as made, \
+            subprocess.Popen(rename, stdin=made.stdout, stdout=file) as renamed:
+        assert made.stdin is not None and made.stdout is not None
+        made.stdout.close()
+        _write(made.stdin.fileno(), sentences(ids, vocabulary, _STAND_IN))
+        made.stdin.close()
+    if made.returncode or renamed.returncode:
+        raise InputError("lmplz failed", remedy="see the lines above, or the row's log", file=lmplz)
+    with open(arpa, "rb") as lines:
+        head = lines.read(4096)
+    build = lmplz.with_name("build_binary")
+    if subprocess.run([build, arpa, binary], stdout=subprocess.DEVNULL).returncode:
+        raise InputError("build_binary failed", remedy="see the lines above, or the row's log", file=build)
+    arpa.unlink()
+    return binary, sum(int(count) for count in _COUNT.findall(head))
+
+
+def _write(pipe: int, lines: Iterator[list[str]]) -> None:
+    part: list[str] = []
+    for line in lines:
+        part.append(" ".join(line))
+        if len(part) == _SENTENCES_AT_ONCE:
+            _write_all(pipe, part)
+            part = []
+    _write_all(pipe, part)
+
+
+def _write_all(pipe: int, lines: list[str]) -> None:
+    data = memoryview("".join(f"{line}\n" for line in lines).encode())
+    while data:
+        try:
+            data = data[os.write(pipe, data):]
+        except BrokenPipeError:  # its exit status says why
+            return

@@ -1,0 +1,303 @@
+"""One line of the table, in a process of its own: `python -m rivals.row FOLDER SPEC [--memory-gb G]`.
+
+It measures the network's words a second in its first steps, so as to give it as many words as take the budget, tries
+the learning rates, trains with the best, and measures. Called again, it goes on where it was. Its time is processor
+time of one thread, for the machine may be shared.
+
+Shapes: N words of a text, U streams.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from machine import machine
+
+from rescorer.errors import InputError
+from rescorer.files import whole_path, write_lines
+from rescorer.models.language_model import LanguageModel
+from rescorer.models.ngram import Ngram
+from rescorer.models.text import log_probs_of, perplexity
+from rescorer.models.torch_file import read_torch
+from rescorer.models.trainable import Trainable
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.rescoring.history_tree import score_sentences
+from rescorer.rescoring.perplexity import TextScores, score_text
+from rescorer.training.corpus import Corpus
+from rescorer.training.trainer import Trainer, TrainingSettings
+from rivals import kneser_ney
+from rivals.line_up import KNESER_NEY, Entry
+from rivals.terms import Folder, Terms
+
+_PROBE_SHARE = 0.02  # of the budget, for measuring the words a second
+_PROBE_SECONDS = (2.0, 20.0)
+_MEMORY = 1 << 30  # of the histories of one level
+_SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words
+_SCORING_RUNS = 3  # of which the fastest counts
+_OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "not enough memory", "could not create a memory")
+_CHECKPOINTS = 6  # in a training: those of a large softmax are gigabytes
+
+
+def make_row(folder: Folder, entry: Entry, lmplz: Path, say: Any = print) -> dict[str, Any]:
+    """Everything that the table says of it."""
+    terms, vocabulary = folder.terms(), folder.vocabulary()
+    folder.work(entry.spec).mkdir(parents=True, exist_ok=True)
+    if entry.name == KNESER_NEY:
+        model, found = _estimated(folder, entry, terms, vocabulary, lmplz)
+    else:
+        model, found = _trained(folder, entry, terms, vocabulary, say)
+    scores = {name: _scores(model, folder.text(name), vocabulary) for name in ("valid", "test")}
+    for name, log_probs in scores.items():
+        with whole_path(folder.log_probs(entry.spec, name)) as work:
+            np.save(work, log_probs)
+    return {
+        **found,
+        "valid_perplexity": perplexity(scores["valid"]),
+        "test_perplexity": perplexity(scores["test"]),
+        "test_words": len(scores["test"]),
+        **_mixed(folder, entry, scores),
+        "scoring_words_per_second": _scoring_speed(model, folder.text("test"), vocabulary),
+        "peak_bytes": max(_peak_bytes(), found.get("peak_bytes", 0)),
+        "machine": machine("cpu", "torch"),
+    }
+
+
+def _peak_bytes() -> int:
+    """Of this process or its largest child."""
+    return 1024 * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def _scores(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> np.ndarray:
+    """[N] log P of a text: the state carried from sentence to sentence where the model has one that lasts."""
+    if isinstance(model, Trainable):
+        return log_probs_of(model, np.asarray(text.ids, dtype=np.int64))
+    sentences = list(kneser_ney.sentences(text.ids, vocabulary, "<unk>"))
+    return score_text(sentences, [model], context="sentence", memory=_MEMORY).log_probs[:, 0]
+
+
+def _mixed(folder: Folder, entry: Entry, scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The linear mixture with the n-gram, its weight fitted on the validation text; nothing before the n-gram is."""
+    if entry.name == KNESER_NEY or not folder.result(KNESER_NEY).exists():
+        return {}
+    beside = {name: TextScores((KNESER_NEY, entry.spec),
+                               np.stack([np.load(folder.log_probs(KNESER_NEY, name)), log_probs], 1),
+                               np.zeros(2, dtype=np.int64), len(log_probs)) for name, log_probs in scores.items()}
+    weights = beside["valid"].best_weights()
+    return {"test_mixed": beside["test"].mixed(weights), "ngram_weight": float(weights[0])}
+
+
+def _scoring_speed(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> float:
+    """Words a second of processor time, of the first sentences of the test text, each read alone as hypotheses are.
+
+    The full softmax is computed over as many histories at a time as fit the memory, as in scoring_speed.py.
+    """
+    sentences = list(kneser_ney.sentences(text.ids[: 4 * _SPOKEN_WORDS], vocabulary, "<unk>"))
+    ends = np.cumsum([len(sentence) + 1 for sentence in sentences])
+    sentences = sentences[: int(np.searchsorted(ends, _SPOKEN_WORDS)) + 1]
+    times = []
+    for _ in range(_SCORING_RUNS):
+        began = time.process_time()
+        score_sentences(sentences, [model], _MEMORY)
+        times.append(time.process_time() - began)
+    return sum(len(sentence) + 1 for sentence in sentences) / min(times)
+
+
+# ---- the n-gram ----
+
+
+def _estimated(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
+               lmplz: Path) -> tuple[LanguageModel, dict[str, Any]]:
+    text, began = folder.text("train"), _processor_seconds()
+    binary, ngrams = kneser_ney.estimate(text.ids, vocabulary, folder.work(entry.spec), lmplz, terms.order, terms.prune)
+    taken = _processor_seconds() - began
+    return Ngram.load(binary), {"parameters": ngrams, "file_bytes": binary.stat().st_size, "words_read": len(text),
+                                "training_seconds": taken, "training_words_per_second": len(text) / taken}
+
+
+def _processor_seconds() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+# ---- networks ----
+
+
+class _Training(NamedTuple):
+    best: float  # validation perplexity; infinite where it diverged
+    model: Path
+    peak_bytes: int
+
+
+def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
+             say: Any) -> tuple[Any, dict[str, Any]]:
+    plan = _plan(folder, entry, terms, vocabulary, say)
+    classes = np.array(plan["classes"]) if plan["classes"] is not None else None
+
+    def train(rate: float, seconds: float) -> _Training:
+        return _train(folder, entry, terms, vocabulary, classes, rate, plan["words_per_second"], seconds, say)
+
+    trials = {rate: train(rate, terms.trial_seconds) for rate in terms.learning_rates}
+    rate = min(trials, key=lambda each: trials[each].best)
+    training = train(rate, terms.seconds)
+    if not math.isfinite(training.best):
+        raise InputError("the training diverged")
+    found = {
+        "learning_rate": rate,
+        "trials": {str(rate): _finite(trial.best) for rate, trial in trials.items()},
+        "preparation_seconds": plan["preparation_seconds"],
+        "training_words_per_second": plan["words_per_second"],
+        "words_read": _columns(terms, plan["words_per_second"], terms.seconds) * terms.streams,
+        "training_seconds": terms.seconds,
+        "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
+        "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
+    }
+    model = entry.kind.from_dict(read_torch(training.model))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return model, {**found, "parameters": parameters, "file_bytes": training.model.stat().st_size}
+
+
+def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, classes: np.ndarray | None) -> Trainable:
+    torch.manual_seed(terms.seed)
+    return entry.make(terms.network, vocabulary, classes)
+
+
+def _plan(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, say: Any) -> dict[str, Any]:
+    """What must not change when a row goes on: its word classes and the words a second that its budget was cut by."""
+    path = folder.work(entry.spec) / "plan.json"
+    if not path.exists():
+        began = time.process_time()
+        classes = entry.classes(terms.network, folder.text("train").ids, vocabulary)
+        taken = time.process_time() - began
+        speed = _speed(entry, terms, vocabulary, classes, folder)
+        say(f"{speed:,.0f} words/s in its first steps")
+        plan = {"words_per_second": speed, "preparation_seconds": taken,
+                "classes": None if classes is None else classes.tolist()}
+        write_lines(path, [json.dumps(plan)])
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _speed(entry: Entry, terms: Terms, vocabulary: Vocabulary, classes: np.ndarray | None, folder: Folder) -> float:
+    """Words a second of processor time in the first steps, but for the very first, which makes room."""
+    at_least = min(max(_PROBE_SHARE * terms.seconds, _PROBE_SECONDS[0]), _PROBE_SECONDS[1])
+    settings = _settings(terms, entry, terms.learning_rates[0], 1)
+    with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
+        columns = folder.text("train").ids[: 100_000 * terms.streams]
+        trainer = Trainer(_made(entry, terms, vocabulary, classes), Corpus(columns), folder.text("valid"), settings,
+                          Path(work) / "model.pt", work)
+        trainer._train_step()
+        began, words = time.process_time(), 0
+        while time.process_time() - began < at_least:
+            words += trainer._train_step()
+        return words / (time.process_time() - began)
+
+
+def _columns(terms: Terms, speed: float, seconds: float) -> int:
+    """How many words of each stream are read in so many seconds."""
+    return max(1, int(seconds * speed / terms.streams))
+
+
+def _settings(terms: Terms, entry: Entry, rate: float, steps: int) -> TrainingSettings:
+    return TrainingSettings(
+        epochs=1, streams=terms.streams, unroll=terms.unroll, learning_rate=rate,
+        intervals=min(terms.intervals, steps), precision=terms.precision, seed=terms.seed,
+        reallocate_after=tuple(after for after in entry.reallocate_after if after < min(terms.intervals, steps)),
+        checkpoint_seconds=max(60.0, terms.seconds / _CHECKPOINTS),
+    )
+
+
+def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, classes: np.ndarray | None,
+           rate: float, speed: float, seconds: float, say: Any) -> _Training:
+    """Train for so long; what was trained already is not trained again."""
+    work = folder.work(entry.spec) / f"{rate:g}-{seconds:g}"
+    output, done = work / "model.pt", work / "done.json"
+    if not done.exists():
+        say(f"learning rate {rate:g}, {seconds:g} s")
+        columns = _columns(terms, speed, seconds)
+        train = repeated(folder.text("train"), terms.streams, columns)
+        settings = _settings(terms, entry, rate, math.ceil(columns / terms.unroll))
+        trainer = Trainer(_made(entry, terms, vocabulary, classes), train, folder.text("valid"), settings, output,
+                          work, say=say)
+        try:
+            best = trainer.run()
+        except InputError as error:
+            if "diverged" not in str(error):
+                raise
+            best = math.inf
+        write_lines(done, [json.dumps({"best": _finite(best), "peak_bytes": _peak_bytes()})])
+        trainer.checkpoint.unlink(missing_ok=True)  # the moments of a large softmax fill a disk
+    found = json.loads(done.read_text(encoding="utf-8"))
+    return _Training(math.inf if found["best"] is None else found["best"], output, found["peak_bytes"])
+
+
+def repeated(text: Corpus, streams: int, columns: int) -> Corpus:
+    """The text so often, or cut so short, that each of U streams has so many words: an epoch of any length.
+
+    Each stream goes through its own part of the text, again and again, as in epoch after epoch.
+    """
+    parts = text.streams(streams)  # [U, N / U]
+    if not parts.shape[1]:
+        raise InputError(f"the training text has {len(text)} words", expected=f"one for each of {streams} streams",
+                         remedy="give more text or fewer --streams")
+    return Corpus(np.take(parts, np.arange(columns), axis=1, mode="wrap").reshape(-1))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+# ---- the process ----
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("spec")
+    parser.add_argument("--lmplz", type=Path, required=True)
+    parser.add_argument("--memory-gb", type=float)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.memory_gb:
+        limit = int(arguments.memory_gb * 1e9)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    folder, entry = Folder(arguments.folder), Entry.parse(arguments.spec)
+    try:
+        row: dict[str, Any] = make_row(folder, entry, arguments.lmplz)
+    except (MemoryError, RuntimeError) as error:
+        if not is_of_memory(error):
+            raise
+        row = {"problem": "out of memory"}
+    except InputError as error:
+        if "diverged" not in str(error):
+            raise SystemExit(f"error: {error}") from None
+        row = {"problem": "diverged"}
+    if "problem" in row:
+        row["training_words_per_second"] = _known_speed(folder, entry)
+    write_lines(folder.result(entry.spec), [json.dumps({"row": entry.spec, **row}, indent=1)])
+    for folder_of_trial in folder.work(entry.spec).glob("*/tensorboard"):
+        shutil.rmtree(folder_of_trial)
+
+
+def _known_speed(folder: Folder, entry: Entry) -> float | None:
+    path = folder.work(entry.spec) / "plan.json"
+    return json.loads(path.read_text(encoding="utf-8"))["words_per_second"] if path.exists() else None
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: numpy, torch and oneDNN each say it in their own way."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY)
+
+
+if __name__ == "__main__":
+    main()
