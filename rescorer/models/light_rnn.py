@@ -130,6 +130,7 @@ class LightRNN(Trainable, LanguageModel):
         for name, kind in (("row_of", torch.int64), ("column_of", torch.int64), ("free", torch.bool)):
             self.register_buffer(name, torch.empty(0, dtype=kind), persistent=False)
         self.place(table)
+        self._expect_frequent_words()
 
     def _initialise(self) -> None:
         for parameter in (self.row_in.weight, self.column_in.weight, self.row_out.weight, self.column_out.weight):
@@ -143,6 +144,19 @@ class LightRNN(Trainable, LanguageModel):
             for layer in range(self.settings.layers):
                 # The forget gate starts open: what was read is kept until there is reason to drop it.
                 getattr(self.lstm, f"bias_hh_l{layer}")[self.settings.width : 2 * self.settings.width] = 1.0
+
+    def _expect_frequent_words(self) -> None:
+        """Biases begin at logs of the words' shares of the text: how frequent they are need not be learnt first."""
+        shares = (self.vocabulary.counts + 1.0) / (self.vocabulary.counts + 1.0).sum()  # [V]
+        grid = np.zeros((self.table.rows, self.table.columns))
+        grid.ravel()[self.table.cells] = shares
+        of_rows, of_columns = grid.sum(1), grid.sum(0)
+        with torch.no_grad():
+            self.row_out.bias.copy_(_log(of_rows))
+            if self.settings.cell_bias:
+                self.cell_bias.copy_(_log(grid) - _log(of_rows)[:, None] * torch.as_tensor(grid > 0))
+            else:
+                self.column_out.bias.copy_(_log(of_columns))
 
     def place(self, table: WordTable) -> None:
         """Take over a table of the same shape; the parameters stay as they are."""
@@ -429,6 +443,11 @@ class LightRNN(Trainable, LanguageModel):
             return cls.from_dict(content).to(device)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None
+
+
+def _log(shares: np.ndarray) -> Tensor:
+    """Natural log, 0 where there is no share."""
+    return torch.as_tensor(np.log(np.where(shares > 0, shares, 1.0))).float()
 
 
 def _narrow(counts: np.ndarray) -> Tensor:
