@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rescorer.models.language_model import UNKNOWN, LanguageModel
+from rescorer.models.language_model import LanguageModel
 from rescorer.models.light_rnn import LightRNNState
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
@@ -95,10 +95,6 @@ class Recurrent(Trainable, LanguageModel):
         """Words [...] to vectors [..., D]; of a big table only the rows that were read get a gradient."""
         return vectors(len(self.vocabulary), self.settings.width)
 
-    def parameter_count(self) -> int:
-        """How many numbers are learnt (shared ones once)."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
     # ---- training ----
 
     def optimiser(self, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -143,16 +139,6 @@ class Recurrent(Trainable, LanguageModel):
     @property
     def state_bytes(self) -> int:
         return 8 * self.settings.layers * self.settings.width
-
-    @property
-    def words(self) -> Sequence[str]:
-        return self.vocabulary.words
-
-    def encode(self, words: Sequence[str]) -> Tensor:
-        return torch.as_tensor(self.vocabulary.encode(words))
-
-    def knows(self, words: Sequence[str]) -> np.ndarray:
-        return np.fromiter((word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words))
 
     @torch.no_grad()
     def start(self) -> LightRNNState:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from rescorer.errors import InputError
 from rescorer.models.completion import best_with_prefix
-from rescorer.models.language_model import UNKNOWN, LanguageModel
+from rescorer.models.language_model import LanguageModel
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
@@ -173,10 +173,6 @@ class LightRNN(Trainable, LanguageModel):
         self.place(other.table)
         super().take_over(other)
 
-    def parameter_count(self) -> int:
-        """How many numbers are learnt (shared ones once)."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
     def row_parameters(self) -> list[Tensor]:
         """Every parameter whose first dimension is R, but for the biases of the cells; shared ones once."""
         vectors = [self.row_in.weight, self.row_out.weight][int(self.settings.tied) :]
@@ -287,16 +283,6 @@ class LightRNN(Trainable, LanguageModel):
     @property
     def state_bytes(self) -> int:
         return 8 * self.settings.layers * self.settings.width
-
-    @property
-    def words(self) -> Sequence[str]:
-        return self.vocabulary.words
-
-    def encode(self, words: Sequence[str]) -> Tensor:
-        return torch.as_tensor(self.vocabulary.encode(words))
-
-    def knows(self, words: Sequence[str]) -> np.ndarray:
-        return np.fromiter((word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words))
 
     @torch.no_grad()
     def start(self) -> LightRNNState:

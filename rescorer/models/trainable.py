@@ -6,15 +6,16 @@ Shapes: T words, U histories or streams of text, L layers.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rescorer.models.torch_file import write_torch
-from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.vocabulary import UNKNOWN, Vocabulary
 
 # Of U histories: a NamedTuple of tensors [L, U, ...], histories second as in torch's LSTM, with a method `detach()`.
 TextState = Any
@@ -37,6 +38,24 @@ class Trainable(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
+
+    def parameter_count(self) -> int:
+        """How many numbers are learnt (shared ones once)."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    # ---- its words, as a LanguageModel has them ----
+
+    @property
+    def words(self) -> Sequence[str]:
+        return self.vocabulary.words
+
+    def encode(self, words: Sequence[str]) -> Tensor:
+        return torch.as_tensor(self.vocabulary.encode(words))
+
+    def knows(self, words: Sequence[str]) -> np.ndarray:
+        return np.fromiter((word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words))
+
+    # ---- training ----
 
     @abstractmethod
     def start_states(self, size: int) -> TextState:
