@@ -21,6 +21,6 @@ train 3 small --width 256 --dropout 0.1 --epochs 12 --reallocate-after 1 --reall
   --carry-over
 perplexities 4 small
 # At most 4.5 M parameters. More rows than columns: the rows carry the meaning, a row's words differ by 8 columns.
-train 5 large --width 384 --rows 1250 --columns 8 --dropout 0.4 --epochs 15 --learning-rate 0.003 \
-  --reallocate-after 1 --reallocate-after 3 --carry-over
+train 5 large --width 400 --rows 1250 --columns 8 --dropout 0.45 --epochs 30 --learning-rate 0.003 \
+  --reallocate-after 1 --reallocate-after 3
 perplexities 6 large
