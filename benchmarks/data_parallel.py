@@ -1,6 +1,6 @@
 """What processes that train one model together tell each other at each step, and how long that takes on a network.
 
-    torchrun --nproc_per_node 2 benchmarks/distributed.py [--sizes 10000 33000 200000 1000000] [--width 256]
+    torchrun --nproc_per_node 2 benchmarks/data_parallel.py [--sizes 10000 33000 200000 1000000] [--width 256]
 
 The bytes are those of the gradients that DistributedDataParallel hands to its communication hook, counted over --steps
 steps of the trainer's own loss; they do not depend on the batch. What needs more than --memory is computed instead,
