@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import make_model
+from conftest import make_model, make_vocabulary
 
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import AssignmentSettings
 from rescorer.training.cell_costs import cell_costs
@@ -224,7 +224,19 @@ def test_without_carry_over_vectors_stay() -> None:
     before = copy.deepcopy(model.state_dict())
     move(model, WordTable.shaped(12, 3, 4).shuffled(5), carry_over=False)
     changed = {name for name, value in before.items() if not torch.equal(value, model.state_dict()[name])}
-    assert changed == {"cell_bias"}
+    assert changed == {"cell_bias", "row_out.bias"}
+
+
+def test_biases_of_rows_follow_the_words() -> None:
+    """A frequent word takes its row's share of the probability along: biases are the logs of the shares again."""
+    model = LightRNN(LightRNNSettings(width=6), make_vocabulary(12), TABLES["full"])
+    table = WordTable.shaped(12, 3, 4).shuffled(5)
+    move(model, table, carry_over=False)
+    counts = np.maximum(model.vocabulary.counts, 1)
+    found, expected = model.row_out.bias.detach().numpy(), np.log(np.bincount(table.row_of, counts))
+    np.testing.assert_allclose(found - found[0], expected - expected[0], atol=0.02)  # one more of each at the beginning
+    of_words = model.cell_bias.detach().numpy().ravel()[table.cells]
+    np.testing.assert_allclose(of_words, np.log((counts + 1) / (counts + 1).sum()), rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

@@ -42,8 +42,8 @@ stage 3 kenlm --in "$output/train.txt" "$output/words.tsv" "$here/../arpa_unk.py
 
 train() {
   lightrnn train "$output/train.txt" --valid "$output/valid.txt" --vocabulary "$output/words.tsv" \
-    --output "$lightrnn" --columns 8 --width 224 --dropout 0.3 --epochs 5 --streams 32 --reallocate-after 1 \
-    --cost-words 400000 --threads "$threads" --precision "${precision:-$(fast_precision)}"
+    --output "$lightrnn" --columns 8 --width 224 --dropout 0.3 --epochs 5 --streams 32 \
+    --threads "$threads" --precision "${precision:-$(fast_precision)}"
 }
 stage 4 lightrnn --in "$output"/{train.txt,valid.txt,words.tsv} --out "$lightrnn" -- train
 

@@ -146,17 +146,19 @@ class LightRNN(Trainable, LanguageModel):
                 getattr(self.lstm, f"bias_hh_l{layer}")[self.settings.width : 2 * self.settings.width] = 1.0
 
     def _expect_frequent_words(self) -> None:
-        """Biases begin at logs of the words' shares of the text: how frequent they are need not be learnt first."""
-        shares = (self.vocabulary.counts + 1.0) / (self.vocabulary.counts + 1.0).sum()  # [V]
-        grid = np.zeros((self.table.rows, self.table.columns))
-        grid.ravel()[self.table.cells] = shares
-        of_rows, of_columns = grid.sum(1), grid.sum(0)
+        """Biases begin at logs of the words' shares of the text: how frequent they are need not be learnt first.
+
+        A cell's is that of its word among all, not in its row, for the row's softmax sees differences alone: so it can
+        go with the word to any other row.
+        """
+        shares = self.vocabulary.counts + 1.0  # [V]
+        shares /= shares.sum()
         with torch.no_grad():
-            self.row_out.bias.copy_(_log(of_rows))
+            self.row_out.bias.copy_(_log(np.bincount(self.table.row_of, shares, self.table.rows)))
             if self.settings.cell_bias:
-                self.cell_bias.copy_(_log(grid) - _log(of_rows)[:, None] * torch.as_tensor(grid > 0))
+                self.cell_bias.view(-1)[torch.as_tensor(self.table.cells)] = _log(shares)
             else:
-                self.column_out.bias.copy_(_log(of_columns))
+                self.column_out.bias.copy_(_log(np.bincount(self.table.column_of, shares, self.table.columns)))
 
     def place(self, table: WordTable) -> None:
         """Take over a table of the same shape; the parameters stay as they are."""

@@ -180,7 +180,7 @@ def _move(
     how = replace(settings.reallocation, carry_over=False)
     ids = np.concatenate([replay.ids[: how.cost_words], examples])
     lists = [model.vocabulary.encode(like)] if like else []
-    table, biases = model.table, model.cell_bias.detach().clone()
+    table, parameters = model.table, {name: value.clone() for name, value in model.state_dict().items()}
     before = _perplexity_of(model, ids)
     report = reallocate(model, Corpus(ids), replace(how, cost_words=len(ids)), lists=lists)
     after = _perplexity_of(model, ids)
@@ -188,7 +188,7 @@ def _move(
     if after > before:
         # The costs are those of one word's move while all others stay.
         model.place(table)
-        model.cell_bias.copy_(biases)
+        model.load_state_dict(parameters)
         say("they stay where they were: all moves together make the text less probable")
 
 

@@ -102,8 +102,9 @@ def _show(bar: Any, done: int, of: int) -> None:
 def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
     """Put the words of a model in the cells of a table of the same shape.
 
-    The bias of a cell goes with its word. With `carry_over` each row's vectors become the mean, weighted by counts,
-    of those that its words had, and so do the columns'; without it they stay.
+    The bias of a cell goes with its word. With `carry_over` each row's vectors and bias become the mean, weighted by
+    counts, of those that its words had, and so do the columns'. Without it they stay, but that a row's bias grows by
+    the log of how many times as frequent its words are now.
     """
     old = model.table
     weights = np.maximum(model.vocabulary.counts, 1).astype(np.float64)
@@ -115,7 +116,16 @@ def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
     if carry_over:
         _carry(model.row_parameters(), _shares(old.row_of, table.row_of, weights, old.rows))
         _carry(model.column_parameters(), _shares(old.column_of, table.column_of, weights, old.columns))
+    else:
+        model.row_out.bias.add_(_growth(old, table, weights).to(model.device))
     model.place(table)
+
+
+def _growth(old: WordTable, new: WordTable, weights: np.ndarray) -> Tensor:
+    """[R] log of how many times as frequent the words of each row are now; 0 where it has, or had, none."""
+    before, after = (np.bincount(table.row_of, weights, table.rows) for table in (old, new))
+    both = (before > 0) & (after > 0)
+    return torch.as_tensor(np.log(np.where(both, after, 1.0) / np.where(both, before, 1.0))).float()
 
 
 def _shares(old: np.ndarray, new: np.ndarray, weights: np.ndarray, size: int) -> Tensor:
