@@ -27,7 +27,7 @@ from rescorer.models.word_table import WordTable
 if TYPE_CHECKING:
     from rescorer.models.light_rnn import LightRNN
 
-_FIRST_ROWS, _MOST_ROWS = 16, 128  # looked at together: few at first, for often they are enough
+_FIRST_ROWS, _MOST_ROWS = 16, 512  # looked at together: few at first, for often they are enough
 
 
 class PrefixIndex:

@@ -100,7 +100,8 @@ class LightRNN(Trainable, LanguageModel):
     spelling: Spelling | None = None  # of unknown words; older files have none
     row_of: Tensor
     column_of: Tensor
-    free: Tensor
+    free: Tensor  # [R, C] cells without a word
+    wordless: Tensor  # [R] rows without a word: found once, for a million cells are not looked through in no time
 
     def __init__(self, settings: LightRNNSettings, vocabulary: Vocabulary, table: WordTable) -> None:
         super().__init__()
@@ -127,7 +128,8 @@ class LightRNN(Trainable, LanguageModel):
         if not settings.half_steps:
             self.row_mixed = nn.Linear(width, width)
         self._initialise()
-        for name, kind in (("row_of", torch.int64), ("column_of", torch.int64), ("free", torch.bool)):
+        for name, kind in (("row_of", torch.int64), ("column_of", torch.int64), ("free", torch.bool),
+                           ("wordless", torch.bool)):
             self.register_buffer(name, torch.empty(0, dtype=kind), persistent=False)
         self.place(table)
         self._expect_frequent_words()
@@ -169,6 +171,7 @@ class LightRNN(Trainable, LanguageModel):
         self.row_of = torch.as_tensor(table.row_of, device=device)
         self.column_of = torch.as_tensor(table.column_of, device=device)
         self.free = torch.as_tensor(table.words < 0, device=device)
+        self.wordless = self.free.all(1)
 
     def take_over(self, other: Trainable) -> None:
         assert isinstance(other, LightRNN)
@@ -228,7 +231,7 @@ class LightRNN(Trainable, LanguageModel):
 
     def row_log_probs(self, hidden: Tensor) -> Tensor:
         """[..., R] log P(row | history) from what the LSTM gave after a word [..., D]; rows without a word get -inf."""
-        return torch.log_softmax(self.row_scores(hidden).masked_fill(self.free.all(1), -torch.inf), -1)
+        return torch.log_softmax(self.row_scores(hidden).masked_fill(self.wordless, -torch.inf), -1)
 
     def column_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., C] scores of the columns, before the biases of the cells, from what `read_rows` gave [..., D]."""

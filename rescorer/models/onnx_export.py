@@ -59,12 +59,7 @@ class _FreeCells:
 
     def __init__(self, free: Tensor) -> None:
         self.columns = free.shape[1]
-        self.rows = free.all(1)
         self.packed = torch.from_numpy(np.packbits(free.numpy(), 1))  # [R, C / 8]
-
-    def all(self, dimension: int) -> Tensor:
-        assert dimension == 1
-        return self.rows
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         bits = torch.div(self.packed[rows].int()[..., None], _BITS, rounding_mode="trunc") % 2  # [..., C / 8, 8]

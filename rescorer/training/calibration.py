@@ -74,7 +74,7 @@ def _calibrate_rows(model: LightRNN, rows: np.ndarray, masses: np.ndarray, state
     if not len(rows):
         return
     index = torch.as_tensor(rows, device=model.device)
-    old = model.free.all(1)
+    old = model.wordless.clone()
     old[index] = True  # what is not to be summed up
     parts = []
     for chunk in chunks(state.hidden.shape[1]):
