@@ -240,6 +240,18 @@ def test_a_file_without_the_setting_has_half_steps() -> None:
     assert LightRNN.from_dict(content).settings == model.settings
 
 
+def test_biases_of_a_new_network_are_logs_of_shares() -> None:
+    """A row without words is as rare as one unseen word, not as frequent as all: words may be moved to it."""
+    vocabulary, table = make_vocabulary(SIZE), tables()["free row"]
+    model = LightRNN(LightRNNSettings(width=4), vocabulary, table)
+    shares = (vocabulary.counts + 1) / (vocabulary.counts + 1).sum()
+    rows = np.bincount(table.row_of, shares, table.rows)
+    rows[[1, 3]] = 1 / (vocabulary.counts + 1).sum()
+    np.testing.assert_allclose(model.row_out.bias.detach().numpy(), np.log(rows), rtol=1e-5)
+    of_words = model.cell_bias.detach().numpy().ravel()[table.cells]
+    np.testing.assert_allclose(of_words, np.log(shares), rtol=1e-5)
+
+
 def test_gates_and_biases() -> None:
     """With gates a cell's vectors are products of row and column; a cell's bias raises its column in its row alone."""
     model = model_of(WordTable.shaped(9), half_steps=True, width=5)

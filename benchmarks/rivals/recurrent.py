@@ -10,7 +10,7 @@ Shapes: U streams, T words, N histories, M words to score, V vocabulary, D width
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -141,10 +141,6 @@ class Recurrent(Trainable, LanguageModel):
         return 8 * self.settings.layers * self.settings.width
 
     @torch.no_grad()
-    def start(self) -> LightRNNState:
-        return self.start_states(1)
-
-    @torch.no_grad()
     def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
         return self.output.log_probs(self.dropout(state.hidden[-1]), parents.to(self.device), words.to(self.device))
 
@@ -152,12 +148,6 @@ class Recurrent(Trainable, LanguageModel):
     def extend(self, state: LightRNNState, parents: Tensor, words: Tensor) -> LightRNNState:
         inputs = self.dropout(self.input(words.to(self.device)))[None]
         return LightRNNState(*self.lstm(inputs, tuple(self.select(state, parents)))[1])
-
-    def select(self, state: LightRNNState, index: Tensor) -> LightRNNState:
-        return state.take(index.to(self.device))
-
-    def join(self, states: Sequence[LightRNNState]) -> LightRNNState:
-        return LightRNNState(*(torch.cat(parts, 1) for parts in zip(*states, strict=True)))
 
     # ---- one file that rebuilds everything ----
 

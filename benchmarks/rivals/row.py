@@ -163,8 +163,7 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
         "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
     }
     model = entry.kind.from_dict(read_torch(training.model))
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return model, {**found, "parameters": parameters, "file_bytes": training.model.stat().st_size}
+    return model, {**found, "parameters": model.parameter_count(), "file_bytes": training.model.stat().st_size}
 
 
 def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, classes: np.ndarray | None) -> Trainable:

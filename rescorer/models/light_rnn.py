@@ -151,16 +151,17 @@ class LightRNN(Trainable, LanguageModel):
         """Biases begin at logs of the words' shares of the text: how frequent they are need not be learnt first.
 
         A cell's is that of its word among all, not in its row, for the row's softmax sees differences alone: so it can
-        go with the word to any other row.
+        go with the word to any other row. A row without a word is as rare as one unseen word: words may come to it.
         """
-        shares = self.vocabulary.counts + 1.0  # [V]
-        shares /= shares.sum()
+        counts = self.vocabulary.counts + 1.0  # [V]
+        shares, least = counts / counts.sum(), 1 / counts.sum()
         with torch.no_grad():
-            self.row_out.bias.copy_(_log(np.bincount(self.table.row_of, shares, self.table.rows)))
+            self.row_out.bias.copy_(_log(np.bincount(self.table.row_of, shares, self.table.rows), least))
             if self.settings.cell_bias:
-                self.cell_bias.view(-1)[torch.as_tensor(self.table.cells)] = _log(shares)
+                self.cell_bias.view(-1)[torch.as_tensor(self.table.cells)] = _log(shares, least)
             else:
-                self.column_out.bias.copy_(_log(np.bincount(self.table.column_of, shares, self.table.columns)))
+                of_columns = np.bincount(self.table.column_of, shares, self.table.columns)
+                self.column_out.bias.copy_(_log(of_columns, least))
 
     def place(self, table: WordTable) -> None:
         """Take over a table of the same shape; the parameters stay as they are."""
@@ -290,10 +291,6 @@ class LightRNN(Trainable, LanguageModel):
         return 8 * self.settings.layers * self.settings.width
 
     @torch.no_grad()
-    def start(self) -> LightRNNState:
-        return self.start_states(1)
-
-    @torch.no_grad()
     def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
         return self._score(state, self._read_rows(state, parents, words))
 
@@ -305,12 +302,6 @@ class LightRNN(Trainable, LanguageModel):
     @torch.no_grad()
     def extend(self, state: LightRNNState, parents: Tensor, words: Tensor) -> LightRNNState:
         return self._read_columns(self._read_rows(state, parents, words))
-
-    def select(self, state: LightRNNState, index: Tensor) -> LightRNNState:
-        return state.take(index.to(self.device))
-
-    def join(self, states: Sequence[LightRNNState]) -> LightRNNState:
-        return LightRNNState(*(torch.cat(parts, 1) for parts in zip(*states, strict=True)))
 
     def best_words(
         self, state: LightRNNState, k: int = 10, *, prefix: str | None = None, candidates: Sequence[str] | None = None
@@ -436,9 +427,9 @@ class LightRNN(Trainable, LanguageModel):
             raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None
 
 
-def _log(shares: np.ndarray) -> Tensor:
-    """Natural log, 0 where there is no share."""
-    return torch.as_tensor(np.log(np.where(shares > 0, shares, 1.0))).float()
+def _log(shares: np.ndarray, least: float) -> Tensor:
+    """Natural log of shares, of which none counts as less than the least."""
+    return torch.as_tensor(np.log(np.maximum(shares, least))).float()
 
 
 def _narrow(counts: np.ndarray) -> Tensor:

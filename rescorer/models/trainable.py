@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from rescorer.models.torch_file import write_torch
 from rescorer.models.vocabulary import UNKNOWN, Vocabulary
 
-# Of U histories: a NamedTuple of tensors [L, U, ...], histories second as in torch's LSTM, with a method `detach()`.
+# Of U histories: a NamedTuple of tensors [L, U, ...], histories second as in torch's LSTM, with methods
+# `detach()` and `take(index)`.
 TextState = Any
 
 
@@ -43,7 +44,7 @@ class Trainable(nn.Module, ABC):
         """How many numbers are learnt (shared ones once)."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    # ---- its words, as a LanguageModel has them ----
+    # ---- its words and states, as a LanguageModel has them ----
 
     @property
     def words(self) -> Sequence[str]:
@@ -54,6 +55,16 @@ class Trainable(nn.Module, ABC):
 
     def knows(self, words: Sequence[str]) -> np.ndarray:
         return np.fromiter((word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words))
+
+    @torch.no_grad()
+    def start(self) -> TextState:
+        return self.start_states(1)
+
+    def select(self, state: TextState, index: Tensor) -> TextState:
+        return state.take(index.to(self.device))
+
+    def join(self, states: Sequence[TextState]) -> TextState:
+        return type(states[0])(*(torch.cat(parts, 1) for parts in zip(*states, strict=True)))
 
     # ---- training ----
 

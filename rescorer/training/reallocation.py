@@ -122,10 +122,9 @@ def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
 
 
 def _growth(old: WordTable, new: WordTable, weights: np.ndarray) -> Tensor:
-    """[R] log of how many times as frequent the words of each row are now; 0 where it has, or had, none."""
-    before, after = (np.bincount(table.row_of, weights, table.rows) for table in (old, new))
-    both = (before > 0) & (after > 0)
-    return torch.as_tensor(np.log(np.where(both, after, 1.0) / np.where(both, before, 1.0))).float()
+    """[R] log of how many times as frequent the words of each row are now; without words it is as one seen once."""
+    before, after = (np.maximum(np.bincount(table.row_of, weights, table.rows), 1.0) for table in (old, new))
+    return torch.as_tensor(np.log(after / before)).float()
 
 
 def _shares(old: np.ndarray, new: np.ndarray, weights: np.ndarray, size: int) -> Tensor:
