@@ -19,11 +19,14 @@ Wikipedia are spoken words, as `lexicon normalise` makes them). Needs lmplz (`ma
     lexicon vocabulary DATA/text/wikitext-2/train.txt.xz --output wt2.tsv
     python benchmarks/rivals/table.py DATA/text/wikitext-2/train.txt.xz --valid DATA/text/wikitext-2/valid.txt.xz \\
       --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 1800 --dropout 0.3
-    lexicon vocabulary enwiki-train.txt --output enwiki.tsv
+    lexicon vocabulary enwiki-train.txt --max-size 33000 --output 33k.tsv  # 200k.tsv alike
     python benchmarks/rivals/table.py enwiki-train.txt --valid enwiki-valid.txt --test enwiki-test.txt \\
-      --vocabulary enwiki.tsv --size 33000 --output out/enwiki-33k --eval-words 40000 --prune 0 0 1 1 1
-    … --size 200000 --output out/enwiki-200k --eval-words 20000 --prune 0 0 1 1 1
-    … --size 1000000 --output out/enwiki-1m --eval-words 5000 --intervals 4 --prune 0 0 1 1 1 --memory-gb 16
+      --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 40000 --prune 0 0 1 1 1
+    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 20000 --prune 0 0 1 1 1
+    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --intervals 4 --prune 0 0 1 1 1 --memory-gb 16
+
+The text alone has fewer than a million words: 1m.tsv takes lists of names in (`lexicon vocabulary --list`), whose
+unseen words the n-gram scores as `<unk>`.
 """
 
 from __future__ import annotations
@@ -79,7 +82,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--valid", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)
     parser.add_argument("--vocabulary", type=Path, required=True, help="made of TEXT by `lexicon vocabulary`")
-    parser.add_argument("--size", type=int, help="only so many words of it")
+    parser.add_argument("--size", type=int, help="only the first so many of it, `<unk>` among them")
     parser.add_argument("--output", type=Path, required=True, help="folder of this table")
     parser.add_argument("--rows", nargs="+", default=list(CHEAP_FIRST), metavar="NAME[:FIELD=VALUE,…]",
                         help=f"lines, in this order: {' '.join(CHEAP_FIRST)}; see line_up.py for the fields")
