@@ -17,6 +17,8 @@ from torch import Tensor
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.mixture import Mixture
+from rescorer.models.open_vocabulary import open_vocabulary
+from rescorer.models.spelling import Spelling
 from rescorer.rescoring.history_tree import HistoryTree, score_sentences
 
 LARGE = 1 << 30
@@ -157,6 +159,21 @@ def test_a_mark_inside_a_sentence_is_an_unknown_word(tmp_path: Path, mark: str) 
     scores, expected = (score_sentences(each, [network, ngram], LARGE) for each in (marked, plain))
     assert scores.paths @ scores.log_probs == pytest.approx(expected.paths @ expected.log_probs, abs=1e-6)
     assert (scores.paths @ scores.unknown).tolist() == [[1, 1], [1, 1], [0, 0], [2, 2], [1, 1]]
+
+
+def test_what_is_spelled_out_is_told_for_each_model(tmp_path: Path) -> None:
+    """`mat`, which the LightRNN brings, is not: it has a share of KenLM's <unk> by its count."""
+    network = make_model()
+    network.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
+    closed = [network, make_ngram(tmp_path, words=("cat", "strange"))]
+    sentences = [("cat", "strange", "odd"), ("mat", UNKNOWN)]
+    scores, plain = (score_sentences(sentences, models, LARGE) for models in (open_vocabulary(closed), closed))
+    strange, odd = (network.spelling.unknown_log_prob(word) for word in ("strange", "odd"))
+    ngram = [float(share) for share in (scores.log_probs - plain.log_probs)[scores.log_spellings[:, 1] < 0, 1]]
+    assert (scores.paths @ scores.log_spellings).tolist() == [
+        pytest.approx([strange + odd, sum(ngram)], abs=1e-4), [0, 0]]
+    assert len(ngram) == 1 and ngram[0] < odd, "what is brought takes some of KenLM's <unk>"
+    assert not plain.log_spellings.any() and plain.log_spellings.shape == plain.log_probs.shape
 
 
 def test_unknown_words_are_told_for_each_model(tmp_path: Path) -> None:

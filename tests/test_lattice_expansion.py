@@ -15,6 +15,8 @@ from tiny_lattices import all_paths, make_lattice, path_totals, random_lattice, 
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import SENTENCE_END, LanguageModel
+from rescorer.models.open_vocabulary import open_vocabulary
+from rescorer.models.spelling import Spelling
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import NBest
@@ -37,19 +39,22 @@ def lattices(count: int = 12, states: int = 7, arcs: int = 17, seed: int = 0) ->
 
 
 def two_models(folder: Path) -> list[LanguageModel]:
-    return [make_model(), make_ngram(folder)]
+    """Their unknown words are spelled out, and the spelling counts by half: see `weights_for`."""
+    model = make_model()
+    model.spelling = Spelling({"▁": math.log(0.999)}, 0.0)
+    return open_vocabulary([model, make_ngram(folder)])
 
 
 def weights_for(models: Sequence[LanguageModel], kind: str = "linear") -> TunedWeights:
     shares = dict(zip([model.name for model in models], ([1.0], [0.6, 0.4])[len(models) - 1], strict=True))
-    weights = Weights({"score": 0.7}, 0.8, 0.2, 0.5, shares, kind)
+    weights = Weights({"score": 0.7}, 0.8, 0.2, 0.5, 0.5, shares, kind)
     return TunedWeights(weights, Weights({"score": 1.0}, lm_scale=0.0))
 
 
 def alone(models: Sequence[LanguageModel], weights: Weights, words: Sequence[str]) -> float:
     """lm_scale · log P − word penalties of one sentence, by the n-best engine."""
     scores = score_sentences([words], models, BUDGET)
-    mixed = weights.mixed(scores.log_probs, scores.unknown, [model.name for model in models])
+    mixed = weights.mixed(scores.log_probs, scores.log_spellings, scores.unknown, [model.name for model in models])
     return float((scores.paths @ mixed)[0]) * weights.lm_scale - weights.word_penalty * len(words)
 
 

@@ -29,7 +29,9 @@ from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.nbest import TOTAL
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.history_tree import score_sentences
+from rescorer.rescoring.nbest import rerank, score_lists
 from rescorer.rescoring.perplexity import CONTEXTS, score_text
+from rescorer.rescoring.weights import TunedWeights, Weights
 from rescorer.training.new_words import add_words, remove_words
 
 STRANGE = ("strange", "stranger", "ω", "CAT", "a▁b")
@@ -82,6 +84,14 @@ def test_what_is_known_stays(tmp_path: Path) -> None:
     assert OpenVocabulary(ngram, speller()).log_shares(OpenVocabulary(ngram, speller()).encode([])).shape == (0,)
     each = OpenVocabulary(speller(), speller())
     assert each.log_shares(each.encode(marks)).tolist() == [0, 0, 0]
+
+
+def test_what_is_spelled_out(tmp_path: Path) -> None:
+    model = OpenVocabulary(small_ngram(tmp_path), speller())
+    words = ["cat", "mat", "strange", UNKNOWN, "</s>"]
+    share = model.log_shares(model.encode(["strange"])).item()
+    assert share < -1 and model.log_spellings(words).tolist() == [0, 0, share, 0, 0]
+    assert model.model.log_spellings(words).tolist() == [0] * 5
 
 
 def test_all_strings_sum_to_unk(tmp_path: Path) -> None:
@@ -162,6 +172,42 @@ def test_lattices_give_what_sentences_have(tmp_path: Path) -> None:
     for sentence, scores in found.items():
         for model in models:
             assert scores[model.name] == pytest.approx(model.logprob(sentence), abs=1e-3)
+
+
+def closed_and_opened(folder: Path) -> tuple[list[LanguageModel], list[LanguageModel]]:
+    """Two models of the same words."""
+    closed: list[LanguageModel] = [speller(), make_ngram(folder)]
+    return closed, open_vocabulary(closed)
+
+
+def tuned(spelling_scale: float) -> Weights:
+    return Weights({"score": 0.7}, unknown_penalty=1.5, spelling_scale=spelling_scale,
+                   mixture={"lightrnn": 0.6, "ngram": 0.4})
+
+
+def test_lists_without_the_spelling_are_as_in_a_closed_vocabulary(tmp_path: Path) -> None:
+    lists = [nbest(str(place), *((" ".join(words), {"score": 0.0}) for words in SENTENCES[place : place + 10]))
+             for place in range(0, 60, 10)]
+    plain, spelled = (score_lists(lists, models) for models in closed_and_opened(tmp_path))
+    assert spelled.totals(tuned(0.0)) == pytest.approx(plain.totals(tuned(1.0)), abs=1e-4)
+    assert spelled.totals(tuned(1.0)).min() < plain.totals(tuned(1.0)).min() - 10
+    for one, other in zip(rerank(lists, spelled, tuned(0.0)), rerank(lists, spelled, tuned(1.0)), strict=True):
+        raw = [sorted((h.words, h.scores["lightrnn"], h.scores["ngram"]) for h in each.hypotheses)
+               for each in (one, other)]
+        assert raw[0] == raw[1], "the named scores are the models' own"
+
+
+def test_lattices_without_the_spelling_are_as_in_a_closed_vocabulary(tmp_path: Path) -> None:
+    lattice = random_lattice(np.random.default_rng(3), 6, 14, ("the", "cat", "mat", "strange", "stranger"))
+    everything = ExpansionSettings(order=0, beam=math.inf, max_histories=0)
+    weights = {scale: TunedWeights(tuned(scale), Weights({"score": 1.0}, lm_scale=0.0)) for scale in (0.0, 1.0)}
+    closed, models = closed_and_opened(tmp_path)
+    plain, without, spelled = (
+        next(iter(rescorer.rescore_lattices([lattice], each, weights[scale], everything)))
+        for each, scale in ((closed, 1.0), (models, 0.0), (models, 1.0)))
+    assert without.totals == pytest.approx(plain.totals, abs=1e-4)
+    assert spelled.totals.min() < plain.totals.min() - 10
+    assert without.lattice.scores["ngram"].tolist() == spelled.lattice.scores["ngram"].tolist()
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

@@ -19,13 +19,14 @@ QUICK = TuningSettings(rounds=15, population=8)
 
 
 def lists_of(raw: np.ndarray, lengths: np.ndarray, log_probs: np.ndarray, size: int,
-             unknown: np.ndarray | None = None) -> ScoredLists:
-    """Lists of `size` hypotheses, one node a hypothesis; raw [H, names], log_probs [H, K]."""
+             unknown: np.ndarray | None = None, log_spellings: np.ndarray | None = None) -> ScoredLists:
+    """Lists of `size` hypotheses, one node a hypothesis; raw [H, names], all others [H, K]."""
     count = len(raw)
     unknown = np.zeros_like(log_probs, dtype=bool) if unknown is None else unknown
+    log_spellings = np.zeros_like(log_probs) if log_spellings is None else log_spellings
     return ScoredLists(
         tuple(f"score{k}" for k in range(raw.shape[1])), tuple(f"model{k}" for k in range(log_probs.shape[1])), raw,
-        lengths, np.arange(0, count, size), PathScores(log_probs, unknown, csr_matrix(np.eye(count))),
+        lengths, np.arange(0, count, size), PathScores(log_probs, log_spellings, unknown, csr_matrix(np.eye(count))),
     )
 
 
@@ -37,25 +38,34 @@ BY_HAND = ScoredLists(
     np.array([0, 2]),
     PathScores(
         np.log([[0.5, 0.25], [0.1, 0.2], [0.4, 0.3], [0.01, 0.02]]),
+        np.log([[1, 1], [0.2, 1], [1, 1], [1, 1]]),
         np.array([[False, False], [True, False], [False, False], [False, False]]),
         csr_matrix([[1.0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 0, 1]]),
     ),
 )
 WEIGHTS = Weights({"acoustic": 0.1, "graph": 2.0}, lm_scale=0.5, word_penalty=0.25, unknown_penalty=1.0,
-                  mixture={"network": 0.75, "ngram": 0.25})
+                  spelling_scale=0.5, mixture={"network": 0.75, "ngram": 0.25})
 
 
 def test_totals_by_hand() -> None:
-    unknown = 0.75 * 0.1 * np.exp(-1) + 0.25 * 0.2  # the network does not know the second word
+    # The network does not know the second word: <unk> has 0.5, and of that the word has 0.2, whose root counts.
+    unknown = 0.75 * 0.5 * np.sqrt(0.2) * np.exp(-1) + 0.25 * 0.2
     nodes = np.log([0.75 * 0.5 + 0.25 * 0.25, unknown, 0.75 * 0.4 + 0.25 * 0.3, 0.75 * 0.01 + 0.25 * 0.02])
     lm = [nodes[:3].sum(), nodes[0] + nodes[2], nodes[3]]
     assert BY_HAND.lm_scores(WEIGHTS) == pytest.approx(lm)
     assert BY_HAND.totals(WEIGHTS) == pytest.approx([
         -10 - 6 + 0.5 * lm[0] - 0.5, -11 - 2 + 0.5 * lm[1] - 0.25, -5 + 0.5 * lm[2],
     ])
-    linear = np.log([[0.5, 0.25], [0.1, 0.2], [0.4, 0.3], [0.01, 0.02]]) - np.array([[0, 0], [1, 0], [0, 0], [0, 0]])
+    linear = np.log([[0.5, 0.25], [0.5 * np.sqrt(0.2) / np.e, 0.2], [0.4, 0.3], [0.01, 0.02]])
     assert BY_HAND.lm_scores(replace(WEIGHTS, mixture_kind="log-linear", mixture={"network": 2.0, "ngram": 0.5})) == (
         pytest.approx(BY_HAND.paths.paths @ (linear @ [2.0, 0.5])))
+
+
+@pytest.mark.parametrize(("scale", "network"), [(1.0, 0.1), (0.0, 0.5)])
+def test_the_spelling_counts_in_full_or_not_at_all(scale: float, network: float) -> None:
+    weights = replace(WEIGHTS, unknown_penalty=0.0, spelling_scale=scale)
+    nodes = np.log([0.4375, 0.75 * network + 0.05, 0.375, 0.0125])
+    assert BY_HAND.lm_scores(weights) == pytest.approx(BY_HAND.paths.paths @ nodes)
 
 
 def test_without_a_language_model() -> None:
@@ -90,6 +100,9 @@ def test_default() -> None:
     ({"scales": {"a": float("nan")}}, "finite"),
     ({"lm_scale": float("inf")}, "finite"),
     ({"word_penalty": "1"}, "finite"),
+    ({"spelling_scale": -0.1}, "spelling_scale = -0.1: expected 0 to 1"),
+    ({"spelling_scale": 1.5}, "spelling_scale = 1.5: expected 0 to 1"),
+    ({"spelling_scale": float("nan")}, "finite"),
     ({"mixture_kind": "cubic"}, "mixture_kind 'cubic'"),
     ({"mixture": {"a": -0.5, "b": 1.5}}, "below 0"),
     ({"mixture": {"a": 0.5, "b": 0.4}}, "sum to 0.9"),
@@ -144,12 +157,25 @@ def test_tuning_finds_the_useful_model_and_the_unknown_penalty() -> None:
     weights = tune(lists, wrong[order], TuningSettings(rounds=20), kind="log-linear")
     assert weights.mixture["model1"] > 0.9 and weights.lm_scale > 0.5
     assert sum(weights.mixture.values()) == pytest.approx(1)
-    assert weights.unknown_penalty == 0, "no word is unknown"
+    assert weights.unknown_penalty == 0 and weights.spelling_scale == 1, "no word is unknown"
     # A wrong hypothesis is one with an unknown word: nothing else tells.
     unknown = (wrong[order] > 0)[:, None]
     nothing = np.zeros((count * size, 1))
     lists = lists_of(nothing, np.ones(count * size), nothing - 5, size, unknown)
     assert errors_after(lists, wrong[order], tune(lists, wrong[order], QUICK)) == 0
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.3, 1.0])
+def test_tuning_finds_how_much_of_the_spelling_counts(scale: float) -> None:
+    draw = np.random.default_rng(5)
+    count, size = 150, 5
+    raw, closed = draw.normal(0, 5, (count * size, 1)), draw.normal(-10, 5, (count * size, 1))
+    unknown = draw.random((count * size, 1)) < 0.5
+    spellings = draw.uniform(-60, -20, (count * size, 1)) * unknown
+    truth = (raw + 0.9 * (closed + scale * spellings - 4 * unknown)).reshape(count, size)
+    wrong = np.argsort(np.argsort(-truth)).reshape(-1)
+    lists = lists_of(raw, np.ones(count * size), closed + spellings, size, unknown, spellings)
+    assert tune(lists, wrong, TuningSettings()).spelling_scale == pytest.approx(scale, abs=0.1)
 
 
 @pytest.mark.parametrize("names", [0, 1, 2])
@@ -166,6 +192,13 @@ def test_round_trip(tmp_path: Path) -> None:
     tuned = TunedWeights(WEIGHTS, Weights({"acoustic": 0.1, "graph": 1.0}, lm_scale=0.0, word_penalty=-2.0))
     tuned.save(tmp_path / "w.json")
     assert TunedWeights.load(tmp_path / "w.json") == tuned
+
+
+def test_weights_of_an_older_release_count_spellings_in_full(tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    TunedWeights(WEIGHTS, WEIGHTS).save(path)
+    path.write_text(path.read_text().replace('"spelling_scale": 0.5,', ""))
+    assert TunedWeights.load(path).weights == replace(WEIGHTS, spelling_scale=1.0)
 
 
 GOOD = {"scales": {"a": 1.0}}

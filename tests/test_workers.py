@@ -29,6 +29,7 @@ from rescorer.cli import rescore
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
+from rescorer.models.spelling import Spelling
 from rescorer.recognition.formats import LATTICE_FORMATS, write_nbest
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.rescoring import history_tree, lattice, workers
@@ -59,11 +60,13 @@ def joined(scheduler: str) -> Iterator[Cluster]:
 
 @pytest.fixture
 def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None) -> Path:
-    """A folder with models, lists, lattices and references; they are cut into many pieces."""
+    """A folder with models that spell, lists, lattices and references; they are cut into many pieces."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(history_tree, "_TREE_SENTENCES", 25)
     monkeypatch.setattr(lattice, "_BATCH_ARCS", 40)
-    make_model(width=128).save("lightrnn.pt")
+    model = make_model(width=128)
+    model.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
+    model.save("lightrnn.pt")
     write_arpa(tmp_path / "ngram.arpa")
     draw = np.random.default_rng(1)
     sentences = iter(draw_sentences(100))

@@ -53,6 +53,13 @@ class LanguageModel(ABC):
     def knows(self, words: Sequence[str]) -> np.ndarray:
         """[len(words)] bool: which words are in the vocabulary; `<unk>` is not."""
 
+    def log_spellings(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] float64 log P(word | unknown), which is part of what `score` gives for an unknown word.
+
+        0 for what is known, and everywhere in a model that does not tell unknown words apart.
+        """
+        return np.zeros(len(words))
+
     @abstractmethod
     def start(self) -> State:
         """The one history (N = 1) that holds only `<s>`."""

@@ -84,6 +84,10 @@ class OpenVocabulary(LanguageModel):
         """[len(words)] bool: which words are not spelled out: the model's own, and those that the LightRNN brings."""
         return np.asarray(self.model.knows(words) | self._speller.knows(words))
 
+    def log_spellings(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] float64 log P(word | unknown) of the words that are spelled out; 0 of all others."""
+        return np.asarray(np.where(self.knows(words), 0.0, self.log_shares(self.encode(words)).numpy()))
+
     def encode(self, words: Sequence[str]) -> Tensor:
         """[len(words)] int64 ids, this object's own."""
         if new := [word for word in dict.fromkeys(words) if word not in self._ids]:

@@ -72,7 +72,7 @@ class Expansion:
         origin_arcs: [X] the old arc of each, numbered over the batch.
         sources, targets: [X] expanded states; sources ascend.
         log_probs: [X, K] natural log P of the arc's word after its history; 0 where the arc has no word.
-        lm: [X] the same under the mixture, unknown words punished.
+        lm: [X] the same under the mixture, unknown words as the weights have them.
         origin_states: [E] the old state of each, numbered over the batch; those of a lattice stand together.
         scored: how many words the models were asked for.
     """
@@ -217,6 +217,7 @@ class _Histories:
         self._ids = [model.encode(words) for model in models]
         self._unknown = np.stack([~model.knows(words) for model in models], -1)  # [W, K]
         self._unknown[-1] = False  # </s>
+        self._log_spellings = np.stack([model.log_spellings(words) for model in models], -1)  # [W, K]
         self._names = tuple(model.name for model in models)
         self._words = len(words)
         self._kept_words = max(0, order - 1)
@@ -259,7 +260,7 @@ class _Histories:
         log_probs = np.stack([self._ask(model, state, ids, slots, words)
                               for model, state, ids in zip(self.models, self._states, self._ids, strict=True)], -1)
         self.scored += len(keys)
-        mixed = self._weights.mixed(log_probs, self._unknown[words], self._names)
+        mixed = self._weights.mixed(log_probs, self._log_spellings[words], self._unknown[words], self._names)
         children = len(self._parent) + np.arange(len(keys))
         longer = np.concatenate([self.suffix[parents], words[:, None]], 1)[:, 1:]
         self.suffix = np.concatenate([self.suffix, longer])

@@ -118,11 +118,13 @@ class PathScores:
 
     Attributes:
         log_probs: [n, K] natural logs, float64.
+        log_spellings: [n, K] the part of them that is log P(word | unknown); 0 where the word is not spelled out.
         unknown: [n, K] bool: whether the model does not know the node's word.
         paths: [S, n] sparse, which nodes each sentence goes through.
     """
 
     log_probs: np.ndarray
+    log_spellings: np.ndarray
     unknown: np.ndarray
     paths: csr_matrix
 
@@ -145,6 +147,7 @@ def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageMode
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
     return PathScores(np.concatenate([tree.log_probs for tree in trees]),
+                      np.concatenate([tree.log_spellings for tree in trees]),
                       np.concatenate([tree.unknown for tree in trees]), _beside([tree.paths for tree in trees])[back])
 
 
@@ -152,8 +155,10 @@ def _score_tree(models: Sequence[LanguageModel], sentences: Sequence[Sentence]) 
     """The scores of sentences that go into one tree."""
     tree = HistoryTree.of(sentences)
     log_probs = np.stack([tree.score(model) for model in models], -1)
-    yield PathScores(log_probs, ~np.stack([model.knows(tree.words) for model in models], -1)[tree.node_words()],
-                     tree.paths)
+    log_spellings = np.stack([model.log_spellings(tree.words) for model in models], -1)  # [words, K]
+    unknown = ~np.stack([model.knows(tree.words) for model in models], -1)
+    nodes = tree.node_words()
+    yield PathScores(log_probs, log_spellings[nodes], unknown[nodes], tree.paths)
 
 
 def _groups(order: list[int], models: Sequence[LanguageModel], memory: int) -> Iterator[list[int]]:

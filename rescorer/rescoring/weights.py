@@ -2,8 +2,12 @@
 
     total = Σ_name scale[name] · raw[name] + lm_scale · log P(words) − word_penalty · words
 
-where log P is the mixture's, word by word, and each unknown word costs `unknown_penalty` in the model that does not
-know it.  Shapes: U utterances, H hypotheses of all of them, n nodes of the history tree, K models.
+where log P is the mixture's, word by word, of what each model says of a word:
+
+    log P(word | history) − (1 − spelling_scale) · log P(word | unknown) − unknown_penalty
+
+the last two for a word that the model does not know.  Shapes: U utterances, H hypotheses of all of them, n nodes of the
+history tree, K models.
 """
 
 from __future__ import annotations
@@ -41,6 +45,8 @@ class Weights:
         word_penalty: nats taken off for each word (positive: fewer words; Kaldi's sign).
         unknown_penalty: nats taken off a model's log-probability of a word that it does not know; below 0 where the
             training text, having no unknown word itself, left `<unk>` too little.
+        spelling_scale: how much of log P(word | unknown) counts. 1: all of it, as in a perplexity. 0: nothing, so that
+            all unknown words cost alike, as in a closed vocabulary.
         mixture: the weight of each model by name.
         mixture_kind: "linear" or "log-linear".
     """
@@ -49,14 +55,17 @@ class Weights:
     lm_scale: float = 0.5
     word_penalty: float = 0.0
     unknown_penalty: float = 0.0
+    spelling_scale: float = 1.0
     mixture: Mapping[str, float] = field(default_factory=dict)
     mixture_kind: str = "linear"
 
     def __post_init__(self) -> None:
         numbers = [*self.scales.values(), *self.mixture.values(), self.lm_scale, self.word_penalty,
-                   self.unknown_penalty]
+                   self.unknown_penalty, self.spelling_scale]
         if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
             raise ValueError("every weight must be a finite number")
+        if not 0 <= self.spelling_scale <= 1:
+            raise ValueError(f"spelling_scale = {self.spelling_scale}: expected 0 to 1")
         if self.mixture_kind not in KINDS:
             raise ValueError(f"mixture_kind {self.mixture_kind!r}: expected one of {', '.join(KINDS)}")
         if any(weight < 0 for weight in self.mixture.values()):
@@ -64,11 +73,13 @@ class Weights:
         if self.mixture and self.mixture_kind == "linear" and abs(sum(self.mixture.values()) - 1) > 1e-6:
             raise ValueError(f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1")
 
-    def mixed(self, log_probs: np.ndarray, unknown: np.ndarray, models: Sequence[str]) -> np.ndarray:
-        """[n] log P under the mixture, from what each model says [n, K] and which words it does not know [n, K]."""
+    def mixed(self, log_probs: np.ndarray, log_spellings: np.ndarray, unknown: np.ndarray,
+              models: Sequence[str]) -> np.ndarray:
+        """[n] log P under the mixture, from [n, K] each: what each model says, the part of it that is log P(word |
+        unknown), and which words it does not know."""
         mixture = torch.tensor([self.mixture[name] for name in models], dtype=torch.float64)
-        punished = torch.from_numpy(log_probs - self.unknown_penalty * unknown)
-        return np.asarray(combine(punished, mixture, self.mixture_kind).numpy())
+        counted = log_probs - (1 - self.spelling_scale) * log_spellings - self.unknown_penalty * unknown
+        return np.asarray(combine(torch.from_numpy(counted), mixture, self.mixture_kind).numpy())
 
     def muted(self, models: Weights) -> Weights:
         """These weights of the raw scores, with models that count for nothing."""
@@ -76,7 +87,11 @@ class Weights:
 
     @classmethod
     def default(cls, score_names: Sequence[str], models: Sequence[str]) -> Weights:
-        """What is used before any were tuned: raw scores as they are (acoustic: 0.1), all models alike."""
+        """What is used before any were tuned: raw scores as they are (acoustic: 0.1), all models alike.
+
+        Spellings count in full: without them every unknown word has all of `<unk>`'s probability, which only an unknown
+        penalty that was tuned makes up for.
+        """
         return cls({name: _DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.5 if models else 0.0,
                    mixture={name: 1 / len(models) for name in models})
 
@@ -104,8 +119,9 @@ class ScoredLists:
     def lm_scores(self, weights: Weights) -> np.ndarray:
         """[H] log P of the words of each hypothesis under the mixture."""
         self._check(weights)
-        nodes = weights.mixed(self.paths.log_probs, self.paths.unknown, self.model_names)
-        return np.asarray(self.paths.paths @ nodes)
+        paths = self.paths
+        nodes = weights.mixed(paths.log_probs, paths.log_spellings, paths.unknown, self.model_names)
+        return np.asarray(paths.paths @ nodes)
 
     def totals(self, weights: Weights) -> np.ndarray:
         """[H] the total score of each hypothesis."""
@@ -128,7 +144,8 @@ class ScoredLists:
 
     def without_models(self) -> ScoredLists:
         """The same with the raw scores alone."""
-        empty = PathScores(self.paths.log_probs[:, :0], self.paths.unknown[:, :0], self.paths.paths)
+        paths = self.paths
+        empty = PathScores(paths.log_probs[:, :0], paths.log_spellings[:, :0], paths.unknown[:, :0], paths.paths)
         return replace(self, model_names=(), paths=empty)
 
     def _check(self, weights: Weights) -> None:
@@ -189,11 +206,12 @@ def _one_thread() -> Iterator[None]:
 
 
 def _bounds(lists: ScoredLists) -> list[tuple[float, float]]:
-    """The ranges of: the raw scales but the first, the word penalty, then the LM scale, unknown penalty, mixture."""
+    """The ranges of: raw scales but the first, word penalty; LM scale, unknown penalty, spelling scale, mixture."""
     bounds = [(0.0, 3.0 * scale) for scale in _default_scales(lists)[1:]] + [(-8.0, 8.0)]
     if lists.model_names:
         # A word that is spelled out has tens of nats less than one that is known, though no speaker finds it harder.
         bounds += [(0.0, 3.0), (-40.0, 12.0) if lists.paths.unknown.any() else (0.0, 0.0)]
+        bounds += [(0.0, 1.0) if lists.paths.log_spellings.any() else (1.0, 1.0)]
         bounds += [(0.0, 1.0)] * (len(lists.model_names) - 1)
     return bounds
 
@@ -210,7 +228,8 @@ def _weights_of(vector: np.ndarray, lists: ScoredLists, kind: str) -> Weights:
     penalty = next(values)
     if not lists.model_names:
         return Weights(scales, lm_scale=0.0, word_penalty=penalty)
-    return Weights(scales, next(values), penalty, next(values), _mixture(lists.model_names, list(values)), kind)
+    lm_scale, unknown_penalty, spelling_scale, *cuts = values
+    return Weights(scales, lm_scale, penalty, unknown_penalty, spelling_scale, _mixture(lists.model_names, cuts), kind)
 
 
 def _mixture(names: Sequence[str], cuts: Sequence[float]) -> dict[str, float]:
