@@ -73,7 +73,8 @@ def score_all(model: LightRNN, history: list[str], prefix: str, top: int) -> tup
     state, index = model.read(history), prefix_index(model.vocabulary, model.table)
     began = time.perf_counter(), time.process_time()
     rows = np.arange(model.table.rows)
-    log_probs = torch.cat([model.cell_log_probs(state, part) for part in torch.as_tensor(rows).split(256)]).numpy()
+    columns = torch.cat([model.columns_after(state, part) for part in torch.as_tensor(rows).split(256)])
+    log_probs = (model.row_log_probs(state.hidden[-1])[0, :, None] + columns).numpy()
     held, ids = index.words_in(rows, index.span(model.vocabulary.normalise(prefix)))
     best = np.lexsort((ids, -log_probs[held]))[:top] if len(ids) <= top else _top(ids, log_probs[held], top)
     took = time.perf_counter() - began[0], time.process_time() - began[1]

@@ -163,6 +163,8 @@ def test_predict_of_bad_input(here: Path, no_english_model: None) -> None:
         (["the"], "no language model"), (["--lm", "none.pt"], "none.pt: cannot be read"),
         (["--lm", "ngram.arpa"], "cannot list its words"), (["--lm", "lightrnn.pt", "--keys", "the"], "--keys with"),
         (["--lm", "lightrnn.pt", "--keys", "--prefix", ""], "--keys with"),
+        (["--prefix", "a b"], "--prefix 'a b'; expected the letters of one word; remedy: "),
+        (["--prefix", " ", "the"], "--prefix ' '"),
     ):
         assert expected in bad(run("predict", *options))
     for lines, expected in ((b"the cat\n", "stdin:1: 'the cat'"), (b"the\t\ncaf\xe9\t\n", "stdin:2: ")):

@@ -80,15 +80,29 @@ def test_most_rows_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
         model.row_out.bias[row] += 200
         model.column_out.bias[column] += 200
     looked: list[int] = []
-    scored = model.cell_log_probs
+    scored = model.columns_after
 
     def watched(state: LightRNNState, rows: torch.Tensor) -> torch.Tensor:
         looked.extend(rows.tolist())
         return scored(state, rows)
 
-    monkeypatch.setattr(model, "cell_log_probs", watched)
+    monkeypatch.setattr(model, "columns_after", watched)
     [(found, share)] = model.next_words(["b"], 1, prefix="a")
     assert found == model.words[word] and share == pytest.approx(1) and looked == [row]
+
+
+@pytest.mark.parametrize("half_steps", [False, True])
+def test_what_rows_share_is_found_once(half_steps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The softmax of the rows, and what the history gives to all of them, however many are looked at one by one."""
+    monkeypatch.setattr(completion, "_FIRST_ROWS", 4)
+    monkeypatch.setattr(completion, "_MOST_ROWS", 4)
+    model = random_model(3, half_steps=half_steps)
+    state, sizes = model.read(["b"]), {"row_out": [], "row_mixed": []}  # type: dict[str, list[int]]
+    for name, module in model.named_children():
+        if name in sizes:
+            module.register_forward_hook(lambda *call, to=sizes[name]: to.append(call[2].shape[0]))
+    assert len(model.best_words(state, 400, prefix="a")) > 50
+    assert sizes["row_out"] == [1] and set(sizes["row_mixed"]) == (set() if half_steps else {1})
 
 
 def test_probabilities_are_those_of_sentences() -> None:
@@ -198,7 +212,7 @@ def test_a_model_that_cannot_list_its_words_is_refused(tmp_path: Path) -> None:
 def test_keys() -> None:
     lines = [b"a b\tc\n", b"\td\r\n", b"e \t\n", "é\té".encode()]
     assert list(read_keys(lines)) == [(["a", "b"], "c"), ([], "d"), (["e"], ""), (["é"], "é")]
-    for line in (b"a b\n", b"a\tb c\n", b"a\tb\tc\n", b"caf\xe9\t\n"):
+    for line in (b"a b\n", b"a\tb c\n", b"a\t b\n", b"a\tb\tc\n", b"caf\xe9\t\n"):
         keys = read_keys([lines[0], line])
         assert next(keys)[1] == "c"
         with pytest.raises(InputError, match=r"stdin:2: .*remedy"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from conftest import make_model
 from tiny import draw_sentences
 
 from rescorer.errors import InputError
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
 
 pytest.importorskip("onnx", reason="onnx is not installed")
@@ -108,10 +109,47 @@ def test_a_file_that_scores_otherwise_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_onnx_cannot_express_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LightRNN, "mix_rows", lambda self, hidden, rows: torch.special.i0e(hidden))
-    with pytest.raises(InputError, match=r"ONNX cannot express this network .*half_steps False.*i0e.*remedy"):
-        as_onnx(make_model())
+def test_tied_vectors_are_stored_once() -> None:
+    tied, model = (make_model(400, width=64, tied=tied) for tied in (True, False))
+    left_out = 4 * (model.parameter_count() - tied.parameter_count())
+    whole, small = as_onnx(model), as_onnx(tied)
+    assert abs(len(whole) - len(small) - left_out) < 1000 < left_out
+    # Looked up and multiplied, they are rounded in different ways.
+    assert abs(len(as_int8(whole)) - len(as_int8(small))) < 1000
+
+
+def inexpressible(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+    return torch.special.i0e(hidden)
+
+
+@pytest.mark.parametrize(("method", "settings", "named"), [
+    ("mix_rows", {}, "half_steps False: .*i0e.*remedy: train with half_steps True"),
+    ("mix_rows", {"layers": 2}, "half_steps False: "),
+    ("column_keys", {"layers": 2}, r"this network \(width 6, layers 2, .*half_steps False\): .*i0e.*remedy"),
+])
+def test_what_onnx_cannot_express_is_named(
+    method: str, settings: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LightRNN, method, inexpressible)
+    with pytest.raises(InputError, match=f"ONNX cannot express {named}"):
+        as_onnx(make_model(**settings))
+
+
+def test_a_setting_of_a_later_release_is_named() -> None:
+    @dataclass(frozen=True)
+    class Settings(LightRNNSettings):
+        curl: float = 0.0
+
+    class Curled(LightRNN):
+        settings: Settings
+
+        def row_scores(self, hidden: torch.Tensor) -> torch.Tensor:
+            return super().row_scores(torch.special.i0e(hidden) if self.settings.curl else hidden)
+
+    model = make_model()
+    as_onnx(Curled(Settings(width=8), model.vocabulary, model.table))
+    with pytest.raises(InputError, match=r"cannot express curl 0\.5: .*remedy: train with curl 0\.0$"):
+        as_onnx(Curled(Settings(width=8, curl=0.5), model.vocabulary, model.table))
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])

@@ -27,7 +27,7 @@ from rescorer.models.word_table import WordTable
 if TYPE_CHECKING:
     from rescorer.models.light_rnn import LightRNN
 
-_FIRST_ROWS, _MOST_ROWS = 16, 512  # looked at together: few at first, for often they are enough
+_FIRST_ROWS, _MOST_ROWS = 64, 256  # looked at together: few at first, for often they are enough
 
 
 class PrefixIndex:
@@ -91,7 +91,8 @@ def best_with_prefix(model: LightRNN, state: State, prefix: str, k: int) -> list
         if not len(chunk):
             break
         held, found = index.words_in(chunk, span)
-        scores = model.cell_log_probs(state, torch.as_tensor(chunk)).cpu().numpy()[held]
+        columns = model.columns_after(state, torch.as_tensor(chunk)).cpu().numpy()
+        scores = np.repeat(by_row[chunk], held.sum(1)) + columns[held]
         ids, log_probs = _best(np.concatenate([ids, found]), np.concatenate([log_probs, scores]), k)
     return [(vocabulary.words[word], float(np.exp(log_prob))) for word, log_prob in zip(ids, log_probs, strict=True)]
 
@@ -113,6 +114,11 @@ def _best(ids: np.ndarray, log_probs: np.ndarray, k: int) -> tuple[np.ndarray, n
     return ids[order], log_probs[order]
 
 
+def can_begin_word(prefix: str) -> bool:
+    """Whether there is no blank in it."""
+    return "".join(prefix.split()) == prefix
+
+
 def read_keys(lines: Iterable[bytes]) -> Iterator[tuple[list[str], str]]:
     """The history and the prefix of each line, `words<TAB>prefix`; either may be empty.
 
@@ -126,7 +132,7 @@ def read_keys(lines: Iterable[bytes]) -> Iterator[tuple[list[str], str]]:
             raise InputError("this line is not UTF-8", expected="UTF-8 text", remedy="let the caller write UTF-8",
                              file="stdin", line=number) from None
         history, tab, prefix = text.partition("\t")
-        if not tab or len(prefix.split()) > 1:
+        if not tab or not can_begin_word(prefix):
             raise InputError(f"{text[:80]!r}", expected="words<TAB>prefix", remedy="put a tab after the words",
                              file="stdin", line=number)
         yield history.split(), prefix

@@ -312,12 +312,14 @@ class LightRNN(Trainable, LanguageModel):
         return best_with_prefix(self, state, prefix, k)
 
     @torch.no_grad()
-    def cell_log_probs(self, state: LightRNNState, rows: Tensor) -> Tensor:
-        """[K, C] log P of every cell of rows [K] after the one history of a state; -inf where a cell is free."""
+    def columns_after(self, state: LightRNNState, rows: Tensor) -> Tensor:
+        """[K, C] log P(column | history, row) for rows [K] after the one history of a state; free cells get -inf."""
         rows = rows.to(self.device)
-        after_row, _ = self.read_rows(rows, state.take(torch.zeros_like(rows)))
-        of_rows = self.row_log_probs(state.hidden[-1])[0, rows]
-        return of_rows[:, None] + self.column_log_probs(after_row, rows)
+        if self.settings.half_steps:
+            after_row, _ = self.read_rows(rows, state.take(torch.zeros_like(rows)))
+        else:
+            after_row = self.mix_rows(state.hidden[-1], rows)  # what the history gives is found once for all rows
+        return self.column_log_probs(after_row, rows)
 
     def _read_rows(self, state: LightRNNState, parents: Tensor, words: Tensor) -> _RowsRead:
         """Words in one row that follow one history share its reading. Indices are found on the host: no waiting."""

@@ -13,7 +13,7 @@ import inspect
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,11 @@ def as_onnx(model: LightRNN) -> bytes:
         InputError: a package is missing, or ONNX cannot express what one of the settings asks for.
     """
     onnx = _onnx()
-    graph = onnx.load_from_string(_traced(model))
+    try:
+        graph = onnx.load_from_string(_traced(model))
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise _inexpressible(model, error) from None
+    _store_once(graph.graph)
     for key, value in {"kind": FILE_KIND, "version": FILE_VERSION, "case": model.vocabulary.case}.items():
         graph.metadata_props.add(key=key, value=value)
     words = np.frombuffer(packed_words(model), dtype=np.uint8)
@@ -148,6 +152,7 @@ def as_int8(content: bytes) -> bytes:
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     graph = onnx.load_from_string(content)
+    _store_transposed(graph.graph)
     add_pre_process_metadata(graph)  # else a warning: what it warns of, shapes not yet inferred, is not needed here
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
@@ -183,25 +188,75 @@ def _traced(model: LightRNN) -> bytes:
 
     By tracing, `dynamo=False`: the newer exporter of torch 2.13 fixes the number of words where the two vectors of a
     word follow each other, and gives other log-probabilities.
+
+    Raises:
+        OnnxExporterError: ONNX cannot express the network.
     """
     example = (torch.zeros(2, 3, dtype=torch.int64), *torch.zeros(2, model.settings.layers, 3, model.settings.width))
     options: Any = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the old exporter, and that an LSTM is traced with one batch size
         path = Path(folder) / "float32.onnx"
-        try:
-            torch.onnx.export(_CellNetwork(model), example, str(path), input_names=_INPUTS, output_names=_OUTPUTS,
-                              dynamic_axes=_DYNAMIC, opset_version=_OPSET, **options)
-        except torch.onnx.errors.OnnxExporterError as error:
-            raise _inexpressible(model, error) from None
+        torch.onnx.export(_CellNetwork(model), example, str(path), input_names=_INPUTS, output_names=_OUTPUTS,
+                          dynamic_axes=_DYNAMIC, opset_version=_OPSET, **options)
         return path.read_bytes()
 
 
 def _inexpressible(model: LightRNN, error: Exception) -> InputError:
     reason = str(error).strip().splitlines()[0]
-    settings = ", ".join(f"{name} {value}" for name, value in asdict(model.settings).items())
-    return InputError(f"ONNX cannot express this network ({settings}): {reason}",
-                      remedy="train without the setting that asks for it")
+    settings, others = asdict(model.settings), _others_expressible(model)
+    at_fault = " with ".join(f"{name} {settings[name]}" for name in others)
+    listed = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return InputError(f"ONNX cannot express {at_fault or f'this network ({listed})'}: {reason}",
+                      remedy=" or ".join(f"train with {name} {other}" for name, other in others.items())
+                      or "try another release of torch")
+
+
+def _others_expressible(model: LightRNN) -> dict[str, Any]:
+    """Other values of single settings, each enough for ONNX to express the network: those settings are at fault."""
+    found = {}
+    for field in fields(model.settings):
+        value = getattr(model.settings, field.name)
+        other: Any = not value if isinstance(value, bool) else field.default
+        settings = replace(model.settings, **{field.name: other})
+        if other != value and _can_express(type(model)(settings, model.vocabulary, model.table).eval()):
+            found[field.name] = other
+    return found
+
+
+def _can_express(model: LightRNN) -> bool:
+    try:
+        _traced(model)
+    except torch.onnx.errors.OnnxExporterError:
+        return False
+    return True
+
+
+def _store_once(graph: Any) -> None:
+    """Of matrices that are each other's transposes, as tied vectors are, only one: the other is made at loading."""
+    onnx = _onnx()
+    names: dict[tuple[Any, ...], str] = {}
+    for tensor in [each for each in graph.initializer if len(each.dims) == 2]:
+        matrix = onnx.numpy_helper.to_array(tensor)
+        if name := names.get(_content(matrix.T)):
+            graph.initializer.remove(tensor)
+            graph.node.insert(0, onnx.helper.make_node("Transpose", [name], [tensor.name], perm=[1, 0]))
+        else:
+            names[_content(matrix)] = tensor.name
+
+
+def _content(matrix: np.ndarray) -> tuple[Any, ...]:
+    return matrix.dtype, matrix.shape, matrix.tobytes()
+
+
+def _store_transposed(graph: Any) -> None:
+    """Undoes `_store_once`: only a matrix that is stored is rounded, and the two are rounded in different ways."""
+    onnx = _onnx()
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [each for each in graph.node if each.op_type == "Transpose" and each.input[0] in stored]:
+        matrix = onnx.numpy_helper.to_array(stored[node.input[0]]).T
+        graph.initializer.append(onnx.numpy_helper.from_array(np.ascontiguousarray(matrix), node.output[0]))
+        graph.node.remove(node)
 
 
 def packed_words(model: LightRNN) -> bytes:
