@@ -231,6 +231,8 @@ def lightrnn() -> None:
               "A run that was cut goes on from there.")
 @click.option("--rows", type=click.IntRange(min=1), help="Of the table; square without --rows and --columns.")
 @click.option("--columns", type=click.IntRange(min=1), help="Of the table.")
+@click.option("--first-table", type=click.Choice(["likeness", "frequency"]), default="likeness", show_default=True,
+              help="Words share a row with words that keep the same company; or are in order of their counts.")
 @click.option("--width", type=int, default=256, show_default=True, help="Of the vectors and of the LSTM.")
 @click.option("--layers", type=int, default=1, show_default=True, help="Of the LSTM.")
 @click.option("--dropout", type=float, default=0.0, show_default=True)
@@ -322,11 +324,14 @@ def predict(history: tuple[str, ...], lm: Path | None, prefix: str | None, top: 
 
     WORDS begin a sentence. The probability is among all words, not among those with the prefix.
     """
-    from rescorer.models.completion import Completer, read_keys
+    from rescorer.models.completion import Completer, can_begin_word, read_keys
     from rescorer.models.loading import load
 
     if keys and (history or prefix is not None):
         raise InputError("--keys with words or --prefix", remedy="leave those out: they come on stdin")
+    if not can_begin_word(prefix or ""):
+        raise InputError(f"--prefix {prefix!r}", expected="the letters of one word",
+                         remedy="give whole words as WORDS, before it")
     completer = Completer(load(lm, device) if lm else _english_model(device))
     if keys:
         for words, begun in read_keys(sys.stdin.buffer):

@@ -76,7 +76,7 @@ def train(processes: Processes, folder: Path, settings: TrainingSettings, networ
           after: int) -> None:
     trainer = make_trainer(folder, settings, processes=processes, **network)
     if processes.rank == dies:
-        trainer._train_step = die_after(after, trainer._train_step)  # type: ignore[method-assign]
+        trainer.train_step = die_after(after, trainer.train_step)  # type: ignore[method-assign]
     trainer.run()
 
 
@@ -176,7 +176,7 @@ from test_trainer import die_after
 from rescorer.cli import lightrnn
 from rescorer.training.trainer import Trainer
 if os.environ["RANK"] == "1":
-    Trainer._train_step = die_after(50, Trainer._train_step)
+    Trainer.train_step = die_after(50, Trainer.train_step)
 lightrnn()
 """
 

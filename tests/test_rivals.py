@@ -46,7 +46,7 @@ def make(spec: str, *, width: int = 16, layers: int = 1, noise: float = 0.3) -> 
     vocabulary, entry = make_vocabulary(SIZE), Entry.parse(spec)
     common = {"width": width, "layers": layers, "dropout": 0.0}
     torch.manual_seed(0)
-    model = entry.make(common, vocabulary, entry.classes(common, TEXT, vocabulary))
+    model = entry.make(common, vocabulary, entry.groups(common, TEXT, vocabulary))
     assert isinstance(model, Recurrent)
     with torch.no_grad():
         for parameter in model.parameters():

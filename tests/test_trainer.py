@@ -219,7 +219,7 @@ def die_halfway(times: int, name: str) -> Callable[..., Any]:
 def run_until(folder: Path, settings: TrainingSettings, moment: str, times: int) -> None:
     torch.set_num_threads(1)
     if moment == "step":
-        Trainer._train_step = die_after(times, Trainer._train_step)  # type: ignore[method-assign]
+        Trainer.train_step = die_after(times, Trainer.train_step)  # type: ignore[method-assign]
     elif moment == "best model":
         Trainer._save_best = die_after(times, Trainer._save_best)  # type: ignore[method-assign]
     elif moment == "log":
@@ -371,14 +371,14 @@ def make_bigram_trainer(folder: Path, settings: TrainingSettings, note: str = ""
 def test_any_network_is_trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = replace(SETTINGS, epochs=8, learning_rate=0.3, reallocate_after=())
     trainer = make_bigram_trainer(folder, settings)
-    step = trainer._train_step
+    step = trainer.train_step
 
     def stop() -> int:
         if trainer.step == 100:
             raise KeyboardInterrupt
         return step()
 
-    monkeypatch.setattr(trainer, "_train_step", stop)
+    monkeypatch.setattr(trainer, "train_step", stop)
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
     with pytest.raises(InputError, match="other settings"):

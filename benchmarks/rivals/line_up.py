@@ -1,7 +1,8 @@
 """Which rivals there are, by the name that the table calls them by: `NAME` or `NAME:FIELD=VALUE,FIELD=VALUE`.
 
-The fields are those of the rival's settings, and for LightRNN also rows and columns of its table and after which
-intervals its words are placed anew: `lightrnn:rows=1250,columns=8,reallocate_after=[1]`. Values are JSON.
+The fields are those of the rival's settings, and for LightRNN also rows and columns of its table, how it is first
+filled (`first_table`: "likeness" or "frequency") and after which intervals its words are placed anew:
+`lightrnn:rows=1250,columns=8,reallocate_after=[1]`. Values are JSON.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.training.first_table import first_table
 from rivals import word_classes
 from rivals.adaptive_softmax import AdaptiveSoftmax
 from rivals.blackout import BlackOut
@@ -41,7 +43,7 @@ RIVALS: dict[str, tuple[type[Recurrent], dict[str, Any]]] = {
     "full": (FullSoftmax, {}),
 }
 CHEAP_FIRST = (KNESER_NEY, LIGHT_RNN, *RIVALS)
-_TABLE_FIELDS = ("rows", "columns", "reallocate_after")
+_TABLE_FIELDS = ("rows", "columns", "first_table", "reallocate_after")
 _PART = re.compile(r"(\w+)=(.+?)(?=,\w+=|$)")
 
 
@@ -96,9 +98,11 @@ class Entry:
     def reallocate_after(self) -> tuple[int, ...]:
         return tuple(self.options.get("reallocate_after", ()))
 
-    def classes(self, common: Mapping[str, Any], ids: np.ndarray, vocabulary: Vocabulary) -> np.ndarray | None:
-        """[V] the word classes that the rival needs, from the training text [N]; None for most."""
-        if self.name not in RIVALS or RIVALS[self.name][0] is not HierarchicalSoftmax:
+    def groups(self, common: Mapping[str, Any], ids: np.ndarray, vocabulary: Vocabulary) -> np.ndarray | None:
+        """[V] what the network needs to know of each word from the training text [N]: its class, or its first cell."""
+        if self.name == LIGHT_RNN:
+            return self._first_table(ids, vocabulary).cells
+        if RIVALS[self.name][0] is not HierarchicalSoftmax:
             return None
         settings = HierarchicalSoftmaxSettings(**{**common, **RIVALS[self.name][1], **self.options})
         count = settings.classes or round(len(vocabulary) ** 0.5)
@@ -106,7 +110,16 @@ class Entry:
             return word_classes.by_frequency(vocabulary.counts, count)
         return word_classes.by_clusters(ids, vocabulary.counts, count)
 
-    def make(self, common: Mapping[str, Any], vocabulary: Vocabulary, classes: np.ndarray | None) -> Trainable:
+    def _first_table(self, ids: np.ndarray, vocabulary: Vocabulary) -> WordTable:
+        shape = self._shape(len(vocabulary))
+        if self.options.get("first_table") == "frequency":
+            return shape
+        return first_table(ids, vocabulary, (), shape.rows, shape.columns)
+
+    def _shape(self, size: int) -> WordTable:
+        return WordTable.shaped(size, self.options.get("rows"), self.options.get("columns"))
+
+    def make(self, common: Mapping[str, Any], vocabulary: Vocabulary, groups: np.ndarray | None) -> Trainable:
         """The network, with random parameters.
 
         Args:
@@ -117,10 +130,11 @@ class Entry:
         """
         try:
             if self.name == LIGHT_RNN:
-                table = WordTable.shaped(len(vocabulary), self.options.get("rows"), self.options.get("columns"))
+                shape = self._shape(len(vocabulary))
+                table = WordTable(shape.rows, shape.columns, groups if groups is not None else shape.cells)
                 own = {key: value for key, value in self.options.items() if key not in _TABLE_FIELDS}
                 return LightRNN(LightRNNSettings(**{**common, **own}), vocabulary, table)
             kind, preset = RIVALS[self.name]
-            return kind(kind.Settings(**{**common, **preset, **self.options}), vocabulary, classes)
+            return kind(kind.Settings(**{**common, **preset, **self.options}), vocabulary, groups)
         except (TypeError, ValueError) as error:
             raise InputError(f"row {self.spec!r}: {error}", remedy="correct --rows") from None

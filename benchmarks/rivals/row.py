@@ -142,10 +142,10 @@ class _Training(NamedTuple):
 def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
              say: Any) -> tuple[Any, dict[str, Any]]:
     plan = _plan(folder, entry, terms, vocabulary, say)
-    classes = np.array(plan["classes"]) if plan["classes"] is not None else None
+    groups = np.array(plan["groups"]) if plan["groups"] is not None else None
 
     def train(rate: float, seconds: float) -> _Training:
-        return _train(folder, entry, terms, vocabulary, classes, rate, plan["words_per_second"], seconds, say)
+        return _train(folder, entry, terms, vocabulary, groups, rate, plan["words_per_second"], seconds, say)
 
     trials = {rate: train(rate, terms.trial_seconds) for rate in terms.learning_rates}
     rate = min(trials, key=lambda each: trials[each].best)
@@ -166,38 +166,38 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
     return model, {**found, "parameters": model.parameter_count(), "file_bytes": training.model.stat().st_size}
 
 
-def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, classes: np.ndarray | None) -> Trainable:
+def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None) -> Trainable:
     torch.manual_seed(terms.seed)
-    return entry.make(terms.network, vocabulary, classes)
+    return entry.make(terms.network, vocabulary, groups)
 
 
 def _plan(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, say: Any) -> dict[str, Any]:
-    """What must not change when a row goes on: its word classes and the words a second that its budget was cut by."""
+    """What must not change when a row goes on: groups of words, and the words a second that its budget was cut by."""
     path = folder.work(entry.spec) / "plan.json"
     if not path.exists():
         began = time.process_time()
-        classes = entry.classes(terms.network, folder.text("train").ids, vocabulary)
+        groups = entry.groups(terms.network, folder.text("train").ids, vocabulary)
         taken = time.process_time() - began
-        speed = _speed(entry, terms, vocabulary, classes, folder)
+        speed = _speed(entry, terms, vocabulary, groups, folder)
         say(f"{speed:,.0f} words/s in its first steps")
         plan = {"words_per_second": speed, "preparation_seconds": taken,
-                "classes": None if classes is None else classes.tolist()}
+                "groups": None if groups is None else groups.tolist()}
         write_lines(path, [json.dumps(plan)])
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _speed(entry: Entry, terms: Terms, vocabulary: Vocabulary, classes: np.ndarray | None, folder: Folder) -> float:
+def _speed(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None, folder: Folder) -> float:
     """Words a second of processor time in the first steps, but for the very first, which makes room."""
     at_least = min(max(_PROBE_SHARE * terms.seconds, _PROBE_SECONDS[0]), _PROBE_SECONDS[1])
     settings = _settings(terms, entry, terms.learning_rates[0], 1)
     with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
         columns = folder.text("train").ids[: 100_000 * terms.streams]
-        trainer = Trainer(_made(entry, terms, vocabulary, classes), Corpus(columns), folder.text("valid"), settings,
+        trainer = Trainer(_made(entry, terms, vocabulary, groups), Corpus(columns), folder.text("valid"), settings,
                           Path(work) / "model.pt", work)
-        trainer._train_step()
+        trainer.train_step()
         began, words = time.process_time(), 0
         while time.process_time() - began < at_least:
-            words += trainer._train_step()
+            words += trainer.train_step()
         return words / (time.process_time() - began)
 
 
@@ -215,7 +215,7 @@ def _settings(terms: Terms, entry: Entry, rate: float, steps: int) -> TrainingSe
     )
 
 
-def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, classes: np.ndarray | None,
+def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None,
            rate: float, speed: float, seconds: float, say: Any) -> _Training:
     """Train for so long; what was trained already is not trained again."""
     work = folder.work(entry.spec) / f"{rate:g}-{seconds:g}"
@@ -225,7 +225,7 @@ def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, c
         columns = _columns(terms, speed, seconds)
         train = repeated(folder.text("train"), terms.streams, columns)
         settings = _settings(terms, entry, rate, math.ceil(columns / terms.unroll))
-        trainer = Trainer(_made(entry, terms, vocabulary, classes), train, folder.text("valid"), settings, output,
+        trainer = Trainer(_made(entry, terms, vocabulary, groups), train, folder.text("valid"), settings, output,
                           work, say=say)
         try:
             best = trainer.run()

@@ -6,10 +6,9 @@ Shapes: N words of the text, V vocabulary, C classes, K context words.
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix, diags, hstack
 
-_CONTEXT_WORDS = 2000
-_DIMENSIONS = 64
+from rescorer.training.first_table import company
+
 _TEXT_WORDS = 20_000_000
 _LARGEST = 3  # times the mean size of a class
 
@@ -27,37 +26,18 @@ def by_frequency(counts: np.ndarray, classes: int) -> np.ndarray:
 def by_clusters(ids: np.ndarray, counts: np.ndarray, classes: int, seed: int = 0) -> np.ndarray:
     """[V] the class of each word: words with like neighbours together.
 
-    Brown's merging takes V² steps; this serves the same end for a million words. A word's vector is the square root of
-    the distribution of the frequent words to its left and right, brought to 64 dimensions by a truncated SVD; k-means
-    of these; classes of more than three times the mean size are cut, frequent words first. Words that the text lacks
-    are of one kind, cut likewise.
+    Brown's merging takes V² steps; this serves the same end for a million words: k-means of the vectors by which
+    LightRNN's first table is filled; classes of more than three times the mean size are cut, frequent words first.
+    Words that the text lacks are of one kind, cut likewise.
 
     Args:
         ids: [N] the training text.
     """
     from sklearn.cluster import MiniBatchKMeans
-    from sklearn.decomposition import TruncatedSVD
 
-    beside = neighbours(np.asarray(ids[:_TEXT_WORDS]), len(counts))
-    size = min(_DIMENSIONS, beside.shape[1] - 1)
-    vectors = TruncatedSVD(size, n_iter=3, random_state=seed).fit_transform(beside)  # [V, 64]
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    vectors = company(np.asarray(ids[:_TEXT_WORDS]), len(counts))
     means = MiniBatchKMeans(min(classes, len(counts)), batch_size=4096, n_init=1, max_iter=20, random_state=seed)
-    return cut(means.fit_predict(vectors.astype(np.float32)), max(1, _LARGEST * len(counts) // classes))
-
-
-def neighbours(ids: np.ndarray, size: int) -> csr_matrix:
-    """[V, 2K] square roots of the shares of the K most frequent words to the left and right of each word."""
-    width = min(_CONTEXT_WORDS, size)
-    sides = []
-    for words, contexts in ((ids[1:], ids[:-1]), (ids[:-1], ids[1:])):
-        kept = contexts < width
-        pairs = (np.ones(int(kept.sum()), dtype=np.float32), (words[kept], contexts[kept]))
-        sides.append(coo_matrix(pairs, shape=(size, width)).tocsr())
-    both = hstack(sides).tocsr()
-    both.sum_duplicates()
-    totals = np.maximum(np.asarray(both.sum(1))[:, 0], 1)
-    return diags(1 / totals).dot(both).sqrt().tocsr()
+    return cut(means.fit_predict(vectors), max(1, _LARGEST * len(counts) // classes))
 
 
 def cut(classes: np.ndarray, largest: int) -> np.ndarray:

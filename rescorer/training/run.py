@@ -17,8 +17,9 @@ from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import AssignmentSettings
 from rescorer.training.corpus import Corpus
 from rescorer.training.distributed import Processes, processes_on
+from rescorer.training.first_table import first_table
 from rescorer.training.reallocation import ReallocationSettings
-from rescorer.training.trainer import Trainer, TrainingSettings
+from rescorer.training.trainer import Trainer, TrainingSettings, checkpoint_in
 from rescorer.training.unseen_words import read_lists
 
 
@@ -31,7 +32,8 @@ def train_model(
     Where torchrun started several processes each calls this, and they train one model together.
 
     Args:
-        options: the fields of the settings, and `rows` and `columns` of the table, by name.
+        options: the fields of the settings, by name, and of the table `rows`, `columns` and `first_table`: "likeness"
+            or "frequency".
 
     Raises:
         InputError: a file or a setting cannot be used.
@@ -51,22 +53,24 @@ def _trainer(
     processes: Processes, say: Callable[[str], None],
 ) -> Trainer:
     try:
-        settings = _settings(options)
+        settings, network = _settings(options), LightRNNSettings(**_those_of(LightRNNSettings, options))
         words = Vocabulary.load(vocabulary)
         table = WordTable.shaped(len(words), options["rows"], options["columns"])
-        torch.manual_seed(settings.seed)
-        model = LightRNN(LightRNNSettings(**_those_of(LightRNNSettings, options)), words, table)
     except ValueError as error:
         raise InputError(str(error), remedy="correct that option") from None
-    model.to(processes.device)
-    say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
-    model.provenance = {"texts": [path.name for path in texts], "valid": valid.name}
+    file = vocabulary.with_suffix(".lists.tsv")
+    lists = read_lists(file, words) if file.exists() else []
     train, held_out = (_encoded(paths, words, work / name, processes)
                        for paths, name in ((texts, "train.ids"), ([valid], "valid.ids")))
-    lists = vocabulary.with_suffix(".lists.tsv")
+    if options["first_table"] == "likeness" and not processes.first_says(checkpoint_in(work).exists()):
+        # Found by one process: where another one's last bits differ, its table might.
+        table = processes.first_does(lambda: first_table(train.ids, words, lists, table.rows, table.columns))
+    torch.manual_seed(settings.seed)
+    model = LightRNN(network, words, table).to(processes.device)
+    say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
+    model.provenance = {"texts": [path.name for path in texts], "valid": valid.name, "table": options["first_table"]}
     model.spelling = Spelling.learn(words.words)
-    return Trainer(model, train, held_out, settings, output, work,
-                   lists=read_lists(lists, words) if lists.exists() else (), say=say, progress=processes.is_first,
+    return Trainer(model, train, held_out, settings, output, work, lists=lists, say=say, progress=processes.is_first,
                    processes=processes)
 
 

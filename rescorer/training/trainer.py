@@ -157,7 +157,7 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        return self.work / "checkpoint.pt"
+        return checkpoint_in(self.work)
 
     def run(self) -> float:
         """Train to the end; returns the best validation perplexity, whose model lies in `output`."""
@@ -169,7 +169,7 @@ class Trainer:
         bounds = [round(self.steps * k / self.settings.interval_count) for k in range(self.settings.interval_count + 1)]
         with self._bar() as bar:
             while self.step < self.steps:
-                tokens = self._train_step()
+                tokens = self.train_step()
                 bar.update(tokens)
                 now = time.monotonic()
                 self.seconds, clock = self.seconds + now - clock, now
@@ -191,7 +191,8 @@ class Trainer:
         epochs, steps = divmod(self.step, self.steps_an_epoch)
         return int(epochs * self.streams.size + steps * self.settings.streams * self.settings.unroll)
 
-    def _train_step(self) -> int:
+    def train_step(self) -> int:
+        """One step of the optimiser; returns the words that all processes read for it."""
         model, settings = self.model, self.settings
         model.train()  # first: a resumed run must draw the same dropout as one that comes from a validation or a step
         column = self.step % self.steps_an_epoch * settings.unroll
@@ -356,6 +357,11 @@ class Trainer:
         if self.processes.rank < len(random):  # one more than there were keeps the numbers of its own seed
             torch.set_rng_state(random[self.processes.rank].clone())  # torch dies of a row of a larger tensor
         self.say(f"going on from step {self.step} of {self.steps}")
+
+
+def checkpoint_in(work: Path) -> Path:
+    """Where a training with that folder keeps what it goes on from."""
+    return work / "checkpoint.pt"
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,42 @@ _CHUNK_WORDS = 65_536
 _LIST_LETTERS = 4  # a list says as much of a word as an end or a beginning of so many letters
 
 
+class Unseen(NamedTuple):
+    """The words that the text lacks, and how much each is like each group.
+
+    Attributes:
+        ids: [W].
+        means: [G, V] a row's product with something of all words is its mean over those of the group that were seen.
+        likeness: [W, G] sums to 1 for each word, or to 0 for one that is like none.
+    """
+
+    ids: NDArray[np.int64]
+    means: csr_matrix
+    likeness: csr_matrix
+
+    @classmethod
+    def of(cls, words: Sequence[str], seen: NDArray[np.bool_], lists: Iterable[NDArray[np.int64]]) -> Unseen:
+        """
+        Args:
+            words: [V] spelled.
+            seen: [V] whether the text holds them.
+            lists: of each list the ids of its words.
+        """
+        ids = np.flatnonzero(~seen)
+        groups, letters = _groups(words, ids, lists)  # [V, G], [G]
+        members = groups.multiply(seen[:, None]).T.tocsr()  # [G, V]
+        members.eliminate_zeros()
+        known = np.diff(members.indptr)
+        likeness = groups[ids].multiply(weights(letters, known)).tocsr()  # [W, G]
+        total = np.asarray(likeness.sum(1))
+        likeness = likeness.multiply(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)).tocsr()
+        return cls(ids, members.multiply(1 / np.maximum(known, 1)[:, None]).tocsr(), likeness)
+
+    def like(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """[W, F] the means of what words like them have, of values [V, F]; 0 for a word that is like none."""
+        return np.asarray(self.likeness @ (self.means @ values))
+
+
 def price_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray[np.int64]], weight: float) -> None:
     """Give the words without a token in the text the mean costs of words like them, in place.
 
@@ -37,19 +74,10 @@ def price_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray
         lists: of each list the ids of its words.
         weight: tokens that an unseen word counts as.
     """
-    unseen = np.flatnonzero(costs.tokens == 0)
-    if not len(unseen):
-        return
-    groups, letters = _groups(words, unseen, lists)  # [V, G], [G]
-    seen = groups.multiply(costs.tokens[:, None] > 0).T.tocsr()  # [G, V]
-    seen.eliminate_zeros()
-    known = np.diff(seen.indptr)
-    likeness = groups[unseen].multiply(weights(letters, known)).tocsr()  # [W, G]
-    total = np.asarray(likeness.sum(1))
-    likeness = likeness.multiply(np.divide(weight, total, out=np.zeros_like(total), where=total > 0)).tocsr()
-    means = seen.multiply(1 / np.maximum(known, 1)[:, None]).tocsr()
-    for side in (costs.rows, costs.columns):
-        _price(side, costs.tokens, unseen, means, likeness)
+    unseen = Unseen.of(words, costs.tokens > 0, lists)
+    if len(unseen.ids):
+        for side in (costs.rows, costs.columns):
+            _price(side, costs.tokens, unseen, weight)
 
 
 def read_lists(path: Path, vocabulary: Vocabulary) -> list[NDArray[np.int64]]:
@@ -71,17 +99,15 @@ def read_lists(path: Path, vocabulary: Vocabulary) -> list[NDArray[np.int64]]:
     return [ids[ids != vocabulary.unknown_id] for ids in encoded]
 
 
-def _price(
-    side: LineCosts, tokens: NDArray[np.int64], unseen: NDArray[np.int64], means: csr_matrix, likeness: csr_matrix
-) -> None:
-    factors = np.zeros((means.shape[0], side.words.shape[1] + 1))  # [G, F + 1], with the constant, a token
+def _price(side: LineCosts, tokens: NDArray[np.int64], unseen: Unseen, weight: float) -> None:
+    factors = np.zeros((unseen.means.shape[0], side.words.shape[1] + 1))  # [G, F + 1], with the constant, a token
     for chunk in chunks(len(tokens), _CHUNK_WORDS):
         each = np.column_stack([side.words[chunk], side.constants[chunk]]) / np.maximum(tokens[chunk, None], 1)
-        factors += means[:, chunk] @ each
-    for chunk in chunks(len(unseen), _CHUNK_WORDS):
-        found = likeness[chunk] @ factors
-        side.words[unseen[chunk]] = found[:, :-1]
-        side.constants[unseen[chunk]] = found[:, -1]
+        factors += unseen.means[:, chunk] @ each
+    for chunk in chunks(len(unseen.ids), _CHUNK_WORDS):
+        found = weight * (unseen.likeness[chunk] @ factors)
+        side.words[unseen.ids[chunk]] = found[:, :-1]
+        side.constants[unseen.ids[chunk]] = found[:, -1]
 
 
 def _groups(
