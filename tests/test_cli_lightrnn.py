@@ -15,6 +15,10 @@ import rescorer
 from lexicon_tools.cli import lexicon
 from rescorer.cli import lightrnn
 from rescorer.models.light_rnn import LightRNN
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_table import WordTable
+from rescorer.training.corpus import Corpus
+from rescorer.training.first_table import first_table
 
 TINY = ["--width", "8", "--epochs", "2", "--streams", "4", "--unroll", "10"]
 
@@ -63,6 +67,21 @@ def test_train_and_perplexity(here: Path) -> None:
     again = train("--rows", "5", "--reallocate-after", "1")
     assert again.exit_code == 0 and "going on from step" in again.stderr, "a finished run is not done again"
     assert "other settings" in bad(train("--rows", "5"))
+
+
+def test_the_first_table_is_by_likeness_or_by_frequency(here: Path) -> None:
+    def table(*options: str) -> list[int]:
+        result = train("--rows", "5", *options, "--work", f"work{len(options)}")
+        assert result.exit_code == 0, (result.stderr, result.exception)
+        model = LightRNN.load("lightrnn.pt")
+        assert model.provenance["table"] == (options or ("", "likeness"))[1]
+        return list(model.table.cells)
+
+    words = Vocabulary.load("words.tsv")
+    shape = WordTable.shaped(len(words), 5)
+    alike = first_table(Corpus.encode([Path("train.txt")], words, "ids").ids, words, (), 5, shape.columns)
+    assert table() == list(alike.cells)
+    assert table("--first-table", "frequency") == list(shape.cells) != list(alike.cells)
 
 
 @pytest.mark.parametrize(("options", "expected"), [
