@@ -10,20 +10,24 @@ Shapes: N words of the text, V vocabulary, K frequent words, F factors, R rows, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_matrix, csr_matrix, diags, hstack
 from scipy.sparse.linalg import svds
 
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.training.assignment import AssignmentSettings, assign
 from rescorer.training.unseen_words import Unseen
 
 _FREQUENT = 2000  # K
 _FACTORS = 64  # F
 _SMALL = 500  # words
+_EXACT = 1500  # rows up to which the assignment is exact: a third of a second for each column
+# Else by prices: of 2,000 rows 0.04 % less alike, and 0.8 s in place of 1.8.
+_PRICED: dict[str, Any] = {"temperatures": (0.1, 0.05, 0.02), "candidates": 64, "iterations": 8}
 _TEXT_WORDS = 20_000_000  # as many are read, from the beginning
 
 Floats = NDArray[np.float32]
@@ -35,7 +39,7 @@ def first_table(
     """Cells for words in id order, most frequent first.
 
     A word that the text lacks keeps the company of words like it: those of its lists, and those that begin or end
-    alike. Time O(N + V · K · F), and C assignments of R words, O(R³) each at worst: 200,000 words in 1450 rows: 40 s.
+    alike. Time O(N + V · K · F), and C assignments of R words: 41 s for 200,000 words in 1450 rows.
 
     Args:
         ids: [N] the training text.
@@ -78,16 +82,19 @@ def neighbours(ids: NDArray[np.int64], size: int) -> csr_matrix:
 def dealt(vectors: Floats, counts: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:
     """[V] cells: of each R words of the next ranks one to each row, so that all are as like as can be to their rows.
 
-    A row is the mean of its words' vectors [V, F], each as often as the root of its count.
+    A row is the mean of its words' vectors [V, F], each as often as the root of its count. The ranks of a large table
+    are dealt by prices, to within a per cent.
     """
     cells = np.arange(len(vectors), dtype=np.int64) % rows * columns  # the first R words have a row each
     often = np.sqrt(counts + 1.0).astype(np.float32)
+    one_place = np.zeros((rows, 1), np.float32)  # in each row
+    how = AssignmentSettings(exact_limit=_EXACT, block_size=rows, **_PRICED)
     sums = np.zeros((rows, vectors.shape[1]), np.float32)
     for column in range(columns):
         words = np.arange(column * rows, min((column + 1) * rows, len(vectors)))
         if column:
             likeness = vectors[words] @ _of_length_one(sums).T  # [words, R]
-            cells[words] = linear_sum_assignment(likeness, maximize=True)[1] * columns
+            cells[words] = assign(-likeness, one_place[: len(words)], settings=how).cells * columns
         sums[cells[words] // columns] += vectors[words] * often[words, None]
         cells[words] += column
     return cells
