@@ -60,8 +60,7 @@ stage 4 vocabulary --in "$mix" --out "$output/words.tsv" -- \
 
 train() {
   lightrnn train "$train" --valid "$valid" --vocabulary "$output/words.tsv" --output "$lightrnn" --width 256 \
-    --rows 2000 --columns 100 --epochs 1 --streams 64 --intervals 24 --learning-rate 0.004 --reallocate-after 2 \
-    --cost-words 3000000 --block-size 12500 --sweeps 1 \
+    --rows 2000 --columns 100 --epochs 1 --streams 64 --intervals 24 --learning-rate 0.004 \
     --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
 }
 stage 5 lightrnn --in "$train" "$valid" "$output/words.tsv" --out "$lightrnn" -- train
