@@ -87,7 +87,7 @@ def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str
         for word in corpus.ids.tolist():
             before, after, state = model.hidden_states(torch.tensor([[word]]), state)
             row, column = divmod(int(table.cells[word]), table.columns)
-            plain = model.row_scores(before[0, 0]).double()
+            plain = model.row_out(before[0, 0]).double()  # rows without words, which predict nothing, are priced too
             full = torch.tensor([not model.free[i].all() for i in range(table.rows)])
             rows[word] += (plain[full].logsumexp(0) - plain).numpy()
             plain = model.column_scores(after[0], torch.tensor([row]))[0].double()
