@@ -44,7 +44,9 @@ def tables() -> dict[str, WordTable]:
 def variants() -> list[dict[str, Any]]:
     names = "gated", "cell_bias", "tied", "half_steps", "layers"
     kinds = itertools.product((True, False), (True, False), (True, False), (True, False), (1, 2))
-    return [{**dict(zip(names, kind, strict=True)), "dropout": 0.3} for kind in kinds]
+    # Own vectors in all of the columns of most tables, in the first two of them, or in none.
+    own = itertools.cycle([{"own_width": 3}, {"own_width": 2, "own_columns": 2}, {"own_width": 0}])
+    return [{**dict(zip(names, kind, strict=True)), **next(own), "dropout": 0.3} for kind in kinds]
 
 
 def named(settings: dict[str, Any]) -> str:
@@ -267,6 +269,25 @@ def test_gates_and_biases() -> None:
         )
 
 
+def test_own_vectors() -> None:
+    """Cells of the first columns add a product of their own to their scores, a vector of their own to their inputs."""
+    model = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=2, own_columns=2)
+    plain = model_of(WordTable.shaped(9), half_steps=True, width=5)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    hidden, rows, columns = torch.randn(3, 5), torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
+    own_in, own_out = (vectors.view(3, 2, 2) for vectors in (model.own_in, model.own_out))  # [R, K, E]
+    with torch.no_grad():
+        expected = plain.column_scores(hidden, rows)
+        for place in range(3):
+            for column in range(2):
+                expected[place, column] += (own_out[rows[place], column] * model.own_key(hidden[place])).sum()
+        torch.testing.assert_close(model.column_scores(hidden, rows), expected)
+        added = model.column_inputs(rows, columns) - plain.column_inputs(rows, columns)
+        torch.testing.assert_close(added[0], own_in[2, 1] @ model.own_up.weight.T)
+        assert added[1].abs().max() == 0  # beyond the first columns
+        torch.testing.assert_close(added[2], own_in[1, 0] @ model.own_up.weight.T)
+
+
 def test_gradients_reach_every_parameter_and_stay_finite() -> None:
     """A row without words is masked with -inf: no NaN may come back from it."""
     for settings in variants():
@@ -288,6 +309,8 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
         ({"gated": False, "cell_bias": True, "tied": True}, 3 * 4),
         ({"gated": False, "cell_bias": False, "tied": True, "layers": 2}, 8 * 6 * 6 + 8 * 6),
         ({"gated": False, "cell_bias": False, "tied": True, "half_steps": True}, -(6 * 6 + 6)),
+        ({"gated": False, "cell_bias": False, "tied": True, "own_width": 5, "own_columns": 2}, 2 * 5 * (3 * 2 + 6)),
+        ({"gated": False, "cell_bias": False, "tied": True, "own_width": 5, "own_columns": 9}, 2 * 5 * (3 * 4 + 6)),
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
@@ -300,7 +323,7 @@ def test_row_and_column_parameters_are_all_that_a_table_shapes() -> None:
     for settings in variants():
         model = model_of(tables()["rectangle"], **settings)
         listed = [*model.row_parameters(), *model.column_parameters()]
-        others = "lstm", "row_mixed", "cell_bias"
+        others = "lstm", "row_mixed", "cell_bias", "own_in", "own_out", "own_up", "own_key"
         rest = [p for name, p in model.named_parameters() if name.split(".")[0] not in others]
         assert {id(p) for p in listed} == {id(p) for p in rest}
         assert len(listed) == len(rest)

@@ -25,7 +25,7 @@ TABLES = {
     "free cells": WordTable.shaped(10, 3, 4).shuffled(0),
     "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14])),
 }
-KINDS = [{"gated": gated, "cell_bias": bias, "tied": tied, "half_steps": half_steps}
+KINDS = [{"gated": gated, "own_width": 2 * (not gated), "cell_bias": bias, "tied": tied, "half_steps": half_steps}
          for gated, bias, tied, half_steps in itertools.product((True, False), repeat=4)]
 
 
@@ -77,7 +77,7 @@ def test_costs_of_the_paper(layers: int) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str, bool]) -> None:
-    """−log of the softmax over the cells that hold a word now; the bias of a word's cell goes with the word."""
+    """−log of the softmax over the cells that hold a word now; the bias and own vectors of its cell go with a word."""
     model = model_of(table, **kind)
     size = len(table.cells)
     corpus = corpus_of(size, 60)
@@ -92,7 +92,9 @@ def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str
             rows[word] += (plain[full].logsumexp(0) - plain).numpy()
             plain = model.column_scores(after[0], torch.tensor([row]))[0].double()
             bias = model.cell_bias[row].double() if kind["cell_bias"] else torch.zeros(table.columns)
-            columns[word] += ((plain + bias)[~model.free[row]].logsumexp(0) - plain - bias[column]).numpy()
+            own = model._own_scores(after[0], torch.tensor([row]))[0].double() if kind["own_width"] else plain * 0
+            elsewhere = plain - own + own[column]
+            columns[word] += ((plain + bias)[~model.free[row]].logsumexp(0) - elsewhere - bias[column]).numpy()
     found = costs_of(model, corpus)
     np.testing.assert_allclose(found[0], rows, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found[1], columns, rtol=1e-4, atol=1e-4)
@@ -153,9 +155,11 @@ def test_costs_on_another_device(device: str) -> None:
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_move_to_where_they_are_changes_nothing(table: WordTable, kind: dict[str, bool], carry_over: bool) -> None:
     model = model_of(table, **kind)
-    if model.settings.cell_bias:
-        with torch.no_grad():
-            model.cell_bias[model.free] = 0  # a free cell's bias belongs to no word
+    with torch.no_grad():
+        if model.settings.cell_bias:
+            model.cell_bias[model.free] = 0  # what a free cell has belongs to no word
+        for own in (model.own_in, model.own_out) if model.settings.own_width else ():
+            own.view(table.rows, table.columns, -1)[model.free] = 0
     before = copy.deepcopy(model.state_dict())
     move(model, WordTable(table.rows, table.columns, table.cells.copy()), carry_over=carry_over)
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
@@ -220,11 +224,11 @@ def test_a_row_that_loses_its_words_keeps_its_vectors() -> None:
 
 
 def test_without_carry_over_vectors_stay() -> None:
-    model = model_of(TABLES["full"])
+    model = model_of(TABLES["full"], own_width=2)
     before = copy.deepcopy(model.state_dict())
     move(model, WordTable.shaped(12, 3, 4).shuffled(5), carry_over=False)
     changed = {name for name, value in before.items() if not torch.equal(value, model.state_dict()[name])}
-    assert changed == {"cell_bias", "row_out.bias"}
+    assert changed == {"cell_bias", "own_in", "own_out", "row_out.bias"}
 
 
 def test_biases_of_rows_follow_the_words() -> None:

@@ -4,10 +4,12 @@ Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recur
 What an LSTM knows after one word predicts the row of the next; that and the (true) row, the column:
 P(w | h) = P(row | h) · P(column | h, row). In the paper the LSTM reads two inputs a word, the vector of its row and
 then that of its column, and predicts the column once it has read the row (`half_steps`). Here it reads a word at once,
-row and column added, and a layer beside it mixes the row in: half the work, and fewer steps for memory to last.
+row and column added, and a layer beside it mixes the row in: half the work, and fewer steps for memory to last. With
+`own_width` frequent words, which stand in the first columns, also have short vectors of their own: by those of rows and
+columns alone the words of a row are hardly told apart by their contexts.
 
 Shapes: U utterances or streams, T words, N histories, M words to score, V vocabulary, R rows, C columns, D width,
-L layers.
+L layers, K columns with vectors of their own, E width of those.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from rescorer.models.word_table import WordTable
 
 _FILE_KIND = "lightrnn"
 _FILE_VERSION = 1
-_BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "gate_in.weight", "gate_out.weight", "cell_bias")
+_BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "gate_in.weight", "gate_out.weight", "cell_bias",
+           "own_in", "own_out")
 _BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 0, "cell_bias": 1}  # the dimension
 
 
@@ -46,7 +49,9 @@ class LightRNNSettings:
         dropout: the share of inputs, outputs and values between layers that is zeroed in training.
         tied: the same vectors serve as input and output.
         gated: a column's vectors are multiplied by a gate of the row, so that a cell's vector is a product of row
-            and column; without it they are the paper's.
+            and column.
+        own_width: E, of the two vectors that a cell of the first columns has of its own; 0: none has.
+        own_columns: how many columns these are; K is no more than there are columns.
         cell_bias: one number for each cell, added to the score of its column; without it the paper's model.
         half_steps: the LSTM reads a word's row and then its column, as in the paper; without it, both at once.
     """
@@ -56,13 +61,15 @@ class LightRNNSettings:
     dropout: float = 0.0
     tied: bool = False
     gated: bool = True
+    own_width: int = 0
+    own_columns: int = 14
     cell_bias: bool = True
     half_steps: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("width", "layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
+        for name, least in (("width", 1), ("layers", 1), ("own_width", 0), ("own_columns", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} = {getattr(self, name)}: expected at least {least}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout = {self.dropout}: expected 0 ≤ dropout < 1")
 
@@ -123,6 +130,11 @@ class LightRNN(Trainable, LanguageModel):
         if settings.gated:
             self.gate_in = nn.Embedding(rows, width)
             self.gate_out = nn.Embedding(rows, width)
+        if settings.own_width:
+            own = min(settings.own_columns, columns) * settings.own_width
+            self.own_in, self.own_out = (nn.Parameter(torch.zeros(rows, own)) for _ in range(2))  # [R, K · E]
+            self.own_up = nn.Linear(settings.own_width, width, bias=False)
+            self.own_key = nn.Linear(width, settings.own_width, bias=False)
         if settings.cell_bias:
             self.cell_bias = nn.Parameter(torch.zeros(rows, columns))
         if not settings.half_steps:
@@ -200,9 +212,17 @@ class LightRNN(Trainable, LanguageModel):
         vectors = self.column_in(columns)
         if self.settings.gated:
             vectors = vectors * self.gate_in(rows)
+        if self.settings.own_width:
+            vectors = vectors + self.own_up(self._own_inputs(rows, columns))
         if not self.settings.half_steps:
             vectors = vectors + self.row_in(rows)
         return self.dropout(vectors)  # type: ignore[no-any-return]
+
+    def _own_inputs(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """[..., E] the input vectors that cells [...] have of their own; 0 beyond the first K columns."""
+        own = self._own(self.own_in, rows)
+        here = columns[..., None] == torch.arange(own.shape[-2], device=columns.device)  # [..., K]
+        return (own * here[..., None]).sum(-2)
 
     def word_inputs(self, words: Tensor) -> Tensor:
         """[S · T, N, D] what the LSTM reads of words [T, N]: S vectors of each, one or the half-steps' two."""
@@ -238,7 +258,19 @@ class LightRNN(Trainable, LanguageModel):
 
     def column_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., C] scores of the columns, before the biases of the cells, from what `read_rows` gave [..., D]."""
-        return self.column_out(self.column_keys(hidden, rows)).float()  # type: ignore[no-any-return]
+        scores: Tensor = self.column_out(self.column_keys(hidden, rows)).float()
+        return scores + self._own_scores(hidden, rows) if self.settings.own_width else scores
+
+    def _own_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """[..., C] what the cells' own output vectors add to the scores of columns; 0 beyond the first K."""
+        keys = self.own_key(self.dropout(hidden)).float()
+        scores = (self._own(self.own_out, rows) * keys[..., None, :]).sum(-1)  # [..., K]
+        return nn.functional.pad(scores, (0, self.table.columns - scores.shape[-1]))
+
+    def _own(self, vectors: Tensor, rows: Tensor) -> Tensor:
+        """[..., K, E] what cells of rows [...] have of their own, of all vectors [R, K · E]."""
+        own = nn.functional.embedding(rows, vectors)
+        return own.view(*rows.shape, -1, self.settings.own_width)
 
     def column_keys(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., D] what meets the columns' vectors, from what `read_rows` gave [..., D]."""
@@ -286,7 +318,8 @@ class LightRNN(Trainable, LanguageModel):
     def history_bytes(self) -> int:
         # Hidden and cell of each layer, old, half-way and new; the gates; both softmaxes, scores and log-probs.
         vectors = (6 * self.settings.layers + 8) * self.settings.width
-        return 4 * (vectors + 3 * (self.table.rows + self.table.columns))
+        own = 2 * self.settings.own_width * min(self.settings.own_columns, self.table.columns)
+        return 4 * (vectors + own + 3 * (self.table.rows + self.table.columns))
 
     @property
     def state_bytes(self) -> int:
@@ -358,8 +391,14 @@ class LightRNN(Trainable, LanguageModel):
         rows, columns = (torch.as_tensor(np.arange(size) if source is None else source, device=self.device)
                          for size, source in ((self.table.rows, source_rows), (self.table.columns, source_columns)))
         parameters = {name: value[rows] if name in _BY_ROW else value for name, value in self.state_dict().items()}
-        other.load_state_dict({name: value.index_select(_BY_COLUMN[name], columns) if name in _BY_COLUMN else value
-                               for name, value in parameters.items()})
+        for name, dimension in _BY_COLUMN.items():
+            if name in parameters:
+                parameters[name] = parameters[name].index_select(dimension, columns)
+        if self.settings.own_width:
+            size = min(self.settings.own_columns, table.columns)
+            for name in ("own_in", "own_out"):
+                parameters[name] = _own_of(parameters[name], columns[:size], self.settings.own_width)
+        other.load_state_dict(parameters)
         other.provenance, other.name = dict(self.provenance), self.name
         if self.spelling:
             old, new = set(self.vocabulary.words), set(vocabulary.words)
@@ -395,7 +434,7 @@ class LightRNN(Trainable, LanguageModel):
         counts = content["counts"].numpy().astype(np.int64)
         vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
         table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
-        settings = LightRNNSettings(**{"half_steps": True, **content["settings"]})  # older files do not say so
+        settings = LightRNNSettings(**{"half_steps": True, "own_width": 0, **content["settings"]})  # of older files
         model = cls(settings, vocabulary, table)
         model.load_state_dict(content["parameters"])
         for name, parameter in model.named_parameters():
@@ -429,6 +468,13 @@ class LightRNN(Trainable, LanguageModel):
             return cls.from_dict(content).to(device)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None
+
+
+def _own_of(vectors: Tensor, columns: Tensor, width: int) -> Tensor:
+    """[R, k · E] of own vectors [R, K · E] those of the cells in these columns [k]; 0 where they have none."""
+    own = vectors.view(len(vectors), -1, width)
+    size = own.shape[1]
+    return (own[:, columns.clamp(max=size - 1)] * (columns < size)[:, None]).flatten(1)
 
 
 def _log(shares: np.ndarray, least: float) -> Tensor:

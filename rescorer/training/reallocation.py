@@ -102,23 +102,37 @@ def _show(bar: Any, done: int, of: int) -> None:
 def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
     """Put the words of a model in the cells of a table of the same shape.
 
-    The bias of a cell goes with its word. With `carry_over` each row's vectors and bias become the mean, weighted by
-    counts, of those that its words had, and so do the columns'. Without it they stay, but that a row's bias grows by
-    the log of how many times as frequent its words are now.
+    The bias of a cell and its own vectors go with its word, the vectors as far as the columns that have some. With
+    `carry_over` each row's vectors and bias become the mean, weighted by counts, of those that its words had, and so do
+    the columns'. Without it they stay, but that a row's bias grows by the log of how many times as frequent its words
+    are now.
     """
     old = model.table
     weights = np.maximum(model.vocabulary.counts, 1).astype(np.float64)
     if model.settings.cell_bias:
-        bias = model.cell_bias.flatten()
-        moved = torch.zeros_like(bias)
-        moved[torch.as_tensor(table.cells, device=bias.device)] = bias[torch.as_tensor(old.cells, device=bias.device)]
-        model.cell_bias.copy_(moved.view_as(model.cell_bias))
+        _follow(model.cell_bias[..., None], old, table)
+    if model.settings.own_width:
+        for vectors in (model.own_in, model.own_out):
+            _follow(vectors.view(old.rows, -1, model.settings.own_width), old, table)
     if carry_over:
         _carry(model.row_parameters(), _shares(old.row_of, table.row_of, weights, old.rows))
         _carry(model.column_parameters(), _shares(old.column_of, table.column_of, weights, old.columns))
     else:
         model.row_out.bias.add_(_growth(old, table, weights).to(model.device))
     model.place(table)
+
+
+def _follow(values: Tensor, old: WordTable, new: WordTable) -> None:
+    """What the cells of the first K columns hold [R, K, E] goes with their words, in place; other words bring 0."""
+    size = values.shape[1]
+    kept = np.flatnonzero((old.column_of < size) & (new.column_of < size))
+    moved = torch.zeros_like(values)
+    (old_rows, old_columns), (new_rows, new_columns) = (
+        (torch.as_tensor(line[kept], device=values.device) for line in (table.row_of, table.column_of))
+        for table in (old, new)
+    )
+    moved[new_rows, new_columns] = values[old_rows, old_columns]
+    values.copy_(moved)
 
 
 def _growth(old: WordTable, new: WordTable, weights: np.ndarray) -> Tensor:
