@@ -111,10 +111,11 @@ class Entry:
         return word_classes.by_clusters(ids, vocabulary.counts, count)
 
     def _first_table(self, ids: np.ndarray, vocabulary: Vocabulary) -> WordTable:
-        shape = self._shape(len(vocabulary))
-        if self.options.get("first_table") == "frequency":
-            return shape
-        return first_table(ids, vocabulary, (), shape.rows, shape.columns)
+        shape, how = self._shape(len(vocabulary)), self.options.get("first_table", "likeness")
+        if how not in ("likeness", "frequency"):
+            raise InputError(f"row {self.spec!r}: first_table {how!r}", expected="likeness or frequency",
+                             remedy="correct --rows")
+        return shape if how == "frequency" else first_table(ids, vocabulary, (), shape.rows, shape.columns)
 
     def _shape(self, size: int) -> WordTable:
         return WordTable.shaped(size, self.options.get("rows"), self.options.get("columns"))
@@ -131,7 +132,8 @@ class Entry:
         try:
             if self.name == LIGHT_RNN:
                 shape = self._shape(len(vocabulary))
-                table = WordTable(shape.rows, shape.columns, groups if groups is not None else shape.cells)
+                assert groups is not None  # what `groups` found
+                table = WordTable(shape.rows, shape.columns, groups)
                 own = {key: value for key, value in self.options.items() if key not in _TABLE_FIELDS}
                 return LightRNN(LightRNNSettings(**{**common, **own}), vocabulary, table)
             kind, preset = RIVALS[self.name]

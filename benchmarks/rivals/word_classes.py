@@ -1,6 +1,6 @@
 """Word classes for the two-level softmax: by frequency, and by the company that words keep.
 
-Shapes: N words of the text, V vocabulary, C classes, K context words.
+Shapes: N words of the text, V vocabulary, C classes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import numpy as np
 
 from rescorer.training.first_table import company
 
-_TEXT_WORDS = 20_000_000
 _LARGEST = 3  # times the mean size of a class
 
 
@@ -35,7 +34,7 @@ def by_clusters(ids: np.ndarray, counts: np.ndarray, classes: int, seed: int = 0
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    vectors = company(np.asarray(ids[:_TEXT_WORDS]), len(counts))
+    vectors = company(ids, len(counts))
     means = MiniBatchKMeans(min(classes, len(counts)), batch_size=4096, n_init=1, max_iter=20, random_state=seed)
     return cut(means.fit_predict(vectors), max(1, _LARGEST * len(counts) // classes))
 

@@ -434,7 +434,7 @@ class LightRNN(Trainable, LanguageModel):
         counts = content["counts"].numpy().astype(np.int64)
         vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
         table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
-        settings = LightRNNSettings(**{"half_steps": True, "own_width": 0, **content["settings"]})  # of older files
+        settings = LightRNNSettings(**{"half_steps": True, **content["settings"]})  # older files do not say so
         model = cls(settings, vocabulary, table)
         model.load_state_dict(content["parameters"])
         for name, parameter in model.named_parameters():

@@ -74,12 +74,10 @@ def _calibrate_rows(model: LightRNN, rows: np.ndarray, masses: np.ndarray, state
     if not len(rows):
         return
     index = torch.as_tensor(rows, device=model.device)
-    old = model.wordless.clone()
-    old[index] = True  # what is not to be summed up
     parts = []
     for chunk in chunks(state.hidden.shape[1]):
         scores = model.row_scores(state.hidden[-1][chunk])
-        parts.append((scores[:, index], torch.logsumexp(scores.masked_fill(old, -torch.inf), -1)))
+        parts.append((scores[:, index], torch.logsumexp(scores.index_fill(1, index, -torch.inf), -1)))
     scores, rest = (torch.cat(part) for part in zip(*parts, strict=True))  # [G, Q], [G]
     share = torch.as_tensor(masses, device=model.device, dtype=scores.dtype)
     model.row_out.bias[index] += _fitted(scores[None], rest[None], share[None])[0]

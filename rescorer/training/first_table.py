@@ -45,10 +45,11 @@ def first_table(
         ids: [N] the training text.
         lists: ids of words of one kind (places, surnames, …).
     """
-    vectors = company(ids[:_TEXT_WORDS], len(vocabulary))
+    vectors = company(ids, len(vocabulary))
     met = np.bincount(ids[:_TEXT_WORDS], minlength=len(vocabulary)) > 0
-    unseen = Unseen.of(vocabulary.words, met, lists)
-    vectors[unseen.ids] = _of_length_one(unseen.like(vectors).astype(np.float32))
+    if not met.all():
+        unseen = Unseen.of(vocabulary.words, met, lists)
+        vectors[unseen.ids] = _of_length_one(unseen.like(vectors).astype(np.float32))
     return WordTable(rows, columns, dealt(vectors, vocabulary.counts, rows, columns))
 
 
@@ -58,7 +59,7 @@ def company(ids: NDArray[np.integer], size: int) -> Floats:
     Roots of the shares of neighbours, brought to few dimensions by a truncated SVD: as Hellinger PCA of word
     co-occurrences (Lebret and Collobert, 2014) does.
     """
-    beside = neighbours(np.asarray(ids, dtype=np.int64), size)
+    beside = neighbours(np.asarray(ids[:_TEXT_WORDS], dtype=np.int64), size)
     if min(beside.shape) <= _SMALL:  # of so few words, ARPACK may ask for more factors than there are
         left, strength, _ = np.linalg.svd(beside.toarray(), full_matrices=False)
     else:

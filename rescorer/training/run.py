@@ -63,7 +63,8 @@ def _trainer(
     train, held_out = (_encoded(paths, words, work / name, processes)
                        for paths, name in ((texts, "train.ids"), ([valid], "valid.ids")))
     if options["first_table"] == "likeness" and not processes.first_says(checkpoint_in(work).exists()):
-        # Found by one process: where another one's last bits differ, its table might.
+        say(f"finding the company of {len(words)} words, by which they share rows")
+        # By one process: where another one's last bits differ, its table might.
         table = processes.first_does(lambda: first_table(train.ids, words, lists, table.rows, table.columns))
     torch.manual_seed(settings.seed)
     model = LightRNN(network, words, table).to(processes.device)

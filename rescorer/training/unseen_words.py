@@ -74,10 +74,11 @@ def price_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray
         lists: of each list the ids of its words.
         weight: tokens that an unseen word counts as.
     """
+    if costs.tokens.all():
+        return
     unseen = Unseen.of(words, costs.tokens > 0, lists)
-    if len(unseen.ids):
-        for side in (costs.rows, costs.columns):
-            _price(side, costs.tokens, unseen, weight)
+    for side in (costs.rows, costs.columns):
+        _price(side, costs.tokens, unseen, weight)
 
 
 def read_lists(path: Path, vocabulary: Vocabulary) -> list[NDArray[np.int64]]:
