@@ -505,6 +505,21 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, lattice: Lattice, 
         _assert_same(again, lattice)
 
 
+@pytest.mark.parametrize("cost", [1e13, -12345678901234.0, 123456789012345.0, 0.1, 16777217.0])
+def test_text_of_doubles_is_read_as_doubles(tmp_path: Path, cost: float) -> None:
+    """However short it is: 1e13 is 14 characters, no more than a float may take, and no float."""
+    (tmp_path / "words.txt").write_text(WORDS)
+    scores = {ACOUSTIC: np.array([0.0]), GRAPH: np.array([cost])}
+    fields = {"transition_ids": PackedIds(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64))}
+    arcs = Arcs(np.array([0]), np.array([1]), np.array([0]), scores, fields)
+    header = {"type": "lattice", "precision": "double"}
+    lattice = assemble("utt", Symbols(("<eps>", "to", "be", "or")), 0, arcs, states=1, header=header)
+    write(tmp_path / "out.txt", [lattice])
+    [again] = list(read(tmp_path / "out.txt", None, Faults()))
+    _assert_same(again, lattice)
+    assert again.header["precision"] == "double"
+
+
 TOKENS = (b"\n", b" ", b"\t", b"\0", b"9" * 19, b"-", b"_", b",", b"nan", b"Infinity", b"\xff", b"\n\n")
 
 

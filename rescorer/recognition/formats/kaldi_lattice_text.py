@@ -200,7 +200,7 @@ def _cost_texts(costs: np.ndarray, precision: str) -> list[str]:
         texts = costs.astype(np.float32).astype("U").tolist()
         texts = [text if len(text) <= _LONGEST_FLOAT else f"{float(text):.9g}" for text in texts]
     else:
-        texts = [repr(cost) for cost in costs.tolist()]
+        texts = [repr(cost).removesuffix(".0") for cost in costs.tolist()]  # as they are measured, so they are written
         with np.errstate(over="ignore"):
             is_float = (costs.astype(np.float32) == costs).tolist()
         if max(map(len, texts), default=0) <= _LONGEST_FLOAT:
