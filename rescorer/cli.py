@@ -237,9 +237,9 @@ def lightrnn() -> None:
 @click.option("--layers", type=int, default=1, show_default=True, help="Of the LSTM.")
 @click.option("--dropout", type=float, default=0.0, show_default=True)
 @click.option("--tied", is_flag=True, help="The same vectors as input and output.")
-@click.option("--gated/--not-gated", default=True, show_default=True, help="Columns gated by rows; the paper: not.")
-@click.option("--own-width", type=int, default=0, show_default=True,
-              help="Of the vectors that frequent words have of their own, such as 16; the paper: 0.")
+@click.option("--gated/--not-gated", default=False, show_default=True, help="Columns gated by rows; the paper: not.")
+@click.option("--own-width", type=int, default=16, show_default=True,
+              help="Of the vectors that frequent words have of their own; the paper: 0.")
 @click.option("--own-columns", type=int, default=14, show_default=True,
               help="Of the table, from the first: the words in these have them.")
 @click.option("--cell-bias/--no-cell-bias", default=True, show_default=True, help="A bias a cell; the paper: none.")

@@ -23,7 +23,7 @@ from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
-SETTINGS = [{"half_steps": half, "gated": gated, "cell_bias": gated, "layers": layers}
+SETTINGS = [{"half_steps": half, "gated": gated, "own_width": 3 * (not gated), "cell_bias": gated, "layers": layers}
             for half, gated, layers in ((True, False, 1), (True, True, 2), (False, True, 1), (False, False, 2))]
 
 

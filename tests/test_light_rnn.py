@@ -188,7 +188,7 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_equations_of_the_paper(tied: bool) -> None:
     """Row from the state after the last column; column from the state after the *true* row; one W, U, b for both."""
-    model = model_of(WordTable.shaped(9), gated=False, cell_bias=False, half_steps=True, tied=tied, width=5)
+    model = model_of(WordTable.shaped(9), own_width=0, cell_bias=False, half_steps=True, tied=tied, width=5)
     of = {name: value.double().numpy() for name, value in model.state_dict().items()}
 
     def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -216,7 +216,7 @@ def test_the_equations_of_the_paper(tied: bool) -> None:
 
 def test_a_word_in_one_step() -> None:
     """The LSTM reads row + column; the column is predicted from h + tanh(W h + b + row)."""
-    model = model_of(WordTable.shaped(9), gated=False, cell_bias=False, width=5)
+    model = model_of(WordTable.shaped(9), own_width=0, cell_bias=False, width=5)
     of = model.state_dict()
     words = torch.tensor([3, 7, 7, 1, 0])
     with torch.no_grad():
@@ -234,11 +234,12 @@ def test_a_word_in_one_step() -> None:
     torch.testing.assert_close(state.hidden, hidden)
 
 
-def test_a_file_without_the_setting_has_half_steps() -> None:
+def test_a_file_without_the_settings_has_half_steps_and_no_own_vectors() -> None:
     """Files of before there was another way do not say so."""
-    model = model_of(WordTable.shaped(9), half_steps=True)
+    model = model_of(WordTable.shaped(9), half_steps=True, own_width=0)
     content = model.as_dict()
-    del content["settings"]["half_steps"]
+    for name in ("half_steps", "own_width", "own_columns"):
+        del content["settings"][name]
     assert LightRNN.from_dict(content).settings == model.settings
 
 
@@ -256,7 +257,7 @@ def test_biases_of_a_new_network_are_logs_of_shares() -> None:
 
 def test_gates_and_biases() -> None:
     """With gates a cell's vectors are products of row and column; a cell's bias raises its column in its row alone."""
-    model = model_of(WordTable.shaped(9), half_steps=True, width=5)
+    model = model_of(WordTable.shaped(9), half_steps=True, width=5, gated=True, own_width=0)
     hidden, rows = torch.randn(3, 5), torch.tensor([0, 1, 2])
     with torch.no_grad():
         expected = (hidden * model.gate_out.weight) @ model.column_out.weight.T + model.column_out.bias
@@ -272,7 +273,7 @@ def test_gates_and_biases() -> None:
 def test_own_vectors() -> None:
     """Cells of the first columns add a product of their own to their scores, a vector of their own to their inputs."""
     model = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=2, own_columns=2)
-    plain = model_of(WordTable.shaped(9), half_steps=True, width=5)
+    plain = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=0)
     plain.load_state_dict(model.state_dict(), strict=False)
     hidden, rows, columns = torch.randn(3, 5), torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
     own_in, own_out = (vectors.view(3, 2, 2) for vectors in (model.own_in, model.own_out))  # [R, K, E]
@@ -303,19 +304,20 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
 @pytest.mark.parametrize(
     ("settings", "count"),
     [
-        ({"gated": False, "cell_bias": False, "tied": True}, 0),
-        ({"gated": False, "cell_bias": False, "tied": False}, (3 + 4) * 6),
-        ({"gated": True, "cell_bias": False, "tied": True}, 2 * 3 * 6),
-        ({"gated": False, "cell_bias": True, "tied": True}, 3 * 4),
-        ({"gated": False, "cell_bias": False, "tied": True, "layers": 2}, 8 * 6 * 6 + 8 * 6),
-        ({"gated": False, "cell_bias": False, "tied": True, "half_steps": True}, -(6 * 6 + 6)),
-        ({"gated": False, "cell_bias": False, "tied": True, "own_width": 5, "own_columns": 2}, 2 * 5 * (3 * 2 + 6)),
-        ({"gated": False, "cell_bias": False, "tied": True, "own_width": 5, "own_columns": 9}, 2 * 5 * (3 * 4 + 6)),
+        ({}, 0),
+        ({"tied": False}, (3 + 4) * 6),
+        ({"gated": True}, 2 * 3 * 6),
+        ({"cell_bias": True}, 3 * 4),
+        ({"layers": 2}, 8 * 6 * 6 + 8 * 6),
+        ({"half_steps": True}, -(6 * 6 + 6)),
+        ({"own_width": 5, "own_columns": 2}, 2 * 5 * (3 * 2 + 6)),
+        ({"own_width": 5, "own_columns": 9}, 2 * 5 * (3 * 4 + 6)),
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
     """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and what settings add."""
-    model = model_of(tables()["rectangle"], **settings)
+    smallest = {"gated": False, "cell_bias": False, "tied": True, "own_width": 0}
+    model = model_of(tables()["rectangle"], **{**smallest, **settings})
     assert model.parameter_count() == 9 * 6 * 6 + 9 * 6 + (3 + 4) * (6 + 1) + count
 
 

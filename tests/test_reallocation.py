@@ -57,7 +57,7 @@ def total_probability(model: LightRNN) -> float:
 @pytest.mark.parametrize("layers", [1, 2])
 def test_costs_of_the_paper(layers: int) -> None:
     """l_r(w, i): the sum over w's occurrences of −log P(row i); l_c(w, j) likewise, after w's present row."""
-    model = model_of(TABLES["full"], gated=False, cell_bias=False, layers=layers)
+    model = model_of(TABLES["full"], own_width=0, cell_bias=False, layers=layers)
     corpus = corpus_of(12)
     rows, columns = np.zeros((12, 3)), np.zeros((12, 4))
     state = model.start_states(1)
@@ -292,7 +292,7 @@ def test_least_gain_for_a_move() -> None:
 
 
 def test_a_cell_that_is_cheap_for_all_moves_nobody() -> None:
-    model = model_of(WordTable.shaped(4, 2, 2), gated=False, cell_bias=False)
+    model = model_of(WordTable.shaped(4, 2, 2), own_width=0, cell_bias=False)
     corpus = Corpus(np.array([0, 1, 2, 3] * 25, dtype=np.uint32))
     with torch.no_grad():
         for parameter in model.parameters():

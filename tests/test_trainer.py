@@ -67,7 +67,7 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 # ---- it learns ----
 
 
-@pytest.mark.parametrize("network", [{}, {"gated": False, "cell_bias": False, "tied": True, "layers": 1}], ids=str)
+@pytest.mark.parametrize("network", [{}, {"own_width": 0, "cell_bias": False, "tied": True}], ids=str)
 def test_learns(folder: Path, device: str, network: dict[str, Any]) -> None:
     trainer = make_trainer(folder, replace(SETTINGS, epochs=8), device, **network)
     valid = trainer.valid_corpus.ids

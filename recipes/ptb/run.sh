@@ -17,8 +17,8 @@ begin "$@"
 prepare
 kneser_ney
 # The paper's way, at most 0.75 M parameters: half-steps, and words that find their cells by reallocation alone.
-train 3 small --half-steps --first-table frequency --width 256 --dropout 0.1 --epochs 12 --reallocate-after 1 \
-  --reallocate-after 2 --reallocate-after 4 --carry-over
+train 3 small --half-steps --gated --own-width 0 --first-table frequency --width 256 --dropout 0.1 --epochs 12 \
+  --reallocate-after 1 --reallocate-after 2 --reallocate-after 4 --carry-over
 perplexities 4 small
 # At most 5 M parameters. More rows than columns: the rows carry the meaning, a row's words differ by 4 columns.
 train 5 large --width 360 --rows 2500 --columns 4 --dropout 0.45 --epochs 26 --learning-rate 0.003

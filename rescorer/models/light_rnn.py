@@ -4,9 +4,9 @@ Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recur
 What an LSTM knows after one word predicts the row of the next; that and the (true) row, the column:
 P(w | h) = P(row | h) · P(column | h, row). In the paper the LSTM reads two inputs a word, the vector of its row and
 then that of its column, and predicts the column once it has read the row (`half_steps`). Here it reads a word at once,
-row and column added, and a layer beside it mixes the row in: half the work, and fewer steps for memory to last. With
-`own_width` frequent words, which stand in the first columns, also have short vectors of their own: by those of rows and
-columns alone the words of a row are hardly told apart by their contexts.
+row and column added, and a layer beside it mixes the row in: half the work, and fewer steps for memory to last.
+Frequent words, which stand in the first columns, also have short vectors of their own: by those of rows and columns
+alone the words of a row are hardly told apart by their contexts.
 
 Shapes: U utterances or streams, T words, N histories, M words to score, V vocabulary, R rows, C columns, D width,
 L layers, K columns with vectors of their own, E width of those.
@@ -50,7 +50,7 @@ class LightRNNSettings:
         tied: the same vectors serve as input and output.
         gated: a column's vectors are multiplied by a gate of the row, so that a cell's vector is a product of row
             and column.
-        own_width: E, of the two vectors that a cell of the first columns has of its own; 0: none has.
+        own_width: E, of the two vectors that a cell of the first columns has of its own; 0, as in the paper: none has.
         own_columns: how many columns these are; K is no more than there are columns.
         cell_bias: one number for each cell, added to the score of its column; without it the paper's model.
         half_steps: the LSTM reads a word's row and then its column, as in the paper; without it, both at once.
@@ -60,8 +60,8 @@ class LightRNNSettings:
     layers: int = 1
     dropout: float = 0.0
     tied: bool = False
-    gated: bool = True
-    own_width: int = 0
+    gated: bool = False
+    own_width: int = 16
     own_columns: int = 14
     cell_bias: bool = True
     half_steps: bool = False
@@ -269,8 +269,8 @@ class LightRNN(Trainable, LanguageModel):
 
     def _own(self, vectors: Tensor, rows: Tensor) -> Tensor:
         """[..., K, E] what cells of rows [...] have of their own, of all vectors [R, K · E]."""
-        own = nn.functional.embedding(rows, vectors)
-        return own.view(*rows.shape, -1, self.settings.own_width)
+        width = self.settings.own_width
+        return nn.functional.embedding(rows, vectors).view(*rows.shape, vectors.shape[1] // width, width)
 
     def column_keys(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., D] what meets the columns' vectors, from what `read_rows` gave [..., D]."""
@@ -434,7 +434,8 @@ class LightRNN(Trainable, LanguageModel):
         counts = content["counts"].numpy().astype(np.int64)
         vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
         table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
-        settings = LightRNNSettings(**{"half_steps": True, **content["settings"]})  # older files do not say so
+        # What older files do not say.
+        settings = LightRNNSettings(**{"half_steps": True, "own_width": 0, **content["settings"]})
         model = cls(settings, vocabulary, table)
         model.load_state_dict(content["parameters"])
         for name, parameter in model.named_parameters():
