@@ -297,6 +297,18 @@ def test_finished_run_says_its_best_again(folder: Path) -> None:
     assert (folder / "lightrnn.pt").read_bytes() == kept
 
 
+def test_a_resumed_run_tells_how_it_began(folder: Path) -> None:
+    """Its table is that of the checkpoint, whichever first table is asked for when it goes on."""
+    quick = replace(SETTINGS, epochs=2, intervals=None, reallocate_after=())
+    trainer = make_trainer(folder, quick)
+    trainer.model.provenance = {"table": "likeness"}
+    trainer._save_checkpoint()
+    trainer = make_trainer(folder, quick)
+    trainer.model.provenance = {"table": "frequency"}
+    trainer.run()
+    assert LightRNN.load(folder / "lightrnn.pt").provenance["table"] == "likeness"
+
+
 def test_resume_wants_the_same_run(folder: Path) -> None:
     quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
     make_trainer(folder, quick).run()

@@ -345,6 +345,7 @@ class Trainer:
                              remedy="give the settings of that run, or remove the file to start anew",
                              file=self.checkpoint)
         self.model.take_over(restored)
+        self.model.provenance = restored.provenance  # how this run began, whatever is asked for now
         self.optimiser.load_state_dict(optimiser)
         self.step, self.best, self.seconds = content["step"], content["best"], content["seconds"]
         self.reallocating = content.get("reallocating", 0)
