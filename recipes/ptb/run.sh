@@ -21,5 +21,5 @@ train 3 small --half-steps --gated --own-width 0 --first-table frequency --width
   --reallocate-after 1 --reallocate-after 2 --reallocate-after 4 --carry-over
 perplexities 4 small
 # At most 5 M parameters. More rows than columns: the rows carry the meaning, a row's words differ by 4 columns.
-train 5 large --width 360 --rows 2500 --columns 4 --dropout 0.45 --epochs 26 --learning-rate 0.003
+train 5 large --gated --own-width 0 --width 360 --rows 2500 --columns 4 --dropout 0.45 --epochs 26 --learning-rate 0.003
 perplexities 6 large
