@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -72,12 +73,12 @@ class WordTable:
         """The same table with the cells of these words free; the words after them move up to the next ids."""
         return WordTable(self.rows, self.columns, np.delete(self.cells, ids))
 
-    @property
+    @cached_property  # scoring asks at every word of a sentence
     def row_of(self) -> np.ndarray:
         """[V] the row of each word."""
         return self.cells // self.columns
 
-    @property
+    @cached_property
     def column_of(self) -> np.ndarray:
         """[V] the column of each word."""
         return self.cells % self.columns
