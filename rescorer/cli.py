@@ -236,6 +236,8 @@ def lightrnn() -> None:
 @click.option("--width", type=int, default=256, show_default=True, help="Of the vectors and of the LSTM.")
 @click.option("--layers", type=int, default=1, show_default=True, help="Of the LSTM.")
 @click.option("--dropout", type=float, default=0.0, show_default=True)
+@click.option("--weight-dropout", type=float, default=0.0, show_default=True,
+              help="The share of the LSTM's recurrent weights that a step of training does without.")
 @click.option("--tied", is_flag=True, help="The same vectors as input and output.")
 @click.option("--gated/--not-gated", default=False, show_default=True, help="Columns gated by rows; the paper: not.")
 @click.option("--own-width", type=int, default=16, show_default=True,

@@ -85,7 +85,8 @@ def test_the_first_table_is_by_likeness_or_by_frequency(here: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "expected"), [
-    (["--width", "0"], "width = 0"), (["--dropout", "1.5"], "dropout = 1.5"), (["--epochs", "0"], "epochs = 0"),
+    (["--width", "0"], "width = 0"), (["--dropout", "1.5"], "dropout = 1.5"),
+    (["--weight-dropout", "1"], "weight_dropout = 1"), (["--epochs", "0"], "epochs = 0"),
     (["--streams", "100000"], "streams"), (["--rows", "2", "--columns", "2"], "do not fit"),
     (["--reallocate-after", "2"], "reallocate_after"), (["--device", "nonsense"], "device 'nonsense'"),
 ])

@@ -334,7 +334,8 @@ def test_row_and_column_parameters_are_all_that_a_table_shapes() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"width": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"dropout": math.nan}]
+    "wrong", [{"width": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"dropout": math.nan},
+              {"weight_dropout": 1.0}, {"weight_dropout": math.nan}]
 )
 def test_settings_check_themselves(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

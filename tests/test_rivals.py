@@ -375,6 +375,19 @@ def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     assert "width is 9, and was 8" in capsys.readouterr().err
 
 
+def test_epochs_instead_of_seconds(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                   capsys: pytest.CaptureFixture[str]) -> None:
+    """The same words for every network, and no trial where there is one learning rate."""
+    in_this_process(monkeypatch)
+    assert table.main([*call, "full", "nce:samples=4", "--epochs", "3", "--learning-rates", "0.02",
+                       "--weight-dropout", "0.2"]) == 0
+    assert "dropout 0, of weights 0.2, batch 4 × 6, float32, seed 1; 3 epochs; state" in capsys.readouterr().out
+    for name in ("full", "nce-samples-4"):
+        found = json.loads((tmp_path / f"out/{name}.json").read_text())
+        assert found["trials"] == {} and found["words_read"] == 3 * 2800 // 4 * 4
+        assert read_torch(tmp_path / f"out/{name}.work/0.02-3-epochs/model.pt")["settings"]["weight_dropout"] == 0.2
+
+
 def test_a_budget_too_small_gives_a_row(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_this_process(monkeypatch)
     assert table.main([*call, "full", "--seconds", "1e-9"]) == 0

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.light_rnn import LightRNNState
+from rescorer.models.lstm import LSTM
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.trainer import TrainingSettings
@@ -34,18 +35,21 @@ class RivalSettings:
         width: D, of the vectors and of the LSTM.
         layers: L, of the LSTM.
         dropout: the share of inputs, outputs and values between layers that is zeroed in training.
+        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of training.
     """
 
     width: int = 256
     layers: int = 1
     dropout: float = 0.0
+    weight_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("width", "layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout = {self.dropout}: expected 0 ≤ dropout < 1")
+        for name in ("dropout", "weight_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: expected 0 ≤ {name} < 1")
 
 
 class OutputLayer(nn.Module, ABC):
@@ -78,12 +82,8 @@ class Recurrent(Trainable, LanguageModel):
         super().__init__()
         self.settings, self.vocabulary, self.classes = settings, vocabulary, classes
         self.provenance: dict[str, Any] = {}
-        self.lstm = nn.LSTM(settings.width, settings.width, settings.layers,
-                            dropout=settings.dropout if settings.layers > 1 else 0.0)
+        self.lstm = LSTM(settings.width, settings.layers, settings.dropout, settings.weight_dropout)
         self.dropout = nn.Dropout(settings.dropout)
-        with torch.no_grad():
-            for layer in range(settings.layers):
-                getattr(self.lstm, f"bias_hh_l{layer}")[settings.width : 2 * settings.width] = 1.0  # as in LightRNN
         self.output = self.make_output()
         self.input = self.make_input()
 

@@ -1,8 +1,8 @@
 """One line of the table, in a process of its own: `python -m rivals.row FOLDER SPEC [--memory-gb G]`.
 
 It measures the network's words a second in its first steps, so as to give it as many words as take the budget, tries
-the learning rates, trains with the best, and measures. Called again, it goes on where it was. Its time is processor
-time of one thread, for the machine may be shared.
+the learning rates where there are several, trains with the best, and measures. Called again, it goes on where it was.
+Its time is processor time of one thread, for the machine may be shared.
 
 Shapes: N words of a text, U streams.
 """
@@ -133,6 +133,13 @@ def _processor_seconds() -> float:
 # ---- networks ----
 
 
+class _Length(NamedTuple):
+    """How long a training is."""
+
+    name: str  # in that of its folder
+    columns: int  # words of each stream
+
+
 class _Training(NamedTuple):
     best: float  # validation perplexity; infinite where it diverged
     model: Path
@@ -144,26 +151,42 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
     plan = _plan(folder, entry, terms, vocabulary, say)
     groups = np.array(plan["groups"]) if plan["groups"] is not None else None
 
-    def train(rate: float, seconds: float) -> _Training:
-        return _train(folder, entry, terms, vocabulary, groups, rate, plan["words_per_second"], seconds, say)
+    speed = plan["words_per_second"]
 
-    trials = {rate: train(rate, terms.trial_seconds) for rate in terms.learning_rates}
-    rate = min(trials, key=lambda each: trials[each].best)
-    training = train(rate, terms.seconds)
+    def train(rate: float, length: _Length) -> _Training:
+        return _train(folder, entry, terms, vocabulary, groups, rate, length, say)
+
+    trials = {}
+    if len(terms.learning_rates) > 1:
+        length = _in_seconds(terms.trial_seconds, speed, terms.streams)
+        trials = {rate: train(rate, length) for rate in terms.learning_rates}
+    rate = min(terms.learning_rates, key=lambda each: trials[each].best if trials else 0.0)
+    length = _whole(folder, terms, speed)
+    training = train(rate, length)
     if not math.isfinite(training.best):
         raise InputError("the training diverged")
     found = {
         "learning_rate": rate,
         "trials": {str(rate): _finite(trial.best) for rate, trial in trials.items()},
         "preparation_seconds": plan["preparation_seconds"],
-        "training_words_per_second": plan["words_per_second"],
-        "words_read": _columns(terms, plan["words_per_second"], terms.seconds) * terms.streams,
-        "training_seconds": terms.seconds,
+        "training_words_per_second": speed,
+        "words_read": length.columns * terms.streams,
         "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
         "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
     }
     model = entry.kind.from_dict(read_torch(training.model))
     return model, {**found, "parameters": model.parameter_count(), "file_bytes": training.model.stat().st_size}
+
+
+def _in_seconds(seconds: float, speed: float, streams: int) -> _Length:
+    return _Length(f"{seconds:g}", max(1, int(seconds * speed / streams)))
+
+
+def _whole(folder: Folder, terms: Terms, speed: float) -> _Length:
+    """Of a training that is no trial."""
+    if terms.epochs is None:
+        return _in_seconds(terms.seconds, speed, terms.streams)
+    return _Length(f"{terms.epochs}-epochs", terms.epochs * folder.text("train").streams(terms.streams).shape[1])
 
 
 def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None) -> Trainable:
@@ -201,11 +224,6 @@ def _speed(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarra
         return words / (time.process_time() - began)
 
 
-def _columns(terms: Terms, speed: float, seconds: float) -> int:
-    """How many words of each stream are read in so many seconds."""
-    return max(1, int(seconds * speed / terms.streams))
-
-
 def _settings(terms: Terms, entry: Entry, rate: float, steps: int) -> TrainingSettings:
     return TrainingSettings(
         epochs=1, streams=terms.streams, unroll=terms.unroll, learning_rate=rate,
@@ -216,15 +234,14 @@ def _settings(terms: Terms, entry: Entry, rate: float, steps: int) -> TrainingSe
 
 
 def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None,
-           rate: float, speed: float, seconds: float, say: Any) -> _Training:
+           rate: float, length: _Length, say: Any) -> _Training:
     """Train for so long; what was trained already is not trained again."""
-    work = folder.work(entry.spec) / f"{rate:g}-{seconds:g}"
+    work = folder.work(entry.spec) / f"{rate:g}-{length.name}"
     output, done = work / "model.pt", work / "done.json"
     if not done.exists():
-        say(f"learning rate {rate:g}, {seconds:g} s")
-        columns = _columns(terms, speed, seconds)
-        train = repeated(folder.text("train"), terms.streams, columns)
-        settings = _settings(terms, entry, rate, math.ceil(columns / terms.unroll))
+        say(f"learning rate {rate:g}, {length.columns * terms.streams:,} words")
+        train = repeated(folder.text("train"), terms.streams, length.columns)
+        settings = _settings(terms, entry, rate, math.ceil(length.columns / terms.unroll))
         trainer = Trainer(_made(entry, terms, vocabulary, groups), train, folder.text("valid"), settings, output,
                           work, say=say)
         try:

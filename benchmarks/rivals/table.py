@@ -5,7 +5,8 @@
 Each network gets the same seconds of one core (`--seconds`): its words a second are measured in its first steps, and it
 reads as many words as that makes, over and over where the text is short, so that its learning rate has fallen to 0
 when the budget ends. Width, layers, dropout, batch, seed and the tried learning rates are the same for all; scoring the
-validation text is not counted. Every line runs in a process of its own with a limit on its memory. A finished line is
+validation text is not counted. With `--epochs` each reads the text so often instead, however long it takes; a single
+learning rate is not tried first. Every line runs in a process of its own with a limit on its memory. A finished line is
 a file in FOLDER; called again, the command makes only the lines that are missing, and a line that was cut goes on. A
 line that runs out of memory or diverges says so. `benchmarks/rivals/plots.py FOLDER` draws the curves.
 
@@ -89,12 +90,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--train-words", type=int, help="only so many words of TEXT; make the vocabulary of the same")
     parser.add_argument("--eval-words", type=int, help="only so many words of the validation and test texts")
     parser.add_argument("--seconds", type=float, default=600.0, help="of one core, for each training")
+    parser.add_argument("--epochs", type=int, help="instead of --seconds: times that each network reads the text")
     parser.add_argument("--trial-seconds", type=float, help="for each trial of a learning rate; a fifth of --seconds "
                         "without it. As many as --seconds: the better trial is the training")
     parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.002, 0.006])
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--weight-dropout", type=float, default=0.0, help="of the LSTM's recurrent weights")
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--unroll", type=int, default=35)
     parser.add_argument("--precision", default="bfloat16", help="of training: float32 or bfloat16")
@@ -156,9 +159,9 @@ def table(folder: Folder, entries: Sequence[Entry]) -> list[str]:
     terms, test = folder.terms(), folder.text("test")
     head = [next((row["machine"] for row in rows if "machine" in row), ""),
             f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, test {len(test):,}; "
-            f"width {terms.width}, layers {terms.layers}, dropout {terms.dropout:g}, batch {terms.streams} × "
-            f"{terms.unroll}, {terms.precision}, seed {terms.seed}; {terms.seconds:g} s of one core a training, "
-            f"{terms.trial_seconds:g} s a trial; state carried through the text", ""]
+            f"width {terms.width}, layers {terms.layers}, dropout {terms.dropout:g}, of weights "
+            f"{terms.weight_dropout:g}, batch {terms.streams} × {terms.unroll}, {terms.precision}, seed {terms.seed}; "
+            f"{terms.budget}; state carried through the text", ""]
     rule = ["| " + " | ".join(COLUMNS) + " |", "| --- |" + " ---: |" * (len(COLUMNS) - 1)]
     return [*head, *rule, *("| " + " | ".join(_cells(row)) + " |" for row in rows)]
 

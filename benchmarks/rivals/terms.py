@@ -36,12 +36,14 @@ class Terms:
         size: V; None: all.
         train_words: so many words of the training texts are used; None: all.
         eval_words: so many words of the validation and of the test text are used, up to the end of a sentence.
-        seconds: of one core, that each network trains.
+        seconds: of one core, that each network trains, unless `epochs` says how often it reads the text.
         trial_seconds: of one core, that each learning rate is tried.
         learning_rates: tried by each network; the best by the validation text serves for its training.
         intervals: the validation text is scored so many times in a training.
         order: n, of the n-gram.
         prune: of lmplz.
+        epochs: times that each network reads the training texts; None: as often as `seconds` allow.
+        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of training.
     """
 
     texts: tuple[str, ...]
@@ -62,25 +64,34 @@ class Terms:
     seed: int
     order: int
     prune: tuple[int, ...]
+    epochs: int | None = None
+    weight_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("seconds", "trial_seconds", "width", "layers", "streams", "unroll", "intervals", "order"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected more than 0")
-        for name in ("size", "train_words", "eval_words"):
+        for name in ("size", "train_words", "eval_words", "epochs"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
         if not self.learning_rates or min(self.learning_rates) <= 0:
             raise ValueError(f"learning_rates = {self.learning_rates}: expected numbers of more than 0")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout = {self.dropout}: expected 0 ≤ dropout < 1")
+        for name in ("dropout", "weight_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: expected 0 ≤ {name} < 1")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision = {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
 
     @property
+    def budget(self) -> str:
+        """How long networks train, in words."""
+        whole = f"{self.epochs} epochs" if self.epochs else f"{self.seconds:g} s of one core a training"
+        return f"{whole}, {self.trial_seconds:g} s a trial" if len(self.learning_rates) > 1 else whole
+
+    @property
     def network(self) -> dict[str, Any]:
         """The settings that every network shares."""
-        return {"width": self.width, "layers": self.layers, "dropout": self.dropout}
+        return {name: getattr(self, name) for name in ("width", "layers", "dropout", "weight_dropout")}
 
 
 class Folder:

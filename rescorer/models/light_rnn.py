@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from rescorer.errors import InputError
 from rescorer.models.completion import best_with_prefix
 from rescorer.models.language_model import LanguageModel
+from rescorer.models.lstm import LSTM
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
@@ -47,6 +48,7 @@ class LightRNNSettings:
         width: D, of the vectors and of the LSTM.
         layers: L, of the LSTM.
         dropout: the share of inputs, outputs and values between layers that is zeroed in training.
+        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of training.
         tied: the same vectors serve as input and output.
         gated: a column's vectors are multiplied by a gate of the row, so that a cell's vector is a product of row
             and column.
@@ -59,6 +61,7 @@ class LightRNNSettings:
     width: int = 256
     layers: int = 1
     dropout: float = 0.0
+    weight_dropout: float = 0.0
     tied: bool = False
     gated: bool = False
     own_width: int = 16
@@ -70,8 +73,9 @@ class LightRNNSettings:
         for name, least in (("width", 1), ("layers", 1), ("own_width", 0), ("own_columns", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least {least}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout = {self.dropout}: expected 0 ≤ dropout < 1")
+        for name in ("dropout", "weight_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: expected 0 ≤ {name} < 1")
 
 
 class LightRNNState(NamedTuple):
@@ -118,7 +122,7 @@ class LightRNN(Trainable, LanguageModel):
         self.vocabulary = vocabulary
         self.provenance: dict[str, Any] = {}
         rows, columns, width = table.rows, table.columns, settings.width
-        self.lstm = nn.LSTM(width, width, settings.layers, dropout=settings.dropout if settings.layers > 1 else 0.0)
+        self.lstm = LSTM(width, settings.layers, settings.dropout, settings.weight_dropout)
         self.dropout = nn.Dropout(settings.dropout)
         self.row_out = nn.Linear(width, rows)
         self.column_out = nn.Linear(width, columns)
@@ -154,10 +158,6 @@ class LightRNN(Trainable, LanguageModel):
         if self.settings.gated:
             nn.init.normal_(self.gate_in.weight, mean=1.0, std=0.1)
             nn.init.normal_(self.gate_out.weight, mean=1.0, std=0.1)
-        with torch.no_grad():
-            for layer in range(self.settings.layers):
-                # The forget gate starts open: what was read is kept until there is reason to drop it.
-                getattr(self.lstm, f"bias_hh_l{layer}")[self.settings.width : 2 * self.settings.width] = 1.0
 
     def _expect_frequent_words(self) -> None:
         """Biases begin at logs of the words' shares of the text: how frequent they are need not be learnt first.
