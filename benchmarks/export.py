@@ -68,7 +68,10 @@ def main() -> None:
 def untrained(vocabulary: Vocabulary, size: int, width: int) -> LightRNN:
     words = Vocabulary(vocabulary.words[:size], vocabulary.counts[:size], vocabulary.case)
     columns = max(1, round(math.sqrt(size) / 2))
-    return LightRNN(LightRNNSettings(width=width), words, WordTable.shaped(size, None, columns)).eval()
+    model = LightRNN(LightRNNSettings(width=width), words, WordTable.shaped(size, None, columns)).eval()
+    for vectors in (model.own_in, model.own_out):
+        torch.nn.init.normal_(vectors, std=0.1)  # the quantiser leaves a matrix of zeros as it is
+    return model
 
 
 def as_files(model: LightRNN) -> tuple[bytes, bytes]:
