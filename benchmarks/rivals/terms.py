@@ -22,6 +22,7 @@ from rescorer.files import write_lines
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.corpus import Corpus
 from rescorer.training.trainer import PRECISIONS
+from rivals.recurrent import RivalSettings
 
 _TEXTS = ("train", "valid", "test")
 
@@ -76,9 +77,7 @@ class Terms:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
         if not self.learning_rates or min(self.learning_rates) <= 0:
             raise ValueError(f"learning_rates = {self.learning_rates}: expected numbers of more than 0")
-        for name in ("dropout", "weight_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)}: expected 0 ≤ {name} < 1")
+        RivalSettings(**self.network)  # which checks itself
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision = {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
 
