@@ -116,6 +116,8 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_
               help="Fit the weights on this input and references (a development set), and write them to --weights.")
 @click.option("--ref", "reference", type=_EXISTING, help="References: print the word error rate before and after.")
 @click.option("--words", "listed", type=_EXISTING, help="A list of words (names): report their errors apart.")
+@click.option("--bias", type=_EXISTING, help="Words that are expected (names of an address book), one a line: each is "
+              "worth nats of the total, which --tune fits (without it 5).")
 @click.option("--utterances", type=_EXISTING, help="Only these: the first field of each line, such as in references.")
 @click.option("--output", type=_OUTPUT, help="Where `utt words` of the best hypotheses go; stdout without it.")
 @click.option("--nbest-output", type=_OUTPUT, help="Where the re-ranked lists with all scores go, in their own format; "

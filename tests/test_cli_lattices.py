@@ -11,13 +11,14 @@ import pytest
 from conftest import make_model
 from test_cli_rescore import bad, good
 from tiny import KNOWN, nbest, write_arpa
-from tiny_lattices import random_lattice
+from tiny_lattices import all_paths, random_lattice, words_of
 
 from rescorer.models.loading import load
 from rescorer.recognition.formats import LATTICE_FORMATS, read_nbest, write_nbest
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice
-from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM
+from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM
+from rescorer.rescoring.bias import biased_lattices
 from rescorer.rescoring.lattice import rescore_lattices
 from rescorer.rescoring.weights import TunedWeights
 
@@ -66,6 +67,28 @@ def test_words_are_those_of_python(here: Path) -> None:
     assert good("lats", *LM, "--output", "best").stdout == ""
     assert lines("best") == from_python()
     assert good("lats", *LM).stdout == Path("best").read_text()
+
+
+def test_expected_words_are_worth_more(here: Path) -> None:
+    """Those of Python, with the weights that the command tuned; the lattices written hold what they are worth."""
+    Path("names").write_text("strange\nnobody\n")
+    good("lats", *LM, "--bias", "names", "--tune", "ref", "--weights", "w.json", "--output", "dev")
+    result = good("lats", *LM, "--bias", "names", "--weights", "w.json", "--output", "best", "--lattice-output", "out")
+    assert "1 of the 2 words of names are in the input" in result.stderr
+    models, weights = [load("lightrnn.pt"), load("ngram.arpa")], TunedWeights.load("w.json")
+    assert BIAS in weights.weights.scales
+    great = TunedWeights(replace(weights.weights, scales={**weights.weights.scales, BIAS: 90.0}), weights.first_pass)
+    lattices = list(biased_lattices(HTK.read(Path("lats"), None, Faults()), {"strange"}))
+    for used, name in ((weights, "best"), (great, "great")):
+        used.save("v.json")
+        good("lats", *LM, "--bias", "names", "--weights", "v.json", "--output", name)
+        assert lines(name) == {each.lattice.utterance: list(each.best())
+                               for each in rescore_lattices(lattices, models, used)}
+    most = {each.utterance: max(sum(word == "strange" for word in words_of(each, path)) for path in all_paths(each))
+            for each in lattices}
+    assert any(most.values())
+    assert {name: words.count("strange") for name, words in lines("great").items()} == most
+    assert len(list(HTK.read(Path("out"), None, Faults()))) == 6
 
 
 def test_everything_that_can_be_written(here: Path) -> None:

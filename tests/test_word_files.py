@@ -11,11 +11,11 @@ from conftest import WORDS, make_model, make_vocabulary
 
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN
+from rescorer.models.word_list import WordList
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import read_sentences
 from rescorer.training.new_words import NewWordSettings, add_words
 from rescorer.training.word_files import add_words_file, remove_words_file
-from rescorer.training.word_list import WordList
 
 
 @pytest.fixture

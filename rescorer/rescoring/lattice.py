@@ -18,7 +18,7 @@ from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
-from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
+from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
 from rescorer.rescoring.lattice_paths import n_best
@@ -141,8 +141,9 @@ def default_weights(lattice: Lattice, models: Sequence[LanguageModel]) -> TunedW
                          word_penalty=lattice.own_word_penalty)
     old = next((name for name in OLD_LM if name in names), None)
     share = first_pass.scales[old] / 2 if old else 1.0
+    bias = {BIAS: defaults[BIAS]} if BIAS in names else {}
     new = replace(first_pass, lm_scale=share, mixture={model.name: 1 / len(models) for model in models},
-                  scales={**first_pass.scales, **({old: share} if old else {})})
+                  scales={**first_pass.scales, **bias, **({old: share} if old else {})})
     return TunedWeights(new, first_pass)
 
 

@@ -17,6 +17,7 @@ from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.language_model import LanguageModel
 from rescorer.recognition.nbest import FIRST_PASS, RANK, TOTAL, Hypothesis, NBest
+from rescorer.rescoring.bias import biased_lists
 from rescorer.rescoring.error_rate import (
     ErrorRate,
     Words,
@@ -97,6 +98,7 @@ def rescore(
     lm: LanguageModel | Sequence[LanguageModel],
     weights: Weights | None = None,
     memory: int = MEMORY,
+    bias: Collection[str] = (),
 ) -> list[NBest]:
     """Rescore n-best lists with one or several language models.
 
@@ -106,6 +108,7 @@ def rescore(
             apart, as the command does.
         weights: as tuned on a development set; None: `default_weights`.
         memory: bytes that the histories of one level may take; the result does not depend on it.
+        bias: words that are expected, as the hypotheses write them; each is worth the scale of the score `bias`.
 
     Returns:
         The lists with the best hypothesis first and the new scores beside the old.
@@ -114,6 +117,8 @@ def rescore(
     models = [lm] if isinstance(lm, LanguageModel) else list(lm)
     if not models:
         raise InputError("no language model", expected="at least one")
+    if bias:
+        lists = biased_lists(lists, frozenset(bias))
     scored = score_lists(lists, models, memory)
     return rerank(lists, scored, weights or default_weights(scored))
 

@@ -16,6 +16,7 @@ from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
+from rescorer.models.word_list import read_counted
 from rescorer.recognition.formats import LatticeFormat, read_nbest, write_nbest
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice, Symbols
@@ -24,6 +25,7 @@ from rescorer.recognition.references import read_references
 from rescorer.recognition.word_pieces import as_pieces, join_pieces
 from rescorer.rescoring import lattice as lattices
 from rescorer.rescoring import nbest as lists
+from rescorer.rescoring.bias import biased_lattices, biased_lists
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.oracle import oracle_words
@@ -55,6 +57,7 @@ class Request:
     tune_reference: Path | None = None
     reference: Path | None = None
     listed: Path | None = None
+    bias: Path | None = None
     utterances: Path | None = None
     output: Path | None = None
     nbest_output: Path | None = None
@@ -74,6 +77,19 @@ class Request:
     def words(self) -> Collection[str]:
         """The listed words."""
         return _first_fields(self.listed, "word") if self.listed else frozenset()
+
+    @cached_property
+    def expected(self) -> frozenset[str]:
+        """The words of --bias, as the recogniser writes them; none without it."""
+        return frozenset(word for word, _ in read_counted(self.bias)) if self.bias else frozenset()
+
+    def remarks(self, words: Collection[str]) -> list[str]:
+        """How many of the words of --bias are among these, which are the input's."""
+        if not self.bias:
+            return []
+        found = len(self.expected.intersection(words))
+        cause = "" if found else ": words must be written as there, case and all"
+        return [f"{found} of the {len(self.expected)} words of {self.bias} are in the input{cause}"]
 
     @cached_property
     def wanted(self) -> Collection[str] | None:
@@ -138,11 +154,14 @@ def rescore_lists(request: Request, format: str | None) -> None:
     file = replace(file, lists=tuple(request.choose(file.lists)))
     utterances = [nbest.utterance for nbest in file.lists]
     references, dev_references = (_references(path, utterances) for path in (request.reference, request.tune_reference))
-    listed = request.words
+    listed, _ = request.words, request.expected  # bad lists are found before models are loaded
     models = request.load_models()
     counts = lists.word_counts(file.lists)
-    for note in (*lists.remarks(file.lists), *lists.check_vocabulary(counts, models, str(request.path))):
+    for note in (*lists.remarks(file.lists), *request.remarks(counts),
+                 *lists.check_vocabulary(counts, models, str(request.path))):
         request.say(note)
+    if request.bias:
+        file = replace(file, lists=tuple(biased_lists(file.lists, request.expected)))
     scored = lists.score_lists(file.lists, models, request.memory, request.spread)
     if request.tune_reference:
         tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture)
@@ -214,6 +233,8 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
         source = lattices.split_old_lm(source, Ngram.load(asked.old_lm_model), request.memory, faults)
     if asked.old_lm == "drop":
         source = map(lattices.without_old_lm, source)
+    if request.bias:
+        source = biased_lattices(source, request.expected)
     models = request.load_models()
     if request.tune_reference:
         source = list(source)
@@ -327,6 +348,7 @@ class _LatticeRun:
     def _remarks(self, faults: Faults) -> Iterator[str]:
         words = {word for table in self._tables for word in table.words if word}
         yield from lists.check_vocabulary(words, self._models, str(self._request.path)) if self._tables else ()
+        yield from self._request.remarks(self._counts)
         if self._empty:
             yield f"{self._empty} of {self._lattices} lattices have no path: their lines have no words"
         if self._trimmed:

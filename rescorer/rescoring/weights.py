@@ -28,11 +28,12 @@ from scipy.optimize import differential_evolution
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.mixture import KINDS, combine
-from rescorer.recognition.nbest import ACOUSTIC
+from rescorer.recognition.nbest import ACOUSTIC, BIAS
 from rescorer.rescoring.history_tree import PathScores
 
-# Kaldi's usual inverse acoustic weight is 10 to 12.
-_DEFAULT_SCALES = {ACOUSTIC: 0.1}
+# Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each of their pieces,
+# three or four a word.
+_DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Weights:
 
     @classmethod
     def default(cls, score_names: Sequence[str], models: Sequence[str]) -> Weights:
-        """What is used before any were tuned: raw scores as they are (acoustic: 0.1), all models alike.
+        """What is used before any were tuned: raw scores as they are (acoustic: 0.1, bias: 5), all models alike.
 
         Spellings count in full: without them every unknown word has all of `<unk>`'s probability, which only an unknown
         penalty that was tuned makes up for.

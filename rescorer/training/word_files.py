@@ -16,6 +16,7 @@ from rescorer.models.light_rnn import LightRNN
 from rescorer.models.loading import usable_device
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_list import WordList
 from rescorer.training.assignment import Assignment
 from rescorer.training.corpus import Corpus, read_sentences
 from rescorer.training.fine_tuning import FineTuningSettings
@@ -23,7 +24,6 @@ from rescorer.training.new_words import Addition, NewWordSettings, add_words, re
 from rescorer.training.reallocation import reallocate
 from rescorer.training.run import reallocation_settings
 from rescorer.training.unseen_words import read_lists
-from rescorer.training.word_list import WordList
 
 _Say = Callable[[str], None]
 

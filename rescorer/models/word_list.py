@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,23 +48,35 @@ class WordList:
         """
         counts: dict[str, float] = {}
         lowered = repeated = 0
-        for number, line in read_lines(path):
-            if not line.strip():
-                continue
-            given, *rest = line.rstrip().split("\t")
-            _check(given, path, number)
+        for given, given_count in read_counted(path):
             word = vocabulary.normalise(given)
             lowered += word != given
             repeated += word in counts
-            counts.setdefault(word, _count(rest, path, number) if rest else count)
-        if not counts:
-            raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=path)
+            counts.setdefault(word, count if given_count is None else given_count)
         return cls(tuple(counts), np.fromiter(counts.values(), np.float64, len(counts)), lowered, repeated)
 
     def take(self, keep: np.ndarray) -> WordList:
         """The words where keep [len(words)] is true."""
         words = tuple(word for word, kept in zip(self.words, keep, strict=True) if kept)
         return WordList(words, self.counts[keep], self.lowered, self.repeated)
+
+
+def read_counted(path: str | Path) -> Iterator[tuple[str, float | None]]:
+    """The words of a list, line by line, as it has them, with the counts of those that have one.
+
+    Raises:
+        InputError: as `WordList.read` says.
+    """
+    some = False
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        word, *rest = line.rstrip().split("\t")
+        _check(word, path, number)
+        some = True
+        yield word, _count(rest, path, number) if rest else None
+    if not some:
+        raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=path)
 
 
 def _check(word: str, path: str | Path, line: int) -> None:
