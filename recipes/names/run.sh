@@ -7,9 +7,10 @@
 #
 # DATA holds text/enwiki-{train,valid,test}.txt.xz and gazetteers/. DIR (out/ in this folder) gets names.txt and
 # spoken.tsv, what is to be said; with.pt and without.pt, the models; added.{0,1,5,20}.pt, the names put back with so
-# many examples each; perplexity.md; and for whisper and sphinx NAME/MODEL/weights.json (tuned on dev) and wer.json
-# (measured on test). The lists and lattices of the spoken sentences are looked for in --lists (lists/ in DIR): how they
-# are made, see README.md. A few GB of disk, 6 GB of memory; stages 6 and 7 are about an hour of a CPU core each.
+# many examples each; perplexity.md; and for whisper, sphinx and whisper-bias (the names given as expected words, too)
+# NAME/MODEL/weights.json (tuned on dev) and wer.json (measured on test). The lists and lattices of the spoken sentences
+# are looked for in --lists (lists/ in DIR): how they are made, see README.md. A few GB of disk, 6 GB of memory; stages 6
+# and 7 are about an hour of a CPU core each.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -148,3 +149,12 @@ stage 13 "tune on sphinx" --in "${lightrnns[@]}" "$ngram" "$sphinx" "$references
 stage 14 "rescore sphinx" --in "${weights[@]/#/$output/sphinx/}" "$sphinx" "$references.test.txt" "$output/names.txt" \
   --out "$output/sphinx/wer.json" -- \
   measure_models "$sphinx" "$references.test.txt" "$output/sphinx" --utterances "$references.test.txt" "${search[@]}"
+
+# The names as a list of expected words beside: what each is worth is one more weight.
+biased=(--bias "$output/names.txt")
+stage 15 "tune on whisper with --bias" --in "${lightrnns[@]}" "$ngram" "$whisper-dev.jsonl" "$output/names.txt" \
+  --out "${weights[@]/#/$output/whisper-bias/}" -- \
+  tune_models "$whisper-dev.jsonl" "$whisper-dev.jsonl" "$output/whisper-bias" "${biased[@]}"
+stage 16 "rescore whisper with --bias" --in "${weights[@]/#/$output/whisper-bias/}" "$whisper-test.jsonl" \
+  "$output/names.txt" --out "$output/whisper-bias/wer.json" -- \
+  measure_models "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper-bias" "${biased[@]}"
