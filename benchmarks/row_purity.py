@@ -3,8 +3,8 @@
     python benchmarks/row_purity.py lightrnn.pt --gazetteers DIR [--rows 10] [--least 20] [--seeds 5] [--show 8]
 
 The folder of gazetteers holds places, surnames and first-names (.tsv.xz) and english-words.txt.xz (SCOWL). Only words
-that the model saw so often (`--least`) count. The same lists are looked up in the trained table, in the table that
-training starts from, and in tables of the same shape with every word in a cell drawn by chance (the mean of several).
+that the model saw so often (`--least`) count. The same lists are looked up in the model's table, in the table in order
+of counts, and in tables of the same shape with every word in a cell drawn by chance (the mean of several).
 Not more of n words than the rows have columns can be in them: that is the ceiling. Ten words are in ten rows wherever
 they are, so the share in the one fullest row is told beside.
 
@@ -163,7 +163,7 @@ def main() -> None:
     print(machine())
     print(f"{arguments.model.name}: {size} words, {trained.rows} rows × {columns} columns; words seen "
           f"{arguments.least} times or more; per cent of a list in its {arguments.rows} fullest rows (in the one)\n")
-    print("| list | words | trained | first table | random | ceiling |")
+    print("| list | words | the model's | by counts | random | ceiling |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name, words in lists.items():
         found = [shares(model, tables, words, arguments.rows) for tables in ([trained], [first], chance)]
