@@ -90,7 +90,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--train-words", type=int, help="only so many words of TEXT; make the vocabulary of the same")
     parser.add_argument("--eval-words", type=int, help="only so many words of the validation and test texts")
     parser.add_argument("--seconds", type=float, default=600.0, help="of one core, for each training")
-    parser.add_argument("--epochs", type=int, help="instead of --seconds: times that each network reads the text")
+    parser.add_argument("--epochs", type=int, help="instead of --seconds, which then are of trials alone: times that "
+                        "each network reads the text")
     parser.add_argument("--trial-seconds", type=float, help="for each trial of a learning rate; a fifth of --seconds "
                         "without it. As many as --seconds: the better trial is the training")
     parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.002, 0.006])

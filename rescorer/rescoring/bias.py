@@ -24,11 +24,12 @@ def biased_lists(lists: Iterable[NBest], words: Collection[str]) -> list[NBest]:
     Raises:
         InputError: they have such a score already.
     """
-    return [replace(nbest, hypotheses=tuple(_biased(hypothesis, words, nbest) for hypothesis in nbest.hypotheses))
+    wanted = frozenset(words)
+    return [replace(nbest, hypotheses=tuple(_biased(hypothesis, wanted, nbest) for hypothesis in nbest.hypotheses))
             for nbest in lists]
 
 
-def _biased(hypothesis: Hypothesis, words: Collection[str], nbest: NBest) -> Hypothesis:
+def _biased(hypothesis: Hypothesis, words: frozenset[str], nbest: NBest) -> Hypothesis:
     if BIAS in hypothesis.scores:
         raise _taken(nbest.utterance)
     return hypothesis.with_scores({BIAS: float(sum(word in words for word in hypothesis.words))})
@@ -42,13 +43,13 @@ def biased_lattices(lattices: Iterable[Lattice], words: Collection[str]) -> Iter
     Raises:
         InputError: they have such a score already.
     """
-    symbols, marked = None, np.zeros(0)
+    wanted, symbols, marked = frozenset(words), None, np.zeros(0)
     for lattice in lattices:
         if BIAS in lattice.scores:
             raise _taken(lattice.utterance)
         if lattice.symbols is not symbols:
             symbols = lattice.symbols
-            marked = np.fromiter((word in words for word in symbols.words), np.float64, len(symbols.words))
+            marked = np.fromiter((word in wanted for word in symbols.words), np.float64, len(symbols.words))
         scored = lattice.with_scores({BIAS: marked[lattice.labels]})
         yield replace(scored, own_scales={**lattice.own_scales, BIAS: 0.0})
 

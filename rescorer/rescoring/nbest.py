@@ -118,7 +118,7 @@ def rescore(
     if not models:
         raise InputError("no language model", expected="at least one")
     if bias:
-        lists = biased_lists(lists, frozenset(bias))
+        lists = biased_lists(lists, bias)
     scored = score_lists(lists, models, memory)
     return rerank(lists, scored, weights or default_weights(scored))
 
