@@ -154,14 +154,13 @@ def rescore_lists(request: Request, format: str | None) -> None:
     file = replace(file, lists=tuple(request.choose(file.lists)))
     utterances = [nbest.utterance for nbest in file.lists]
     references, dev_references = (_references(path, utterances) for path in (request.reference, request.tune_reference))
-    listed, _ = request.words, request.expected  # bad lists are found before models are loaded
-    models = request.load_models()
-    counts = lists.word_counts(file.lists)
-    for note in (*lists.remarks(file.lists), *request.remarks(counts),
-                 *lists.check_vocabulary(counts, models, str(request.path))):
-        request.say(note)
+    listed, counts = request.words, lists.word_counts(file.lists)
+    notes = [*lists.remarks(file.lists), *request.remarks(counts)]
     if request.bias:
         file = replace(file, lists=tuple(biased_lists(file.lists, request.expected)))
+    models = request.load_models()
+    for note in (*notes, *lists.check_vocabulary(counts, models, str(request.path))):
+        request.say(note)
     scored = lists.score_lists(file.lists, models, request.memory, request.spread)
     if request.tune_reference:
         tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture)
