@@ -182,6 +182,17 @@ def test_processes_change_nothing() -> None:
     assert (found[0].cells == found[1].cells).all() and found[0].cost == found[1].cost
 
 
+@pytest.mark.parametrize("settings", [PRICES, BANDS])
+def test_prices_on_another_device(settings: AssignmentSettings, device: str) -> None:
+    row_costs, column_costs = make_costs(600, 25, 24)
+    exact, here = assign(row_costs, column_costs), assign(row_costs, column_costs, settings=settings)
+    found = assign(row_costs, column_costs, settings=settings, device=device)
+    check(found, row_costs, column_costs)
+    assert found.lower_bound <= exact.cost * (1 + 1e-9) <= found.cost * (1 + 2e-9)
+    assert found.cost == pytest.approx(here.cost, rel=1e-3)
+    assert found.lower_bound == pytest.approx(here.lower_bound, rel=1e-3)
+
+
 def test_memory_maps_are_read_and_left_alone(tmp_path: Any) -> None:
     row_costs, column_costs = make_costs(200, 14, 15)
     np.save(tmp_path / "rows.npy", row_costs)

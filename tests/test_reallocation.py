@@ -272,6 +272,15 @@ def test_reallocate(table: WordTable) -> None:
     assert total_probability(model) == pytest.approx(1, abs=1e-5)
 
 
+def test_reallocate_on_another_device(device: str) -> None:
+    corpus = corpus_of(12, 400)
+    settings = ReallocationSettings(streams=1, assignment=AssignmentSettings(exact_limit=0))
+    here, there = model_of(TABLES["full"]), model_of(TABLES["full"]).to(device)
+    expected = reallocate(here, corpus, settings).cost
+    assert reallocate(there, corpus, settings).cost == pytest.approx(expected, rel=1e-3)
+    assert there.row_of.device.type == device and total_probability(there) == pytest.approx(1, abs=1e-5)
+
+
 def test_least_cost_by_trying_every_table() -> None:
     table = WordTable.shaped(6, 2, 3)
     model = model_of(table)

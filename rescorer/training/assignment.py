@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
@@ -82,6 +83,7 @@ def assign(
     progress: Progress | None = None,
     checkpoint: Path | None = None,
     advance: Advance = lambda done, of: None,
+    device: torch.device | str = "cpu",
 ) -> Assignment:
     """Seat every word in a cell of its own, at the least total cost that the settings can find.
 
@@ -98,6 +100,7 @@ def assign(
         progress: called with (stage, cost, seconds) after each stage.
         checkpoint: a file with which a table in bands goes on where it was cut.
         advance: told how many bands are done, and of how many.
+        device: where prices are found, which is most of the work beyond `exact_limit` words.
 
     Raises:
         ValueError: shapes that do not fit, too few cells, costs that are not finite, a start that is no seating,
@@ -105,7 +108,7 @@ def assign(
     """
     settings = settings or AssignmentSettings()
     began = time.perf_counter()
-    table = _checked(row_costs, column_costs, start, stay_bonus, open_cells)
+    table = replace(_checked(row_costs, column_costs, start, stay_bonus, open_cells), device=device)
     if open_cells is not None and len(table.start) > max(settings.block_size, settings.exact_limit):
         raise ValueError(f"{len(table.start)} words and closed cells; expected at most block_size words")
     history: list[tuple[str, float, float]] = []

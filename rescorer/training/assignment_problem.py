@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
@@ -107,6 +108,7 @@ class Table:
     start: Cells  # [V]
     bonus: Doubles  # [V] nats that a word saves in its start cell
     open: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; all where None
+    device: torch.device | str = "cpu"  # where prices are found
 
     @property
     def rows(self) -> int:
@@ -128,7 +130,7 @@ class Table:
     def problem(self) -> Problem:
         """The whole of it at once: memory V · (R + C)."""
         return Problem(self.row_costs.block(_ALL, _ALL), self.column_costs.block(_ALL, _ALL), self.start, self.bonus,
-                       self.open)
+                       self.open, self.device)
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Problem:
     start: Cells  # [V]
     bonus: Doubles  # [V] nats that a word saves in its start cell
     open: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; all where None
+    device: torch.device | str = "cpu"  # where prices are found
 
     @property
     def rows(self) -> int:

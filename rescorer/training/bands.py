@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from rescorer.files import whole_path
@@ -36,7 +37,7 @@ from rescorer.training.assignment_problem import (
     Table,
     chunks,
 )
-from rescorer.training.prices import cheapest_by_row, priced, solve_by_prices
+from rescorer.training.prices import least_paid, priced, solve_by_prices
 
 _Work = tuple[Problem, Cells, AssignmentSettings]
 _Run = Callable[[Iterable[_Work]], Iterator[Cells]]
@@ -131,12 +132,16 @@ def _workers(processes: int) -> Iterator[_Run]:
         yield lambda works: map(_solve, works)
         return
     # Spawned, not forked: a fork of a process with torch's or BLAS's threads can hang. Ctrl-C is the parent's.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), signal.signal,
-                               (signal.SIGINT, signal.SIG_IGN))
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin_worker)
     try:
         yield lambda works: _ahead(pool, iter(works), processes + 1)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)  # a processor each
 
 
 def _ahead(pool: ProcessPoolExecutor, works: Iterator[_Work], most: int) -> Iterator[Cells]:
@@ -187,7 +192,7 @@ class _Band:
         start = table.start[words]
         here = self._holds(start)
         start = self.inside(np.where(here, start, self.cells[words]))
-        return Problem(row_costs, column_costs, start, np.where(here, table.bonus[words], 0.0))
+        return Problem(row_costs, column_costs, start, np.where(here, table.bonus[words], 0.0), device=table.device)
 
 
 # --- a bound without the cells ---------------------------------------------------------------------------------------
@@ -199,23 +204,22 @@ def separable_bound(table: Table, settings: AssignmentSettings) -> float:
     Any prices >= 0 prove a bound, so those found on a sample of the words do; all words are read once to prove it.
     """
     sides = ((table.row_costs, table.columns), (table.column_costs, table.rows))
-    return sum(_line_bound(costs, capacity, settings) for costs, capacity in sides)
+    return sum(_line_bound(costs, capacity, settings, table.device) for costs, capacity in sides)
 
 
-def _line_bound(costs: Costs, capacity: int, settings: AssignmentSettings) -> float:
+def _line_bound(costs: Costs, capacity: int, settings: AssignmentSettings, device: torch.device | str) -> float:
     words, lines = costs.shape
     sample = np.arange(words)[:: -(-words // _SAMPLE)]  # [S]; ids run by frequency, so all frequencies are in it
-    problem = _as_lines(costs.block(sample, slice(None)))
+    problem = _as_lines(costs.block(sample, slice(None)), device)
     room = capacity * len(sample) / words
     prices, _ = max(priced(problem, settings.temperatures, settings.iterations, room), key=lambda found: found[1])
-    bound = -capacity * float(prices.sum(dtype=np.float64))
+    bound, paid = -capacity * float(prices.sum(dtype=np.float64)), torch.as_tensor(prices, device=device)
     for chunk in chunks(words, max(1, _BLOCK_COSTS // lines)):
-        part = _as_lines(costs.block(chunk, slice(None)))
-        bound += cheapest_by_row(part.row_costs, part.column_costs, prices, 1)[1]
+        bound += least_paid(_as_lines(costs.block(chunk, slice(None)), device), paid)
     return bound
 
 
-def _as_lines(costs: Floats) -> Problem:
+def _as_lines(costs: Floats, device: torch.device | str) -> Problem:
     """[V, L] costs as those of a table with one row."""
     nothing = np.zeros(len(costs))
-    return Problem(nothing[:, None].astype(np.float32), costs, nothing.astype(np.int64), nothing)
+    return Problem(nothing[:, None].astype(np.float32), costs, nothing.astype(np.int64), nothing, device=device)

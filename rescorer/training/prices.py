@@ -3,7 +3,8 @@
 Every cell gets a price, raised while more than one word wants it (softmin demand at a falling temperature: Sinkhorn's
 iteration with a temperature per word, for the words' costs differ as their counts do). As a cost is the sum of a row's
 and a column's part, the demand of all cells is two matrix products, no V x cells array. Each word then keeps the few
-cells that are cheapest with the prices paid, and the exact assignment is sought on these edges alone.
+cells that are cheapest with the prices paid, and the exact assignment is sought on these edges alone. All but this last
+step, nearly all of the work, runs on the problem's device.
 
 Shapes: V words, R rows, C columns, K candidates, E edges.
 """
@@ -14,14 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from torch import Tensor
 
 from rescorer.training.assignment_problem import AssignmentSettings, Cells, Doubles, Floats, Problem, Stage, chunks
 
-_CHUNK_WORDS = 4096  # words of one matrix product
-_CHUNK_COSTS = 200_000  # costs looked at together in the search for cheap cells: they fit the cache
+_CHUNK_WORDS = 1024  # words of one matrix product
+_CHUNK_COSTS = {"cpu": 200_000}  # costs looked at together in the search for cheap cells: there they fit the cache
+_MANY_COSTS = 50_000_000  # on other devices, which would rather have much to do
 
 
 def solve_by_prices(problem: Problem, cells: Cells, settings: AssignmentSettings) -> Iterator[Stage]:
@@ -41,17 +44,16 @@ def priced(
 ) -> Iterator[tuple[Floats, float]]:
     """Yield (prices [R, C], the lower bound that they prove) at each temperature, until colder ones prove less."""
     market = _Market.of(problem, capacity)
-    prices = np.zeros((problem.rows, problem.columns), dtype=np.float32)
-    closed = np.zeros_like(prices, dtype=bool) if problem.open is None else ~problem.open
-    prices[closed] = dear = _dear(problem)
+    closed = torch.zeros(problem.rows, problem.columns, dtype=torch.bool)
+    closed = (closed if problem.open is None else ~torch.as_tensor(problem.open)).to(problem.device)
+    dear = _dear(problem)
+    prices = closed.float() * dear  # [R, C]
     best = -np.inf
     for temperature in temperatures:
         for _ in range(iterations):
-            prices = market.reprice(prices, temperature)
-            prices[closed] = dear  # whatever is offered
-        least = cheapest_by_row(problem.row_costs, problem.column_costs, prices, 1)[1]
-        bound = least - capacity * float(prices[~closed].sum(dtype=np.float64))
-        yield prices, bound
+            prices = market.reprice(prices, temperature).masked_fill_(closed, dear)  # whatever is offered
+        bound = least_paid(problem, prices) - capacity * float(prices[~closed].sum(dtype=torch.float64))
+        yield prices.cpu().numpy(), bound
         if bound < best:
             return
         best = bound
@@ -66,9 +68,7 @@ def _dear(problem: Problem) -> float:
 class _Market:
     """Words in groups of like spread, for one temperature a group; the demand for cells at given prices."""
 
-    row_costs: Floats
-    column_costs: Floats
-    groups: tuple[tuple[NDArray[np.int64], float], ...]  # (words, their spread of costs in nats)
+    groups: tuple[tuple[Tensor, Tensor, float], ...]  # n words' costs of rows [n, R], of columns [n, C]; their spread
     capacity: float  # words that one cell takes
 
     @classmethod
@@ -80,31 +80,34 @@ class _Market:
         for octave in np.unique(octaves):
             members = wanting[octaves == octave]
             for chunk in chunks(len(members), _CHUNK_WORDS):
-                groups.append((members[chunk], float(spread[members[chunk]].mean())))
-        return cls(problem.row_costs, problem.column_costs, tuple(groups), capacity)
+                words = members[chunk]
+                rows, columns = (torch.as_tensor(costs[words], device=problem.device)
+                                 for costs in (problem.row_costs, problem.column_costs))
+                groups.append((rows, columns, float(spread[words].mean())))
+        return cls(tuple(groups), capacity)
 
-    def reprice(self, prices: Floats, temperature: float) -> Floats:
+    def reprice(self, prices: Tensor, temperature: float) -> Tensor:
         """One step of all prices [R, C] towards a demand of one capacity a cell: Sinkhorn's, were all words alike."""
         # What a whole row or column charges goes into the shares, and only the rest below: float32 ends at exp(-88).
-        row_prices = prices.min(axis=1)  # [R]
-        column_prices = (prices - row_prices[:, None]).min(axis=0)  # [C]
-        cell_prices = prices - row_prices[:, None] - column_prices  # [R, C]
-        demand = np.zeros(prices.shape)
-        slope = np.zeros(prices.shape)  # -d demand / d log-price, in 1/nats
-        for words, spread in self.groups:
+        row_prices = prices.amin(1)  # [R]
+        column_prices = (prices - row_prices[:, None]).amin(0)  # [C]
+        # Columns first: bands have long rows or short ones, and products of this order are quick for both.
+        cell_prices = (prices - row_prices[:, None] - column_prices).T.contiguous()  # [C, R]
+        demand = torch.zeros_like(cell_prices, dtype=torch.float64)
+        slope = torch.zeros_like(demand)  # -d demand / d log-price, in 1/nats
+        for row_costs, column_costs, spread in self.groups:
             heat = temperature * spread
-            row_shares = _shares(self.row_costs[words] + row_prices, heat)  # [n, R]
-            column_shares = _shares(self.column_costs[words] + column_prices, heat)  # [n, C]
-            discount = np.exp(-cell_prices / np.float32(heat))  # [R, C]
-            total = ((row_shares @ discount) * column_shares).sum(axis=1, keepdims=True)  # [n, 1]
-            row_shares /= np.maximum(total, 1e-30)
-            part = (row_shares.T @ column_shares) * discount
+            row_shares = _shares(row_costs, row_prices, heat)  # [n, R]
+            column_shares = _shares(column_costs, column_prices, heat).T  # [C, n]
+            discount = torch.exp(cell_prices / -heat)  # [C, R]
+            total = ((discount @ row_shares.T) * column_shares).sum(0)  # [n]
+            part = ((column_shares / total.clamp_min(1e-30)) @ row_shares) * discount
             demand += part
             slope += part / heat
         # log(demand) times the mean heat of those who want the cell; a cell that nobody wants falls to 0.
-        demand = np.maximum(demand / self.capacity, 1e-12)
-        step = np.log(demand) * demand * self.capacity / np.maximum(slope, 1e-30)
-        return np.maximum(prices + step, 0).astype(np.float32)
+        demand = (demand / self.capacity).clamp_min(1e-12)
+        step = torch.log(demand) * demand * self.capacity / slope.clamp_min(1e-30)
+        return (prices + step.T).clamp_min(0).float()
 
 
 def _spread(problem: Problem) -> Doubles:
@@ -118,35 +121,41 @@ def _spread(problem: Problem) -> Doubles:
     return spread
 
 
-def _shares(costs: Floats, heat: float) -> Floats:
-    shares: Floats = np.exp((costs.min(axis=1, keepdims=True) - costs) / np.float32(heat))
-    return shares
+def _shares(costs: Tensor, prices: Tensor, heat: float) -> Tensor:
+    """[n, L] in which lines words would be at these costs [n, L] and prices [L]."""
+    return torch.softmax(torch.add(prices / -heat, costs, alpha=-1 / heat), 1)
 
 
 def _cheap_cells(problem: Problem, prices: Floats, count: int) -> Cells:
     """Cells of each word that are cheap at these prices, [V, K]: the best of some rows and of some columns."""
-    by_row, _ = cheapest_by_row(problem.row_costs, problem.column_costs, prices, count)
-    by_column, _ = cheapest_by_row(problem.column_costs, problem.row_costs, np.ascontiguousarray(prices.T), count)
+    paid = torch.as_tensor(prices, device=problem.device)
+    by_row, _ = _cheapest_by_row(problem.row_costs, problem.column_costs, paid, count)
+    by_column, _ = _cheapest_by_row(problem.column_costs, problem.row_costs, paid.T.contiguous(), count)
     columns, rows = np.divmod(by_column, problem.rows)
     return np.hstack([by_row, rows * problem.columns + columns])
 
 
-def cheapest_by_row(row_costs: Floats, column_costs: Floats, prices: Floats, count: int) -> tuple[Cells, float]:
+def least_paid(problem: Problem, prices: Tensor) -> float:
+    """sum_w min_ij (cost + price) at prices [R, C]: what the words would pay, were there room for all everywhere."""
+    return _cheapest_by_row(problem.row_costs, problem.column_costs, prices, 1)[1]
+
+
+def _cheapest_by_row(row_costs: Floats, column_costs: Floats, prices: Tensor, count: int) -> tuple[Cells, float]:
     """The best column of each row, for the `count` best rows: cells [V, K]; and sum_w min_ij (cost + price)."""
     words, (rows, columns) = len(row_costs), prices.shape
     count = min(count, rows)
     cells = np.empty((words, count), dtype=np.int64)
     total = 0.0
-    for chunk in chunks(words, max(1, _CHUNK_COSTS // prices.size)):
-        base = column_costs[chunk].min(axis=1, keepdims=True), row_costs[chunk].min(axis=1, keepdims=True)
-        paid = (column_costs[chunk] - base[0])[:, None, :] + prices  # [n, R, C]
-        best = paid.argmin(axis=2)  # [n, R]
-        value = np.take_along_axis(paid, best[:, :, None], axis=2)[:, :, 0] + (row_costs[chunk] - base[1])
-        near = np.argpartition(value, count - 1, axis=1)[:, :count]  # [n, K]
-        cells[chunk] = near * columns + np.take_along_axis(best, near, axis=1)
+    for chunk in chunks(words, max(1, _CHUNK_COSTS.get(prices.device.type, _MANY_COSTS) // prices.numel())):
+        of_rows, of_columns = (torch.tensor(costs[chunk], device=prices.device) for costs in (row_costs, column_costs))
+        base = of_columns.amin(1, keepdim=True), of_rows.amin(1, keepdim=True)
+        value, best = ((of_columns - base[0])[:, None, :] + prices).min(2)  # [n, R]
+        value += of_rows - base[1]
+        near = value.topk(count, 1, largest=False, sorted=False).indices  # [n, K]
+        cells[chunk] = (near * columns + best.gather(1, near)).cpu().numpy()
         # All terms are >= 0, so float32 rounded the least by less than 4 units of 2**-24: the bound stays one.
-        total += float(base[0].sum(dtype=np.float64) + base[1].sum(dtype=np.float64))
-        total += float(value.min(axis=1).sum(dtype=np.float64)) * (1 - 2.0**-22)
+        total += float(base[0].sum(dtype=torch.float64) + base[1].sum(dtype=torch.float64))
+        total += float(value.amin(1).sum(dtype=torch.float64)) * (1 - 2.0**-22)
     return cells, total
 
 

@@ -69,6 +69,7 @@ def reallocate(
             costs.rows, costs.columns, start=model.table.cells, settings=settings.assignment, stay_bonus=bonus,
             progress=lambda stage, cost, seconds: say(f"{stage}: {cost:.0f} nats, {seconds:.0f} s"),
             checkpoint=work / _BANDS if work else None, advance=lambda done, of: _show(bar, done, of),
+            device=model.device,
         )
     move(model, WordTable(model.table.rows, model.table.columns, result.cells), carry_over=settings.carry_over)
     if work:

@@ -51,10 +51,11 @@ class Seating:
         costs = np.ascontiguousarray(self.row_costs[:, sources], dtype=np.float32)
         how = _assignment(len(costs), room.open, self.settings.seed)
         nothing = np.zeros((len(costs), len(room.columns)), np.float32)  # [W, K]
-        first = assign(costs, nothing, open_cells=room.open, settings=how).cells
+        device = self.model.device
+        first = assign(costs, nothing, open_cells=room.open, settings=how, device=device).cells
         column_costs = self._column_costs(sources[first // len(room.columns)])  # [W, C]
         column_costs = np.ascontiguousarray(column_costs[:, room.source_columns[room.columns]])  # [W, K]
-        cells = assign(costs, column_costs, start=first, open_cells=room.open, settings=how).cells
+        cells = assign(costs, column_costs, start=first, open_cells=room.open, settings=how, device=device).cells
         rows, columns = np.divmod(cells, len(room.columns))
         found: np.ndarray = room.rows[rows] * len(room.source_columns) + room.columns[columns]
         return found
