@@ -47,7 +47,7 @@ def costs_of(model: LightRNN, corpus: Corpus, streams: int = 1, unroll: int = 10
 def total_probability(model: LightRNN) -> float:
     size = len(model.vocabulary)
     with torch.no_grad():
-        words = torch.stack([torch.full((size,), 3), torch.arange(size)])
+        words = torch.stack([torch.full((size,), 3), torch.arange(size)]).to(model.device)
         return float(model(words, model.start_states(size))[0][-1].double().exp().sum())
 
 
