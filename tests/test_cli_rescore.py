@@ -140,7 +140,7 @@ def test_log_linear(here: Path) -> None:
 
 
 def test_reports(here: Path) -> None:
-    Path("names").write_text("cat 17\ndog\n")
+    Path("names").write_text("cat\t17\tanimals\ndog\n")
     result = good("lists.jsonl", "--lm", "lightrnn.pt", "--ref", "ref", "--words", "names", "--oov-report", "oov")
     assert "WER rescored, listed words" in result.stderr and "WER oracle" in result.stderr
     assert Path("oov").read_text() == "lightrnn\tstrange\t1\n"
@@ -293,10 +293,12 @@ def test_no_such_device(here: Path, device: str) -> None:
     (["--lm", "lightrnn.pt", "--wer-output", "wer.json"], "--wer-output without --ref"),
     (["--lm", "lightrnn.pt", "--format", "nonsense"], "unknown format 'nonsense'"),
     (["--lm", "lightrnn.pt", "--ref", "ref", "--words", "empty"], "empty: no word in the list"),
+    (["--lm", "lightrnn.pt", "--ref", "ref", "--words", "phrases"], "phrases:2: 'new york' is not one word"),
 ])
 def test_bad_options(here: Path, no_english_model: None, options: list[str], expected: str) -> None:
     Path("empty").touch()
     Path("names").write_text("cat\n")
+    Path("phrases").write_text("cat\nnew york\n")
     assert expected in bad("lists.jsonl", *options)
 
 

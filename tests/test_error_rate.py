@@ -56,6 +56,11 @@ def test_more_utterances_make_the_interval_narrower() -> None:
     assert (many.high - many.low) == pytest.approx((few.high - few.low) / 3, rel=0.1)
 
 
+def test_an_interval_begins_at_zero_at_the_least() -> None:
+    rate = error_rate([("a", "b"), ("c", "d")] * 3, [("a", "b")] + [("c", "d"), ("a", "b")] * 2 + [("c",)])
+    assert rate.errors == 1 and rate.low == 0.0
+
+
 def test_one_utterance_and_no_word() -> None:
     one = error_rate([("a", "b")], [("a",)])
     assert (one.percent, one.low, one.high) == (50.0, 50.0, 50.0)

@@ -48,6 +48,13 @@ def test_add_and_remove_files(files: dict[str, Path]) -> None:
     assert old.provenance["removals"] == [{"words": 3, "list": "words"}]
 
 
+def test_a_gazetteers_counts_are_no_pseudo_counts(files: dict[str, Path]) -> None:
+    files["words"].write_text("emu\t22315474\tbirds,places\nyak\t3\n", encoding="utf-8")
+    add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], prior=2.0, say=print)
+    new = LightRNN.load(files["new.pt"])
+    assert new.vocabulary.words[-2:] == ("emu", "yak") and new.vocabulary.counts[-2:].tolist() == [2, 3]
+
+
 def test_only_known_words(files: dict[str, Path]) -> None:
     said: list[str] = []
     files["words"].write_text("cat\ndog\n", encoding="utf-8")
@@ -76,7 +83,8 @@ def test_examples_without_the_words_are_reported(files: dict[str, Path]) -> None
         ("words", "emu\t0\n", r"words:1: '0' after the word"),
         ("words", "emu\t-3\n", r"after the word"),
         ("words", "emu\tnan\n", r"after the word"),
-        ("words", "emu\t1\t2\n", r"words:1: '1 2' after the word"),
+        ("words", "emu\t1\tbirds\tmore\n", r"words:1: '1 birds more' after the word"),
+        ("words", "emu\tmany\tbirds\n", r"words:1: 'many birds' after the word"),
         ("words", "\tx\n", r"words:1: '' is not one word"),
         ("words", "", r"no word in the list"),
         ("like", "owl\nelk\n", r"like: the model knows none of its 2 words"),

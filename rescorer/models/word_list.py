@@ -1,4 +1,8 @@
-"""Lists of words that a user hands over: one a line, first on it, with a count after a tab or without."""
+"""Lists of words that a user hands over: one a line, first on it, with a count after a tab or without.
+
+`lexicon gazetteer` writes such a list too, with a third column. Its counts are of people, say, or of inhabitants: no
+counts of a text, and passed over.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,8 @@ class WordList:
             count: of a word without one.
 
         Raises:
-            InputError: it cannot be read, holds no word, or a line is not `word` or `word<TAB>count`.
+            InputError: it cannot be read, holds no word, or a line is not `word`, `word<TAB>count` or what `lexicon
+                gazetteer` writes, `word<TAB>count<TAB>lists`.
         """
         counts: dict[str, float] = {}
         lowered = repeated = 0
@@ -74,7 +79,7 @@ def read_counted(path: str | Path) -> Iterator[tuple[str, float | None]]:
         word, *rest = line.rstrip().split("\t")
         _check(word, path, number)
         some = True
-        yield word, _count(rest, path, number) if rest else None
+        yield word, _count(rest, path, number)
     if not some:
         raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=path)
 
@@ -91,12 +96,12 @@ def _check(word: str, path: str | Path, line: int) -> None:
                          remedy="take the line out", file=path, line=line)
 
 
-def _count(fields: list[str], path: str | Path, line: int) -> float:
+def _count(fields: list[str], path: str | Path, line: int) -> float | None:
     try:
-        count = float(fields[0])
+        count = float(fields[0]) if fields else 1.0
     except ValueError:
         count = math.nan
-    if len(fields) > 1 or not 0 < count <= _MOST:
+    if len(fields) > 2 or not 0 < count <= _MOST:
         raise InputError(f"{' '.join(fields)[:80]!r} after the word", expected="a count above 0, or nothing",
                          remedy="write word<TAB>count", file=path, line=line)
-    return count
+    return count if len(fields) == 1 else None

@@ -60,7 +60,7 @@ def error_rate(references: Sequence[Words], hypotheses: Sequence[Words]) -> Erro
     if not words:
         return ErrorRate(total, 0, math.nan, math.nan)
     interval = kaldialign.bootstrap_wer_ci(refs, hyps, replications=_REPLICATIONS)
-    return ErrorRate(total, words, 100 * interval["ci95min"], 100 * interval["ci95max"])
+    return ErrorRate(total, words, max(0.0, 100 * interval["ci95min"]), 100 * interval["ci95max"])
 
 
 def improvement_probability(references: Sequence[Words], before: Sequence[Words], after: Sequence[Words]) -> float:

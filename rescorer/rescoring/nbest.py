@@ -31,6 +31,7 @@ from rescorer.rescoring.weights import ScoredLists, TunedWeights, TuningSettings
 from rescorer.rescoring.workers import Spread, here
 
 LM_SCORE = "lm"  # the mixture's log-probability of the words
+FAIR = "first pass, own word penalty"  # the row that a result is held against
 MEMORY = 1 << 30  # bytes, for the histories of one level
 
 
@@ -273,7 +274,7 @@ def report(lists: Sequence[NBest], references: Mapping[str, Words], scored: Scor
     chosen = {"first pass": scored.begins}
     if tuned is not None:
         alone = scored.without_models()
-        chosen["first pass, own word penalty"] = alone.best(alone.totals(tuned.first_pass))
+        chosen[FAIR] = alone.best(alone.totals(tuned.first_pass))
     peer = list(chosen)[-1]
     chosen["oracle"] = scored.best(-wrong.astype(np.float64))
     chosen["rescored"] = scored.best(scored.totals(weights))

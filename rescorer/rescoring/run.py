@@ -33,7 +33,7 @@ from rescorer.rescoring.weights import TunedWeights
 from rescorer.rescoring.workers import Spread, here
 
 _T = TypeVar("_T", NBest, Lattice)
-_FAIR, _BEST, _SAFEST = "first pass, own word penalty", "rescored", "rescored, minimum Bayes risk"
+_BEST, _SAFEST = "rescored", "rescored, minimum Bayes risk"
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ class Request:
             raise InputError(f"{option} without --ref", remedy="give the references that errors are counted against")
 
     @cached_property
-    def words(self) -> Collection[str]:
-        """The listed words."""
-        return _first_fields(self.listed, "word") if self.listed else frozenset()
+    def words(self) -> frozenset[str]:
+        """The words of --words; none without it."""
+        return _listed(self.listed)
 
     @cached_property
     def expected(self) -> frozenset[str]:
         """The words of --bias, as the recogniser writes them; none without it."""
-        return frozenset(word for word, _ in read_counted(self.bias)) if self.bias else frozenset()
+        return _listed(self.bias)
 
     def remarks(self, words: Collection[str]) -> list[str]:
         """How many of the words of --bias are among these, which are the input's."""
@@ -94,7 +94,7 @@ class Request:
     @cached_property
     def wanted(self) -> Collection[str] | None:
         """The utterances that are wanted; None for all."""
-        return _first_fields(self.utterances, "utterance") if self.utterances else None
+        return _first_fields(self.utterances) if self.utterances else None
 
     def choose(self, found: Iterable[_T]) -> Iterator[_T]:
         """Those of n-best lists or lattices that are wanted.
@@ -139,10 +139,14 @@ class Request:
             self.show(best)
 
 
-def _first_fields(path: Path, what: str) -> frozenset[str]:
+def _listed(path: Path | None) -> frozenset[str]:
+    return frozenset(word for word, _ in read_counted(path)) if path else frozenset()
+
+
+def _first_fields(path: Path) -> frozenset[str]:
     fields = frozenset(field for _, line in read_lines(path) for field in line.split()[:1])
     if not fields:
-        raise InputError(f"no {what} in the list", expected=f"{what} first on each line", remedy="check the file",
+        raise InputError("no utterance in the list", expected="utterance first on each line", remedy="check the file",
                          file=path)
     return fields
 
@@ -310,7 +314,7 @@ class _LatticeRun:
         self._keep("first pass", lattice, lattices.best_words(lattice, own))
         # Weights of other scores are told as a fault when the lattice is rescored.
         if self._tuned and set(lattice.scores) <= set(self._tuned.first_pass.scales):
-            self._keep(_FAIR, lattice, lattices.best_words(lattice, self._tuned.first_pass))
+            self._keep(lists.FAIR, lattice, lattices.best_words(lattice, self._tuned.first_pass))
         self._keep("oracle", lattice, oracle_words(lattice, self._references.get(lattice.utterance, ())))
 
     def _keep(self, row: str, lattice: Lattice, words: Words) -> None:
@@ -362,9 +366,9 @@ class _LatticeRun:
         report = None
         if self._references:
             rows = {name: [self._rows[name][utterance] for utterance in utterances]
-                    for name in ("first pass", _FAIR, "oracle", _BEST, _SAFEST) if name in self._rows}
+                    for name in ("first pass", lists.FAIR, "oracle", _BEST, _SAFEST) if name in self._rows}
             report = lists.Report.of([self._references[utterance] for utterance in utterances], rows,
-                                     _FAIR if self._tuned else "first pass", self._result, listed)
+                                     lists.FAIR if self._tuned else "first pass", self._result, listed)
         if self._request.nbest_output:
             is_file = ".jsonl" in self._request.nbest_output.suffixes
             write_nbest(self._request.nbest_output, self._nbest, "jsonl" if is_file else "kaldi")
