@@ -78,8 +78,8 @@ def test_a_word_that_the_text_lacks_is_dealt_by_its_lists_and_spelling() -> None
     assert {row for row in kinds_of_rows(table, words) if len(row) == 3} == {(kind,) * 3 for kind in "0123"}
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(1, 8), (8, 1), (3, 3), (4, 2)])
-def test_every_word_has_a_cell_in_a_table_of_any_shape(rows: int, columns: int) -> None:
+@pytest.mark.parametrize(("rows", "columns"), [(1, 8), (8, 1), (3, 3), (4, 2), (4, 5), (2, 9), (9, 3)])
+def test_every_word_has_a_cell_in_a_table_of_any_shape_with_room_or_without(rows: int, columns: int) -> None:
     vocabulary = make_vocabulary(8)
     for text in ([0], [2, 3, 2, 4, 5, 0, 6]):
         table = first_table(np.array(text), vocabulary, (), rows, columns)

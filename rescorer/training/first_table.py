@@ -91,7 +91,7 @@ def dealt(vectors: Floats, counts: NDArray[np.int64], rows: int, columns: int) -
     one_place = np.zeros((rows, 1), np.float32)  # in each row
     how = AssignmentSettings(exact_limit=_EXACT, block_size=rows, **_PRICED)
     sums = np.zeros((rows, vectors.shape[1]), np.float32)
-    for column in range(columns):
+    for column in range(-(-len(vectors) // rows)):  # what columns there are beyond are left for later words
         words = np.arange(column * rows, min((column + 1) * rows, len(vectors)))
         if column:
             likeness = vectors[words] @ _of_length_one(sums).T  # [words, R]
