@@ -129,34 +129,47 @@ def _shares(costs: Tensor, prices: Tensor, heat: float) -> Tensor:
 def _cheap_cells(problem: Problem, prices: Floats, count: int) -> Cells:
     """Cells of each word that are cheap at these prices, [V, K]: the best of some rows and of some columns."""
     paid = torch.as_tensor(prices, device=problem.device)
-    by_row, _ = _cheapest_by_row(problem.row_costs, problem.column_costs, paid, count)
-    by_column, _ = _cheapest_by_row(problem.column_costs, problem.row_costs, paid.T.contiguous(), count)
+    by_row = _cheapest_by_row(problem.row_costs, problem.column_costs, paid, count)
+    by_column = _cheapest_by_row(problem.column_costs, problem.row_costs, paid.T.contiguous(), count)
     columns, rows = np.divmod(by_column, problem.rows)
     return np.hstack([by_row, rows * problem.columns + columns])
 
 
+def _cheapest_by_row(row_costs: Floats, column_costs: Floats, prices: Tensor, count: int) -> Cells:
+    """[V, K] the best column of each row, for the `count` best rows."""
+    count = min(count, len(prices))
+    cells = np.empty((len(row_costs), count), dtype=np.int64)
+    for chunk, above, paid, _ in _paid(row_costs, column_costs, prices):
+        value, best = paid.min(2)  # [n, R]
+        near = (value + above).topk(count, 1, largest=False, sorted=False).indices  # [n, K]
+        cells[chunk] = (near * prices.shape[1] + best.gather(1, near)).cpu().numpy()
+    return cells
+
+
 def least_paid(problem: Problem, prices: Tensor) -> float:
     """sum_w min_ij (cost + price) at prices [R, C]: what the words would pay, were there room for all everywhere."""
-    return _cheapest_by_row(problem.row_costs, problem.column_costs, prices, 1)[1]
-
-
-def _cheapest_by_row(row_costs: Floats, column_costs: Floats, prices: Tensor, count: int) -> tuple[Cells, float]:
-    """The best column of each row, for the `count` best rows: cells [V, K]; and sum_w min_ij (cost + price)."""
-    words, (rows, columns) = len(row_costs), prices.shape
-    count = min(count, rows)
-    cells = np.empty((words, count), dtype=np.int64)
     total = 0.0
-    for chunk in chunks(words, max(1, _CHUNK_COSTS.get(prices.device.type, _MANY_COSTS) // prices.numel())):
-        of_rows, of_columns = (torch.tensor(costs[chunk], device=prices.device) for costs in (row_costs, column_costs))
-        base = of_columns.amin(1, keepdim=True), of_rows.amin(1, keepdim=True)
-        value, best = ((of_columns - base[0])[:, None, :] + prices).min(2)  # [n, R]
-        value += of_rows - base[1]
-        near = value.topk(count, 1, largest=False, sorted=False).indices  # [n, K]
-        cells[chunk] = (near * columns + best.gather(1, near)).cpu().numpy()
+    for _, above, paid, base in _paid(problem.row_costs, problem.column_costs, prices):
         # All terms are >= 0, so float32 rounded the least by less than 4 units of 2**-24: the bound stays one.
-        total += float(base[0].sum(dtype=torch.float64) + base[1].sum(dtype=torch.float64))
-        total += float(value.amin(1).sum(dtype=torch.float64)) * (1 - 2.0**-22)
-    return cells, total
+        total += base + float((paid.amin(2) + above).amin(1).sum(dtype=torch.float64)) * (1 - 2.0**-22)
+    return total
+
+
+def _paid(
+    row_costs: Floats, column_costs: Floats, prices: Tensor
+) -> Iterator[tuple[slice, Tensor, Tensor, float]]:
+    """Some n words at a time, all on the device of the prices [R, C].
+
+    Yields:
+        The words, what rows cost them above their least [n, R], what columns do and the price [n, R, C], and the leasts
+        of both, summed.
+    """
+    many = _CHUNK_COSTS.get(prices.device.type, _MANY_COSTS)
+    for chunk in chunks(len(row_costs), max(1, many // prices.numel())):
+        rows, columns = (torch.tensor(costs[chunk], device=prices.device) for costs in (row_costs, column_costs))
+        base = [costs.amin(1, keepdim=True) for costs in (rows, columns)]
+        least = sum(float(each.sum(dtype=torch.float64)) for each in base)
+        yield chunk, rows - base[0], (columns - base[1])[:, None, :] + prices, least
 
 
 def _match(problem: Problem, candidates: Cells, cells: Cells, prices: Floats) -> Cells:
