@@ -418,7 +418,8 @@ _new_model_option = click.option("--output", type=_OUTPUT, required=True, help="
 @_device_option
 @user_errors
 def add_words(path: Path, words: Path, output: Path, **options: Any) -> None:
-    """Give the words of WORDS (`word` or `word<TAB>pseudo-count` a line) cells in the table of MODEL.
+    """Give the words of WORDS (`word` or `word<TAB>pseudo-count` a line, or made by `lexicon gazetteer`) cells in the
+    table of MODEL.
 
     The model itself says where it expects them. Without --finetune and --move nothing is trained and remove-words
     brings the old probabilities back. MODEL stays as it is.

@@ -49,10 +49,10 @@ def test_add_and_remove_files(files: dict[str, Path]) -> None:
 
 
 def test_a_gazetteers_counts_are_no_pseudo_counts(files: dict[str, Path]) -> None:
-    files["words"].write_text("emu\t22315474\tbirds,places\nyak\t3\n", encoding="utf-8")
+    files["words"].write_text("emu\t22315474\tbirds,places\nyak\t3\ngnu\t0\tplaces\n", encoding="utf-8")
     add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], prior=2.0, say=print)
     new = LightRNN.load(files["new.pt"])
-    assert new.vocabulary.words[-2:] == ("emu", "yak") and new.vocabulary.counts[-2:].tolist() == [2, 3]
+    assert new.vocabulary.words[-3:] == ("emu", "yak", "gnu") and new.vocabulary.counts[-3:].tolist() == [2, 3, 2]
 
 
 def test_only_known_words(files: dict[str, Path]) -> None:

@@ -79,7 +79,8 @@ def read_counted(path: str | Path) -> Iterator[tuple[str, float | None]]:
         word, *rest = line.rstrip().split("\t")
         _check(word, path, number)
         some = True
-        yield word, _count(rest, path, number)
+        count = _count(rest, path, number) if rest else None
+        yield word, count if len(rest) == 1 else None  # a gazetteer's count is passed over
     if not some:
         raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=path)
 
@@ -96,12 +97,13 @@ def _check(word: str, path: str | Path, line: int) -> None:
                          remedy="take the line out", file=path, line=line)
 
 
-def _count(fields: list[str], path: str | Path, line: int) -> float | None:
+def _count(fields: list[str], path: str | Path, line: int) -> float:
     try:
-        count = float(fields[0]) if fields else 1.0
+        count = float(fields[0])
     except ValueError:
         count = math.nan
-    if len(fields) > 2 or not 0 < count <= _MOST:
+    nobody = len(fields) == 2 and count == 0  # a gazetteer has places without inhabitants
+    if len(fields) > 2 or not (0 < count <= _MOST or nobody):
         raise InputError(f"{' '.join(fields)[:80]!r} after the word", expected="a count above 0, or nothing",
                          remedy="write word<TAB>count", file=path, line=line)
-    return count if len(fields) == 1 else None
+    return count
