@@ -240,7 +240,7 @@ def lightrnn() -> None:
 @click.option("--dropout", type=float, default=0.0, show_default=True)
 @click.option("--weight-dropout", type=float, default=0.0, show_default=True,
               help="The share of the LSTM's recurrent weights that a step of training does without.")
-@click.option("--tied", is_flag=True, help="The same vectors as input and output.")
+@click.option("--tied", is_flag=True, help="The same vectors as input and output: half the numbers.")
 @click.option("--gated/--not-gated", default=False, show_default=True, help="Columns gated by rows; the paper: not.")
 @click.option("--own-width", type=int, default=16, show_default=True,
               help="Of the vectors that frequent words have of their own; the paper: 0.")
@@ -249,6 +249,8 @@ def lightrnn() -> None:
 @click.option("--cell-bias/--no-cell-bias", default=True, show_default=True, help="A bias a cell; the paper: none.")
 @click.option("--half-steps/--whole-words", default=False, show_default=True, help="The LSTM reads a word's row, then "
               "its column, as in the paper; or both at once, which is quicker.")
+@click.option("--row-samples", type=int, default=0, show_default=True, help="A step of training finds the scores of so "
+              "many rows, drawn for it, which is quicker in a tall table; 0: of all.")
 @click.option("--epochs", type=int, default=10, show_default=True)
 @click.option("--streams", type=int, default=32, show_default=True, help="Of text read side by side: the batch.")
 @click.option("--unroll", type=int, default=35, show_default=True, help="Words through which gradients flow.")

@@ -310,8 +310,10 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
         ({"cell_bias": True}, 3 * 4),
         ({"layers": 2}, 8 * 6 * 6 + 8 * 6),
         ({"half_steps": True}, -(6 * 6 + 6)),
-        ({"own_width": 5, "own_columns": 2}, 2 * 5 * (3 * 2 + 6)),
-        ({"own_width": 5, "own_columns": 9}, 2 * 5 * (3 * 4 + 6)),
+        ({"own_width": 5, "own_columns": 2}, 5 * 3 * 2 + 2 * 5 * 6),
+        ({"own_width": 5, "own_columns": 9}, 5 * 3 * 4 + 2 * 5 * 6),
+        ({"own_width": 5, "own_columns": 2, "tied": False}, (3 + 4) * 6 + 2 * 5 * (3 * 2 + 6)),
+        ({"row_samples": 2}, 0),
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
@@ -487,6 +489,14 @@ def test_not_a_number(tmp_path: Path) -> None:
     content["parameters"]["row_out.bias"][1] = math.nan
     write_torch(content, tmp_path / "lightrnn.pt")
     assert "row_out.bias" in check_refused(tmp_path / "lightrnn.pt")
+
+
+def test_a_tied_network_of_an_older_release_is_refused(tmp_path: Path) -> None:
+    """There the vectors that cells have of their own were two each, of which one would be lost."""
+    content = make_model(9, tied=True, own_width=2).as_dict()
+    content["parameters"]["own_in"] = content["parameters"]["own_in"] + 1
+    write_torch(content, tmp_path / "lightrnn.pt")
+    assert "own_in and own_out differ" in check_refused(tmp_path / "lightrnn.pt")
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -115,8 +115,8 @@ def test_tied_vectors_are_stored_once() -> None:
     left_out = 4 * (model.parameter_count() - tied.parameter_count())
     whole, small = as_onnx(model), as_onnx(tied)
     assert abs(len(whole) - len(small) - left_out) < 1000 < left_out
-    # Looked up and multiplied, they are rounded in different ways.
-    assert abs(len(as_int8(whole)) - len(as_int8(small))) < 1000
+    # Looked up and multiplied, they are rounded in different ways; those that cells have of their own are looked up.
+    assert abs(len(as_int8(whole)) - len(as_int8(small)) - model.own_in.numel()) < 2000
 
 
 def inexpressible(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
@@ -126,7 +126,7 @@ def inexpressible(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> tor
 @pytest.mark.parametrize(("method", "settings", "named"), [
     ("mix_rows", {}, "half_steps False: .*i0e.*remedy: train with half_steps True"),
     ("mix_rows", {"layers": 2}, "half_steps False: "),
-    ("column_keys", {"layers": 2}, r"this network \(width 6, layers 2, .*half_steps False\): .*i0e.*remedy"),
+    ("column_keys", {"layers": 2}, r"this network \(width 6, layers 2, .*row_samples 0\): .*i0e.*remedy"),
 ])
 def test_what_onnx_cannot_express_is_named(
     method: str, settings: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch

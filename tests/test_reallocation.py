@@ -158,7 +158,7 @@ def test_move_to_where_they_are_changes_nothing(table: WordTable, kind: dict[str
     with torch.no_grad():
         if model.settings.cell_bias:
             model.cell_bias[model.free] = 0  # what a free cell has belongs to no word
-        for own in (model.own_in, model.own_out) if model.settings.own_width else ():
+        for own in model.own_parameters():
             own.view(table.rows, table.columns, -1)[model.free] = 0
     before = copy.deepcopy(model.state_dict())
     move(model, WordTable(table.rows, table.columns, table.cells.copy()), carry_over=carry_over)

@@ -14,7 +14,7 @@ L layers, K columns with vectors of their own, E width of those.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ from rescorer.errors import InputError
 from rescorer.models.completion import best_with_prefix
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.lstm import LSTM
+from rescorer.models.row_softmax import draw_rows, picked_log_probs, sampled_log_probs
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
@@ -49,13 +50,14 @@ class LightRNNSettings:
         layers: L, of the LSTM.
         dropout: the share of inputs, outputs and values between layers that is zeroed in training.
         weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of training.
-        tied: the same vectors serve as input and output.
+        tied: the same vectors serve as input and output, those that cells have of their own too.
         gated: a column's vectors are multiplied by a gate of the row, so that a cell's vector is a product of row
             and column.
         own_width: E, of the two vectors that a cell of the first columns has of its own; 0, as in the paper: none has.
         own_columns: how many columns these are; K is no more than there are columns.
         cell_bias: one number for each cell, added to the score of its column; without it the paper's model.
         half_steps: the LSTM reads a word's row and then its column, as in the paper; without it, both at once.
+        row_samples: in training so many rows' scores are found at a step, instead of all; 0: those of all.
     """
 
     width: int = 256
@@ -68,9 +70,10 @@ class LightRNNSettings:
     own_columns: int = 14
     cell_bias: bool = True
     half_steps: bool = False
+    row_samples: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("width", 1), ("layers", 1), ("own_width", 0), ("own_columns", 1)):
+        for name, least in (("width", 1), ("layers", 1), ("own_width", 0), ("own_columns", 1), ("row_samples", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least {least}")
         for name in ("dropout", "weight_dropout"):
@@ -112,6 +115,7 @@ class LightRNN(Trainable, LanguageModel):
     row_of: Tensor
     column_of: Tensor
     free: Tensor  # [R, C] cells without a word
+    rows_by_share: Tensor  # [R] the most frequent first
     wordless: Tensor  # [R] rows without a word: found once, for a million cells are not looked through in no time
 
     def __init__(self, settings: LightRNNSettings, vocabulary: Vocabulary, table: WordTable) -> None:
@@ -136,7 +140,8 @@ class LightRNN(Trainable, LanguageModel):
             self.gate_out = nn.Embedding(rows, width)
         if settings.own_width:
             own = min(settings.own_columns, columns) * settings.own_width
-            self.own_in, self.own_out = (nn.Parameter(torch.zeros(rows, own)) for _ in range(2))  # [R, K · E]
+            self.own_out = nn.Parameter(torch.zeros(rows, own))  # [R, K · E]
+            self.own_in = self.own_out if settings.tied else nn.Parameter(torch.zeros(rows, own))
             self.own_up = nn.Linear(settings.own_width, width, bias=False)
             self.own_key = nn.Linear(width, settings.own_width, bias=False)
         if settings.cell_bias:
@@ -145,7 +150,7 @@ class LightRNN(Trainable, LanguageModel):
             self.row_mixed = nn.Linear(width, width)
         self._initialise()
         for name, kind in (("row_of", torch.int64), ("column_of", torch.int64), ("free", torch.bool),
-                           ("wordless", torch.bool)):
+                           ("wordless", torch.bool), ("rows_by_share", torch.int64)):
             self.register_buffer(name, torch.empty(0, dtype=kind), persistent=False)
         self.place(table)
         self._expect_frequent_words()
@@ -185,6 +190,8 @@ class LightRNN(Trainable, LanguageModel):
         self.column_of = torch.as_tensor(table.column_of, device=device)
         self.free = torch.as_tensor(table.words < 0, device=device)
         self.wordless = self.free.all(1)
+        shares = np.bincount(table.row_of, self.vocabulary.counts, table.rows)
+        self.rows_by_share = torch.as_tensor(np.argsort(-shares, kind="stable"), device=device)
 
     def take_over(self, other: Trainable) -> None:
         assert isinstance(other, LightRNN)
@@ -200,6 +207,12 @@ class LightRNN(Trainable, LanguageModel):
     def column_parameters(self) -> list[Tensor]:
         """Every parameter whose first dimension is C; shared ones once."""
         return [*[self.column_in.weight, self.column_out.weight][int(self.settings.tied) :], self.column_out.bias]
+
+    def own_parameters(self) -> list[Tensor]:
+        """Vectors [R, K · E] that cells have of their own; shared ones once."""
+        if not self.settings.own_width:
+            return []
+        return [self.own_out] if self.settings.tied else [self.own_in, self.own_out]
 
     # ---- the network: one forward pass for training, perplexity and rescoring ----
 
@@ -248,13 +261,15 @@ class LightRNN(Trainable, LanguageModel):
 
     def row_scores(self, hidden: Tensor) -> Tensor:
         """[..., R] scores of the rows from what the LSTM gave after a word [..., D]; rows without a word get -inf."""
-        # By the bias: to go through all of the scores once more took a tenth of a training.
-        bias = self.row_out.bias.masked_fill(self.wordless, -torch.inf)
-        return nn.functional.linear(self.dropout(hidden), self.row_out.weight, bias).float()
+        return nn.functional.linear(self.dropout(hidden), self.row_out.weight, self._row_bias())
+
+    def _row_bias(self) -> Tensor:
+        """[R]; to go through all of the scores once more, for rows without a word, took a tenth of a training."""
+        return self.row_out.bias.masked_fill(self.wordless, -torch.inf)
 
     def row_log_probs(self, hidden: Tensor) -> Tensor:
         """[..., R] log P(row | history) from what the LSTM gave after a word [..., D]; rows without a word get -inf."""
-        return torch.log_softmax(self.row_scores(hidden), -1)
+        return torch.log_softmax(self.row_scores(hidden).float(), -1)
 
     def column_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., C] scores of the columns, before the biases of the cells, from what `read_rows` gave [..., D]."""
@@ -300,11 +315,33 @@ class LightRNN(Trainable, LanguageModel):
 
     def forward(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
+        return self._log_probs_of(words, state, self._exact_row_log_probs)
+
+    def loss(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
+        """The mean of what `forward` gives, negated; estimated from `row_samples` rows where the settings say so."""
+        draws = 0 < self.settings.row_samples < self.table.rows
+        log_probs, state = self._log_probs_of(
+            words, state, self._estimated_row_log_probs if draws else self._exact_row_log_probs
+        )
+        return -log_probs.mean(), state
+
+    def _log_probs_of(
+        self, words: Tensor, state: LightRNNState, row_log_probs: Callable[[Tensor, Tensor], Tensor]
+    ) -> tuple[Tensor, LightRNNState]:
         before, after_row, state = self.hidden_states(words, state)
-        rows, columns = self.row_of[words], self.column_of[words]
-        row = self.row_log_probs(before).gather(-1, rows[..., None])
+        rows, columns = self.row_of[words], self.column_of[words]  # [T, U]
+        row = row_log_probs(before.flatten(0, 1), rows.flatten()).view_as(rows)
         column = self.column_log_probs(after_row, rows).gather(-1, columns[..., None])
-        return (row + column).squeeze(-1), state
+        return row + column.squeeze(-1), state
+
+    def _exact_row_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """[N] log P(row | history) of rows [N] from what the LSTM gave before them [N, D]."""
+        return picked_log_probs(self.row_scores(hidden), rows)
+
+    def _estimated_row_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """The same, by some rows instead of all."""
+        drawn, stands_for = draw_rows(self.rows_by_share, self.settings.row_samples)
+        return sampled_log_probs(self.dropout(hidden), self.row_out.weight, self._row_bias(), rows, drawn, stands_for)
 
     def start_states(self, size: int) -> LightRNNState:
         """`size` histories that hold only `<s>`: nothing, then the end of the sentence before."""
@@ -437,7 +474,10 @@ class LightRNN(Trainable, LanguageModel):
         # What older files do not say.
         settings = LightRNNSettings(**{"half_steps": True, "own_width": 0, **content["settings"]})
         model = cls(settings, vocabulary, table)
-        model.load_state_dict(content["parameters"])
+        parameters = content["parameters"]
+        if settings.tied and settings.own_width and not torch.equal(parameters["own_in"], parameters["own_out"]):
+            raise ValueError("own_in and own_out differ in a tied network, as older releases had them")
+        model.load_state_dict(parameters)
         for name, parameter in model.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise ValueError(f"{name} holds numbers that are not finite")

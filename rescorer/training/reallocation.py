@@ -112,9 +112,8 @@ def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
     weights = np.maximum(model.vocabulary.counts, 1).astype(np.float64)
     if model.settings.cell_bias:
         _follow(model.cell_bias[..., None], old, table)
-    if model.settings.own_width:
-        for vectors in (model.own_in, model.own_out):
-            _follow(vectors.view(old.rows, -1, model.settings.own_width), old, table)
+    for vectors in model.own_parameters():
+        _follow(vectors.view(old.rows, -1, model.settings.own_width), old, table)
     if carry_over:
         _carry(model.row_parameters(), _shares(old.row_of, table.row_of, weights, old.rows))
         _carry(model.column_parameters(), _shares(old.column_of, table.column_of, weights, old.columns))

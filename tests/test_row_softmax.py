@@ -1,0 +1,100 @@
+"""Log-probabilities of rows that came, against torch's softmax of all, and against all draws that there can be."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from conftest import make_model
+
+from rescorer.models import row_softmax
+from rescorer.models.row_softmax import draw_rows, picked_log_probs, sampled_log_probs
+from rescorer.models.word_table import WordTable
+
+ROWS, WIDTH = 7, 5
+
+
+@pytest.mark.parametrize("size", [1, 3, 600])  # one chunk, or three
+@pytest.mark.parametrize(("kind", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
+def test_picked_log_probs_are_those_of_a_softmax(size: int, kind: torch.dtype, tolerance: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    scores = (4 * torch.randn(size, ROWS, generator=generator)).to(kind).requires_grad_()
+    plain = scores.detach().float().requires_grad_()
+    picked = torch.randint(ROWS, (size,), generator=generator)
+    weights = torch.randn(size, generator=generator)
+    found = picked_log_probs(scores, picked)
+    expected = torch.log_softmax(plain, -1)[torch.arange(size), picked]
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    (found * weights).sum().backward()
+    (expected * weights).sum().backward()
+    assert scores.grad is not None and scores.grad.dtype == kind
+    torch.testing.assert_close(scores.grad.float(), plain.grad, atol=tolerance, rtol=tolerance)
+
+
+def test_impossible_rows_get_no_gradient() -> None:
+    scores = torch.tensor([[0.0, -torch.inf, 1.0]], requires_grad=True)
+    picked_log_probs(scores, torch.tensor([2])).sum().backward()
+    assert scores.grad is not None and scores.grad[0, 1] == 0 and torch.isfinite(scores.grad).all()
+
+
+def test_the_draw() -> None:
+    """Of 7 rows 4: the most frequent always, the others equally often; each stands for as many as there are."""
+    by_share = torch.tensor([1, 4, 6, 0, 3, 2, 5])
+    torch.manual_seed(2)
+    seen = torch.zeros(ROWS)
+    for _ in range(2000):
+        rows, stands_for = draw_rows(by_share, 4)
+        assert len(set(rows.tolist())) == 4 and rows[0] == 1
+        torch.testing.assert_close(stands_for.exp(), torch.tensor([1.0, 2, 2, 2]))
+        seen[rows] += 1
+    assert seen[1] == 2000
+    assert (seen[by_share[1:]] / 2000 - 0.5).abs().max() < 0.05
+
+
+def test_over_all_draws_the_normaliser_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Σ e^score, which the estimates give, is on average that of all rows, whichever row came."""
+    generator = torch.Generator().manual_seed(3)
+    weights, bias = torch.randn(ROWS, WIDTH, generator=generator), torch.randn(ROWS, generator=generator)
+    hidden = torch.randn(ROWS, WIDTH, generator=generator)
+    picked = torch.arange(ROWS)
+    scores = hidden @ weights.T + bias
+    normalisers = []
+    for order in itertools.permutations(range(ROWS - 1)):
+        monkeypatch.setattr(row_softmax.torch, "randperm", lambda *_, order=order, **__: torch.tensor(order))
+        log_probs = sampled_log_probs(hidden, weights, bias, picked, *draw_rows(picked, 4))
+        normalisers.append((scores[picked, picked] - log_probs).exp())
+    torch.testing.assert_close(torch.stack(normalisers).mean(0), scores.exp().sum(1), rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_draws_in_training_alone(device: str) -> None:
+    drawing, whole = (make_model(30, WordTable.shaped(30, 10, 3), row_samples=rows).to(device) for rows in (4, 0))
+    drawing.load_state_dict(whole.state_dict())
+    words = torch.arange(30, device=device)[:, None]
+    exact, _ = whole(words, whole.start_states(1))
+    torch.testing.assert_close(drawing(words, drawing.start_states(1))[0], exact)
+    losses = [drawing.loss(words, drawing.start_states(1))[0].item() for _ in range(3)]
+    assert len(set(losses)) == 3
+    assert whole.loss(words, whole.start_states(1))[0].item() == pytest.approx(-exact.mean().item())
+    drawing.loss(words, drawing.start_states(1))[0].backward()
+    for name, parameter in drawing.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+
+
+@pytest.mark.parametrize("samples", [3, 4])
+def test_as_many_samples_as_rows_are_all(samples: int) -> None:
+    model = make_model(9, WordTable.shaped(9, 3, 3), row_samples=samples)
+    words = torch.arange(9)[:, None]
+    log_probs, _ = model(words, model.start_states(1))
+    torch.testing.assert_close(model.loss(words, model.start_states(1))[0], -log_probs.mean())
+
+
+def test_frequent_rows_come_first() -> None:
+    """Of the words that they hold now; in the helper's vocabulary word 0 is the most frequent."""
+    model = make_model(9, WordTable.shaped(9, 3, 3))
+    counts = model.vocabulary.counts
+    for table in (model.table, model.table.shuffled(4)):
+        model.place(table)
+        shares = [counts[table.row_of == row].sum() for row in model.rows_by_share.tolist()]
+        assert shares == sorted(shares, reverse=True)
