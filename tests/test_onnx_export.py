@@ -115,8 +115,8 @@ def test_tied_vectors_are_stored_once() -> None:
     left_out = 4 * (model.parameter_count() - tied.parameter_count())
     whole, small = as_onnx(model), as_onnx(tied)
     assert abs(len(whole) - len(small) - left_out) < 1000 < left_out
-    # Looked up and multiplied, they are rounded in different ways; those that cells have of their own are looked up.
-    assert abs(len(as_int8(whole)) - len(as_int8(small)) - model.own_in.numel()) < 2000
+    # Looked up and multiplied, or in other shapes, they are rounded in different ways.
+    assert abs(len(as_int8(whole)) - len(as_int8(small))) < 1000
 
 
 def inexpressible(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:

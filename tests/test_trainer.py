@@ -67,7 +67,8 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 # ---- it learns ----
 
 
-@pytest.mark.parametrize("network", [{}, {"own_width": 0, "cell_bias": False, "tied": True}], ids=str)
+@pytest.mark.parametrize("network", [{}, {"own_width": 0, "cell_bias": False, "tied": True},
+                                     {"tied": True, "row_samples": 3}], ids=str)
 def test_learns(folder: Path, device: str, network: dict[str, Any]) -> None:
     trainer = make_trainer(folder, replace(SETTINGS, epochs=8), device, **network)
     valid = trainer.valid_corpus.ids
@@ -267,14 +268,17 @@ def test_killed_and_resumed_ends_the_same(
     assert_same(result_of(folder), result_of(other))
 
 
-def test_resumes_where_an_epoch_begins(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """With dropout, whichever mode the new network comes in."""
+@pytest.mark.parametrize("network", [{}, {"tied": True, "row_samples": 3}], ids=str)
+def test_resumes_where_an_epoch_begins(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, network: dict[str, Any]
+) -> None:
+    """With dropout, or rows that are drawn, whichever mode the new network comes in."""
     settings = replace(SETTINGS, intervals=None, reallocate_after=(1,))
     other = tmp_path_factory.mktemp("uncut")
     (other / "sentences.txt").write_bytes((folder / "sentences.txt").read_bytes())
-    make_trainer(other, settings).run()
+    make_trainer(other, settings, **network).run()
     for mode in (True, False):
-        trainer = make_trainer(folder, settings)
+        trainer = make_trainer(folder, settings, **network)
         trainer.model.train(mode)
         save = trainer._save_checkpoint
 
@@ -286,7 +290,7 @@ def test_resumes_where_an_epoch_begins(folder: Path, tmp_path_factory: pytest.Te
         trainer._save_checkpoint = stop  # type: ignore[method-assign]
         with pytest.raises(KeyboardInterrupt):
             trainer.run()
-    make_trainer(folder, settings).run()
+    make_trainer(folder, settings, **network).run()
     assert_same(result_of(folder), result_of(other))
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.light_rnn import LightRNNState
 from rescorer.models.lstm import LSTM
-from rescorer.models.trainable import Trainable
+from rescorer.models.trainable import ADAM, Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.trainer import TrainingSettings
 from rivals.lazy_adam import LazyAdamW, clip_gradients
@@ -99,8 +99,7 @@ class Recurrent(Trainable, LanguageModel):
 
     def optimiser(self, settings: TrainingSettings) -> torch.optim.Optimizer:
         """AdamW that steps only the rows of a table that were read."""
-        return LazyAdamW(self.parameters(), settings.learning_rate, betas=(0.9, 0.99),
-                         weight_decay=settings.weight_decay)
+        return LazyAdamW(self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, **ADAM)
 
     def clip(self, largest: float) -> None:
         """Scale the gradients, sparse ones too, so that their common norm is at most this."""

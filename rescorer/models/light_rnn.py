@@ -233,9 +233,14 @@ class LightRNN(Trainable, LanguageModel):
 
     def _own_inputs(self, rows: Tensor, columns: Tensor) -> Tensor:
         """[..., E] the input vectors that cells [...] have of their own; 0 beyond the first K columns."""
-        own = self._own(self.own_in, rows)
-        here = columns[..., None] == torch.arange(own.shape[-2], device=columns.device)  # [..., K]
-        return (own * here[..., None]).sum(-2)
+        size, width = self._own_size
+        cells = rows * size + columns.clamp(max=size - 1)
+        return nn.functional.embedding(cells, self.own_in.view(-1, width)) * (columns < size)[..., None]
+
+    @property
+    def _own_size(self) -> tuple[int, int]:
+        """K and E."""
+        return min(self.settings.own_columns, self.table.columns), self.settings.own_width
 
     def word_inputs(self, words: Tensor) -> Tensor:
         """[S · T, N, D] what the LSTM reads of words [T, N]: S vectors of each, one or the half-steps' two."""
@@ -278,14 +283,10 @@ class LightRNN(Trainable, LanguageModel):
 
     def _own_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., C] what the cells' own output vectors add to the scores of columns; 0 beyond the first K."""
-        keys = self.own_key(self.dropout(hidden)).float()
-        scores = (self._own(self.own_out, rows) * keys[..., None, :]).sum(-1)  # [..., K]
+        keys = self.own_key(self.dropout(hidden))
+        own = nn.functional.embedding(rows, self.own_out).view(*rows.shape, *self._own_size)  # [..., K, E]
+        scores = (own @ keys[..., None]).squeeze(-1).float()  # [..., K]
         return nn.functional.pad(scores, (0, self.table.columns - scores.shape[-1]))
-
-    def _own(self, vectors: Tensor, rows: Tensor) -> Tensor:
-        """[..., K, E] what cells of rows [...] have of their own, of all vectors [R, K · E]."""
-        width = self.settings.own_width
-        return nn.functional.embedding(rows, vectors).view(*rows.shape, vectors.shape[1] // width, width)
 
     def column_keys(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., D] what meets the columns' vectors, from what `read_rows` gave [..., D]."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import copy
+import hashlib
 import inspect
 import tempfile
 import warnings
@@ -152,7 +153,7 @@ def as_int8(content: bytes) -> bytes:
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     graph = onnx.load_from_string(content)
-    _store_transposed(graph.graph)
+    _store_each(graph.graph)
     add_pre_process_metadata(graph)  # else a warning: what it warns of, shapes not yet inferred, is not needed here
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
@@ -233,28 +234,40 @@ def _can_express(model: LightRNN) -> bool:
 
 
 def _store_once(graph: Any) -> None:
-    """Of matrices that are each other's transposes, as tied vectors are, only one: the other is made at loading."""
+    """Of matrices that are each other's transposes, or the same in another shape, as tied vectors are, only one.
+
+    The other is made at loading.
+    """
     onnx = _onnx()
     names: dict[tuple[Any, ...], str] = {}
     for tensor in [each for each in graph.initializer if len(each.dims) == 2]:
         matrix = onnx.numpy_helper.to_array(tensor)
         if name := names.get(_content(matrix.T)):
-            graph.initializer.remove(tensor)
-            graph.node.insert(0, onnx.helper.make_node("Transpose", [name], [tensor.name], perm=[1, 0]))
+            made = onnx.helper.make_node("Transpose", [name], [tensor.name], perm=[1, 0])
+        elif name := names.get(_content(matrix.ravel())):
+            shape = onnx.numpy_helper.from_array(np.array(matrix.shape), f"{tensor.name}_shape")
+            graph.initializer.append(shape)
+            made = onnx.helper.make_node("Reshape", [name, shape.name], [tensor.name])
         else:
-            names[_content(matrix)] = tensor.name
+            names[_content(matrix)] = names[_content(matrix.ravel())] = tensor.name
+            continue
+        graph.initializer.remove(tensor)
+        graph.node.insert(0, made)
 
 
-def _content(matrix: np.ndarray) -> tuple[Any, ...]:
-    return matrix.dtype, matrix.shape, matrix.tobytes()
+def _content(numbers: np.ndarray) -> tuple[Any, ...]:
+    return numbers.dtype, numbers.shape, hashlib.sha256(numbers.tobytes()).digest()
 
 
-def _store_transposed(graph: Any) -> None:
+def _store_each(graph: Any) -> None:
     """Undoes `_store_once`: only a matrix that is stored is rounded, and the two are rounded in different ways."""
     onnx = _onnx()
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-    for node in [each for each in graph.node if each.op_type == "Transpose" and each.input[0] in stored]:
-        matrix = onnx.numpy_helper.to_array(stored[node.input[0]]).T
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in [each for each in graph.node if each.op_type in ("Transpose", "Reshape") and each.input[0] in stored]:
+        if node.op_type == "Transpose":
+            matrix = stored[node.input[0]].T
+        else:
+            matrix = stored[node.input[0]].reshape(stored[node.input[1]])
         graph.initializer.append(onnx.numpy_helper.from_array(np.ascontiguousarray(matrix), node.output[0]))
         graph.node.remove(node)
 
