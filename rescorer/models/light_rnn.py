@@ -14,6 +14,7 @@ L layers, K columns with vectors of their own, E width of those.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -356,7 +357,7 @@ class LightRNN(Trainable, LanguageModel):
     def history_bytes(self) -> int:
         # Hidden and cell of each layer, old, half-way and new; the gates; both softmaxes, scores and log-probs.
         vectors = (6 * self.settings.layers + 8) * self.settings.width
-        own = 2 * self.settings.own_width * min(self.settings.own_columns, self.table.columns)
+        own = 2 * math.prod(self._own_size)
         return 4 * (vectors + own + 3 * (self.table.rows + self.table.columns))
 
     @property
