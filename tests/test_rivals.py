@@ -442,6 +442,11 @@ def test_plots_are_the_same_each_time(tmp_path: Path) -> None:
         assert one == two and b"lightrnn" in one and b"dc:date" not in one
 
 
+def test_rows_of_one_name_are_told_apart() -> None:
+    rows = [{"row": spec} for spec in ("nce:samples=6", "lightrnn:rows=4", "lightrnn:rows=5")]
+    assert [plots._label(each, rows) for each in rows] == ["nce", "lightrnn:rows=4", "lightrnn:rows=5"]
+
+
 def test_the_command_has_help() -> None:
     command = [sys.executable, str(ROOT / "benchmarks/rivals/table.py"), "--help"]
     assert "--learning-rates" in subprocess.run(command, check=True, capture_output=True, text=True).stdout

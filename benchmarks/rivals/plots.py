@@ -38,10 +38,17 @@ def _by_parameters(rows: Sequence[dict[str, Any]], path: Path, title: str) -> No
     for row in rows:
         ours = row["row"].startswith(_OURS)
         axes.scatter(row["parameters"], row["test_perplexity"], marker="D" if ours else "o", zorder=3)
-        axes.annotate(row["row"], (row["parameters"], row["test_perplexity"]), textcoords="offset points",
+        axes.annotate(_label(row, rows), (row["parameters"], row["test_perplexity"]), textcoords="offset points",
                       xytext=(6, 4), fontsize=8, fontweight="bold" if ours else "normal")
     axes.margins(x=0.2)
     _save(figure, path)
+
+
+def _label(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+    """The rival's name, with its fields where several rows have that name."""
+    name = str(row["row"]).partition(":")[0]
+    alike = [other for other in rows if other["row"].partition(":")[0] == name]
+    return name if len(alike) == 1 else str(row["row"])
 
 
 def _by_seconds(rows: Sequence[dict[str, Any]], folder: Path, path: Path, title: str) -> None:
@@ -51,11 +58,11 @@ def _by_seconds(rows: Sequence[dict[str, Any]], folder: Path, path: Path, title:
             with open(folder / row["log"], newline="", encoding="utf-8") as file:
                 points = [point for point in csv.DictReader(file) if not point["event"]]
             seconds = [int(point["tokens"]) / row["training_words_per_second"] for point in points]
-            axes.plot(seconds, [float(point["valid_perplexity"]) for point in points], marker=".", label=row["row"],
-                      linewidth=2.5 if row["row"].startswith(_OURS) else 1.2)
+            axes.plot(seconds, [float(point["valid_perplexity"]) for point in points], marker=".",
+                      label=_label(row, rows), linewidth=2.5 if row["row"].startswith(_OURS) else 1.2)
         else:
             axes.axhline(row["valid_perplexity"] if "valid_perplexity" in row else row["test_perplexity"],
-                         linestyle="--", color="grey", label=row["row"])
+                         linestyle="--", color="grey", label=_label(row, rows))
     axes.legend(fontsize=8)
     _save(figure, path)
 
