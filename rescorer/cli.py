@@ -240,7 +240,7 @@ def lightrnn() -> None:
 @click.option("--dropout", type=float, default=0.0, show_default=True)
 @click.option("--weight-dropout", type=float, default=0.0, show_default=True,
               help="The share of the LSTM's recurrent weights that a step of training does without.")
-@click.option("--tied", is_flag=True, help="The same vectors as input and output: half the numbers.")
+@click.option("--tied", is_flag=True, help="The same vectors as input and output: half as many of them.")
 @click.option("--gated/--not-gated", default=False, show_default=True, help="Columns gated by rows; the paper: not.")
 @click.option("--own-width", type=int, default=16, show_default=True,
               help="Of the vectors that frequent words have of their own; the paper: 0.")

@@ -321,10 +321,9 @@ class LightRNN(Trainable, LanguageModel):
 
     def loss(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """The mean of what `forward` gives, negated; estimated from `row_samples` rows where the settings say so."""
-        draws = 0 < self.settings.row_samples < self.table.rows
-        log_probs, state = self._log_probs_of(
-            words, state, self._estimated_row_log_probs if draws else self._exact_row_log_probs
-        )
+        if not 0 < self.settings.row_samples < self.table.rows:
+            return super().loss(words, state)
+        log_probs, state = self._log_probs_of(words, state, self._estimated_row_log_probs)
         return -log_probs.mean(), state
 
     def _log_probs_of(
@@ -434,9 +433,9 @@ class LightRNN(Trainable, LanguageModel):
             if name in parameters:
                 parameters[name] = parameters[name].index_select(dimension, columns)
         if self.settings.own_width:
-            size = min(self.settings.own_columns, table.columns)
+            size, width = other._own_size
             for name in ("own_in", "own_out"):
-                parameters[name] = _own_of(parameters[name], columns[:size], self.settings.own_width)
+                parameters[name] = _own_of(parameters[name], columns[:size], width)
         other.load_state_dict(parameters)
         other.provenance, other.name = dict(self.provenance), self.name
         if self.spelling:

@@ -263,7 +263,8 @@ def _store_each(graph: Any) -> None:
     """Undoes `_store_once`: only a matrix that is stored is rounded, and the two are rounded in different ways."""
     onnx = _onnx()
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in [each for each in graph.node if each.op_type in ("Transpose", "Reshape") and each.input[0] in stored]:
+    made = [node for node in graph.node if node.op_type in ("Transpose", "Reshape") and stored.keys() >= {*node.input}]
+    for node in made:
         if node.op_type == "Transpose":
             matrix = stored[node.input[0]].T
         else:
