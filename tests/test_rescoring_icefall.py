@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -78,8 +78,8 @@ def get_texts(best_paths: Any) -> list[list[int]]:
     return aux_labels.tolist()
 
 
-def every_path(lattice: Lattice, model: LightRNN, scale: float, weight: float | None,
-               spoken: Lattice | None = None) -> list[tuple[tuple[str, ...], float]]:
+def every_path(lattice: Lattice, model: LightRNN, scale: float, weight: float | None, spoken: Lattice | None = None,
+               bias: Collection[str] = (), worth: float = 0.0) -> list[tuple[tuple[str, ...], float]]:
     """(words, total) of every path, worked out one by one, best first."""
     lattice = spoken or lattice
     paths = all_paths(lattice)
@@ -89,12 +89,13 @@ def every_path(lattice: Lattice, model: LightRNN, scale: float, weight: float | 
     am = path_totals(lattice.scores[ACOUSTIC if ACOUSTIC in lattice.scores else FIRST_PASS], paths)
     old = path_totals(lattice.scores.get(FIRST_LM, np.zeros(lattice.arcs)), paths)
     share = 1.0 if weight is None else weight
-    totals = am / scale + (1 - share) * old + share * new
+    expected = np.array([sum(word in bias for word in path) for path in words])
+    totals = am / scale + (1 - share) * old + share * new + worth * expected
     return sorted(zip(words, totals.tolist(), strict=True), key=lambda pair: -pair[1])
 
 
 def check(fsas: Any, result: RescoredFsas, symbols: Symbols, model: LightRNN, weight: float | None,
-          pieces: bool) -> None:
+          pieces: bool, bias: Collection[str] = (), worth: float = 0.0) -> None:
     lattices = to_lattices(fsas, symbols)
     assert list(result.best_paths) == list(result.lattices) == [f"lm_scale_{scale}" for scale in SCALES]
     for scale in SCALES:
@@ -105,7 +106,7 @@ def check(fsas: Any, result: RescoredFsas, symbols: Symbols, model: LightRNN, we
         log_tots = all_of.get_tot_scores(use_double_scores=True, log_semiring=True).tolist()
         assert best.shape[0] == all_of.shape[0] == len(lattices)
         for number, lattice in enumerate(lattices):
-            every = every_path(lattice, model, scale, weight, join_pieces(lattice) if pieces else None)
+            every = every_path(lattice, model, scale, weight, join_pieces(lattice) if pieces else None, bias, worth)
             totals = [total for _, total in every]
             assert tot_scores[number] == pytest.approx(totals[0], abs=1e-4)
             assert log_tots[number] == pytest.approx(np.logaddexp.reduce(totals), abs=1e-4)
@@ -129,6 +130,15 @@ def test_every_path_of_lattices_of_word_pieces() -> None:
     for fsas in random_fsas(PIECES):
         result = rescore_with_lightrnn(fsas, model, PIECES, SCALES, weight=0.75, word_pieces=True, settings=EXACT)
         check(fsas, result, PIECES, model, 0.75, pieces=True)
+
+
+@pytest.mark.parametrize(("symbols", "expected"), [(SYMBOLS, {"cat", "mat", "zebra"}), (PIECES, {"cat", "m", "on"})])
+def test_every_path_with_words_that_are_expected(symbols: Symbols, expected: set[str]) -> None:
+    model, pieces = make_model(), symbols is PIECES
+    for fsas in random_fsas(symbols):
+        result = rescore_with_lightrnn(fsas, model, symbols, SCALES, weight=0.5, word_pieces=pieces, bias=expected,
+                                       bias_scale=2.5, settings=EXACT)
+        check(fsas, result, symbols, model, 0.5, pieces, expected, 2.5)
 
 
 def line(words: list[int], scores: list[float]) -> Any:

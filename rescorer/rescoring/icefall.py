@@ -6,7 +6,7 @@ Shapes: U utterances, A arcs.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +16,14 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.recognition.formats.k2 import to_fsas, to_lattices
 from rescorer.recognition.lattice import Lattice, Symbols
-from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS
+from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS
 from rescorer.recognition.word_pieces import as_pieces, join_pieces
+from rescorer.rescoring.bias import biased_lattices
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import rescore_lattices
 from rescorer.rescoring.nbest import LM_SCORE, MEMORY
 from rescorer.rescoring.trellis import Trellis
-from rescorer.rescoring.weights import TunedWeights, Weights
+from rescorer.rescoring.weights import DEFAULT_SCALES, TunedWeights, Weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ class RescoredFsas:
 
 def rescore_with_lightrnn(
     lattice: Any, models: LanguageModel | Sequence[LanguageModel], symbols: Symbols, lm_scale_list: Sequence[float], *,
-    weight: float | None = None, word_pieces: bool = False, utterances: Sequence[str] | None = None,
+    weight: float | None = None, word_pieces: bool = False, bias: Collection[str] = (),
+    bias_scale: float = DEFAULT_SCALES[BIAS], utterances: Sequence[str] | None = None,
     settings: ExpansionSettings | None = None, memory: int = MEMORY,
 ) -> RescoredFsas:
     """Score all paths of lattices with language models, and find the best ones for each scale.
@@ -50,7 +52,7 @@ def rescore_with_lightrnn(
         lm = (1 - weight) · lm_scores + weight · new        or, without a weight, lm = new
 
     and new is the natural log of the probability of its words and `</s>`; several models are mixed word by word, half
-    and half. Lattices without `lm_scores` have am = scores, and no weight.
+    and half. Lattices without `lm_scores` have am = scores, and no weight. Words of `bias` add to lm.
 
     Lattices are expanded once, for the middle one of the scales in order: where histories merge and which are dropped
     is right for this scale, and near for its neighbours. Every score on every path that is left is exact for all
@@ -60,6 +62,8 @@ def rescore_with_lightrnn(
         lattice: k2's Fsa or FsaVec of U, on any device; stays as it is. Without any path it has an empty best path.
         symbols: what its aux_labels mean; `read_symbols` reads them.
         word_pieces: they are pieces of words, which are joined for the models; the results have the pieces again.
+        bias: words that are expected, such as names, as the lattices (their pieces joined) write them.
+        bias_scale: nats that each of them is worth.
         utterances: [U] ids for messages.
         settings, memory: as in `rescore_lattices`.
 
@@ -73,14 +77,17 @@ def rescore_with_lightrnn(
         raise InputError("a weight, but the lattices have no lm_scores", expected="both or none",
                          remedy="leave weight out: am / lm_scale + new")
     share = 1.0 if weight is None else weight
+    worth = bias_scale if bias else 0.0
     middle = sorted(lm_scale_list)[len(lm_scale_list) // 2]
-    names = {name for each in read for name in each.scores}
     spoken = [join_pieces(each) for each in read] if word_pieces else read
+    if bias:
+        spoken = list(biased_lattices(spoken, bias))
+    names = {name for each in spoken for name in each.scores}
     rescored = [each.lattice for each in rescore_lattices(
-        spoken, models, _weights(names, middle, share, models), settings, memory)]
+        spoken, models, _weights(names, middle, share, worth, models), settings, memory)]
     if word_pieces:
         rescored = list(map(as_pieces, rescored))
-    by_scale = {f"lm_scale_{scale}": [_with_totals(each, scale, share) for each in rescored]
+    by_scale = {f"lm_scale_{scale}": [_with_totals(each, scale, share, worth) for each in rescored]
                 for scale in lm_scale_list}
     device = lattice.device
     return RescoredFsas({key: to_fsas(_best_paths(each), device) for key, each in by_scale.items()},
@@ -97,10 +104,11 @@ def _check(scales: Sequence[float], weight: float | None) -> None:
         raise InputError(f"weight {weight}", expected="a share, from 0 to 1, of the new language model")
 
 
-def _weights(names: set[str], scale: float, share: float,
+def _weights(names: set[str], scale: float, share: float, worth: float,
              models: LanguageModel | Sequence[LanguageModel]) -> TunedWeights:
     """Weights whose totals are icefall's at a scale; the first pass's, which guide the pruning, with the old model."""
-    scales = {**dict.fromkeys(names, 0.0), **dict.fromkeys(names & {ACOUSTIC, FIRST_PASS}, 1 / scale)}
+    scales = {**dict.fromkeys(names, 0.0), **dict.fromkeys(names & {ACOUSTIC, FIRST_PASS}, 1 / scale),
+              **dict.fromkeys(names & {BIAS}, worth)}
     old = names & {FIRST_LM}
     used = [models] if isinstance(models, LanguageModel) else models
     return TunedWeights(
@@ -109,12 +117,14 @@ def _weights(names: set[str], scale: float, share: float,
         Weights({**scales, **dict.fromkeys(old, 1.0)}, lm_scale=0.0))
 
 
-def _with_totals(lattice: Lattice, scale: float, share: float) -> Lattice:
+def _with_totals(lattice: Lattice, scale: float, share: float, worth: float) -> Lattice:
     """The lattice with two scores whose sum is the total: am / lm_scale and lm."""
     scores = lattice.scores
     old = scores.get(FIRST_LM, np.zeros(lattice.arcs))
     am = scores[ACOUSTIC] if ACOUSTIC in scores else scores[FIRST_PASS]
-    return replace(lattice, scores={ACOUSTIC: am / scale, FIRST_LM: (1 - share) * old + share * scores[LM_SCORE]})
+    expected = worth * scores.get(BIAS, np.zeros(lattice.arcs))
+    lm = (1 - share) * old + share * scores[LM_SCORE] + expected
+    return replace(lattice, scores={ACOUSTIC: am / scale, FIRST_LM: lm})
 
 
 def _best_paths(lattices: Sequence[Lattice]) -> list[Lattice]:

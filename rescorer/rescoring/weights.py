@@ -33,7 +33,7 @@ from rescorer.rescoring.history_tree import PathScores
 
 # Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each of their pieces,
 # three or four a word.
-_DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
+DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Weights:
         Spellings count in full: without them every unknown word has all of `<unk>`'s probability, which only an unknown
         penalty that was tuned makes up for.
         """
-        return cls({name: _DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.5 if models else 0.0,
+        return cls({name: DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.5 if models else 0.0,
                    mixture={name: 1 / len(models) for name in models})
 
 
