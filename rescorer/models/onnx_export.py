@@ -159,7 +159,10 @@ def as_int8(content: bytes) -> bytes:
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(graph, path, op_types_to_quantize=["Gather", "MatMul", "LSTM"], per_channel=True,
                          reduce_range=True, weight_type=QuantType.QInt8)
-        return path.read_bytes()
+        rounded = onnx.load(path)
+    _look_up_multiplied(rounded.graph)
+    _store_once(rounded.graph)
+    return rounded.SerializeToString()  # type: ignore[no-any-return]
 
 
 def log_probs_of_sentences(model: LightRNN, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
@@ -271,6 +274,44 @@ def _store_each(graph: Any) -> None:
             matrix = stored[node.input[0]].reshape(stored[node.input[1]])
         graph.initializer.append(onnx.numpy_helper.from_array(np.ascontiguousarray(matrix), node.output[0]))
         graph.node.remove(node)
+
+
+def _look_up_multiplied(graph: Any) -> None:
+    """Of tied rows, which are rounded once for look-ups and once for products, keeps only the latter, for both.
+
+    Those of products have a scale a row.
+    """
+    onnx = _onnx()
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    look_ups = [node for node in graph.node if node.op_type == "Gather"]
+    for name in dict.fromkeys(node.input[0].removesuffix("_quantized") for node in look_ups):
+        multiplied = stored.get(f"{name}_Transposed_quantized")  # what onnxruntime calls it
+        if multiplied is None:
+            continue
+        rows = np.ascontiguousarray(onnx.numpy_helper.to_array(multiplied).T)  # [R, D]
+        graph.initializer.append(onnx.numpy_helper.from_array(rows, f"{name}_rows"))
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1]), f"{name}_last"))
+        for node in [node for node in look_ups if node.input[0] == f"{name}_quantized"]:
+            _take_scaled(graph, node, name)
+        graph.initializer.remove(stored[f"{name}_quantized"])
+        graph.initializer.remove(multiplied)
+        graph.node.insert(0, onnx.helper.make_node("Transpose", [f"{name}_rows"], [multiplied.name], perm=[1, 0]))
+
+
+def _take_scaled(graph: Any, look_up: Any, name: str) -> None:
+    """Puts a look-up in NAME_rows, each times its own scale, in the place of one in NAME_quantized with one for all."""
+    onnx = _onnx()
+    (made_float,) = (node for node in graph.node if look_up.output[0] in node.input)
+    rows, found = look_up.input[1], made_float.output[0]
+    make, place = onnx.helper.make_node, list(graph.node).index(look_up)
+    for node in (make("Mul", [f"{found}_unscaled", f"{found}_scales"], [found]),
+                 make("Unsqueeze", [f"{found}_scale", f"{name}_last"], [f"{found}_scales"]),
+                 make("Gather", [f"{name}_Transposed_scale", rows], [f"{found}_scale"]),
+                 make("Cast", [f"{found}_int8"], [f"{found}_unscaled"], to=onnx.TensorProto.FLOAT),
+                 make("Gather", [f"{name}_rows", rows], [f"{found}_int8"])):
+        graph.node.insert(place, node)  # the last goes first
+    graph.node.remove(look_up)
+    graph.node.remove(made_float)
 
 
 def packed_words(model: LightRNN) -> bytes:
