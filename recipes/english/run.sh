@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
-# English Wikipedia and novels, 200,000 words: a KenLM 4-gram and a LightRNN, and what each and their mixture do for two
-# recognisers of real speech: PocketSphinx (Kaldi's n-best archives) and Whisper tiny.en.
+# English Wikipedia, novels and lists of names: the LightRNN of the package (281,000 words, 128,500 of them names and
+# places) and a KenLM 4-gram of the same words and text, their perplexity, and what each and their mixture do for two
+# recognisers of real speech: PocketSphinx (Kaldi's n-best archives, lattices) and Whisper tiny.en.
 #
 #   recipes/english/run.sh DATA [--stage N] [--stop-stage N] [--output DIR] [--threads N] [--device D] [--precision P]
-#                               [--lines N]
 #
-# DATA holds text/{enwiki-train,enwiki-valid,novels-eng}.txt.xz, lattices/{kathleen-kaldi,kathleen-sphinx},
-# lattices/kathleen-refs.{dev,test}.txt and nbest/kathleen-{dev,test}.jsonl. DIR (out/ in this folder) gets
-# ngram.binary, lightrnn.pt and, for kaldi, whisper (n-best lists), kaldi-lattices and sphinx-lattices,
-# NAME/weights.json (tuned on dev) and NAME/wer.json (measured on test). A few GB of disk, 6 GB of memory; about 15 minutes
-# before stage 5, which is an hour or two of a CPU core. The LightRNN reads the first N lines of a shuffled mix of
-# 2,296,564.
+# DATA holds text/{enwiki-train,enwiki-valid,enwiki-test,novels-eng}.txt.xz, gazetteers/, lattices/{kathleen-kaldi,
+# kathleen-sphinx}, lattices/kathleen-refs.{dev,test}.txt and nbest/kathleen-{dev,test}.jsonl. DIR (out/ in this folder)
+# gets ngram.binary, lightrnn.pt, perplexity.txt and, for kaldi, whisper (n-best lists), kaldi-lattices and
+# sphinx-lattices, NAME/weights.json (tuned on dev) and NAME/wer.json (measured on test). A few GB of disk, 6 GB of
+# memory; about 15 minutes before stage 5, which is an hour and a half of a CPU core.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-output=$here/out threads=2 device=cpu precision="" lines=1900000
-options=(output threads device precision lines)
+output=$here/out threads=2 device=cpu precision=""
+options=(output threads device precision)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
 # shellcheck source=recipes/systems.sh
@@ -25,45 +24,49 @@ parse_options "$@"
 need lexicon lightrnn rescore lmplz build_binary python3
 data=${arguments[0]}
 mkdir -p "$output"
-lightrnn=$output/lightrnn.pt ngram=$output/ngram.binary
-wiki=$output/enwiki-train.txt novels=$output/novels.txt mix=$output/mix.txt train=$output/train.txt valid=$output/valid.txt
+lightrnn=$output/lightrnn.pt ngram=$output/ngram.binary words=$output/words.tsv
+wiki=$output/enwiki-train.txt novels=$output/novels.txt train=$output/train.txt valid=$output/valid.txt
+test=$output/enwiki-test.txt
 
 normalise() {
-  lexicon normalise "$data/text/enwiki-train.txt.xz" --output "$wiki" --processes "$threads"
+  local part
+  for part in train valid test; do
+    lexicon normalise "$data/text/enwiki-$part.txt.xz" --output "$output/enwiki-$part.txt" --processes "$threads"
+  done
   lexicon normalise "$data/text/novels-eng.txt.xz" --output "$novels" --processes "$threads"
-  lexicon normalise "$data/text/enwiki-valid.txt.xz" --output "$output/enwiki-valid.txt"
   write "$valid" head -n 3000 "$output/enwiki-valid.txt" # enough to choose a model by
 }
-stage 1 normalise --in "$data"/text/{enwiki-train,novels-eng,enwiki-valid}.txt.xz \
-  --out "$wiki" "$novels" "$valid" -- normalise
+stage 1 normalise --in "$data"/text/{enwiki-train,enwiki-valid,enwiki-test,novels-eng}.txt.xz \
+  --out "$wiki" "$novels" "$valid" "$test" -- normalise
 
-# The n-gram model reads all text, and knows its most frequent 200,000 words (and two marks).
+# What is nearer to the speech, which was read from old novels, twice, and half of Wikipedia.
+stage 2 mix --in "$wiki" "$novels" "$here/mix.py" --out "$train" -- \
+  python3 "$here/mix.py" "$train" "$novels:2" "$wiki:1/2"
+
+# Names that the text lacks count as seen once.
+vocabulary() {
+  lexicon gazetteer "$data"/gazetteers/{places,surnames,first-names}.tsv.xz --cap places-alternates 0 --cap places 55000 \
+    --cap surnames 65000 --cap first-names 22000 --output "$output/names.tsv"
+  lexicon vocabulary "$train" --list "$output/names.tsv" 1 --case lower --max-size 281000 --output "$words"
+}
+stage 3 vocabulary --in "$train" "$data"/gazetteers/{places,surnames,first-names}.tsv.xz --out "$words" -- vocabulary
+
 kenlm() {
-  lexicon vocabulary "$wiki" "$novels" --max-size 200002 --output "$output/ngram.words.tsv"
   # shellcheck disable=SC2016 # $1 is awk's
-  write "$output/ngram.words.txt" awk -F '\t' 'NR > 1 && $1 !~ /^<.*>$/ { print $1 }' "$output/ngram.words.tsv"
-  cat "$wiki" "$novels" | lmplz -o 4 --prune 0 0 1 1 --discount_fallback -S 4G -T "$output/" \
-    --limit_vocab_file "$output/ngram.words.txt" --arpa "$output/ngram.arpa"
+  write "$output/ngram.words.txt" awk -F '\t' 'NR > 1 && $1 !~ /^<.*>$/ { print $1 }' "$words"
+  lmplz -o 4 --prune 0 0 1 1 --discount_fallback -S 4G -T "$output/" --limit_vocab_file "$output/ngram.words.txt" \
+    --text "$train" --arpa "$output/ngram.arpa"
   build_binary -T "$output/" -S 4G -a 22 -q 8 -b 8 trie "$output/ngram.arpa" "$ngram"
   rm "$output/ngram.arpa"
 }
-stage 2 kenlm --in "$wiki" "$novels" --out "$ngram" -- kenlm
-
-# The LightRNN reads what is nearer to the speech, which was read from old novels, and a fifth of Wikipedia.
-mix() {
-  python3 "$here/mix.py" "$mix" "$novels:3" "$wiki:1/5"
-  write "$train" head -n "$lines" "$mix"
-}
-stage 3 mix --in "$wiki" "$novels" "$here/mix.py" --out "$mix" "$train" -- mix
-stage 4 vocabulary --in "$mix" --out "$output/words.tsv" -- \
-  lexicon vocabulary "$mix" --max-size 200000 --output "$output/words.tsv"
+stage 4 kenlm --in "$train" "$words" --out "$ngram" -- kenlm
 
 train() {
-  lightrnn train "$train" --valid "$valid" --vocabulary "$output/words.tsv" --output "$lightrnn" --width 256 \
-    --rows 2000 --columns 100 --epochs 1 --streams 64 --intervals 24 --learning-rate 0.004 \
-    --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
+  lightrnn train "$train" --valid "$valid" --vocabulary "$words" --output "$lightrnn" --width 256 --rows 3000 \
+    --columns 94 --tied --own-width 45 --own-columns 14 --row-samples 500 --epochs 2 --streams 64 --intervals 24 \
+    --learning-rate 0.005 --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
 }
-stage 5 lightrnn --in "$train" "$valid" "$output/words.tsv" --out "$lightrnn" -- train
+stage 5 lightrnn --in "$train" "$valid" "$words" --out "$lightrnn" -- train
 
 references=$data/lattices/kathleen-refs
 # half NUMBER NAME INPUT [OPTION…]: tuned (with the options) on one half of the utterances of INPUT, measured on the other
@@ -87,3 +90,12 @@ stage 9 "rescore whisper" --in "$output/whisper"/weights{,.ngram,.lightrnn}.json
 # Log-linear: in four-fold validation on the development half it had fewer errors than the linear mixture.
 half 10 kaldi-lattices "$data/lattices/kathleen-kaldi/lat.1.gz" --mixture log-linear
 half 12 sphinx-lattices "$data/lattices/kathleen-sphinx" --mixture log-linear
+
+# Each sentence by itself, as the recognisers' are.
+perplexity() {
+  write "$output/fit.txt" head -n 1500 "$valid"
+  write "$output/perplexity.txt" lightrnn perplexity "$test" --lm "$lightrnn" --ngram "$ngram" --fit "$output/fit.txt" \
+    --device "$device"
+  cat "$output/perplexity.txt"
+}
+stage 14 perplexity --in "$lightrnn" "$ngram" "$valid" "$test" --out "$output/perplexity.txt" -- perplexity
