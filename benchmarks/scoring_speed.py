@@ -45,10 +45,10 @@ class FullSoftmax(nn.Module):
         return torch.cat(parts).view_as(words[1:])
 
 
-def light_rnn(size: int, width: int) -> LightRNN:
+def light_rnn(size: int, rows: int | None, settings: LightRNNSettings) -> LightRNN:
     words = ("</s>", "<unk>", *(f"w{index}" for index in range(size - 2)))
     vocabulary = Vocabulary(words, np.ones(size, dtype=np.int64))
-    return LightRNN(LightRNNSettings(width=width), vocabulary, WordTable.shaped(size))
+    return LightRNN(settings, vocabulary, WordTable.shaped(size, rows))
 
 
 def seconds(run: Callable[[], Tensor], repeats: int) -> float:
@@ -66,6 +66,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--rows", type=int, help="of the table; square without it")
+    parser.add_argument("--tied", action="store_true")
+    parser.add_argument("--own-width", type=int, default=LightRNNSettings.own_width)
+    parser.add_argument("--own-columns", type=int, default=LightRNNSettings.own_columns)
     parser.add_argument("--sentences", type=int, default=64)
     parser.add_argument("--words", type=int, default=21)
     parser.add_argument("--repeats", type=int, default=3)
@@ -79,9 +83,11 @@ def main() -> None:
           f"{arguments.threads} threads")
     print(f"{'V':>10} {'LightRNN parameters':>20} {'full softmax':>14} {'LightRNN words/s':>17} {'full softmax':>13} "
           f"{'ratio':>7}")
+    settings = LightRNNSettings(width=arguments.width, tied=arguments.tied, own_width=arguments.own_width,
+                                own_columns=arguments.own_columns)
     for size in arguments.sizes:
         words = torch.randint(size, (arguments.words, arguments.sentences), device=arguments.device)
-        model = light_rnn(size, arguments.width).to(arguments.device).eval()
+        model = light_rnn(size, arguments.rows, settings).to(arguments.device).eval()
         state = model.start_states(arguments.sentences)
         quick = seconds(lambda model=model, words=words, state=state: model(words[1:], state)[0], arguments.repeats)
         small = model.parameter_count()
