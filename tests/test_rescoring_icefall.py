@@ -201,6 +201,7 @@ def test_what_pruning_leaves_has_exact_totals() -> None:
 @pytest.mark.parametrize(("options", "message"), [
     ({"lm_scale_list": []}, "no LM scale"), ({"lm_scale_list": [0.0]}, r"LM scale 0\.0"),
     ({"lm_scale_list": [math.nan]}, "LM scale nan"), ({"weight": 2.0}, r"weight 2\.0"),
+    ({"bias": {"cat"}, "bias_scale": math.nan}, "bias_scale nan"),
     ({"models": []}, "no language model"), ({"symbols": Symbols(("", "a"))}, "word id 2"),
 ])
 def test_what_is_refused(options: dict[str, Any], message: str) -> None:

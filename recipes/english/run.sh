@@ -93,8 +93,7 @@ half 12 sphinx-lattices "$data/lattices/kathleen-sphinx" --mixture log-linear
 
 # Each sentence by itself, as the recognisers' are.
 perplexity() {
-  write "$output/fit.txt" head -n 1500 "$valid"
-  write "$output/perplexity.txt" lightrnn perplexity "$test" --lm "$lightrnn" --ngram "$ngram" --fit "$output/fit.txt" \
+  write "$output/perplexity.txt" lightrnn perplexity "$test" --lm "$lightrnn" --ngram "$ngram" --fit "$valid" \
     --device "$device"
   cat "$output/perplexity.txt"
 }

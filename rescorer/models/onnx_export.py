@@ -277,9 +277,9 @@ def _store_each(graph: Any) -> None:
 
 
 def _look_up_multiplied(graph: Any) -> None:
-    """Of tied rows, which are rounded once for look-ups and once for products, keeps only the latter, for both.
+    """Of tied rows, which are rounded once for look-ups and once for products, takes the latter for both.
 
-    Those of products have a scale a row.
+    Those of products have a scale a row. They are there twice then, each other's transposes: for `_store_once`.
     """
     onnx = _onnx()
     stored = {tensor.name: tensor for tensor in graph.initializer}
@@ -294,8 +294,6 @@ def _look_up_multiplied(graph: Any) -> None:
         for node in [node for node in look_ups if node.input[0] == f"{name}_quantized"]:
             _take_scaled(graph, node, name)
         graph.initializer.remove(stored[f"{name}_quantized"])
-        graph.initializer.remove(multiplied)
-        graph.node.insert(0, onnx.helper.make_node("Transpose", [f"{name}_rows"], [multiplied.name], perm=[1, 0]))
 
 
 def _take_scaled(graph: Any, look_up: Any, name: str) -> None:

@@ -68,10 +68,10 @@ def rescore_with_lightrnn(
         settings, memory: as in `rescore_lattices`.
 
     Raises:
-        InputError: no scale or one that is not above 0, a weight that is not from 0 to 1 or without lm_scores, and
-            what `to_lattices` and `rescore_lattices` refuse.
+        InputError: no scale or one that is not above 0, a weight that is not from 0 to 1 or without lm_scores, a
+            bias_scale that is not finite, and what `to_lattices` and `rescore_lattices` refuse.
     """
-    _check(lm_scale_list, weight)
+    _check(lm_scale_list, weight, bias_scale)
     read = to_lattices(lattice, symbols, utterances)
     if weight is not None and any(each.arcs and FIRST_LM not in each.scores for each in read):
         raise InputError("a weight, but the lattices have no lm_scores", expected="both or none",
@@ -94,7 +94,7 @@ def rescore_with_lightrnn(
                         {key: to_fsas(each, device) for key, each in by_scale.items()})
 
 
-def _check(scales: Sequence[float], weight: float | None) -> None:
+def _check(scales: Sequence[float], weight: float | None, bias_scale: float) -> None:
     if not scales:
         raise InputError("no LM scale", expected="at least one")
     for scale in scales:
@@ -102,6 +102,8 @@ def _check(scales: Sequence[float], weight: float | None) -> None:
             raise InputError(f"LM scale {scale}", expected="a number above 0", remedy="leave it out")
     if weight is not None and not 0 <= weight <= 1:
         raise InputError(f"weight {weight}", expected="a share, from 0 to 1, of the new language model")
+    if not math.isfinite(bias_scale):
+        raise InputError(f"bias_scale {bias_scale}", expected="a finite number of nats")
 
 
 def _weights(names: set[str], scale: float, share: float, worth: float,
