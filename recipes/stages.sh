@@ -76,7 +76,7 @@ stage() {
   shift
   ((number >= stage && number <= stop_stage)) || return 0
   for file in ${inputs[@]+"${inputs[@]}"}; do
-    [[ -e $file ]] || fail "stage $number ($name) reads $file, which is not there; remedy: run the stages before it"
+    [[ -e $file ]] || fail "stage $number ($name) reads $file, which is not there; remedy: $(remedy_for "$file")"
   done
   local record=$output/.stages/$number command=$*
   [[ $(type -t "$1") != function ]] || command+=$'\n'$(declare -f "$1")
@@ -96,6 +96,11 @@ stage() {
   trap - EXIT
   printf '%s\n' "$command" >"$record"
   echo "=== stage $number ($name): $((SECONDS - start)) s" >&2
+}
+
+# Stages write into $output; what is missing elsewhere, the user was to give.
+remedy_for() {
+  if [[ $1 == "$output"/* ]]; then echo "run the stages before it"; else echo "give it there, or check the path"; fi
 }
 
 # Of the stage that is being looked at: shares its variables.

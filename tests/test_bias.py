@@ -161,3 +161,11 @@ def test_scores_of_that_name_are_not_overwritten(here: Path) -> None:
     biased = next(biased_lattices([lattice(0)], NAMES))
     with pytest.raises(InputError, match="has a score 'bias' already"):
         next(biased_lattices([biased], NAMES))
+
+
+def test_a_text_is_no_set_of_words() -> None:
+    """A path, or a name, is a collection of letters: to count those would do nothing, in silence."""
+    for refused in (lambda: rescorer.rescore(LISTS, make_model(), bias="names.txt"),
+                    lambda: list(biased_lattices([], "cat"))):
+        with pytest.raises(InputError, match=r"given as one text.*a set or a list of words"):
+            refused()

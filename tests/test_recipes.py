@@ -38,7 +38,7 @@ source {stages}
 parse_options "$@"
 mkdir -p "$output"
 make_a() {{ echo a >>"$output/ran"; write "$output/a" echo "$text"; }}
-stage 1 make-a --in "$output/input" --out "$output/a" -- make_a
+stage 1 make-a --in "${{output%/*}}/input" --out "$output/a" -- make_a
 make_b() {{ echo b >>"$output/ran"; cat "$output/a" >"$output/b"; {end}; true; }}
 stage 2 make-b --in "$output/a" --out "$output/b" -- make_b
 echo "arguments: ${{arguments[*]-}}"
@@ -53,8 +53,9 @@ class Recipe:
         self.output.mkdir(exist_ok=True)
         self.script = folder / "run.sh"
         self.script.write_text(RECIPE.format(stages=RECIPES / "stages.sh", end=end), encoding="utf-8")
-        if not (self.output / "input").exists():
-            (self.output / "input").touch()
+        self.input = folder / "input"
+        if not self.input.exists():
+            self.input.touch()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["bash", str(self.script), str(self.output), *arguments], capture_output=True, text=True,
@@ -133,6 +134,10 @@ def test_an_input_that_is_not_there_is_named(recipe: Recipe) -> None:
     result = recipe.run("--stage", "2")
     assert result.returncode == 2
     assert "stage 2 (make-b) reads" in result.stderr and "run the stages before it" in result.stderr
+    recipe.input.unlink()  # no stage makes this one
+    result = recipe.run()
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert f"stage 1 (make-a) reads {recipe.input}, which is not there; remedy: give it there" in result.stderr
 
 
 def test_a_failing_stage_stops_the_recipe_and_is_not_finished(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ def biased_lists(lists: Iterable[NBest], words: Collection[str]) -> list[NBest]:
     """The lists with the raw score `bias`: how many words of each hypothesis are among `words`.
 
     Raises:
-        InputError: they have such a score already.
+        InputError: they have such a score already, or `words` is a text.
     """
-    wanted = frozenset(words)
+    wanted = _wanted(words)
     return [replace(nbest, hypotheses=tuple(_biased(hypothesis, wanted, nbest) for hypothesis in nbest.hypotheses))
             for nbest in lists]
 
@@ -41,9 +41,9 @@ def biased_lattices(lattices: Iterable[Lattice], words: Collection[str]) -> Iter
     The recogniser's own scale of it is 0: it knew of no such words. Time O(A) a lattice, and O(words) a symbol table.
 
     Raises:
-        InputError: they have such a score already.
+        InputError: they have such a score already, or `words` is a text.
     """
-    wanted, symbols, marked = frozenset(words), None, np.zeros(0)
+    wanted, symbols, marked = _wanted(words), None, np.zeros(0)
     for lattice in lattices:
         if BIAS in lattice.scores:
             raise _taken(lattice.utterance)
@@ -52,6 +52,13 @@ def biased_lattices(lattices: Iterable[Lattice], words: Collection[str]) -> Iter
             marked = np.fromiter((word in wanted for word in symbols.words), np.float64, len(symbols.words))
         scored = lattice.with_scores({BIAS: marked[lattice.labels]})
         yield replace(scored, own_scales={**lattice.own_scales, BIAS: 0.0})
+
+
+def _wanted(words: Collection[str]) -> frozenset[str]:
+    if isinstance(words, str):  # a collection of its letters, which no hypothesis holds
+        raise InputError(f"expected words given as one text, {words!r}", expected="a set or a list of words",
+                         remedy="give {'york', …}, or the words read from a file")
+    return frozenset(words)
 
 
 def _taken(utterance: str) -> InputError:
