@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--rows", type=int, help="of the table; square without it")
-    parser.add_argument("--tied", action="store_true")
+    parser.add_argument("--tied", action=argparse.BooleanOptionalAction, default=LightRNNSettings.tied)
     parser.add_argument("--own-width", type=int, default=LightRNNSettings.own_width)
     parser.add_argument("--own-columns", type=int, default=LightRNNSettings.own_columns)
     parser.add_argument("--sentences", type=int, default=64)

@@ -240,12 +240,15 @@ def lightrnn() -> None:
 @click.option("--dropout", type=float, default=0.0, show_default=True)
 @click.option("--weight-dropout", type=float, default=0.0, show_default=True,
               help="The share of the LSTM's recurrent weights that a step of training does without.")
-@click.option("--tied", is_flag=True, help="The same vectors as input and output: half as many of them.")
+@click.option("--tied/--not-tied", default=True, show_default=True, help="The same vectors as input and output: half "
+              "as many of them; the paper: not.")
 @click.option("--gated/--not-gated", default=False, show_default=True, help="Columns gated by rows; the paper: not.")
-@click.option("--own-width", type=int, default=16, show_default=True,
+@click.option("--own-width", type=int, default=64, show_default=True,
               help="Of the vectors that frequent words have of their own; the paper: 0.")
 @click.option("--own-columns", type=int, default=14, show_default=True,
               help="Of the table, from the first: the words in these have them.")
+@click.option("--own-rows/--not-own-rows", default=True, show_default=True,
+              help="The own vector of a row's first word scores the row, too.")
 @click.option("--cell-bias/--no-cell-bias", default=True, show_default=True, help="A bias a cell; the paper: none.")
 @click.option("--half-steps/--whole-words", default=False, show_default=True, help="The LSTM reads a word's row, then "
               "its column, as in the paper; or both at once, which is quicker.")

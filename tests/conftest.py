@@ -31,7 +31,7 @@ def make_model(
     """A network of random parameters, biases of cells included, in eval mode."""
     torch.manual_seed(seed)
     model = LightRNN(
-        LightRNNSettings(**{"width": 6, **settings}),  # type: ignore[arg-type]
+        LightRNNSettings(**{"width": 6, "own_width": 16, **settings}),  # type: ignore[arg-type]
         make_vocabulary(size, case),
         table or WordTable.shaped(size).shuffled(seed),
     )

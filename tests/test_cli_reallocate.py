@@ -36,7 +36,7 @@ def test_words_move_and_nothing_else(here: Path) -> None:
     assert new.vocabulary.words == old.vocabulary.words
     moved = int((old.table.cells != new.table.cells).sum())
     assert new.provenance["reallocations"] == [{"texts": ["sentences.txt"], "words": 2800, "moved": moved}] and moved
-    of_words = "cell_bias", "row_out.bias", "own_in", "own_out"  # these follow the words
+    of_words = "cell_bias", "row_out.bias", "own_in", "own_out", "first_odds"  # these follow the words
     for name, value in old.state_dict().items():
         assert torch.equal(value, new.state_dict()[name]) is (name not in of_words)
     assert not list(Path("new.pt.work").glob("*.npz")), "what a cut call goes on from is no longer needed"

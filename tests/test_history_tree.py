@@ -22,7 +22,7 @@ from rescorer.models.spelling import Spelling
 from rescorer.rescoring.history_tree import HistoryTree, score_sentences
 
 LARGE = 1 << 30
-SHAPES: list[dict[str, Any]] = [{}, {"layers": 2}, {"gated": True, "own_width": 0, "cell_bias": False, "tied": True},
+SHAPES: list[dict[str, Any]] = [{}, {"layers": 2}, {"gated": True, "own_width": 0, "cell_bias": False, "tied": False},
                                 {"half_steps": True}]
 
 

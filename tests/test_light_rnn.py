@@ -236,11 +236,47 @@ def test_a_word_in_one_step() -> None:
 
 def test_a_file_without_the_settings_has_half_steps_and_no_own_vectors() -> None:
     """Files of before there was another way do not say so."""
-    model = model_of(WordTable.shaped(9), half_steps=True, own_width=0)
+    model = model_of(WordTable.shaped(9), half_steps=True, own_width=0, own_rows=False)
     content = model.as_dict()
-    for name in ("half_steps", "own_width", "own_columns"):
+    for name in ("half_steps", "own_width", "own_columns", "own_rows"):
         del content["settings"][name]
     assert LightRNN.from_dict(content).settings == model.settings
+
+
+def test_a_file_without_the_setting_scores_rows_by_their_vectors_alone() -> None:
+    """As the package's English model does, which has own vectors."""
+    model = model_of(WordTable.shaped(9), own_rows=False)
+    content = model.as_dict()
+    del content["settings"]["own_rows"]
+    older = LightRNN.from_dict(content)
+    assert older.settings == model.settings
+    hidden = torch.randn(3, 6)
+    with torch.no_grad():
+        assert torch.equal(older.row_scores(hidden), older.row_out(hidden))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_row_is_a_sum_of_two_parts(tied: bool) -> None:
+    """P(row) ∝ e^(h · x + b) · (e^(odds + own · W h) + 1) / (e^odds + 1), own the vector of its first column's cell."""
+    model = model_of(WordTable(4, 3, np.array([0, 1, 3, 4, 5, 6, 9, 10])), own_width=2, own_columns=2, tied=tied)
+    of, hidden = model.state_dict(), torch.randn(5, 6)
+    own = (hidden @ of["own_row_key.weight"].T) @ of["own_out"][:, :2].T  # [5, R]
+    odds = of["first_odds"].exp()
+    parts = (hidden @ of["row_out.weight"].T + of["row_out.bias"]).exp() * (odds * own.exp() + 1) / (odds + 1)
+    with torch.no_grad():
+        torch.testing.assert_close(model.row_log_probs(hidden).exp(), parts / parts.sum(1, keepdim=True))
+
+
+def test_odds_of_a_new_network_are_those_of_first_words() -> None:
+    """What is missing, the first word or the others, counts as one word seen once."""
+    vocabulary = make_vocabulary(8)
+    table = WordTable(4, 3, np.array([1, 0, 4, 5, 6, 9, 10, 11]))  # rows of words 1 and 0; 2 and 3; 4 alone; 5, 6 and 7
+    model = LightRNN(LightRNNSettings(width=4), vocabulary, table)
+    c = vocabulary.counts + 1
+    expected = np.log([c[1] / c[0], 1 / (c[2] + c[3]), c[4] / 1, c[5] / (c[6] + c[7])])
+    np.testing.assert_allclose(model.first_odds.detach().numpy(), expected, rtol=1e-5)
+    with torch.no_grad():  # own vectors begin at 0: rows are as frequent as their words
+        np.testing.assert_allclose(model.row_scores(torch.zeros(4)).numpy(), model.row_out.bias.detach().numpy())
 
 
 def test_biases_of_a_new_network_are_logs_of_shares() -> None:
@@ -313,12 +349,14 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
         ({"own_width": 5, "own_columns": 2}, 5 * 3 * 2 + 2 * 5 * 6),
         ({"own_width": 5, "own_columns": 9}, 5 * 3 * 4 + 2 * 5 * 6),
         ({"own_width": 5, "own_columns": 2, "tied": False}, (3 + 4) * 6 + 2 * 5 * (3 * 2 + 6)),
+        ({"own_width": 5, "own_columns": 2, "own_rows": True}, 5 * 3 * 2 + 3 * 5 * 6 + 3),
+        ({"own_rows": True}, 0),
         ({"row_samples": 2}, 0),
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
     """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and what settings add."""
-    smallest = {"gated": False, "cell_bias": False, "tied": True, "own_width": 0}
+    smallest = {"gated": False, "cell_bias": False, "tied": True, "own_width": 0, "own_rows": False}
     model = model_of(tables()["rectangle"], **{**smallest, **settings})
     assert model.parameter_count() == 9 * 6 * 6 + 9 * 6 + (3 + 4) * (6 + 1) + count
 
@@ -327,7 +365,7 @@ def test_row_and_column_parameters_are_all_that_a_table_shapes() -> None:
     for settings in variants():
         model = model_of(tables()["rectangle"], **settings)
         listed = [*model.row_parameters(), *model.column_parameters()]
-        others = "lstm", "row_mixed", "cell_bias", "own_in", "own_out", "own_up", "own_key"
+        others = "lstm", "row_mixed", "cell_bias", "own_in", "own_out", "own_up", "own_key", "own_row_key"
         rest = [p for name, p in model.named_parameters() if name.split(".")[0] not in others]
         assert {id(p) for p in listed} == {id(p) for p in rest}
         assert len(listed) == len(rest)

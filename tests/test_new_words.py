@@ -319,7 +319,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> LightRNN:
     torch.manual_seed(0)
     # A kind a row, a free cell in each, and words in each column: what nothing taught says nothing of new words.
     table = WordTable(5, 4, np.array([0, 1, 4, 5, 8, 9, 11, 12, 14, 15, 16, 17, 18, 3]))
-    model = LightRNN(LightRNNSettings(width=16), vocabulary, table)
+    model = LightRNN(LightRNNSettings(width=16, own_width=16), vocabulary, table)
     corpus = Corpus.encode([folder / "text"], vocabulary, folder / "ids")
     settings = TrainingSettings(epochs=8, streams=8, unroll=20, learning_rate=0.02)
     Trainer(model, corpus, corpus, settings, folder / "best.pt", folder).run()

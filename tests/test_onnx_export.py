@@ -26,9 +26,9 @@ from rescorer.models.onnx_scorer import OnnxScorer
 
 SENTENCES = draw_sentences(20)
 SETTINGS: list[dict[str, Any]] = [
-    {}, {"half_steps": True}, {"tied": True}, {"own_width": 0}, {"gated": True, "own_width": 3}, {"cell_bias": False},
+    {}, {"half_steps": True}, {"tied": False}, {"own_width": 0}, {"gated": True, "own_width": 3}, {"cell_bias": False},
     {"layers": 2, "dropout": 0.5, "weight_dropout": 0.5},
-    {"tied": True, "gated": True, "own_width": 0, "cell_bias": False, "half_steps": True, "layers": 2},
+    {"gated": True, "own_width": 0, "cell_bias": False, "half_steps": True, "layers": 2},
     {"rows": 7, "columns": 2}, {"rows": 2, "columns": 17, "cell_bias": False},
 ]
 

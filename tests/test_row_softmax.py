@@ -53,19 +53,55 @@ def test_the_draw() -> None:
     assert (seen[by_share[1:]] / 2000 - 0.5).abs().max() < 0.05
 
 
-def test_over_all_draws_the_normaliser_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("in_parts", [True, False])
+def test_over_all_draws_the_normaliser_is_right(in_parts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Σ e^score, which the estimates give, is on average that of all rows, whichever row came."""
     generator = torch.Generator().manual_seed(3)
     weights, bias = torch.randn(ROWS, WIDTH, generator=generator), torch.randn(ROWS, generator=generator)
     hidden = torch.randn(ROWS, WIDTH, generator=generator)
     picked = torch.arange(ROWS)
     scores = hidden @ weights.T + bias
+    parts = torch.randn(ROWS, ROWS, generator=generator) if in_parts else None
+    whole = scores + torch.nn.functional.softplus(parts) if parts is not None else scores
     normalisers = []
     for order in itertools.permutations(range(ROWS - 1)):
         monkeypatch.setattr(row_softmax.torch, "randperm", lambda *_, order=order, **__: torch.tensor(order))
-        log_probs = sampled_log_probs(hidden, weights, bias, picked, *draw_rows(picked, 4))
-        normalisers.append((scores[picked, picked] - log_probs).exp())
-    torch.testing.assert_close(torch.stack(normalisers).mean(0), scores.exp().sum(1), rtol=1e-4, atol=1e-4)
+        rows, stands_for = draw_rows(picked, 4)
+        of_drawn = None if parts is None else parts[:, rows]
+        log_probs = sampled_log_probs(whole[picked, picked], scores[:, rows] + stands_for, of_drawn, picked, rows)
+        normalisers.append((whole[picked, picked] - log_probs).exp())
+    torch.testing.assert_close(torch.stack(normalisers).mean(0), whole.exp().sum(1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("in_parts", [True, False])
+@pytest.mark.parametrize("size", [1, 600])  # one chunk, or three
+def test_gradients_of_an_estimate(size: int, in_parts: bool) -> None:
+    """Those that torch finds of the same softmax, written out."""
+    generator = torch.Generator().manual_seed(4)
+    true, scores, parts = (torch.randn(shape, generator=generator) for shape in ((size,), (size, 4), (size, 4)))
+    rows, picked = torch.tensor([1, 3, 5, 6]), torch.randint(ROWS, (size,), generator=generator)
+    weights = torch.randn(size, generator=generator)
+    results = []
+    for ours in (True, False):
+        given = [each.clone().requires_grad_() for each in (true, scores, parts)]
+        if ours:
+            found = sampled_log_probs(given[0], given[1], given[2] if in_parts else None, picked, rows)
+        else:
+            whole = given[1] + torch.nn.functional.softplus(given[2]) if in_parts else given[1]
+            others = whole.masked_fill(rows == picked[:, None], -torch.inf)
+            found = torch.log_softmax(torch.cat([given[0][:, None], others], 1), 1)[:, 0]
+        (found * weights).sum().backward()
+        results.append([found.detach(), *(each.grad for each in given[: 2 + in_parts])])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_parts_beyond_what_a_float_holds() -> None:
+    """A part of 200 nats is as good as one of 80: both are all of the probability."""
+    parts = torch.tensor([[200.0, 0.0]], requires_grad=True)
+    found = sampled_log_probs(torch.zeros(1), torch.zeros(1, 2), parts, torch.tensor([2]), torch.tensor([0, 1]))
+    found.sum().backward()
+    assert found.item() == pytest.approx(-80, abs=1e-3) and parts.grad is not None and torch.isfinite(parts.grad).all()
 
 
 def test_a_network_draws_in_training_alone(device: str) -> None:

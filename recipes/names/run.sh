@@ -68,8 +68,8 @@ stage 5 kenlm --in "$output/without.txt" "$output/without.tsv" --out "$ngram" --
 
 train_model() {
   lightrnn train "$output/$1.txt" --valid "$output/valid.txt" --vocabulary "$output/$1.tsv" --output "$output/$1.pt" \
-    --width 256 --rows 2000 --columns 100 --epochs 1 --streams 64 --intervals 12 --learning-rate 0.004 \
-    --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
+    --width 256 --rows 2000 --columns 100 --not-tied --own-width 16 --not-own-rows --epochs 1 --streams 64 --intervals 12 \
+    --learning-rate 0.004 --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
 }
 stage 6 "train without" --in "$output"/{without.txt,valid.txt,without.tsv} --out "$output/without.pt" -- \
   train_model without

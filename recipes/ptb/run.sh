@@ -17,11 +17,11 @@ begin "$@"
 prepare
 kneser_ney
 # The paper's way, at most 0.75 M parameters: half-steps, and words that find their cells by reallocation alone.
-train 3 small --half-steps --gated --own-width 0 --first-table frequency --width 256 --dropout 0.1 --epochs 12 \
+train 3 small --half-steps --not-tied --gated --own-width 0 --first-table frequency --width 256 --dropout 0.1 --epochs 12 \
   --reallocate-after 1 --reallocate-after 2 --reallocate-after 4 --carry-over
 perplexities 4 small
 # At most 5 M parameters. More rows than columns: the rows carry the meaning, the three words of a row have vectors of
 # their own. Without weight decay it learns the text by heart.
-train 5 large --width 400 --rows 3334 --columns 3 --own-width 40 --dropout 0.45 --weight-dropout 0.4 --weight-decay 0.03 \
-  --epochs 26 --learning-rate 0.003
+train 5 large --width 400 --rows 3334 --columns 3 --not-tied --own-width 40 --not-own-rows --dropout 0.45 \
+  --weight-dropout 0.4 --weight-decay 0.03 --epochs 26 --learning-rate 0.003
 perplexities 6 large

@@ -6,7 +6,8 @@ P(w | h) = P(row | h) · P(column | h, row). In the paper the LSTM reads two inp
 then that of its column, and predicts the column once it has read the row (`half_steps`). Here it reads a word at once,
 row and column added, and a layer beside it mixes the row in: half the work, and fewer steps for memory to last.
 Frequent words, which stand in the first columns, also have short vectors of their own: by those of rows and columns
-alone the words of a row are hardly told apart by their contexts.
+alone the words of a row are hardly told apart by their contexts. That of a row's first word scores the row, too, so
+that the row's vector need not stand for a frequent word and for a hundred others: P(row) is a sum of two parts.
 
 Shapes: U utterances or streams, T words, N histories, M words to score, V vocabulary, R rows, C columns, D width,
 L layers, K columns with vectors of their own, E width of those.
@@ -15,7 +16,7 @@ L layers, K columns with vectors of their own, E width of those.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ from rescorer.models.word_table import WordTable
 _FILE_KIND = "lightrnn"
 _FILE_VERSION = 1
 _BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "gate_in.weight", "gate_out.weight", "cell_bias",
-           "own_in", "own_out")
+           "own_in", "own_out", "first_odds")
 _BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 0, "cell_bias": 1}  # the dimension
 
 
@@ -56,6 +57,7 @@ class LightRNNSettings:
             and column.
         own_width: E, of the two vectors that a cell of the first columns has of its own; 0, as in the paper: none has.
         own_columns: how many columns these are; K is no more than there are columns.
+        own_rows: the vector that the cell of a row's first column has of its own scores the row, too.
         cell_bias: one number for each cell, added to the score of its column; without it the paper's model.
         half_steps: the LSTM reads a word's row and then its column, as in the paper; without it, both at once.
         row_samples: in training so many rows' scores are found at a step, instead of all; 0: those of all.
@@ -65,10 +67,11 @@ class LightRNNSettings:
     layers: int = 1
     dropout: float = 0.0
     weight_dropout: float = 0.0
-    tied: bool = False
+    tied: bool = True
     gated: bool = False
-    own_width: int = 16
+    own_width: int = 64
     own_columns: int = 14
+    own_rows: bool = True
     cell_bias: bool = True
     half_steps: bool = False
     row_samples: int = 0
@@ -80,6 +83,11 @@ class LightRNNSettings:
         for name in ("dropout", "weight_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected 0 ≤ {name} < 1")
+
+    @property
+    def rows_in_parts(self) -> bool:
+        """Whether a row is scored by a vector of its first word's own, too."""
+        return self.own_rows and self.own_width > 0
 
 
 class LightRNNState(NamedTuple):
@@ -105,6 +113,17 @@ class _RowsRead(NamedTuple):
     pair_rows: Tensor  # [K]
     after_row: Tensor  # [K, D]
     state: LightRNNState  # of K histories
+
+
+class _LookedUp(NamedTuple):
+    """Vectors of N words and of S rows drawn, looked up together: a look-up's gradient is as large as its table."""
+
+    row_in: Tensor  # [N, D]
+    own_in: Tensor | None  # [N, E]
+    own_out: Tensor | None  # [N, K, E] of all cells of the words' rows
+    row_out: Tensor  # [N, D]
+    drawn_out: Tensor  # [S, D]
+    drawn_own: Tensor | None  # [S, E] of the first cells
 
 
 class LightRNN(Trainable, LanguageModel):
@@ -145,6 +164,9 @@ class LightRNN(Trainable, LanguageModel):
             self.own_in = self.own_out if settings.tied else nn.Parameter(torch.zeros(rows, own))
             self.own_up = nn.Linear(settings.own_width, width, bias=False)
             self.own_key = nn.Linear(width, settings.own_width, bias=False)
+        if settings.rows_in_parts:
+            self.own_row_key = nn.Linear(width, settings.own_width, bias=False)
+            self.first_odds = nn.Parameter(torch.zeros(rows))  # [R] log of a row's first word's share to the others'
         if settings.cell_bias:
             self.cell_bias = nn.Parameter(torch.zeros(rows, columns))
         if not settings.half_steps:
@@ -175,6 +197,8 @@ class LightRNN(Trainable, LanguageModel):
         shares, least = counts / counts.sum(), 1 / counts.sum()
         with torch.no_grad():
             self.row_out.bias.copy_(_log(np.bincount(self.table.row_of, shares, self.table.rows), least))
+            if self.settings.rows_in_parts:
+                self.first_odds.copy_(log_odds_of_first(self.table, counts))
             if self.settings.cell_bias:
                 self.cell_bias.view(-1)[torch.as_tensor(self.table.cells)] = _log(shares, least)
             else:
@@ -203,7 +227,8 @@ class LightRNN(Trainable, LanguageModel):
         """Every parameter whose first dimension is R, but for the biases of the cells; shared ones once."""
         vectors = [self.row_in.weight, self.row_out.weight][int(self.settings.tied) :]
         gates = [self.gate_in.weight, self.gate_out.weight] if self.settings.gated else []
-        return [*vectors, self.row_out.bias, *gates]
+        odds = [self.first_odds] if self.settings.rows_in_parts else []
+        return [*vectors, self.row_out.bias, *gates, *odds]
 
     def column_parameters(self) -> list[Tensor]:
         """Every parameter whose first dimension is C; shared ones once."""
@@ -221,44 +246,53 @@ class LightRNN(Trainable, LanguageModel):
         """[..., D] what the LSTM reads first of a word in these rows [...], where it reads them by themselves."""
         return self.dropout(self.row_in(rows))  # type: ignore[no-any-return]
 
-    def column_inputs(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """[..., D] what the LSTM reads once it knows the cells [...] of words."""
+    def column_inputs(self, rows: Tensor, columns: Tensor, found: _LookedUp | None = None) -> Tensor:
+        """[..., D] what the LSTM reads once it knows the cells [...] of words, which may have been looked up."""
         vectors = self.column_in(columns)
         if self.settings.gated:
             vectors = vectors * self.gate_in(rows)
         if self.settings.own_width:
-            vectors = vectors + self.own_up(self._own_inputs(rows, columns))
+            own = self._own_inputs(rows, columns) if found is None or found.own_in is None else found.own_in
+            vectors = vectors + self.own_up(own * (columns < self._own_size[0])[..., None])
         if not self.settings.half_steps:
-            vectors = vectors + self.row_in(rows)
+            vectors = vectors + (self.row_in(rows) if found is None else found.row_in)
         return self.dropout(vectors)  # type: ignore[no-any-return]
 
     def _own_inputs(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """[..., E] the input vectors that cells [...] have of their own; 0 beyond the first K columns."""
-        size, width = self._own_size
-        cells = rows * size + columns.clamp(max=size - 1)
-        return nn.functional.embedding(cells, self.own_in.view(-1, width)) * (columns < size)[..., None]
+        """[..., E] the input vectors that cells [...] have of their own; of no meaning beyond the first K columns."""
+        return nn.functional.embedding(self._own_cells(rows, columns), self._own_table(self.own_in))
+
+    def _own_cells(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """[...] where the own vectors of cells [...] are in their table."""
+        size, _ = self._own_size
+        return rows * size + columns.clamp(max=size - 1)
+
+    def _own_table(self, own: Tensor) -> Tensor:
+        """[R · K, E] of own vectors [R, K · E]."""
+        return own.view(-1, self.settings.own_width)
 
     @property
     def _own_size(self) -> tuple[int, int]:
         """K and E."""
         return min(self.settings.own_columns, self.table.columns), self.settings.own_width
 
-    def word_inputs(self, words: Tensor) -> Tensor:
+    def word_inputs(self, words: Tensor, found: _LookedUp | None = None) -> Tensor:
         """[S · T, N, D] what the LSTM reads of words [T, N]: S vectors of each, one or the half-steps' two."""
         rows, columns = self.row_of[words], self.column_of[words]
-        whole = self.column_inputs(rows, columns)
+        whole = self.column_inputs(rows, columns, found)
         return torch.stack([self.row_inputs(rows), whole], 1).flatten(0, 1) if self.settings.half_steps else whole
 
     def read_rows(self, rows: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """What predicts the columns [N, D] once rows [N] are read after histories [N]; and the state."""
         if not self.settings.half_steps:
-            return self.mix_rows(state.hidden[-1], rows), state
+            return self.mix_rows(state.hidden[-1], self.row_in(rows)), state
         outputs, (hidden, cell) = self.lstm(self.row_inputs(rows)[None], (state.hidden, state.cell))
         return outputs[0], LightRNNState(hidden, cell)
 
     def mix_rows(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """[..., D] what the LSTM gave before words [..., D], with their rows [...] mixed in."""
-        return hidden + torch.tanh(self.row_mixed(self.dropout(hidden)) + self.row_in(rows))
+        """[..., D] what the LSTM gave before words [..., D], with their rows' input vectors [..., D] mixed in."""
+        mixed = self.row_mixed(self.dropout(hidden))
+        return hidden + torch.tanh(mixed + rows.to(mixed.dtype))
 
     def read_columns(self, rows: Tensor, columns: Tensor, state: LightRNNState) -> LightRNNState:
         """The histories [N] longer by a word each, in these cells [N], from what `read_rows` left."""
@@ -267,7 +301,12 @@ class LightRNN(Trainable, LanguageModel):
 
     def row_scores(self, hidden: Tensor) -> Tensor:
         """[..., R] scores of the rows from what the LSTM gave after a word [..., D]; rows without a word get -inf."""
-        return nn.functional.linear(self.dropout(hidden), self.row_out.weight, self._row_bias())
+        hidden = self.dropout(hidden)
+        scores = nn.functional.linear(hidden, self.row_out.weight, self._row_bias())
+        if not self.settings.rows_in_parts:
+            return scores
+        own = self.own_out[:, : self.settings.own_width]  # [R, E]
+        return scores + _beside(nn.functional.linear(self.own_row_key(hidden), own), self.first_odds)
 
     def _row_bias(self) -> Tensor:
         """[R]; to go through all of the scores once more, for rows without a word, took a tenth of a training."""
@@ -277,15 +316,20 @@ class LightRNN(Trainable, LanguageModel):
         """[..., R] log P(row | history) from what the LSTM gave after a word [..., D]; rows without a word get -inf."""
         return torch.log_softmax(self.row_scores(hidden).float(), -1)
 
-    def column_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """[..., C] scores of the columns, before the biases of the cells, from what `read_rows` gave [..., D]."""
-        scores: Tensor = self.column_out(self.column_keys(hidden, rows)).float()
-        return scores + self._own_scores(hidden, rows) if self.settings.own_width else scores
+    def column_scores(self, hidden: Tensor, rows: Tensor, own: Tensor | None = None) -> Tensor:
+        """[..., C] scores of the columns, before the biases of the cells, from what `read_rows` gave [..., D].
 
-    def _own_scores(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        Args:
+            own: [..., K, E] the output vectors that the cells of the rows have of their own, where they are at hand.
+        """
+        scores: Tensor = self.column_out(self.column_keys(hidden, rows)).float()
+        return scores + self._own_scores(hidden, rows, own) if self.settings.own_width else scores
+
+    def _own_scores(self, hidden: Tensor, rows: Tensor, own: Tensor | None = None) -> Tensor:
         """[..., C] what the cells' own output vectors add to the scores of columns; 0 beyond the first K."""
         keys = self.own_key(self.dropout(hidden))
-        own = nn.functional.embedding(rows, self.own_out).view(*rows.shape, *self._own_size)  # [..., K, E]
+        if own is None:
+            own = nn.functional.embedding(rows, self.own_out).view(*rows.shape, *self._own_size)
         scores = (own @ keys[..., None]).squeeze(-1).float()  # [..., K]
         return nn.functional.pad(scores, (0, self.table.columns - scores.shape[-1]))
 
@@ -296,53 +340,87 @@ class LightRNN(Trainable, LanguageModel):
 
     def column_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., C] log P(column | history, row) from what `read_rows` gave [..., D]; free cells get -inf."""
-        scores = self.column_scores(hidden, rows)
+        return torch.log_softmax(self._cell_scores(hidden, rows), -1)
+
+    def _cell_scores(self, hidden: Tensor, rows: Tensor, own: Tensor | None = None) -> Tensor:
+        """[..., C] scores of columns in their rows; free cells get -inf. Arguments as of `column_scores`."""
+        scores = self.column_scores(hidden, rows, own)
         if self.settings.cell_bias:
             # An embedding look-up: its gradient touches only the rows that were read.
             scores = scores + nn.functional.embedding(rows, self.cell_bias)
-        return torch.log_softmax(scores.masked_fill(self.free[rows], -torch.inf), -1)
+        return scores.masked_fill(self.free[rows], -torch.inf)
 
-    def hidden_states(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, Tensor, LightRNNState]:
+    def hidden_states(
+        self, words: Tensor, state: LightRNNState, found: _LookedUp | None = None
+    ) -> tuple[Tensor, Tensor, LightRNNState]:
         """Read words [T, U] after histories [U].
 
         Returns:
             What the LSTM gave before each word [T, U, D], what predicts its column once its row is read [T, U, D], and
             the state after the last.
         """
-        outputs, (hidden, cell) = self.lstm(self.word_inputs(words), (state.hidden, state.cell))
+        outputs, (hidden, cell) = self.lstm(self.word_inputs(words, found), (state.hidden, state.cell))
         after_word = outputs[1::2] if self.settings.half_steps else outputs  # [T, U, D]
         before = torch.cat([state.hidden[-1:].to(outputs.dtype), after_word[:-1]])
-        after_row = outputs[0::2] if self.settings.half_steps else self.mix_rows(before, self.row_of[words])
+        if self.settings.half_steps:
+            after_row = outputs[0::2]
+        else:
+            after_row = self.mix_rows(before, self.row_in(self.row_of[words]) if found is None else found.row_in)
         return before, after_row, LightRNNState(hidden.float(), cell.float())
 
     def forward(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
-        return self._log_probs_of(words, state, self._exact_row_log_probs)
+        before, after_row, state = self.hidden_states(words, state)
+        rows, columns = self.row_of[words], self.column_of[words]  # [T, U]
+        row = picked_log_probs(self.row_scores(before), rows)
+        return row + picked_log_probs(self._cell_scores(after_row, rows), columns), state
 
     def loss(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """The mean of what `forward` gives, negated; estimated from `row_samples` rows where the settings say so."""
         if not 0 < self.settings.row_samples < self.table.rows:
             return super().loss(words, state)
-        log_probs, state = self._log_probs_of(words, state, self._estimated_row_log_probs)
-        return -log_probs.mean(), state
-
-    def _log_probs_of(
-        self, words: Tensor, state: LightRNNState, row_log_probs: Callable[[Tensor, Tensor], Tensor]
-    ) -> tuple[Tensor, LightRNNState]:
-        before, after_row, state = self.hidden_states(words, state)
         rows, columns = self.row_of[words], self.column_of[words]  # [T, U]
-        row = row_log_probs(before.flatten(0, 1), rows.flatten()).view_as(rows)
-        column = self.column_log_probs(after_row, rows).gather(-1, columns[..., None])
-        return row + column.squeeze(-1), state
-
-    def _exact_row_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """[N] log P(row | history) of rows [N] from what the LSTM gave before them [N, D]."""
-        return picked_log_probs(self.row_scores(hidden), rows)
-
-    def _estimated_row_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """The same, by some rows instead of all."""
         drawn, stands_for = draw_rows(self.rows_by_share, self.settings.row_samples)
-        return sampled_log_probs(self.dropout(hidden), self.row_out.weight, self._row_bias(), rows, drawn, stands_for)
+        found = self._look_up(rows, columns, drawn)
+        before, after_row, state = self.hidden_states(words, state, found)
+        row = self._estimated_row_log_probs(before, rows, found, drawn, stands_for)
+        column = picked_log_probs(self._cell_scores(after_row, rows, found.own_out), columns)
+        return -(row + column).mean(), state
+
+    def _look_up(self, rows: Tensor, columns: Tensor, drawn: Tensor) -> _LookedUp:
+        """What training needs of words in these cells [...], and of rows drawn [S]."""
+        tied, own_in, own_out, drawn_own = self.settings.tied, None, None, None
+        if tied:
+            row_in, drawn_out = _rows_at(self.row_in.weight, rows, drawn)
+            row_out = row_in
+        else:
+            row_in = self.row_in(rows)
+            row_out, drawn_out = _rows_at(self.row_out.weight, rows, drawn)
+        if self.settings.own_width:
+            size, _ = self._own_size
+            cells, first = self._own_cells(rows, columns), drawn * size
+            every = rows[..., None] * size + torch.arange(size, device=rows.device)  # [..., K]
+            table = self._own_table(self.own_out)
+            if tied:
+                own_in, own_out, drawn_own = _rows_at(table, cells, every, first)
+            else:
+                own_in = self._own_inputs(rows, columns)
+                own_out, drawn_own = _rows_at(table, every, first)
+        return _LookedUp(row_in, own_in, own_out, row_out, drawn_out, drawn_own)
+
+    def _estimated_row_log_probs(
+        self, hidden: Tensor, rows: Tensor, found: _LookedUp, drawn: Tensor, stands_for: Tensor
+    ) -> Tensor:
+        """[...] log P(row | history) of rows [...] from what the LSTM gave before them [..., D], by the rows drawn."""
+        hidden, bias = self.dropout(hidden), self._row_bias()
+        true = (hidden.float() * found.row_out).sum(-1) + bias[rows]  # [...]
+        of_drawn, parts = bias[drawn] + stands_for, None  # [S]
+        if found.own_out is not None and found.drawn_own is not None and self.settings.rows_in_parts:
+            keys, odds = self.own_row_key(hidden), self.first_odds[drawn]
+            true = true + _beside((keys.float() * found.own_out[..., 0, :]).sum(-1), self.first_odds[rows])
+            of_drawn = of_drawn - nn.functional.softplus(odds)
+            parts = nn.functional.linear(keys, found.drawn_own, odds)  # [..., S]
+        return sampled_log_probs(true, nn.functional.linear(hidden, found.drawn_out, of_drawn), parts, rows, drawn)
 
     def start_states(self, size: int) -> LightRNNState:
         """`size` histories that hold only `<s>`: nothing, then the end of the sentence before."""
@@ -357,7 +435,8 @@ class LightRNN(Trainable, LanguageModel):
         # Hidden and cell of each layer, old, half-way and new; the gates; both softmaxes, scores and log-probs.
         vectors = (6 * self.settings.layers + 8) * self.settings.width
         own = 2 * math.prod(self._own_size)
-        return 4 * (vectors + own + 3 * (self.table.rows + self.table.columns))
+        parts = 3 * self.table.rows * self.settings.rows_in_parts
+        return 4 * (vectors + own + parts + 3 * (self.table.rows + self.table.columns))
 
     @property
     def state_bytes(self) -> int:
@@ -391,7 +470,8 @@ class LightRNN(Trainable, LanguageModel):
         if self.settings.half_steps:
             after_row, _ = self.read_rows(rows, state.take(torch.zeros_like(rows)))
         else:
-            after_row = self.mix_rows(state.hidden[-1], rows)  # what the history gives is found once for all rows
+            # What the history gives is found once for all rows.
+            after_row = self.mix_rows(state.hidden[-1], self.row_in(rows))
         return self.column_log_probs(after_row, rows)
 
     def _read_rows(self, state: LightRNNState, parents: Tensor, words: Tensor) -> _RowsRead:
@@ -473,12 +553,12 @@ class LightRNN(Trainable, LanguageModel):
         vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
         table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
         # What older files do not say.
-        settings = LightRNNSettings(**{"half_steps": True, "own_width": 0, **content["settings"]})
+        settings = LightRNNSettings(**{"half_steps": True, "own_width": 0, "own_rows": False, **content["settings"]})
         model = cls(settings, vocabulary, table)
         parameters = content["parameters"]
+        model.load_state_dict(parameters)
         if settings.tied and settings.own_width and not torch.equal(parameters["own_in"], parameters["own_out"]):
             raise ValueError("own_in and own_out differ in a tied network, as older releases had them")
-        model.load_state_dict(parameters)
         for name, parameter in model.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise ValueError(f"{name} holds numbers that are not finite")
@@ -510,6 +590,31 @@ class LightRNN(Trainable, LanguageModel):
             return cls.from_dict(content).to(device)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None
+
+
+def _rows_at(table: Tensor, *indices: Tensor) -> list[Tensor]:
+    """Rows of a table [R, D] by indices [...], [..., D] for each."""
+    found = nn.functional.embedding(torch.cat([index.flatten() for index in indices]), table)
+    parts = torch.split(found, [index.numel() for index in indices])
+    return [part.view(*index.shape, -1) for part, index in zip(parts, indices, strict=True)]
+
+
+def _beside(scores: Tensor, odds: Tensor) -> Tensor:
+    """What the parts of rows by the own vectors of their first words [..., R] add to the rows' scores.
+
+    Where odds [R] are those of the first word against the others: log((e^(odds + score) + 1) / (e^odds + 1)).
+    """
+    return nn.functional.softplus(scores + odds) - nn.functional.softplus(odds)
+
+
+def log_odds_of_first(table: WordTable, counts: np.ndarray) -> Tensor:
+    """[R] log of how many times as frequent as all the others of its row the word in the first column is.
+
+    No words count as one seen once.
+    """
+    first = table.column_of == 0
+    of_first, of_others = (np.bincount(table.row_of, counts * part, table.rows) for part in (first, ~first))
+    return torch.as_tensor(np.log(np.maximum(of_first, 1) / np.maximum(of_others, 1))).float()
 
 
 def _own_of(vectors: Tensor, columns: Tensor, width: int) -> Tensor:

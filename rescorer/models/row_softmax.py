@@ -9,10 +9,11 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 _ALWAYS = 0.3  # of the rows drawn are the most frequent ones
 _CHUNK = 256  # histories: so many rows of scores stay in the processor's cache
+_MOST = 80.0  # nats of a part: e to the power of more is no float32
 
 
 class _PickedLogProbs(torch.autograd.Function):
@@ -35,10 +36,10 @@ class _PickedLogProbs(torch.autograd.Function):
 
 
 def picked_log_probs(scores: Tensor, picked: Tensor) -> Tensor:
-    """[N] float32 log-softmax of scores [N, R] at picked [N]."""
+    """[...] float32 log-softmax of scores [..., R] at picked [...]."""
     if not scores.requires_grad:
-        return torch.log_softmax(scores.float(), -1).gather(-1, picked[:, None])[:, 0]
-    return _PickedLogProbs.apply(scores, picked)  # type: ignore[no-any-return,no-untyped-call]
+        return torch.log_softmax(scores.float(), -1).gather(-1, picked[..., None])[..., 0]
+    return _PickedLogProbs.apply(scores.flatten(0, -2), picked.flatten()).view_as(picked)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def draw_rows(by_share: Tensor, samples: int) -> tuple[Tensor, Tensor]:
@@ -63,14 +64,61 @@ def draw_rows(by_share: Tensor, samples: int) -> tuple[Tensor, Tensor]:
     return rows, stands_for
 
 
-def sampled_log_probs(
-    hidden: Tensor, weights: Tensor, bias: Tensor, picked: Tensor, rows: Tensor, stands_for: Tensor
-) -> Tensor:
-    """[N] estimated log-softmax of hidden [N, D] · weights [R, D] + bias [R] at picked [N], by the rows drawn [S].
+class _LogSumOfOthers(torch.autograd.Function):
+    """log Σ e^score · (1 + e^part) over the rows drawn but the one that is picked, a chunk at a time: no copies."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, parts: Tensor | None, picked: Tensor, rows: Tensor) -> Tensor:
+        sums = []
+        for chunk in _chunks(len(scores)):
+            weights = _without(scores[chunk], picked[chunk], rows)  # [n, S]
+            most = weights.amax(-1, keepdim=True)
+            weights.sub_(most).exp_()
+            if parts is not None:
+                weights.addcmul_(weights, _exp(parts[chunk]))
+            sums.append(weights.sum(-1).log_().add_(most[:, 0]))
+        result = torch.cat(sums)
+        ctx.save_for_backward(scores, parts, picked, rows, result)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+        (scores, parts, picked, rows, sums), gradient = ctx.saved_tensors, gradients[0]
+        of_scores, of_parts = torch.empty_like(scores), None if parts is None else torch.empty_like(parts)
+        for chunk in _chunks(len(scores)):
+            weights = _without(scores[chunk], picked[chunk], rows)
+            weights.sub_(sums[chunk, None]).exp_().mul_(gradient[chunk, None])
+            if parts is not None and of_parts is not None:
+                of_part = _exp(parts[chunk]).mul_(weights)
+                of_parts[chunk] = of_part
+                weights.add_(of_part)
+            of_scores[chunk] = weights
+        return of_scores, of_parts, None, None
+
+
+def _chunks(size: int) -> list[slice]:
+    return [slice(begin, begin + _CHUNK) for begin in range(0, size, _CHUNK)]
+
+
+def _without(scores: Tensor, picked: Tensor, rows: Tensor) -> Tensor:
+    """[n, S] a float32 copy, in which the row that is picked is not there."""
+    return scores.to(torch.float32, copy=True).masked_fill_(rows == picked[:, None], -torch.inf)
+
+
+def _exp(parts: Tensor) -> Tensor:
+    return parts.to(torch.float32, copy=True).clamp_(max=_MOST).exp_()
+
+
+def sampled_log_probs(true: Tensor, scores: Tensor, parts: Tensor | None, picked: Tensor, rows: Tensor) -> Tensor:
+    """[...] float32 estimated log-softmax at picked [...], by the rows drawn [S].
 
     The row that is picked counts exactly, whether it was drawn or not.
+
+    Args:
+        true: [...] float32 scores of the rows that are picked.
+        scores: [..., S] of the rows drawn, each greater by the log of how many rows it stands for.
+        parts: [..., S] adds log(1 + e^part) to the scores of the rows drawn.
     """
-    drawn = nn.functional.linear(hidden, weights[rows], bias[rows] + stands_for).float()  # [N, S]
-    true = (hidden.float() * nn.functional.embedding(picked, weights)).sum(-1) + bias[picked]  # [N]
-    scores = torch.cat([true[:, None], drawn.masked_fill(rows == picked[:, None], -torch.inf)], 1)
-    return picked_log_probs(scores, torch.zeros_like(picked))
+    given = scores.flatten(0, -2), None if parts is None else parts.flatten(0, -2), picked.flatten(), rows
+    others: Tensor = _LogSumOfOthers.apply(*given)  # type: ignore[no-untyped-call]
+    return true - torch.logaddexp(true, others.view_as(true))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.light_rnn import LightRNN, log_odds_of_first
 from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import Assignment, AssignmentSettings, assign
 from rescorer.training.cell_costs import CellCosts, cell_costs, costs_key
@@ -104,9 +104,9 @@ def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
     """Put the words of a model in the cells of a table of the same shape.
 
     The bias of a cell and its own vectors go with its word, the vectors as far as the columns that have some. With
-    `carry_over` each row's vectors and bias become the mean, weighted by counts, of those that its words had, and so do
-    the columns'. Without it they stay, but that a row's bias grows by the log of how many times as frequent its words
-    are now.
+    `carry_over` each row's vectors, bias and odds become the mean, weighted by counts, of those that its words had, and
+    so do the columns'. Without it they stay, but that a row's bias grows by the log of how many times as frequent its
+    words are now, and its odds by that of how much more its first word stands out.
     """
     old = model.table
     weights = np.maximum(model.vocabulary.counts, 1).astype(np.float64)
@@ -119,6 +119,9 @@ def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
         _carry(model.column_parameters(), _shares(old.column_of, table.column_of, weights, old.columns))
     else:
         model.row_out.bias.add_(_growth(old, table, weights).to(model.device))
+        if model.settings.rows_in_parts:
+            before, after = (log_odds_of_first(each, weights) for each in (old, table))
+            model.first_odds.add_((after - before).to(model.device))
     model.place(table)
 
 
