@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import make_model
@@ -118,12 +120,27 @@ def test_a_network_draws_in_training_alone(device: str) -> None:
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("samples", [3, 4])
-def test_as_many_samples_as_rows_are_all(samples: int) -> None:
-    model = make_model(9, WordTable.shaped(9, 3, 3), row_samples=samples)
-    words = torch.arange(9)[:, None]
-    log_probs, _ = model(words, model.start_states(1))
-    torch.testing.assert_close(model.loss(words, model.start_states(1))[0], -log_probs.mean())
+LOSSES: list[dict[str, Any]] = [
+    {"row_samples": 9}, {"row_samples": 20}, {"own_rows": False}, {"own_width": 0}, {"tied": False, "own_columns": 2},
+    {"gated": True, "half_steps": True}, {"tied": False, "half_steps": True, "cell_bias": False, "own_width": 0},
+]
+
+
+@pytest.mark.parametrize("settings", LOSSES, ids=str)
+@pytest.mark.parametrize("table", [WordTable.shaped(9, 3, 3), WordTable.shaped(9, 1, 9), WordTable.shaped(9, 9, 1),
+                                   WordTable(3, 5, np.r_[:5, 10:14])], ids=["3 × 3", "1 × 9", "9 × 1", "free row"])
+def test_without_a_draw_the_loss_is_that_of_the_forward_pass(table: WordTable, settings: dict[str, Any]) -> None:
+    """Its gradients too, though it finds them in another way: no rows drawn, or as many as there are."""
+    model = make_model(9, table, **settings)
+    words = torch.arange(9).repeat(2)[:, None]
+    gradients = []
+    for loss in (model.loss(words, model.start_states(1))[0], -model(words, model.start_states(1))[0].mean()):
+        model.zero_grad()
+        loss.backward()
+        gradients.append([loss.detach(), *(torch.zeros(()) if each.grad is None else each.grad
+                                           for each in model.parameters())])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
 def test_frequent_rows_come_first() -> None:

@@ -376,14 +376,15 @@ class LightRNN(Trainable, LanguageModel):
         return row + picked_log_probs(self._cell_scores(after_row, rows), columns), state
 
     def loss(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
-        """The mean of what `forward` gives, negated; estimated from `row_samples` rows where the settings say so."""
-        if not 0 < self.settings.row_samples < self.table.rows:
-            return super().loss(words, state)
+        """The mean of what `forward` gives, negated; estimated from `row_samples` rows where the settings say so.
+
+        A quicker way to the same numbers: each vector is looked up once, and scores of all rows are not copied.
+        """
         rows, columns = self.row_of[words], self.column_of[words]  # [T, U]
         drawn, stands_for = draw_rows(self.rows_by_share, self.settings.row_samples)
         found = self._look_up(rows, columns, drawn)
         before, after_row, state = self.hidden_states(words, state, found)
-        row = self._estimated_row_log_probs(before, rows, found, drawn, stands_for)
+        row = self._row_log_probs_by(before, rows, found, drawn, stands_for)
         column = picked_log_probs(self._cell_scores(after_row, rows, found.own_out), columns)
         return -(row + column).mean(), state
 
@@ -408,7 +409,7 @@ class LightRNN(Trainable, LanguageModel):
                 own_out, drawn_own = _rows_at(table, every, first)
         return _LookedUp(row_in, own_in, own_out, row_out, drawn_out, drawn_own)
 
-    def _estimated_row_log_probs(
+    def _row_log_probs_by(
         self, hidden: Tensor, rows: Tensor, found: _LookedUp, drawn: Tensor, stands_for: Tensor
     ) -> Tensor:
         """[...] log P(row | history) of rows [...] from what the LSTM gave before them [..., D], by the rows drawn."""

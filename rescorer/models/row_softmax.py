@@ -14,6 +14,7 @@ from torch import Tensor
 _ALWAYS = 0.3  # of the rows drawn are the most frequent ones
 _CHUNK = 256  # histories: so many rows of scores stay in the processor's cache
 _MOST = 80.0  # nats of a part: e to the power of more is no float32
+_LEAST = -1e30  # nats: the log of a sum of nothing, where the row that is picked is the only one
 
 
 class _PickedLogProbs(torch.autograd.Function):
@@ -43,18 +44,20 @@ def picked_log_probs(scores: Tensor, picked: Tensor) -> Tensor:
 
 
 def draw_rows(by_share: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-    """S of R rows: the most frequent ones always, the others by chance, all alike.
+    """S of R rows: the most frequent ones always, the others by chance, all alike. Where S is 0, or R at least, all R.
 
     Source: importance sampling of the softmax, as in Jean, Cho, Memisevic, Bengio: On using very large target
     vocabulary for neural machine translation, ACL 2015.
 
     Args:
         by_share: [R] rows, the most frequent first.
-        samples: S, fewer than R.
+        samples: S.
 
     Returns:
         The rows [S], and the log of how many rows each stands for [S].
     """
+    if not 0 < samples < len(by_share):
+        return by_share, torch.zeros(len(by_share), device=by_share.device)
     always = round(_ALWAYS * samples)
     others = by_share[always:]
     drawn = others[torch.randperm(len(others), device=others.device)[: samples - always]]
@@ -72,12 +75,12 @@ class _LogSumOfOthers(torch.autograd.Function):
         sums = []
         for chunk in _chunks(len(scores)):
             weights = _without(scores[chunk], picked[chunk], rows)  # [n, S]
-            most = weights.amax(-1, keepdim=True)
+            most = weights.amax(-1, keepdim=True).clamp_(min=_LEAST)
             weights.sub_(most).exp_()
             if parts is not None:
                 weights.addcmul_(weights, _exp(parts[chunk]))
             sums.append(weights.sum(-1).log_().add_(most[:, 0]))
-        result = torch.cat(sums)
+        result = torch.cat(sums).clamp_(min=_LEAST)
         ctx.save_for_backward(scores, parts, picked, rows, result)
         return result
 
@@ -110,7 +113,7 @@ def _exp(parts: Tensor) -> Tensor:
 
 
 def sampled_log_probs(true: Tensor, scores: Tensor, parts: Tensor | None, picked: Tensor, rows: Tensor) -> Tensor:
-    """[...] float32 estimated log-softmax at picked [...], by the rows drawn [S].
+    """[...] float32 log-softmax at picked [...], estimated by the rows drawn [S]; exact where they are all rows.
 
     The row that is picked counts exactly, whether it was drawn or not.
 
