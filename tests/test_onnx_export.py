@@ -76,9 +76,10 @@ def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
     assert added < 2 * 40 * 800 / 8
 
 
+@pytest.mark.parametrize("rows", [45, 500])  # where most numbers are of cells, and where they are of rows
 @pytest.mark.parametrize("tied", [False, True])
-def test_int8_is_at_most_a_third(tied: bool) -> None:
-    model = make_model(2000, width=128, tied=tied)
+def test_int8_is_at_most_a_third(tied: bool, rows: int) -> None:
+    model = make_model(2000, WordTable.shaped(2000, rows), width=128, tied=tied)
     content = as_onnx(model)
     assert len(as_int8(content)) < len(content) / 3
 

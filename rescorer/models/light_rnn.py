@@ -372,7 +372,8 @@ class LightRNN(Trainable, LanguageModel):
         """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
         before, after_row, state = self.hidden_states(words, state)
         rows, columns = self.row_of[words], self.column_of[words]  # [T, U]
-        row = picked_log_probs(self.row_scores(before), rows)
+        # Flat, as ONNX's exporter has it multiply by the very vectors that are looked up, so that they are stored once.
+        row = picked_log_probs(self.row_scores(before.flatten(0, 1)), rows.flatten()).view_as(rows)
         return row + picked_log_probs(self._cell_scores(after_row, rows), columns), state
 
     def loss(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
