@@ -337,25 +337,23 @@ def call(tmp_path: Path, sentences: Path) -> list[str]:
 
 
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Rows are made here, without the seconds that a process takes to begin; returns the list of those made."""
-    made = []
+    """Rows are made here, without the seconds that a process takes to begin; returns what was done, in order."""
+    done = []
 
-    def make_row(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float) -> bool:
-        if not folder.result(entry.spec).exists():
-            made.append(entry.spec)
-            monkeypatch.setattr(sys, "argv", ["row", str(folder.path), entry.spec, "--lmplz", str(lmplz)])
-            row.main()
-        return folder.result(entry.spec).exists()
+    def run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str) -> None:
+        done.append(" ".join([entry.spec, *more]))
+        monkeypatch.setattr(sys, "argv", ["row", str(folder.path), entry.spec, "--lmplz", str(lmplz), *more])
+        row.main()
 
-    monkeypatch.setattr(table, "_make", make_row)
+    monkeypatch.setattr(table, "_run", run)
     monkeypatch.setattr(row, "_PROBE_SECONDS", (0.05, 0.05))
     monkeypatch.setattr(table.signal, "signal", lambda *_: None)
-    return made
+    return done
 
 
 def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                        capsys: pytest.CaptureFixture[str]) -> None:
-    made = in_this_process(monkeypatch)
+    done = in_this_process(monkeypatch)
     assert table.main([*call, "lightrnn", "nce:samples=4"]) == 0
     first = capsys.readouterr().out
     found = json.loads((tmp_path / "out/nce-samples-4.json").read_text())
@@ -364,7 +362,8 @@ def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     assert re.search(r"\| nce:samples=4 \| [\d,]+ \| 0.0 \| \d+\.\d\d \|", first)
     # What is finished is not made again; a row whose result is gone trains nothing that was trained.
     assert table.main([*call, "lightrnn", "nce:samples=4"]) == 0
-    assert first.endswith(capsys.readouterr().out) and made == ["lightrnn", "nce:samples=4"]
+    assert first.endswith(capsys.readouterr().out)
+    assert done == 3 * ["lightrnn --probe", "nce:samples=4 --probe"] + ["lightrnn", "nce:samples=4"]
     (tmp_path / "out/nce-samples-4.json").unlink()
     monkeypatch.setattr(row.Trainer, "run", lambda self: pytest.fail("trained again"))
     assert table.main([*call, "lightrnn", "nce:samples=4"]) == 0
@@ -373,6 +372,25 @@ def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     # Other terms are another table.
     assert table.main([*call, "full", "--width", "9"]) == 2
     assert "width is 9, and was 8" in capsys.readouterr().err
+
+
+def test_the_best_of_three_probes_cuts_the_budget(call: list[str], tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """In turn with the other rows'; a table that was cut goes on with those that are missing."""
+    done = in_this_process(monkeypatch)
+    speeds = iter([100.0, 400.0, 300.0, 200.0, 50.0, 600.0])
+    monkeypatch.setattr(row, "_speed", lambda *_: next(speeds))
+    monkeypatch.setattr(table, "_PROBES", 1)
+    monkeypatch.setattr(table, "_make", lambda *_: False)
+    assert table.main([*call, "full", "nce:samples=4"]) == 1
+    monkeypatch.undo()
+    done += in_this_process(monkeypatch)
+    monkeypatch.setattr(row, "_speed", lambda *_: next(speeds))
+    assert table.main([*call, "full", "nce:samples=4"]) == 0
+    for name, speed in (("full", 300), ("nce-samples-4", 600)):
+        found = json.loads((tmp_path / f"out/{name}.json").read_text())
+        assert found["training_words_per_second"] == speed
+        assert found["words_read"] == int(0.4 * speed / 4) * 4
 
 
 def test_epochs_instead_of_seconds(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

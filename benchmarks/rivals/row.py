@@ -1,8 +1,9 @@
-"""One line of the table, in a process of its own: `python -m rivals.row FOLDER SPEC [--memory-gb G]`.
+"""One line of the table, in a process of its own: `python -m rivals.row FOLDER SPEC [--memory-gb G] [--probe]`.
 
-It measures the network's words a second in its first steps, so as to give it as many words as take the budget, tries
-the learning rates where there are several, trains with the best, and measures. Called again, it goes on where it was.
-Its time is processor time of one thread, for the machine may be shared.
+With `--probe` it measures the network's words a second in its first steps; without, it gives it as many words as the
+best of these measurements says that the budget has time for, tries the learning rates where there are several, trains
+with the best, and measures. Called again, it goes on where it was. Its time is processor time of one thread, for the
+machine may be shared.
 
 Shapes: N words of a text, U streams.
 """
@@ -17,6 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +42,7 @@ from rivals import kneser_ney
 from rivals.line_up import KNESER_NEY, Entry
 from rivals.terms import Folder, Terms
 
-_PROBE_SHARE = 0.02  # of the budget, for measuring the words a second
+_PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
 _PROBE_SECONDS = (2.0, 20.0)
 _MEMORY = 1 << 30  # of the histories of one level
 _SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words
@@ -52,7 +54,6 @@ _CHECKPOINTS = 6  # in a training: those of a large softmax are gigabytes
 def make_row(folder: Folder, entry: Entry, lmplz: Path, say: Any = print) -> dict[str, Any]:
     """Everything that the table says of it."""
     terms, vocabulary = folder.terms(), folder.vocabulary()
-    folder.work(entry.spec).mkdir(parents=True, exist_ok=True)
     if entry.name == KNESER_NEY:
         model, found = _estimated(folder, entry, terms, vocabulary, lmplz)
     else:
@@ -148,10 +149,8 @@ class _Training(NamedTuple):
 
 def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
              say: Any) -> tuple[Any, dict[str, Any]]:
-    plan = _plan(folder, entry, terms, vocabulary, say)
-    groups = np.array(plan["groups"]) if plan["groups"] is not None else None
-
-    speed = plan["words_per_second"]
+    plan = _Plan.read(folder, entry) or probe(folder, entry, say)
+    groups, speed = plan.of_words, plan.speed
 
     def train(rate: float, length: _Length) -> _Training:
         return _train(folder, entry, terms, vocabulary, groups, rate, length, say)
@@ -168,7 +167,7 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
     found = {
         "learning_rate": rate,
         "trials": {str(rate): _finite(trial.best) for rate, trial in trials.items()},
-        "preparation_seconds": plan["preparation_seconds"],
+        "preparation_seconds": plan.preparation_seconds,
         "training_words_per_second": speed,
         "words_read": length.columns * terms.streams,
         "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
@@ -194,19 +193,57 @@ def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray
     return entry.make(terms.network, vocabulary, groups)
 
 
-def _plan(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, say: Any) -> dict[str, Any]:
-    """What must not change when a row goes on: groups of words, and the words a second that its budget was cut by."""
-    path = folder.work(entry.spec) / "plan.json"
-    if not path.exists():
+@dataclass(frozen=True)
+class _Plan:
+    """What must not change when a row goes on.
+
+    Attributes:
+        groups: [V] what the network knows of each word (`Entry.groups`); None: nothing.
+        preparation_seconds: that finding this took.
+        probes: words a second, each time that they were measured.
+    """
+
+    groups: list[int] | None
+    preparation_seconds: float
+    probes: list[float]
+
+    @staticmethod
+    def path(folder: Folder, entry: Entry) -> Path:
+        return folder.work(entry.spec) / "plan.json"
+
+    @classmethod
+    def read(cls, folder: Folder, entry: Entry) -> _Plan | None:
+        path = cls.path(folder, entry)
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    @property
+    def of_words(self) -> np.ndarray | None:
+        return None if self.groups is None else np.array(self.groups)
+
+    @property
+    def speed(self) -> float:
+        """Words a second: the best, for other work on the machine makes it less, and nothing makes it more."""
+        return max(self.probes)
+
+
+def probes(folder: Folder, entry: Entry) -> int:
+    """How often its words a second were measured."""
+    plan = _Plan.read(folder, entry)
+    return len(plan.probes) if plan else 0
+
+
+def probe(folder: Folder, entry: Entry, say: Any = print) -> _Plan:
+    """Measure the network's words a second once more."""
+    terms, vocabulary, plan = folder.terms(), folder.vocabulary(), _Plan.read(folder, entry)
+    if plan is None:
         began = time.process_time()
         groups = entry.groups(terms.network, folder.text("train").ids, vocabulary)
-        taken = time.process_time() - began
-        speed = _speed(entry, terms, vocabulary, groups, folder)
-        say(f"{speed:,.0f} words/s in its first steps")
-        plan = {"words_per_second": speed, "preparation_seconds": taken,
-                "groups": None if groups is None else groups.tolist()}
-        write_lines(path, [json.dumps(plan)])
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+        plan = _Plan(None if groups is None else groups.tolist(), time.process_time() - began, [])
+    speed = _speed(entry, terms, vocabulary, plan.of_words, folder)
+    say(f"{speed:,.0f} words/s in its first steps")
+    plan = replace(plan, probes=[*plan.probes, speed])
+    write_lines(_Plan.path(folder, entry), [json.dumps(asdict(plan))])
+    return plan
 
 
 def _speed(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None, folder: Folder) -> float:
@@ -281,13 +318,18 @@ def main() -> None:
     parser.add_argument("spec")
     parser.add_argument("--lmplz", type=Path, required=True)
     parser.add_argument("--memory-gb", type=float)
+    parser.add_argument("--probe", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.memory_gb:
         limit = int(arguments.memory_gb * 1e9)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     folder, entry = Folder(arguments.folder), Entry.parse(arguments.spec)
+    folder.work(entry.spec).mkdir(parents=True, exist_ok=True)
     try:
+        if arguments.probe:
+            probe(folder, entry)
+            return
         row: dict[str, Any] = make_row(folder, entry, arguments.lmplz)
     except (MemoryError, RuntimeError) as error:
         if not is_of_memory(error):
@@ -298,15 +340,11 @@ def main() -> None:
             raise SystemExit(f"error: {error}") from None
         row = {"problem": "diverged"}
     if "problem" in row:
-        row["training_words_per_second"] = _known_speed(folder, entry)
+        plan = _Plan.read(folder, entry)
+        row["training_words_per_second"] = plan and plan.speed
     write_lines(folder.result(entry.spec), [json.dumps({"row": entry.spec, **row}, indent=1)])
     for folder_of_trial in folder.work(entry.spec).glob("*/tensorboard"):
         shutil.rmtree(folder_of_trial)
-
-
-def _known_speed(folder: Folder, entry: Entry) -> float | None:
-    path = folder.work(entry.spec) / "plan.json"
-    return json.loads(path.read_text(encoding="utf-8"))["words_per_second"] if path.exists() else None
 
 
 def is_of_memory(error: BaseException) -> bool:

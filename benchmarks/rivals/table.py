@@ -2,13 +2,14 @@
 
     python benchmarks/rivals/table.py TRAIN… --valid VALID --test TEST --vocabulary words.tsv --output FOLDER
 
-Each network gets the same seconds of one core (`--seconds`): its words a second are measured in its first steps, and it
-reads as many words as that makes, over and over where the text is short, so that its learning rate has fallen to 0
-when the budget ends. Width, layers, dropout, batch, seed and the tried learning rates are the same for all; scoring the
-validation text is not counted. With `--epochs` each reads the text so often instead, however long it takes; a single
-learning rate is not tried first. Every line runs in a process of its own with a limit on its memory. A finished line is
-a file in FOLDER; called again, the command makes only the lines that are missing, and a line that was cut goes on. A
-line that runs out of memory or diverges says so. `benchmarks/rivals/plots.py FOLDER` draws the curves.
+Each network gets the same seconds of one core (`--seconds`): its words a second are measured in its first steps, three
+times in turn with the other rows', and it reads as many words as the best of them makes, over and over where the text
+is short, so that its learning rate has fallen to 0 when the budget ends. So much is best measured on an idle machine;
+what comes after may share it. Width, layers, dropout, batch, seed and the tried learning rates are the same for all;
+scoring the validation text is not counted. With `--epochs` each reads the text so often instead, however long it takes;
+a single learning rate is not tried first. Every line runs in a process of its own with a limit on its memory. A
+finished line is a file in FOLDER; called again, the command makes only the lines that are missing, and a line that was
+cut goes on. A line that runs out of memory or diverges says so. `benchmarks/rivals/plots.py FOLDER` draws the curves.
 
 PTB; WikiText-2; Wikipedia at 33,000, 200,000 and 1,000,000 words (DATA: the folder of the recipes; the texts of
 Wikipedia are spoken words, as `lexicon normalise` makes them). Needs lmplz (`make kenlm`) and
@@ -48,11 +49,13 @@ sys.path.insert(0, str(BENCHMARKS))  # where the package of this folder is found
 
 from rescorer.errors import InputError  # noqa: E402
 from rescorer.files import write_lines  # noqa: E402
-from rivals.line_up import CHEAP_FIRST, Entry  # noqa: E402
+from rivals.line_up import CHEAP_FIRST, KNESER_NEY, Entry  # noqa: E402
+from rivals.row import probes  # noqa: E402
 from rivals.terms import Folder, Terms  # noqa: E402
 
 COLUMNS = ("model", "parameters", "file, MB", "test alone", "with the n-gram", "words read", "training, words/s",
            "scoring, words/s", "peak, GB", "learning rate", "preparation, s")
+_PROBES = 3  # of a network's words a second
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
 
 
@@ -67,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a row's process ends with this one
+    _probe_in_turn(folder, entries, lmplz, options.memory_gb)
     failed = [entry.spec for entry in entries if not _make(folder, entry, lmplz, options.memory_gb)]
     lines = table(folder, entries)
     write_lines(folder.path / "table.md", lines)
@@ -128,15 +132,29 @@ def _lmplz(given: Path | None) -> Path:
     return found.resolve()
 
 
+def _probe_in_turn(folder: Folder, entries: Sequence[Entry], lmplz: Path, memory_gb: float) -> None:
+    """Measure words a second of networks whose lines are missing: a slow minute of the machine is not one's alone."""
+    for turn in range(_PROBES):
+        for entry in entries:
+            missing = entry.name != KNESER_NEY and not folder.result(entry.spec).exists()
+            if missing and probes(folder, entry) <= turn:
+                _run(folder, entry, lmplz, memory_gb, "--probe")
+
+
 def _make(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float) -> bool:
     """Make the line unless it is there; whether it is there now."""
-    if folder.result(entry.spec).exists():
-        return True
-    print(f"{entry.spec} …", file=sys.stderr, flush=True)
+    if not folder.result(entry.spec).exists():
+        print(f"{entry.spec} …", file=sys.stderr, flush=True)
+        _run(folder, entry, lmplz, memory_gb)
+    return folder.result(entry.spec).exists()
+
+
+def _run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str) -> None:
+    """Work at a line in a process of its own."""
     work = folder.work(entry.spec)
     work.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "rivals.row", str(folder.path), entry.spec, "--lmplz", str(lmplz), "--memory-gb",
-               str(memory_gb)]
+               str(memory_gb), *more]
     paths = os.pathsep.join([str(BENCHMARKS), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(work / "log.txt", "ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log,
@@ -150,7 +168,6 @@ def _make(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float) -> bool:
     if -process.returncode in _CRASHES and b"alloc" in (work / "log.txt").read_bytes()[-2000:]:
         # Where C++ runs out of memory outside of what torch catches, the process ends.
         write_lines(folder.result(entry.spec), [json.dumps({"row": entry.spec, "problem": "out of memory"})])
-    return folder.result(entry.spec).exists()
 
 
 def table(folder: Folder, entries: Sequence[Entry]) -> list[str]:
