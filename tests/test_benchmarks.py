@@ -132,6 +132,11 @@ def test_chosen_names_are_in_no_text_of_the_model_without_them(chosen: Path) -> 
     assert table == {name: str(max(1, counts[name])) for name in names}
     spoken = (chosen / "spoken.tsv").read_text(encoding="utf-8").splitlines()
     assert spoken and all(names.intersection(line.split()) for line in spoken)
+    ordinary = dict(line.split("\t") for line in (chosen / "ordinary.tsv").read_text(encoding="utf-8").splitlines())
+    assert ordinary and not any(names.intersection(line.split()) for line in ordinary.values())
+    valid = (chosen.parent / "enwiki-valid.txt").read_text(encoding="utf-8").splitlines()
+    assert ordinary == {f"ordinary-{number:05d}": line for number, line in enumerate(valid)
+                        if not names.intersection(line.split())}
 
 
 def test_examples_hold_one_name_each(chosen: Path) -> None:

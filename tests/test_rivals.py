@@ -347,6 +347,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(table, "_run", run)
     monkeypatch.setattr(row, "_PROBE_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(row, "_BLOCK_SECONDS", 0.02)
     monkeypatch.setattr(table.signal, "signal", lambda *_: None)
     return done
 

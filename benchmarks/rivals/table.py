@@ -2,14 +2,15 @@
 
     python benchmarks/rivals/table.py TRAIN… --valid VALID --test TEST --vocabulary words.tsv --output FOLDER
 
-Each network gets the same seconds of one core (`--seconds`): its words a second are measured in its first steps, three
-times in turn with the other rows', and it reads as many words as the best of them makes, over and over where the text
-is short, so that its learning rate has fallen to 0 when the budget ends. So much is best measured on an idle machine;
-what comes after may share it. Width, layers, dropout, batch, seed and the tried learning rates are the same for all;
-scoring the validation text is not counted. With `--epochs` each reads the text so often instead, however long it takes;
-a single learning rate is not tried first. Every line runs in a process of its own with a limit on its memory. A
-finished line is a file in FOLDER; called again, the command makes only the lines that are missing, and a line that was
-cut goes on. A line that runs out of memory or diverges says so. `benchmarks/rivals/plots.py FOLDER` draws the curves.
+Each network gets the same seconds of one core (`--seconds`): its words a second are measured in the quickest of its
+first steps, three times in turn with the other rows', and it reads as many words as the best of them makes, over and
+over where the text is short, so that its learning rate has fallen to 0 when the budget ends. So much is best measured
+on an idle machine; what comes after may share it. Width, layers, dropout, batch, seed and the tried learning rates are
+the same for all; scoring the validation text is not counted. With `--epochs` each reads the text so often instead,
+however long it takes; a single learning rate is not tried first. Every line runs in a process of its own with a limit
+on its memory. A finished line is a file in FOLDER; called again, the command makes only the lines that are missing, and
+a line that was cut goes on. A line that runs out of memory or diverges says so. `benchmarks/rivals/plots.py FOLDER`
+draws the curves.
 
 PTB; WikiText-2; Wikipedia at 33,000, 200,000 and 1,000,000 words (DATA: the folder of the recipes; the texts of
 Wikipedia are spoken words, as `lexicon normalise` makes them). Needs lmplz (`make kenlm`) and

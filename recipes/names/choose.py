@@ -10,6 +10,7 @@ times. Names that VALID or TEST say in a sentence of 5 to 28 words are drawn fir
     names.txt          the names, sorted
     names.tsv          each with its count in with.txt, 1 where it is not in it
     spoken.tsv         those sentences of VALID and TEST, each after its id: valid-NNNNN or test-NNNNN, the line from 0
+    ordinary.tsv       600 sentences of VALID of such a length without any of the names: ordinary-NNNNN
     with.txt           a share of TRAIN, in blocks of lines that stand together
     without.txt        the same without every line that holds a name
     examples.txt       all lines of TRAIN that hold one
@@ -34,6 +35,7 @@ NAMES, SPOKEN = 2000, 1500  # names in all; at most so many of them out of the s
 FEWEST, MOST = 8, 2000  # times in TRAIN
 SHORTEST_NAME = 4  # letters
 SHORTEST, LONGEST = 5, 28  # words of a sentence that is spoken
+ORDINARY = 600  # sentences at most
 BLOCK, SHARE = 200, 0.25  # lines that stay together, and how much of TRAIN is trained on
 EXAMPLES = (1, 5, 20)  # sentences for a name
 SEED = 4
@@ -70,6 +72,14 @@ def sayable(texts: Iterable[Path], candidates: Set[str]) -> Iterator[tuple[str, 
             words = line.split()
             if SHORTEST <= len(words) <= LONGEST and (found := candidates.intersection(words)):
                 yield f"{part}-{number:05d}", line.strip(), found
+
+
+def ordinary(text: Path, names: Set[str]) -> list[str]:
+    """Sentences without a name, each after its id, as their lines stand in the text."""
+    lines = [(number, line.strip()) for number, line in enumerate(lines_of(text))
+             if SHORTEST <= len(line.split()) <= LONGEST and not names.intersection(line.split())]
+    drawn = random.Random(SEED).sample(lines, min(ORDINARY, len(lines)))
+    return [f"ordinary-{number:05d}\t{line}" for number, line in sorted(drawn)]
 
 
 def draw(candidates: Set[str], said: Set[str]) -> set[str]:
@@ -144,6 +154,7 @@ def main() -> None:
     spoken = [f"{utterance}\t{text}" for utterance, text, found in sentences if found & names]
     write(arguments.output / "names.txt", sorted(names))
     write(arguments.output / "spoken.tsv", spoken)
+    write(arguments.output / "ordinary.tsv", ordinary(arguments.valid, names))
     of_names = split(arguments.train, names, arguments.output)
     examples = draw_examples(lines_of(arguments.output / "examples.txt"), names)
     for number in EXAMPLES:

@@ -32,7 +32,7 @@ from pathlib import Path
 from pocketsphinx import Decoder, get_model_path
 
 # isort: split
-from spoken import PARTS, Sentence, read_sentences, read_wav, wav_path
+from spoken import Sentence, read_sentences, read_wav, wav_path
 
 DICTIONARY = Path(get_model_path("en-us/cmudict-en-us.dict"))
 LMPLZ = ("lmplz", "-o", "3", "--prune", "0", "1", "2", "--discount_fallback", "-S", "1G")
@@ -101,7 +101,7 @@ def lattice_path(out: Path, sentence: Sentence) -> Path:
 
 
 def write_references(sentences: list[Sentence], out: Path) -> None:
-    for part in PARTS.values():
+    for part in {sentence.part for sentence in sentences}:
         lines = sorted(f"{sentence.id} {sentence.text}\n" for sentence in sentences if sentence.part == part)
         (out / f"refs.{part}.txt").write_text("".join(lines), encoding="utf-8")
 

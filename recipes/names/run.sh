@@ -7,10 +7,10 @@
 #
 # DATA holds text/enwiki-{train,valid,test}.txt.xz and gazetteers/. DIR (out/ in this folder) gets names.txt and
 # spoken.tsv, what is to be said; with.pt and without.pt, the models; added.{0,1,5,20}.pt, the names put back with so
-# many examples each; perplexity.md; and for whisper, sphinx and whisper-bias (the names given as expected words, too)
-# NAME/MODEL/weights.json (tuned on dev) and wer.json (measured on test). The lists and lattices of the spoken sentences
-# are looked for in --lists (lists/ in DIR): how they are made, see README.md. A few GB of disk, 6 GB of memory; stages 6
-# and 7 are about an hour of a CPU core each.
+# many examples each; perplexity.md; and for whisper, sphinx, whisper-bias (the names given as expected words, too) and
+# whisper-ordinary NAME/MODEL/weights.json (tuned on dev, the last on sentences without the names) and wer.json (measured
+# on test). The lists and lattices of the spoken sentences are looked for in --lists (lists/ in DIR): how they are made,
+# see README.md. A few GB of disk, 6 GB of memory; stages 6 and 7 are about an hour of a CPU core each.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -40,7 +40,7 @@ stage 1 normalise --in "$data"/text/enwiki-{train,valid,test}.txt.xz --out "$tra
   "$output/valid.txt" -- normalise
 
 stage 2 choose --in "$train" "$valid" "$test" "$here/choose.py" \
-  --out "$output"/{names.txt,names.tsv,spoken.tsv,with.txt,without.txt,examples.1.txt,examples.5.txt,examples.20.txt} -- \
+  --out "$output"/{names.txt,{names,spoken,ordinary}.tsv,{with,without,examples.1,examples.5,examples.20}.txt} -- \
   python3 "$here/choose.py" "$train" "$valid" "$test" --gazetteers "$data/gazetteers" --output "$output"
 
 stage 3 "vocabulary without the names" --in "$output/without.txt" --out "$output/without.tsv" -- \
@@ -68,8 +68,8 @@ stage 5 kenlm --in "$output/without.txt" "$output/without.tsv" --out "$ngram" --
 
 train_model() {
   lightrnn train "$output/$1.txt" --valid "$output/valid.txt" --vocabulary "$output/$1.tsv" --output "$output/$1.pt" \
-    --width 256 --rows 2000 --columns 100 --not-tied --own-width 16 --not-own-rows --epochs 1 --streams 64 --intervals 12 \
-    --learning-rate 0.004 --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
+    --width 256 --rows 2900 --columns 69 --own-width 48 --own-columns 7 --row-samples 500 --epochs 1 --streams 64 \
+    --intervals 12 --learning-rate 0.006 --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
 }
 stage 6 "train without" --in "$output"/{without.txt,valid.txt,without.tsv} --out "$output/without.pt" -- \
   train_model without
@@ -158,3 +158,12 @@ stage 15 "tune on whisper with --bias" --in "${lightrnns[@]}" "$ngram" "$whisper
 stage 16 "rescore whisper with --bias" --in "${weights[@]/#/$output/whisper-bias/}" "$whisper-test.jsonl" \
   "$output/names.txt" --out "$output/whisper-bias/wer.json" -- \
   measure_models "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper-bias" "${biased[@]}"
+
+# Weights as a user's development set gives them, whose sentences do not each hold a name.
+ordinary=$whisper-ordinary.jsonl
+stage 17 "tune on ordinary sentences" --in "${lightrnns[@]}" "$ngram" "$ordinary" \
+  --out "${weights[@]/#/$output/whisper-ordinary/}" -- \
+  tune_models "$ordinary" "$ordinary" "$output/whisper-ordinary"
+stage 18 "rescore whisper with weights of ordinary sentences" --in "${weights[@]/#/$output/whisper-ordinary/}" \
+  "$whisper-test.jsonl" "$output/names.txt" --out "$output/whisper-ordinary/wer.json" -- \
+  measure_models "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper-ordinary"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 SAMPLE_RATE = 16000  # Hz, what both recognisers hear
-PARTS = {"valid": "dev", "test": "test"}  # first part of an id: what its sentence is for
+PARTS = {"valid": "dev", "test": "test", "ordinary": "ordinary"}  # first part of an id: what its sentence is for
 FULL_SCALE = 32767  # the largest sample of 16 bits
 
 
@@ -23,7 +23,7 @@ class Sentence:
 
     @property
     def part(self) -> str:
-        """What it is for: dev or test."""
+        """What it is for: dev, test, or ordinary: a dev without the names."""
         return PARTS[self.id.split("-")[0]]
 
 
