@@ -72,24 +72,25 @@ class _LogSumOfOthers(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, parts: Tensor | None, picked: Tensor, rows: Tensor) -> Tensor:
+        at, drawn = _places(picked, rows)
         sums = []
         for chunk in _chunks(len(scores)):
-            weights = _without(scores[chunk], picked[chunk], rows)  # [n, S]
+            weights = _without(scores[chunk], at[chunk], drawn[chunk])  # [n, S]
             most = weights.amax(-1, keepdim=True).clamp_(min=_LEAST)
             weights.sub_(most).exp_()
             if parts is not None:
                 weights.addcmul_(weights, _exp(parts[chunk]))
             sums.append(weights.sum(-1).log_().add_(most[:, 0]))
         result = torch.cat(sums).clamp_(min=_LEAST)
-        ctx.save_for_backward(scores, parts, picked, rows, result)
+        ctx.save_for_backward(scores, parts, at, drawn, result)
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
-        (scores, parts, picked, rows, sums), gradient = ctx.saved_tensors, gradients[0]
+        (scores, parts, at, drawn, sums), gradient = ctx.saved_tensors, gradients[0]
         of_scores, of_parts = torch.empty_like(scores), None if parts is None else torch.empty_like(parts)
         for chunk in _chunks(len(scores)):
-            weights = _without(scores[chunk], picked[chunk], rows)
+            weights = _without(scores[chunk], at[chunk], drawn[chunk])
             weights.sub_(sums[chunk, None]).exp_().mul_(gradient[chunk, None])
             if parts is not None and of_parts is not None:
                 of_part = _exp(parts[chunk]).mul_(weights)
@@ -103,9 +104,17 @@ def _chunks(size: int) -> list[slice]:
     return [slice(begin, begin + _CHUNK) for begin in range(0, size, _CHUNK)]
 
 
-def _without(scores: Tensor, picked: Tensor, rows: Tensor) -> Tensor:
+def _places(picked: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Where picked rows [N] stand among the rows drawn [S]: places [N, 1], and whether they are there at all [N, 1]."""
+    ranked, order = rows.sort()
+    found = torch.searchsorted(ranked, picked).clamp_(max=len(rows) - 1)
+    return order[found][:, None], (ranked[found] == picked)[:, None]
+
+
+def _without(scores: Tensor, at: Tensor, drawn: Tensor) -> Tensor:
     """[n, S] a float32 copy, in which the row that is picked is not there."""
-    return scores.to(torch.float32, copy=True).masked_fill_(rows == picked[:, None], -torch.inf)
+    copy = scores.to(torch.float32, copy=True)
+    return copy.scatter_(1, at, copy.gather(1, at).masked_fill_(drawn, -torch.inf))
 
 
 def _exp(parts: Tensor) -> Tensor:
