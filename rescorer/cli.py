@@ -253,7 +253,7 @@ def lightrnn() -> None:
 @click.option("--half-steps/--whole-words", default=False, show_default=True, help="The LSTM reads a word's row, then "
               "its column, as in the paper; or both at once, which is quicker.")
 @click.option("--row-samples", type=int, default=0, show_default=True, help="A step of training finds the scores of so "
-              "many rows, drawn for it, which is quicker in a tall table; 0: of all.")
+              "many rows, drawn for it by how frequent they are, which is quicker in a tall table; 0: of all.")
 @click.option("--epochs", type=int, default=10, show_default=True)
 @click.option("--streams", type=int, default=32, show_default=True, help="Of text read side by side: the batch.")
 @click.option("--unroll", type=int, default=35, show_default=True, help="Words through which gradients flow.")

@@ -11,7 +11,7 @@ import torch
 from conftest import make_model
 
 from rescorer.models import row_softmax
-from rescorer.models.row_softmax import draw_rows, picked_log_probs, sampled_log_probs
+from rescorer.models.row_softmax import chances_of_rows, draw_rows, picked_log_probs, sampled_log_probs
 from rescorer.models.word_table import WordTable
 
 ROWS, WIDTH = 7, 5
@@ -41,18 +41,47 @@ def test_impossible_rows_get_no_gradient() -> None:
     assert scores.grad is not None and scores.grad[0, 1] == 0 and torch.isfinite(scores.grad).all()
 
 
+SHARES = np.array([0.02, 0.5, 0.1, 0.05, 0.25, 0.06, 0.02])
+
+
+def test_chances() -> None:
+    """Of 7 rows 4: the two that would come more than once always, the others in proportion to their shares."""
+    chances = chances_of_rows(SHARES, 4)
+    rest = 0.25  # the shares of these others; two of them are drawn
+    np.testing.assert_allclose(chances, [0.04 / rest, 1, 0.2 / rest, 0.1 / rest, 1, 0.12 / rest, 0.04 / rest])
+
+
+@pytest.mark.parametrize("samples", range(1, ROWS))
+def test_chances_of_any_shares(samples: int) -> None:
+    generator = np.random.default_rng(samples)
+    for _ in range(50):
+        shares = generator.lognormal(sigma=3, size=ROWS)
+        chances = chances_of_rows(shares, samples)
+        assert chances.sum() == pytest.approx(samples) and (chances <= 1 + 1e-12).all()
+        uncertain = chances < 1
+        ratios = chances[uncertain] / shares[uncertain]
+        assert not uncertain.any() or ratios.max() == pytest.approx(ratios.min())
+        assert (shares[~uncertain] * ratios.min(initial=np.inf) >= 1 - 1e-9).all()
+
+
+@pytest.mark.parametrize("samples", [0, ROWS, ROWS + 1])
+def test_all_rows_where_none_are_to_be_left_out(samples: int) -> None:
+    rows, stands_for = draw_rows(torch.as_tensor(chances_of_rows(SHARES, samples)), samples)
+    assert rows.tolist() == list(range(ROWS)) and not stands_for.any()
+
+
 def test_the_draw() -> None:
-    """Of 7 rows 4: the most frequent always, the others equally often; each stands for as many as there are."""
-    by_share = torch.tensor([1, 4, 6, 0, 3, 2, 5])
+    """Each row is there once at most, as often as its chance says, and stands for as many as that takes."""
+    chances = torch.as_tensor(chances_of_rows(SHARES, 4))
     torch.manual_seed(2)
-    seen = torch.zeros(ROWS)
+    seen = torch.zeros(ROWS, dtype=torch.float64)
     for _ in range(2000):
-        rows, stands_for = draw_rows(by_share, 4)
-        assert len(set(rows.tolist())) == 4 and rows[0] == 1
-        torch.testing.assert_close(stands_for.exp(), torch.tensor([1.0, 2, 2, 2]))
+        rows, stands_for = draw_rows(chances, 4)
+        assert len(set(rows.tolist())) == 4
+        torch.testing.assert_close(stands_for.exp(), (1 / chances[rows]).float())
         seen[rows] += 1
-    assert seen[1] == 2000
-    assert (seen[by_share[1:]] / 2000 - 0.5).abs().max() < 0.05
+    assert (seen / 2000 - chances).abs().max() < 0.05
+    assert seen[1] == seen[4] == 2000
 
 
 @pytest.mark.parametrize("in_parts", [True, False])
@@ -66,9 +95,11 @@ def test_over_all_draws_the_normaliser_is_right(in_parts: bool, monkeypatch: pyt
     parts = torch.randn(ROWS, ROWS, generator=generator) if in_parts else None
     whole = scores + torch.nn.functional.softplus(parts) if parts is not None else scores
     normalisers = []
-    for order in itertools.permutations(range(ROWS - 1)):
+    chances = torch.as_tensor(chances_of_rows(np.array([2, 24, 5, 3, 4, 6, 4]), 4))  # certain, or eighths
+    for order, step in itertools.product(itertools.islice(itertools.permutations(range(ROWS)), 0, None, 240), range(8)):
         monkeypatch.setattr(row_softmax.torch, "randperm", lambda *_, order=order, **__: torch.tensor(order))
-        rows, stands_for = draw_rows(picked, 4)
+        monkeypatch.setattr(row_softmax.torch, "rand", lambda *_, step=step, **__: torch.tensor((step + 0.5) / 8))
+        rows, stands_for = draw_rows(chances, 4)
         of_drawn = None if parts is None else parts[:, rows]
         log_probs = sampled_log_probs(whole[picked, picked], scores[:, rows] + stands_for, of_drawn, picked, rows)
         normalisers.append((whole[picked, picked] - log_probs).exp())
@@ -143,11 +174,16 @@ def test_without_a_draw_the_loss_is_that_of_the_forward_pass(table: WordTable, s
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
-def test_frequent_rows_come_first() -> None:
-    """Of the words that they hold now; in the helper's vocabulary word 0 is the most frequent."""
-    model = make_model(9, WordTable.shaped(9, 3, 3))
-    counts = model.vocabulary.counts
+def test_chances_are_of_the_words_that_rows_hold() -> None:
+    """After a reallocation as before."""
+    model = make_model(9, WordTable.shaped(9, 3, 3), row_samples=2)
+    counts = model.vocabulary.counts + 1
     for table in (model.table, model.table.shuffled(4)):
         model.place(table)
-        shares = [counts[table.row_of == row].sum() for row in model.rows_by_share.tolist()]
-        assert shares == sorted(shares, reverse=True)
+        shares = np.array([counts[table.row_of == row].sum() for row in range(3)])
+        np.testing.assert_allclose(model.chances, chances_of_rows(shares, 2))
+
+
+def test_a_row_without_words_may_be_drawn() -> None:
+    model = make_model(9, WordTable(3, 5, np.r_[:5, 10:14]), row_samples=2)
+    assert model.chances[1] > 0

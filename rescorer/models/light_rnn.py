@@ -29,7 +29,7 @@ from rescorer.errors import InputError
 from rescorer.models.completion import best_with_prefix
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.lstm import LSTM
-from rescorer.models.row_softmax import draw_rows, picked_log_probs, sampled_log_probs
+from rescorer.models.row_softmax import chances_of_rows, draw_rows, picked_log_probs, sampled_log_probs
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
@@ -135,7 +135,7 @@ class LightRNN(Trainable, LanguageModel):
     row_of: Tensor
     column_of: Tensor
     free: Tensor  # [R, C] cells without a word
-    rows_by_share: Tensor  # [R] the most frequent first
+    chances: Tensor  # [R] float64, of rows to be drawn in a step of training
     wordless: Tensor  # [R] rows without a word: found once, for a million cells are not looked through in no time
 
     def __init__(self, settings: LightRNNSettings, vocabulary: Vocabulary, table: WordTable) -> None:
@@ -173,7 +173,7 @@ class LightRNN(Trainable, LanguageModel):
             self.row_mixed = nn.Linear(width, width)
         self._initialise()
         for name, kind in (("row_of", torch.int64), ("column_of", torch.int64), ("free", torch.bool),
-                           ("wordless", torch.bool), ("rows_by_share", torch.int64)):
+                           ("wordless", torch.bool), ("chances", torch.float64)):
             self.register_buffer(name, torch.empty(0, dtype=kind), persistent=False)
         self.place(table)
         self._expect_frequent_words()
@@ -215,8 +215,8 @@ class LightRNN(Trainable, LanguageModel):
         self.column_of = torch.as_tensor(table.column_of, device=device)
         self.free = torch.as_tensor(table.words < 0, device=device)
         self.wordless = self.free.all(1)
-        shares = np.bincount(table.row_of, self.vocabulary.counts, table.rows)
-        self.rows_by_share = torch.as_tensor(np.argsort(-shares, kind="stable"), device=device)
+        counts = np.bincount(table.row_of, self.vocabulary.counts + 1.0, table.rows).clip(1.0)  # a row may be wordless
+        self.chances = torch.as_tensor(chances_of_rows(counts, self.settings.row_samples), device=device)
 
     def take_over(self, other: Trainable) -> None:
         assert isinstance(other, LightRNN)
@@ -382,7 +382,7 @@ class LightRNN(Trainable, LanguageModel):
         A quicker way to the same numbers: each vector is looked up once, and scores of all rows are not copied.
         """
         rows, columns = self.row_of[words], self.column_of[words]  # [T, U]
-        drawn, stands_for = draw_rows(self.rows_by_share, self.settings.row_samples)
+        drawn, stands_for = draw_rows(self.chances, self.settings.row_samples)
         found = self._look_up(rows, columns, drawn)
         before, after_row, state = self.hidden_states(words, state, found)
         row = self._row_log_probs_by(before, rows, found, drawn, stands_for)

@@ -5,13 +5,12 @@ Shapes: N histories, R classes (rows of a table), S of them drawn, D width.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-_ALWAYS = 0.3  # of the rows drawn are the most frequent ones
 _CHUNK = 256  # histories: so many rows of scores stay in the processor's cache
 _MOST = 80.0  # nats of a part: e to the power of more is no float32
 _LEAST = -1e30  # nats: the log of a sum of nothing, where the row that is picked is the only one
@@ -43,28 +42,49 @@ def picked_log_probs(scores: Tensor, picked: Tensor) -> Tensor:
     return _PickedLogProbs.apply(scores.flatten(0, -2), picked.flatten()).view_as(picked)  # type: ignore[no-any-return,no-untyped-call]
 
 
-def draw_rows(by_share: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-    """S of R rows: the most frequent ones always, the others by chance, all alike. Where S is 0, or R at least, all R.
+def chances_of_rows(shares: np.ndarray, samples: int) -> np.ndarray:
+    """[R] chances that a draw of S rows takes each: in proportion to its share, but certain where that is 1 or more.
 
-    Source: importance sampling of the softmax, as in Jean, Cho, Memisevic, Bengio: On using very large target
-    vocabulary for neural machine translation, ACL 2015.
+    They sum to S. Where S is 0, or R at least, all are certain.
 
     Args:
-        by_share: [R] rows, the most frequent first.
+        shares: [R] of the text, more than 0.
         samples: S.
+    """
+    rows = len(shares)
+    if not 0 < samples < rows:
+        return np.ones(rows)
+    order = np.argsort(-shares, kind="stable")
+    ranked = shares[order]
+    rest = np.cumsum(ranked[::-1])[::-1]  # of the row and all after it
+    certain = np.argmax((samples - np.arange(rows)) * ranked <= rest)  # how many
+    chances = np.ones(rows)
+    chances[order[certain:]] = (samples - certain) * ranked[certain:] / rest[certain]
+    return chances
+
+
+def draw_rows(chances: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """S of R rows, each as often as its chance says: at even steps along the chances laid end to end in random order.
+
+    Source: importance sampling of the softmax, as in Jean, Cho, Memisevic, Bengio: On using very large target
+    vocabulary for neural machine translation, ACL 2015; systematic sampling with unequal probabilities, as in Madow: On
+    the theory of systematic sampling II, Annals of Mathematical Statistics 20, 1949.
+
+    Args:
+        chances: [R] float64, as of `chances_of_rows`.
+        samples: S. Where it is 0, or R at least, all rows are drawn.
 
     Returns:
         The rows [S], and the log of how many rows each stands for [S].
     """
-    if not 0 < samples < len(by_share):
-        return by_share, torch.zeros(len(by_share), device=by_share.device)
-    always = round(_ALWAYS * samples)
-    others = by_share[always:]
-    drawn = others[torch.randperm(len(others), device=others.device)[: samples - always]]
-    rows = torch.cat([by_share[:always], drawn])
-    stands_for = torch.zeros(samples, device=rows.device)
-    stands_for[always:] = math.log(len(others) / len(drawn))
-    return rows, stands_for
+    rows = len(chances)
+    if not 0 < samples < rows:
+        return torch.arange(rows, device=chances.device), torch.zeros(rows, device=chances.device)
+    order = torch.randperm(rows, device=chances.device)
+    steps = torch.rand((), device=chances.device) + torch.arange(samples, dtype=chances.dtype, device=chances.device)
+    places = torch.searchsorted(chances[order].cumsum(0), steps, right=True)
+    drawn = order[places.clamp_(max=rows - 1)]  # rounding may leave the last step past the end
+    return drawn, -chances[drawn].log().float()
 
 
 class _LogSumOfOthers(torch.autograd.Function):
