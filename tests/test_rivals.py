@@ -392,6 +392,7 @@ def test_the_best_of_three_probes_cuts_the_budget(call: list[str], tmp_path: Pat
         found = json.loads((tmp_path / f"out/{name}.json").read_text())
         assert found["training_words_per_second"] == speed
         assert found["words_read"] == int(0.4 * speed / 4) * 4
+        assert found["words_per_second_as_it_went"] > 0
 
 
 def test_epochs_instead_of_seconds(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

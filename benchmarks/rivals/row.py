@@ -146,6 +146,19 @@ class _Training(NamedTuple):
     best: float  # validation perplexity; infinite where it diverged
     model: Path
     peak_bytes: int
+    words_per_second: float  # of processor time, of all steps
+
+
+class _TimedTrainer(Trainer):
+    """It knows how long its steps took, without what is scored between them."""
+
+    words, seconds = 0, 0.0
+
+    def train_step(self) -> int:
+        began = time.process_time()
+        words = super().train_step()
+        self.words, self.seconds = self.words + words, self.seconds + time.process_time() - began
+        return words
 
 
 def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
@@ -170,6 +183,7 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
         "trials": {str(rate): _finite(trial.best) for rate, trial in trials.items()},
         "preparation_seconds": plan.preparation_seconds,
         "training_words_per_second": speed,
+        "words_per_second_as_it_went": training.words_per_second,
         "words_read": length.columns * terms.streams,
         "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
         "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
@@ -287,18 +301,20 @@ def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, g
         say(f"learning rate {rate:g}, {length.columns * terms.streams:,} words")
         train = repeated(folder.text("train"), terms.streams, length.columns)
         settings = _settings(terms, entry, rate, math.ceil(length.columns / terms.unroll))
-        trainer = Trainer(_made(entry, terms, vocabulary, groups), train, folder.text("valid"), settings, output,
-                          work, say=say)
+        trainer = _TimedTrainer(_made(entry, terms, vocabulary, groups), train, folder.text("valid"), settings, output,
+                                work, say=say)
         try:
             best = trainer.run()
         except InputError as error:
             if "diverged" not in str(error):
                 raise
             best = math.inf
-        write_lines(done, [json.dumps({"best": _finite(best), "peak_bytes": _peak_bytes()})])
+        write_lines(done, [json.dumps({"best": _finite(best), "peak_bytes": _peak_bytes(),
+                                       "words_per_second": trainer.words / max(trainer.seconds, 1e-9)})])
         trainer.checkpoint.unlink(missing_ok=True)  # the moments of a large softmax fill a disk
     found = json.loads(done.read_text(encoding="utf-8"))
-    return _Training(math.inf if found["best"] is None else found["best"], output, found["peak_bytes"])
+    best = math.inf if found["best"] is None else found["best"]
+    return _Training(best, output, found["peak_bytes"], found["words_per_second"])
 
 
 def repeated(text: Corpus, streams: int, columns: int) -> Corpus:

@@ -55,7 +55,7 @@ from rivals.row import probes  # noqa: E402
 from rivals.terms import Folder, Terms  # noqa: E402
 
 COLUMNS = ("model", "parameters", "file, MB", "test alone", "with the n-gram", "words read", "training, words/s",
-           "scoring, words/s", "peak, GB", "learning rate", "preparation, s")
+           "as it went", "scoring, words/s", "peak, GB", "learning rate", "preparation, s")
 _PROBES = 3  # of a network's words a second
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
 
@@ -193,8 +193,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [row["row"], shown("parameters", ",d"), shown("file_bytes", ",.1f", 1e-6),
             row.get("problem") or shown("test_perplexity", ".2f"), shown("test_mixed", ".2f"),
             shown("words_read", ",d"), shown("training_words_per_second", ",.0f"),
-            shown("scoring_words_per_second", ",.0f"), shown("peak_bytes", ".1f", 1e-9), shown("learning_rate", "g"),
-            shown("preparation_seconds", ".0f")]
+            shown("words_per_second_as_it_went", ",.0f"), shown("scoring_words_per_second", ",.0f"),
+            shown("peak_bytes", ".1f", 1e-9), shown("learning_rate", "g"), shown("preparation_seconds", ".0f")]
 
 
 if __name__ == "__main__":
