@@ -375,24 +375,35 @@ def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     assert "width is 9, and was 8" in capsys.readouterr().err
 
 
-def test_the_best_of_three_probes_cuts_the_budget(call: list[str], tmp_path: Path,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_middle_of_three_probes_cuts_the_budget(call: list[str], tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     """In turn with the other rows'; a table that was cut goes on with those that are missing."""
-    done = in_this_process(monkeypatch)
-    speeds = iter([100.0, 400.0, 300.0, 200.0, 50.0, 600.0])
-    monkeypatch.setattr(row, "_speed", lambda *_: next(speeds))
+    in_this_process(monkeypatch)
+    shares = iter([0.1, 0.4, 0.3, 0.2, 0.05, 0.6])
+    monkeypatch.setattr(row, "_share_of_lstm", lambda *_: next(shares))
+    monkeypatch.setattr(row, "_lstm_speed", lambda *_: 1000.0)
     monkeypatch.setattr(table, "_PROBES", 1)
+    made = table._make
     monkeypatch.setattr(table, "_make", lambda *_: False)
     assert table.main([*call, "full", "nce:samples=4"]) == 1
-    monkeypatch.undo()
-    done += in_this_process(monkeypatch)
-    monkeypatch.setattr(row, "_speed", lambda *_: next(speeds))
+    monkeypatch.setattr(table, "_PROBES", 3)
+    monkeypatch.setattr(table, "_make", made)
     assert table.main([*call, "full", "nce:samples=4"]) == 0
-    for name, speed in (("full", 300), ("nce-samples-4", 600)):
+    for name, speed in (("full", 100), ("nce-samples-4", 400)):
         found = json.loads((tmp_path / f"out/{name}.json").read_text())
         assert found["training_words_per_second"] == speed
         assert found["words_read"] == int(0.4 * speed / 4) * 4
         assert found["words_per_second_as_it_went"] > 0
+
+
+def test_a_probe_is_a_share_of_the_lstm(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose best speed is found once for all rows."""
+    in_this_process(monkeypatch)
+    monkeypatch.setattr(row, "_words_a_second", lambda step: 5.0 if getattr(step, "__self__", None) else 20.0)
+    assert table.main([*call, "full"]) == 0
+    assert json.loads((tmp_path / "out/lstm.json").read_text()) == 20
+    assert json.loads((tmp_path / "out/full.work/plan.json").read_text())["probes"] == [0.25] * 3
+    assert json.loads((tmp_path / "out/full.json").read_text())["training_words_per_second"] == 5
 
 
 def test_epochs_instead_of_seconds(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

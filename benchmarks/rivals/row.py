@@ -1,9 +1,9 @@
 """One line of the table, in a process of its own: `python -m rivals.row FOLDER SPEC [--memory-gb G] [--probe]`.
 
-With `--probe` it measures the network's words a second in its first steps; without, it gives it as many words as the
-best of these measurements says that the budget has time for, tries the learning rates where there are several, trains
-with the best, and measures. Called again, it goes on where it was. Its time is processor time of one thread, for the
-machine may be shared.
+With `--probe` it measures the words a second of the network's first steps beside those of its LSTM alone; without, it
+gives it as many words as these measurements say that the budget has time for, tries the learning rates where there are
+several, trains with the best, and measures. Called again, it goes on where it was. Its time is processor time of one
+thread, for the machine may be shared.
 
 Shapes: N words of a text, U streams.
 """
@@ -17,7 +17,7 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ from machine import machine
 from rescorer.errors import InputError
 from rescorer.files import whole_path, write_lines
 from rescorer.models.language_model import LanguageModel
+from rescorer.models.lstm import LSTM
 from rescorer.models.ngram import Ngram
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch
@@ -164,7 +165,7 @@ class _TimedTrainer(Trainer):
 def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
              say: Any) -> tuple[Any, dict[str, Any]]:
     plan = _Plan.read(folder, entry) or probe(folder, entry, say)
-    groups, speed = plan.of_words, plan.speed
+    groups, speed = plan.of_words, plan.speed(folder)
 
     def train(rate: float, length: _Length) -> _Training:
         return _train(folder, entry, terms, vocabulary, groups, rate, length, say)
@@ -215,7 +216,7 @@ class _Plan:
     Attributes:
         groups: [V] what the network knows of each word (`Entry.groups`); None: nothing.
         preparation_seconds: that finding this took.
-        probes: words a second, each time that they were measured.
+        probes: words a second, each time that they were measured, as shares of those of the LSTM alone.
     """
 
     groups: list[int] | None
@@ -235,10 +236,9 @@ class _Plan:
     def of_words(self) -> np.ndarray | None:
         return None if self.groups is None else np.array(self.groups)
 
-    @property
-    def speed(self) -> float:
-        """Words a second: the best, for other work on the machine makes it less, and nothing makes it more."""
-        return max(self.probes)
+    def speed(self, folder: Folder) -> float:
+        """Words a second: the middle one of the shares, of the words a second of the LSTM alone at its best."""
+        return float(np.median(self.probes)) * _lstm_speed(folder)
 
 
 def probes(folder: Folder, entry: Entry) -> int:
@@ -254,32 +254,63 @@ def probe(folder: Folder, entry: Entry, say: Any = print) -> _Plan:
         began = time.process_time()
         groups = entry.groups(terms.network, folder.text("train").ids, vocabulary)
         plan = _Plan(None if groups is None else groups.tolist(), time.process_time() - began, [])
-    speed = _speed(entry, terms, vocabulary, plan.of_words, folder)
-    say(f"{speed:,.0f} words/s in its first steps")
-    plan = replace(plan, probes=[*plan.probes, speed])
+    share = _share_of_lstm(entry, terms, vocabulary, plan.of_words, folder)
+    plan = replace(plan, probes=[*plan.probes, share])
     write_lines(_Plan.path(folder, entry), [json.dumps(asdict(plan))])
+    say(f"{share:.3f} of the LSTM's words/s in its first steps: {plan.speed(folder):,.0f}")
     return plan
 
 
-def _speed(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None, folder: Folder) -> float:
-    """Words a second of processor time in the quickest of the first steps, for others may slow a core for moments."""
-    at_least = min(max(_PROBE_SHARE * terms.seconds, _PROBE_SECONDS[0]), _PROBE_SECONDS[1])
+def _share_of_lstm(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None,
+                   folder: Folder) -> float:
+    """Words a second of the first steps by those of the LSTM alone, in turn: other work on the machine slows both."""
     settings = _settings(terms, entry, terms.learning_rates[0], 1)
     with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
         columns = folder.text("train").ids[: 100_000 * terms.streams]
         trainer = Trainer(_made(entry, terms, vocabulary, groups), Corpus(columns), folder.text("valid"), settings,
                           Path(work) / "model.pt", work)
         trainer.train_step()  # the very first makes room
-        began, best = time.process_time(), 0.0
-        while time.process_time() - began < at_least:
-            best = max(best, _speed_of_steps(trainer))
-        return best
+        step, began, shares = lstm_step(terms), time.process_time(), []
+        while time.process_time() - began < _probe_seconds(terms):
+            shares.append(_words_a_second(trainer.train_step) / _words_a_second(step))
+        return float(np.median(shares))
 
 
-def _speed_of_steps(trainer: Trainer) -> float:
+def lstm_step(terms: Terms) -> Callable[[], int]:
+    """A step of the LSTM that all networks have, without words: forward and back through a batch of vectors."""
+    lstm = LSTM(terms.width, terms.layers, terms.dropout, 0.0)
+    vectors = torch.randn(terms.unroll, terms.streams, terms.width, requires_grad=True)
+
+    def step() -> int:
+        with torch.autocast("cpu", torch.bfloat16, enabled=terms.precision == "bfloat16"):
+            lstm(vectors)[0].sum().backward()
+        return terms.unroll * terms.streams
+
+    step()
+    return step
+
+
+def _lstm_speed(folder: Folder) -> float:
+    """Words a second of the LSTM alone in its quickest steps: found once for all rows of a table."""
+    path = folder.path / "lstm.json"
+    if not path.exists():
+        terms = folder.terms()
+        step, began, speeds = lstm_step(terms), time.process_time(), []
+        while time.process_time() - began < _probe_seconds(terms):
+            speeds.append(_words_a_second(step))
+        write_lines(path, [json.dumps(max(speeds))])
+    return float(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _probe_seconds(terms: Terms) -> float:
+    return min(max(_PROBE_SHARE * terms.seconds, _PROBE_SECONDS[0]), _PROBE_SECONDS[1])
+
+
+def _words_a_second(step: Callable[[], int]) -> float:
+    """Of processor time."""
     began, words = time.process_time(), 0
     while time.process_time() - began < _BLOCK_SECONDS:
-        words += trainer.train_step()
+        words += step()
     return words / (time.process_time() - began)
 
 
@@ -365,7 +396,7 @@ def main() -> None:
         row = {"problem": "diverged"}
     if "problem" in row:
         plan = _Plan.read(folder, entry)
-        row["training_words_per_second"] = plan and plan.speed
+        row["training_words_per_second"] = plan and plan.speed(folder)
     write_lines(folder.result(entry.spec), [json.dumps({"row": entry.spec, **row}, indent=1)])
     for folder_of_trial in folder.work(entry.spec).glob("*/tensorboard"):
         shutil.rmtree(folder_of_trial)

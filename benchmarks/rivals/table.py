@@ -2,11 +2,11 @@
 
     python benchmarks/rivals/table.py TRAIN… --valid VALID --test TEST --vocabulary words.tsv --output FOLDER
 
-Each network gets the same seconds of one core (`--seconds`): its words a second are measured in the quickest of its
-first steps, three times in turn with the other rows', and it reads as many words as the best of them makes, over and
-over where the text is short, so that its learning rate has fallen to 0 when the budget ends. So much is best measured
-on an idle machine; what comes after may share it. Width, layers, dropout, batch, seed and the tried learning rates are
-the same for all; scoring the validation text is not counted. With `--epochs` each reads the text so often instead,
+Each network gets the same seconds of one core (`--seconds`): words a second of its first steps are measured in turn
+with those of the LSTM that all of them have, so that other work on the machine slows both, three times over, and it
+reads as many words as the middle share makes of the LSTM's best speed, over and over where the text is short, so that
+its learning rate has fallen to 0 when the budget ends. Width, layers, dropout, batch, seed and the tried learning rates
+are the same for all; scoring the validation text is not counted. With `--epochs` each reads the text so often instead,
 however long it takes; a single learning rate is not tried first. Every line runs in a process of its own with a limit
 on its memory. A finished line is a file in FOLDER; called again, the command makes only the lines that are missing, and
 a line that was cut goes on. A line that runs out of memory or diverges says so. `benchmarks/rivals/plots.py FOLDER`
