@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -382,6 +383,8 @@ def test_the_middle_of_three_probes_cuts_the_budget(call: list[str], tmp_path: P
     shares = iter([0.1, 0.4, 0.3, 0.2, 0.05, 0.6])
     monkeypatch.setattr(row, "_share_of_lstm", lambda *_: next(shares))
     monkeypatch.setattr(row, "_lstm_speed", lambda *_: 1000.0)
+    clock = itertools.count()
+    monkeypatch.setattr(row.time, "process_time", lambda: float(next(clock)))  # so a step takes a second
     monkeypatch.setattr(table, "_PROBES", 1)
     made = table._make
     monkeypatch.setattr(table, "_make", lambda *_: False)
@@ -393,7 +396,7 @@ def test_the_middle_of_three_probes_cuts_the_budget(call: list[str], tmp_path: P
         found = json.loads((tmp_path / f"out/{name}.json").read_text())
         assert found["training_words_per_second"] == speed
         assert found["words_read"] == int(0.4 * speed / 4) * 4
-        assert found["words_per_second_as_it_went"] > 0
+        assert found["words_per_second_as_it_went"] == found["words_read"] / math.ceil(found["words_read"] / (4 * 6))
 
 
 def test_a_probe_is_a_share_of_the_lstm(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,12 +153,13 @@ class _Training(NamedTuple):
 class _TimedTrainer(Trainer):
     """It knows how long its steps took, without what is scored between them."""
 
-    words, seconds = 0, 0.0
+    words_read, processor_seconds = 0, 0.0
 
     def train_step(self) -> int:
         began = time.process_time()
         words = super().train_step()
-        self.words, self.seconds = self.words + words, self.seconds + time.process_time() - began
+        self.words_read += words
+        self.processor_seconds += time.process_time() - began
         return words
 
 
@@ -341,7 +342,7 @@ def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, g
                 raise
             best = math.inf
         write_lines(done, [json.dumps({"best": _finite(best), "peak_bytes": _peak_bytes(),
-                                       "words_per_second": trainer.words / max(trainer.seconds, 1e-9)})])
+                                       "words_per_second": trainer.words_read / max(trainer.processor_seconds, 1e-9)})])
         trainer.checkpoint.unlink(missing_ok=True)  # the moments of a large softmax fill a disk
     found = json.loads(done.read_text(encoding="utf-8"))
     best = math.inf if found["best"] is None else found["best"]
