@@ -299,8 +299,8 @@ def _lstm_speed(folder: Folder) -> float:
         step, began, speeds = lstm_step(terms), time.process_time(), []
         while time.process_time() - began < _probe_seconds(terms):
             speeds.append(_words_a_second(step))
-        write_lines(path, [json.dumps(max(speeds))])
-    return float(json.loads(path.read_text(encoding="utf-8")))
+        write_lines(path, [json.dumps({"words_per_second": max(speeds)})])
+    return float(json.loads(path.read_text(encoding="utf-8"))["words_per_second"])
 
 
 def _probe_seconds(terms: Terms) -> float:

@@ -1,6 +1,7 @@
 """What all lines of one table have in common, and the folder that holds it.
 
     FOLDER/terms.json               the terms
+    FOLDER/lstm.json                words a second of the LSTM alone, of which the networks' are shares
     FOLDER/{train,valid,test}.ids   the texts
     FOLDER/ROW.json                 a finished line
     FOLDER/ROW.work/                its models, logs and checkpoints; log.txt is what it printed
