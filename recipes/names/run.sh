@@ -10,8 +10,7 @@
 # many examples each; perplexity.md; and for whisper, sphinx, whisper-bias (the names given as expected words, too) and
 # whisper-ordinary NAME/MODEL/weights.json (tuned on dev, the last on sentences without the names) and wer.json (measured
 # on test). The lists and lattices of the spoken sentences are looked for in --lists (lists/ in DIR): how they are made,
-# see README.md. A few GB of disk, 6 GB of memory; stages 6 and 7 are about a quarter of
-# an hour of a CPU core each.
+# see README.md. A few GB of disk, 6 GB of memory; stages 6 and 7 are about a quarter of an hour of a CPU core each.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
