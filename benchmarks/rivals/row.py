@@ -271,13 +271,13 @@ def _share_of_lstm(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: n
         trainer = Trainer(_made(entry, terms, vocabulary, groups), Corpus(columns), folder.text("valid"), settings,
                           Path(work) / "model.pt", work)
         trainer.train_step()  # the very first makes room
-        step, began, shares = lstm_step(terms), time.process_time(), []
+        step, began, shares = _lstm_step(terms), time.process_time(), []
         while time.process_time() - began < _probe_seconds(terms):
             shares.append(_words_a_second(trainer.train_step) / _words_a_second(step))
         return float(np.median(shares))
 
 
-def lstm_step(terms: Terms) -> Callable[[], int]:
+def _lstm_step(terms: Terms) -> Callable[[], int]:
     """A step of the LSTM that all networks have, without words: forward and back through a batch of vectors."""
     lstm = LSTM(terms.width, terms.layers, terms.dropout, 0.0)
     vectors = torch.randn(terms.unroll, terms.streams, terms.width, requires_grad=True)
@@ -296,7 +296,7 @@ def _lstm_speed(folder: Folder) -> float:
     path = folder.path / "lstm.json"
     if not path.exists():
         terms = folder.terms()
-        step, began, speeds = lstm_step(terms), time.process_time(), []
+        step, began, speeds = _lstm_step(terms), time.process_time(), []
         while time.process_time() - began < _probe_seconds(terms):
             speeds.append(_words_a_second(step))
         write_lines(path, [json.dumps({"words_per_second": max(speeds)})])
