@@ -18,7 +18,7 @@ from rescorer.models.light_rnn import LightRNN
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
-from rescorer.training.first_table import first_table
+from rescorer.training.first_table import company, first_table
 
 TINY = ["--width", "8", "--epochs", "2", "--streams", "4", "--unroll", "10"]
 
@@ -79,7 +79,8 @@ def test_the_first_table_is_by_likeness_or_by_frequency(here: Path) -> None:
 
     words = Vocabulary.load("words.tsv")
     shape = WordTable.shaped(len(words), 5)
-    alike = first_table(Corpus.encode([Path("train.txt")], words, "ids").ids, words, (), 5, shape.columns)
+    vectors = company(Corpus.encode([Path("train.txt")], words, "ids").ids, words, ())
+    alike = first_table(vectors, words.counts, 5, shape.columns)
     assert table() == list(alike.cells)
     assert table("--first-table", "frequency") == list(shape.cells) != list(alike.cells)
 

@@ -6,7 +6,7 @@ from conftest import make_vocabulary
 
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.first_table import company, dealt, first_table, neighbours
+from rescorer.training.first_table import company, company_in_text, first_table, neighbours
 
 KINDS, SIZE = 4, 3  # kinds of words, words of each
 MARKS = [f"before{kind}" for kind in range(KINDS)] + [f"after{kind}" for kind in range(KINDS)]
@@ -37,7 +37,7 @@ def test_neighbours_are_roots_of_shares_of_left_and_right_words() -> None:
 
 def test_words_in_the_same_company_are_alike() -> None:
     words = ["</s>", "<unk>", *MARKS, *WORDS]
-    vectors = company(text_of(words), len(words))
+    vectors = company_in_text(text_of(words), len(words))
     of_kind = np.array([int(word[-2]) for word in WORDS])
     likeness = vectors[-len(WORDS) :] @ vectors[-len(WORDS) :].T
     same = of_kind[:, None] == of_kind
@@ -50,8 +50,8 @@ def test_each_rank_is_dealt_to_the_rows_that_it_is_most_like() -> None:
     generator = np.random.default_rng(1)
     vectors = generator.normal(size=(11, 5)).astype(np.float32)
     counts = np.array([90, 50, 40, 20, 10, 9, 8, 7, 3, 2, 1])
-    cells = dealt(vectors, counts, 4, 3)
-    rows, columns = np.divmod(cells, 3)
+    table = first_table(vectors, counts, 4, 3)
+    rows, columns = table.row_of, table.column_of
     assert columns.tolist() == [0] * 4 + [1] * 4 + [2] * 3
     assert rows[:4].tolist() == [0, 1, 2, 3]
     for begin, end in ((4, 8), (8, 11)):
@@ -64,7 +64,7 @@ def test_each_rank_is_dealt_to_the_rows_that_it_is_most_like() -> None:
 
 def test_rows_of_the_first_table_are_kinds() -> None:
     words = [*WORDS[:KINDS], *MARKS, "</s>", "<unk>", *WORDS[KINDS:]]
-    table = first_table(text_of(words), vocabulary_of(words), (), 14, 2)  # a row for each word up to <unk>
+    table = table_of(words, [], 14, 2)  # a row for each word up to <unk>
     assert kinds_of_rows(table, words) == {(kind, kind) for kind in "0123"}
 
 
@@ -74,7 +74,7 @@ def test_a_word_that_the_text_lacks_is_dealt_by_its_lists_and_spelling() -> None
     words = [*known, *[f"filler{number}" for number in range(10)], *new]
     lists = [np.array([words.index(f"w0{kind}x"), words.index(f"w1{kind}x"), words.index(f"new{kind}y")])
              for kind in range(2)]
-    table = first_table(text_of(words), vocabulary_of(words), lists, 14, 3)
+    table = table_of(words, lists, 14, 3)
     assert {row for row in kinds_of_rows(table, words) if len(row) == 3} == {(kind,) * 3 for kind in "0123"}
 
 
@@ -82,8 +82,13 @@ def test_a_word_that_the_text_lacks_is_dealt_by_its_lists_and_spelling() -> None
 def test_every_word_has_a_cell_in_a_table_of_any_shape_with_room_or_without(rows: int, columns: int) -> None:
     vocabulary = make_vocabulary(8)
     for text in ([0], [2, 3, 2, 4, 5, 0, 6]):
-        table = first_table(np.array(text), vocabulary, (), rows, columns)
+        table = first_table(company(np.array(text), vocabulary, ()), vocabulary.counts, rows, columns)
         assert (table.rows, table.columns, len(table.cells)) == (rows, columns, 8)  # WordTable checks the cells
+
+
+def table_of(words: list[str], lists: list[np.ndarray], rows: int, columns: int) -> WordTable:
+    vocabulary = vocabulary_of(words)
+    return first_table(company(text_of(words), vocabulary, lists), vocabulary.counts, rows, columns)
 
 
 def kinds_of_rows(table: WordTable, words: list[str]) -> set[tuple[str, ...]]:

@@ -47,7 +47,7 @@ def make(spec: str, *, width: int = 16, layers: int = 1, noise: float = 0.3) -> 
     vocabulary, entry = make_vocabulary(SIZE), Entry.parse(spec)
     common = {"width": width, "layers": layers, "dropout": 0.0}
     torch.manual_seed(0)
-    model = entry.make(common, vocabulary, entry.groups(common, TEXT, vocabulary))
+    model = entry.make(common, vocabulary, entry.known(common, TEXT, vocabulary))
     assert isinstance(model, Recurrent)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -405,7 +405,7 @@ def test_a_probe_is_a_share_of_the_lstm(call: list[str], tmp_path: Path, monkeyp
     monkeypatch.setattr(row, "_words_a_second", lambda step: 5.0 if getattr(step, "__self__", None) else 20.0)
     assert table.main([*call, "full"]) == 0
     assert json.loads((tmp_path / "out/lstm.json").read_text()) == {"words_per_second": 20}
-    assert json.loads((tmp_path / "out/full.work/plan.json").read_text())["probes"] == [0.25] * 3
+    assert np.load(tmp_path / "out/full.work/plan.npz")["probes"].tolist() == [0.25] * 3
     assert json.loads((tmp_path / "out/full.json").read_text())["training_words_per_second"] == 5
 
 

@@ -20,7 +20,8 @@ from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.first_table import first_table
+from rescorer.training.first_table import company, first_table
+from rescorer.training.first_vectors import begin_alike
 from rivals import word_classes
 from rivals.adaptive_softmax import AdaptiveSoftmax
 from rivals.blackout import BlackOut
@@ -98,45 +99,59 @@ class Entry:
     def reallocate_after(self) -> tuple[int, ...]:
         return tuple(self.options.get("reallocate_after", ()))
 
-    def groups(self, common: Mapping[str, Any], ids: np.ndarray, vocabulary: Vocabulary) -> np.ndarray | None:
-        """[V] what the network needs to know of each word from the training text [N]: its class, or its first cell."""
+    def known(self, common: Mapping[str, Any], ids: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+        """What the network needs to know of each word from the training text [N], none or several of:
+
+        its `classes` [V], the first `cells` [V] of a table, the `company` [V, F] that it keeps.
+        """
         if self.name == LIGHT_RNN:
-            return self._first_table(ids, vocabulary).cells
+            return self._first_table(ids, vocabulary)
         if RIVALS[self.name][0] is not HierarchicalSoftmax:
-            return None
+            return {}
         settings = HierarchicalSoftmaxSettings(**{**common, **RIVALS[self.name][1], **self.options})
         count = settings.classes or round(len(vocabulary) ** 0.5)
         if settings.by == "frequency":
-            return word_classes.by_frequency(vocabulary.counts, count)
-        return word_classes.by_clusters(ids, vocabulary.counts, count)
+            return {"classes": word_classes.by_frequency(vocabulary.counts, count)}
+        return {"classes": word_classes.by_clusters(ids, vocabulary.counts, count)}
 
-    def _first_table(self, ids: np.ndarray, vocabulary: Vocabulary) -> WordTable:
+    def _first_table(self, ids: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
         shape, how = self._shape(len(vocabulary)), self.options.get("first_table", "likeness")
         if how not in ("likeness", "frequency"):
             raise InputError(f"row {self.spec!r}: first_table {how!r}", expected="likeness or frequency",
                              remedy="correct --rows")
-        return shape if how == "frequency" else first_table(ids, vocabulary, (), shape.rows, shape.columns)
+        if how == "frequency":
+            return {"cells": shape.cells}
+        vectors = company(ids, vocabulary, ())
+        return {"cells": first_table(vectors, vocabulary.counts, shape.rows, shape.columns).cells, "company": vectors}
 
     def _shape(self, size: int) -> WordTable:
         return WordTable.shaped(size, self.options.get("rows"), self.options.get("columns"))
 
-    def make(self, common: Mapping[str, Any], vocabulary: Vocabulary, groups: np.ndarray | None) -> Trainable:
-        """The network, with random parameters.
+    def make(self, common: Mapping[str, Any], vocabulary: Vocabulary, known: Mapping[str, np.ndarray]) -> Trainable:
+        """The network, with its first parameters.
 
         Args:
             common: width, layers and dropout.
+            known: what `known` found.
 
         Raises:
             InputError: the settings do not fit.
         """
         try:
             if self.name == LIGHT_RNN:
-                shape = self._shape(len(vocabulary))
-                assert groups is not None  # what `groups` found
-                table = WordTable(shape.rows, shape.columns, groups)
-                own = {key: value for key, value in self.options.items() if key not in _TABLE_FIELDS}
-                return LightRNN(LightRNNSettings(**{**common, **own}), vocabulary, table)
+                return self._light_rnn(common, vocabulary, known)
             kind, preset = RIVALS[self.name]
-            return kind(kind.Settings(**{**common, **preset, **self.options}), vocabulary, groups)
+            return kind(kind.Settings(**{**common, **preset, **self.options}), vocabulary, known.get("classes"))
         except (TypeError, ValueError) as error:
             raise InputError(f"row {self.spec!r}: {error}", remedy="correct --rows") from None
+
+    def _light_rnn(
+        self, common: Mapping[str, Any], vocabulary: Vocabulary, known: Mapping[str, np.ndarray]
+    ) -> LightRNN:
+        shape = self._shape(len(vocabulary))
+        own = {key: value for key, value in self.options.items() if key not in _TABLE_FIELDS}
+        model = LightRNN(LightRNNSettings(**{**common, **own}), vocabulary,
+                         WordTable(shape.rows, shape.columns, known["cells"]))
+        if "company" in known:
+            begin_alike(model, known["company"])
+        return model

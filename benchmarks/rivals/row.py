@@ -18,7 +18,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,10 +165,10 @@ class _TimedTrainer(Trainer):
 def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
              say: Any) -> tuple[Any, dict[str, Any]]:
     plan = _Plan.read(folder, entry) or probe(folder, entry, say)
-    groups, speed = plan.of_words, plan.speed(folder)
+    speed = plan.speed(folder)
 
     def train(rate: float, length: _Length) -> _Training:
-        return _train(folder, entry, terms, vocabulary, groups, rate, length, say)
+        return _train(folder, entry, terms, vocabulary, plan.known, rate, length, say)
 
     trials = {}
     if len(terms.learning_rates) > 1:
@@ -205,37 +204,34 @@ def _whole(folder: Folder, terms: Terms, speed: float) -> _Length:
     return _Length(f"{terms.epochs}-epochs", terms.epochs * folder.text("train").streams(terms.streams).shape[1])
 
 
-def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None) -> Trainable:
+def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, known: Mapping[str, np.ndarray]) -> Trainable:
     torch.manual_seed(terms.seed)
-    return entry.make(terms.network, vocabulary, groups)
+    return entry.make(terms.network, vocabulary, known)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What must not change when a row goes on.
+class _Plan(NamedTuple):
+    """What must not change when a row goes on."""
 
-    Attributes:
-        groups: [V] what the network knows of each word (`Entry.groups`); None: nothing.
-        preparation_seconds: that finding this took.
-        probes: words a second, each time that they were measured, as shares of those of the LSTM alone.
-    """
-
-    groups: list[int] | None
-    preparation_seconds: float
-    probes: list[float]
+    known: dict[str, np.ndarray]  # of each word by the network: `Entry.known`
+    preparation_seconds: float  # that finding this took
+    probes: list[float]  # words a second, each time that they were measured, as shares of those of the LSTM alone
 
     @staticmethod
     def path(folder: Folder, entry: Entry) -> Path:
-        return folder.work(entry.spec) / "plan.json"
+        return folder.work(entry.spec) / "plan.npz"
 
     @classmethod
     def read(cls, folder: Folder, entry: Entry) -> _Plan | None:
         path = cls.path(folder, entry)
-        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        if not path.exists():
+            return None
+        with np.load(path) as content:
+            known = dict(content)
+        return cls(known, float(known.pop("preparation_seconds")), known.pop("probes").tolist())
 
-    @property
-    def of_words(self) -> np.ndarray | None:
-        return None if self.groups is None else np.array(self.groups)
+    def write(self, folder: Folder, entry: Entry) -> None:
+        with whole_path(self.path(folder, entry)) as path, open(path, "wb") as file:
+            np.savez(file, preparation_seconds=self.preparation_seconds, probes=self.probes, **self.known)
 
     def speed(self, folder: Folder) -> float:
         """Words a second: the middle one of the shares, of the words a second of the LSTM alone at its best."""
@@ -253,22 +249,22 @@ def probe(folder: Folder, entry: Entry, say: Any = print) -> _Plan:
     terms, vocabulary, plan = folder.terms(), folder.vocabulary(), _Plan.read(folder, entry)
     if plan is None:
         began = time.process_time()
-        groups = entry.groups(terms.network, folder.text("train").ids, vocabulary)
-        plan = _Plan(None if groups is None else groups.tolist(), time.process_time() - began, [])
-    share = _share_of_lstm(entry, terms, vocabulary, plan.of_words, folder)
-    plan = replace(plan, probes=[*plan.probes, share])
-    write_lines(_Plan.path(folder, entry), [json.dumps(asdict(plan))])
+        known = entry.known(terms.network, folder.text("train").ids, vocabulary)
+        plan = _Plan(known, time.process_time() - began, [])
+    share = _share_of_lstm(entry, terms, vocabulary, plan.known, folder)
+    plan = plan._replace(probes=[*plan.probes, share])
+    plan.write(folder, entry)
     say(f"{share:.3f} of the LSTM's words/s in its first steps: {plan.speed(folder):,.0f}")
     return plan
 
 
-def _share_of_lstm(entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None,
+def _share_of_lstm(entry: Entry, terms: Terms, vocabulary: Vocabulary, known: Mapping[str, np.ndarray],
                    folder: Folder) -> float:
     """Words a second of the first steps by those of the LSTM alone, in turn: other work on the machine slows both."""
     settings = _settings(terms, entry, terms.learning_rates[0], 1)
     with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
         columns = folder.text("train").ids[: 100_000 * terms.streams]
-        trainer = Trainer(_made(entry, terms, vocabulary, groups), Corpus(columns), folder.text("valid"), settings,
+        trainer = Trainer(_made(entry, terms, vocabulary, known), Corpus(columns), folder.text("valid"), settings,
                           Path(work) / "model.pt", work)
         trainer.train_step()  # the very first makes room
         step, began, shares = _lstm_step(terms), time.process_time(), []
@@ -324,7 +320,7 @@ def _settings(terms: Terms, entry: Entry, rate: float, steps: int) -> TrainingSe
     )
 
 
-def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, groups: np.ndarray | None,
+def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, known: Mapping[str, np.ndarray],
            rate: float, length: _Length, say: Any) -> _Training:
     """Train for so long; what was trained already is not trained again."""
     work = folder.work(entry.spec) / f"{rate:g}-{length.name}"
@@ -333,7 +329,7 @@ def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, g
         say(f"learning rate {rate:g}, {length.columns * terms.streams:,} words")
         train = repeated(folder.text("train"), terms.streams, length.columns)
         settings = _settings(terms, entry, rate, math.ceil(length.columns / terms.unroll))
-        trainer = _TimedTrainer(_made(entry, terms, vocabulary, groups), train, folder.text("valid"), settings, output,
+        trainer = _TimedTrainer(_made(entry, terms, vocabulary, known), train, folder.text("valid"), settings, output,
                                 work, say=say)
         try:
             best = trainer.run()

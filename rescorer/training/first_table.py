@@ -33,27 +33,25 @@ _TEXT_WORDS = 20_000_000  # as many are read, from the beginning
 Floats = NDArray[np.float32]
 
 
-def first_table(
-    ids: NDArray[np.integer], vocabulary: Vocabulary, lists: Iterable[NDArray[np.int64]], rows: int, columns: int,
-) -> WordTable:
-    """Cells for words in id order, most frequent first.
+def company(ids: NDArray[np.integer], vocabulary: Vocabulary, lists: Iterable[NDArray[np.int64]]) -> Floats:
+    """[V, F] of length 1, alike for words with like neighbours.
 
     A word that the text lacks keeps the company of words like it: those of its lists, and those that begin or end
-    alike. Time O(N + V · K · F), and C assignments of R words: 41 s for 200,000 words in 1450 rows.
+    alike; 0 where there are none. Time O(N + V · K · F).
 
     Args:
         ids: [N] the training text.
         lists: ids of words of one kind (places, surnames, …).
     """
-    vectors = company(ids, len(vocabulary))
+    vectors = company_in_text(ids, len(vocabulary))
     met = np.bincount(ids[:_TEXT_WORDS], minlength=len(vocabulary)) > 0
     if not met.all():
         unseen = Unseen.of(vocabulary.words, met, lists)
-        vectors[unseen.ids] = _of_length_one(unseen.like(vectors).astype(np.float32))
-    return WordTable(rows, columns, dealt(vectors, vocabulary.counts, rows, columns))
+        vectors[unseen.ids] = of_length_one(unseen.like(vectors).astype(np.float32))
+    return vectors
 
 
-def company(ids: NDArray[np.integer], size: int) -> Floats:
+def company_in_text(ids: NDArray[np.integer], size: int) -> Floats:
     """[V, F] of length 1, alike for words with like neighbours; 0 for a word without.
 
     Roots of the shares of neighbours, brought to few dimensions by a truncated SVD: as Hellinger PCA of word
@@ -64,7 +62,7 @@ def company(ids: NDArray[np.integer], size: int) -> Floats:
         left, strength, _ = np.linalg.svd(beside.toarray(), full_matrices=False)
     else:
         left, strength, _ = svds(beside, _FACTORS, v0=np.ones(min(beside.shape), dtype=beside.dtype))
-    return _of_length_one((left * strength)[:, :_FACTORS])
+    return of_length_one((left * strength)[:, :_FACTORS])
 
 
 def neighbours(ids: NDArray[np.int64], size: int) -> csr_matrix:
@@ -80,27 +78,35 @@ def neighbours(ids: NDArray[np.int64], size: int) -> csr_matrix:
     return diags(1 / totals).dot(both).sqrt().tocsr().astype(np.float32)
 
 
-def dealt(vectors: Floats, counts: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.int64]:
-    """[V] cells: of each R words of the next ranks one to each row, so that all are as like as can be to their rows.
+def first_table(vectors: Floats, counts: NDArray[np.int64], rows: int, columns: int) -> WordTable:
+    """Of each R words of the next ranks one to each row, so that all are as like as can be to their rows.
 
     A row is the mean of its words' vectors [V, F], each as often as the root of its count. The ranks of a large table
-    are dealt by prices, to within a per cent.
+    are dealt by prices, to within a per cent. Time: C assignments of R words; with `company` 41 s for 200,000 words in
+    1450 rows.
     """
     cells = np.arange(len(vectors), dtype=np.int64) % rows * columns  # the first R words have a row each
-    often = np.sqrt(counts + 1.0).astype(np.float32)
+    often = how_often(counts)
     one_place = np.zeros((rows, 1), np.float32)  # in each row
     how = AssignmentSettings(exact_limit=_EXACT, block_size=rows, **_PRICED)
     sums = np.zeros((rows, vectors.shape[1]), np.float32)
     for column in range(-(-len(vectors) // rows)):  # what columns there are beyond are left for later words
         words = np.arange(column * rows, min((column + 1) * rows, len(vectors)))
         if column:
-            likeness = vectors[words] @ _of_length_one(sums).T  # [words, R]
+            likeness = vectors[words] @ of_length_one(sums).T  # [words, R]
             cells[words] = assign(-likeness, one_place[: len(words)], settings=how).cells * columns
         sums[cells[words] // columns] += vectors[words] * often[words, None]
         cells[words] += column
-    return cells
+    return WordTable(rows, columns, cells)
 
 
-def _of_length_one(vectors: Floats) -> Floats:
+def how_often(counts: NDArray[np.int64]) -> Floats:
+    """[V] how much a word says of the company of its row: less than in proportion to its count."""
+    weights: Floats = np.sqrt(counts + 1.0).astype(np.float32)
+    return weights
+
+
+def of_length_one(vectors: Floats) -> Floats:
+    """The same directions [n, F]; 0 stays 0."""
     found: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return found

@@ -7,7 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
@@ -17,7 +19,8 @@ from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import AssignmentSettings
 from rescorer.training.corpus import Corpus
 from rescorer.training.distributed import Processes, processes_on
-from rescorer.training.first_table import first_table
+from rescorer.training.first_table import company, first_table
+from rescorer.training.first_vectors import begin_alike
 from rescorer.training.reallocation import ReallocationSettings
 from rescorer.training.trainer import Trainer, TrainingSettings, checkpoint_in
 from rescorer.training.unseen_words import read_lists
@@ -62,17 +65,33 @@ def _trainer(
     lists = read_lists(file, words) if file.exists() else []
     train, held_out = (_encoded(paths, words, work / name, processes)
                        for paths, name in ((texts, "train.ids"), ([valid], "valid.ids")))
-    if options["first_table"] == "likeness" and not processes.first_says(checkpoint_in(work).exists()):
-        say(f"finding the company of {len(words)} words, by which they share rows")
-        # By one process: where another one's last bits differ, its table might.
-        table = processes.first_does(lambda: first_table(train.ids, words, lists, table.rows, table.columns))
     torch.manual_seed(settings.seed)
-    model = LightRNN(network, words, table).to(processes.device)
+    if options["first_table"] == "likeness" and not processes.first_says(checkpoint_in(work).exists()):
+        say(f"finding the company of {len(words)} words, by which they share rows and begin alike")
+        model = _begun_alike(network, words, table, train, lists, processes)
+    else:
+        model = LightRNN(network, words, table)
+    model = model.to(processes.device)
     say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
     model.provenance = {"texts": [path.name for path in texts], "valid": valid.name, "table": options["first_table"]}
     model.spelling = Spelling.learn(words.words)
     return Trainer(model, train, held_out, settings, output, work, lists=lists, say=say, progress=processes.is_first,
                    processes=processes)
+
+
+def _begun_alike(
+    network: LightRNNSettings, words: Vocabulary, shape: WordTable, train: Corpus, lists: Sequence[NDArray[np.int64]],
+    processes: Processes,
+) -> LightRNN:
+    """A table and vectors by the company that words keep in the text, found once for all processes.
+
+    Where the last bits of another one's computation differ, its table might.
+    """
+    vectors = processes.first_does(lambda: company(train.ids, words, lists))
+    table = processes.first_does(lambda: first_table(vectors, words.counts, shape.rows, shape.columns))
+    model = LightRNN(network, words, table)
+    begin_alike(model, vectors)
+    return model
 
 
 def _encoded(texts: Sequence[Path], words: Vocabulary, path: Path, processes: Processes) -> Corpus:

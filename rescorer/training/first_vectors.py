@@ -1,0 +1,51 @@
+"""First vectors: rows, and words with vectors of their own, begin alike where they keep like company.
+
+The vectors that fill the first table are at hand before any training. Projected at random to the widths of the network,
+which keeps what is like what, they take the place of random ones: training need not find that again.
+
+Shapes: V vocabulary, F factors, R rows, K columns with vectors of their own, D width, E width of the own vectors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from rescorer.models.light_rnn import LightRNN
+from rescorer.training.first_table import Floats, how_often, of_length_one
+
+_SPREAD = 0.1  # standard deviation, as of random first vectors
+
+
+def begin_alike(model: LightRNN, vectors: Floats) -> None:
+    """Set the vectors of rows, and those that cells have of their own, by the company [V, F] that words keep.
+
+    A row is the mean of its words, as for `first_table`. The random numbers are torch's.
+    """
+    settings, table = model.settings, model.table
+    with torch.no_grad():
+        of_rows = _projected(torch.as_tensor(_rows_of(model, vectors)), settings.width)
+        for parameter in (model.row_in.weight, model.row_out.weight):
+            parameter.copy_(of_rows)
+        if settings.own_width:
+            words = torch.as_tensor(table.words)[:, : model.own_out.shape[1] // settings.own_width].flatten()  # [R · K]
+            filled = words >= 0
+            of_cells = torch.zeros(len(words), settings.own_width)
+            of_cells[filled] = _projected(torch.as_tensor(vectors)[words[filled]], settings.own_width)
+            for parameter in (model.own_in, model.own_out):
+                parameter.copy_(of_cells.view(table.rows, -1))
+
+
+def _rows_of(model: LightRNN, vectors: Floats) -> Floats:
+    """[R, F] of length 1."""
+    weights, where = how_often(model.vocabulary.counts), (model.table.row_of, np.arange(len(vectors)))
+    sums: Floats = csr_matrix((weights, where), (model.table.rows, len(vectors))) @ vectors
+    return of_length_one(sums)
+
+
+def _projected(vectors: Tensor, width: int) -> Tensor:
+    """[n, width] from vectors [n, F]: around 0, and as far from it as random first vectors are."""
+    found = (vectors - vectors.mean(0)) @ torch.randn(vectors.shape[1], width)
+    return found * (_SPREAD / found.std(unbiased=False).clamp(min=1e-9))
