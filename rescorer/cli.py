@@ -234,7 +234,7 @@ def lightrnn() -> None:
 @click.option("--rows", type=click.IntRange(min=1), help="Of the table; square without --rows and --columns.")
 @click.option("--columns", type=click.IntRange(min=1), help="Of the table.")
 @click.option("--first-table", type=click.Choice(["likeness", "frequency"]), default="likeness", show_default=True,
-              help="Words share a row with words that keep the same company; or are in order of their counts.")
+              help="Words that keep the same company share a row and begin alike; or are in order of their counts.")
 @click.option("--width", type=int, default=256, show_default=True, help="Of the vectors and of the LSTM.")
 @click.option("--layers", type=int, default=1, show_default=True, help="Of the LSTM.")
 @click.option("--dropout", type=float, default=0.0, show_default=True)

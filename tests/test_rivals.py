@@ -20,6 +20,7 @@ from conftest import make_vocabulary
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
+from rescorer.models.light_rnn import LightRNN
 from rescorer.models.text import log_probs_of
 from rescorer.models.torch_file import read_torch
 from rescorer.training.corpus import Corpus
@@ -27,7 +28,7 @@ from rescorer.training.corpus import Corpus
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
-from rivals import plots, row, table, word_classes  # noqa: E402
+from rivals import line_up, plots, row, table, word_classes  # noqa: E402
 from rivals.adaptive_softmax import cutoffs  # noqa: E402
 from rivals.lazy_adam import LazyAdamW, clip_gradients  # noqa: E402
 from rivals.line_up import RIVALS, Entry  # noqa: E402
@@ -308,7 +309,7 @@ def test_fields_of_a_row() -> None:
     assert slug(entry.spec) == "lightrnn-rows-1250-columns-8-reallocate_after-1-3-tied-true"
     assert Entry.parse("hierarchical:by=clusters").options == {"by": "clusters"}
     with pytest.raises(InputError, match="divisor"):
-        Entry.parse("slim:parts=5").make({"width": 16}, make_vocabulary(), None)
+        Entry.parse("slim:parts=5").make({"width": 16}, make_vocabulary(), {})
 
 
 def test_text_of_any_length() -> None:
@@ -485,6 +486,28 @@ def test_rows_of_one_name_are_told_apart() -> None:
 def test_the_command_has_help() -> None:
     command = [sys.executable, str(ROOT / "benchmarks/rivals/table.py"), "--help"]
     assert "--learning-rates" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("spec", ["nce:samples=6,alike=true", "blackout:samples=6,alike=true"])
+def test_vectors_of_words_begin_alike_where_their_company_is(spec: str) -> None:
+    vocabulary, entry, common = make_vocabulary(SIZE), Entry.parse(spec), {"width": 16}
+    known = entry.known(common, TEXT, vocabulary)
+    model = entry.make(common, vocabulary, {"company": np.repeat(known["company"][: SIZE // 2], 2, 0)})
+    assert isinstance(model, Recurrent) and known["company"].shape[0] == SIZE
+    for parameter in (model.input.weight, model.output.vectors.weight):
+        pairs = parameter.detach().numpy().reshape(SIZE // 2, 2, 16)
+        assert pairs[:, 0] == pytest.approx(pairs[:, 1], abs=1e-6) and pairs.std() == pytest.approx(0.1, rel=1e-4)
+        assert not np.allclose(pairs[0], pairs[1])
+
+
+def test_light_rnn_begins_by_what_its_words_are_known_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_up, "begin_alike", lambda model, vectors: model.row_out.weight.data.fill_(vectors[0, 0]))
+    for how, begun in (("likeness", True), ("frequency", False)):
+        entry, vocabulary = Entry.parse(f"lightrnn:rows=8,first_table={how}"), make_vocabulary(SIZE)
+        known = entry.known({"width": 16}, TEXT, vocabulary)
+        model = entry.make({"width": 16}, vocabulary, known)
+        assert isinstance(model, LightRNN) and model.table.cells.tolist() == known["cells"].tolist()
+        assert bool((model.row_out.weight == model.row_out.weight[0, 0]).all()) == begun
 
 
 def test_every_rival_is_in_the_line_up() -> None:

@@ -22,7 +22,7 @@ from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.first_table import company, first_table
 from rescorer.training.first_vectors import begin_alike
-from rivals import word_classes
+from rivals import sampled_softmax, word_classes
 from rivals.adaptive_softmax import AdaptiveSoftmax
 from rivals.blackout import BlackOut
 from rivals.full_softmax import FullSoftmax
@@ -106,6 +106,8 @@ class Entry:
         """
         if self.name == LIGHT_RNN:
             return self._first_table(ids, vocabulary)
+        if self.options.get("alike"):
+            return {"company": company(ids, vocabulary, ())}
         if RIVALS[self.name][0] is not HierarchicalSoftmax:
             return {}
         settings = HierarchicalSoftmaxSettings(**{**common, **RIVALS[self.name][1], **self.options})
@@ -141,9 +143,12 @@ class Entry:
             if self.name == LIGHT_RNN:
                 return self._light_rnn(common, vocabulary, known)
             kind, preset = RIVALS[self.name]
-            return kind(kind.Settings(**{**common, **preset, **self.options}), vocabulary, known.get("classes"))
+            model = kind(kind.Settings(**{**common, **preset, **self.options}), vocabulary, known.get("classes"))
         except (TypeError, ValueError) as error:
             raise InputError(f"row {self.spec!r}: {error}", remedy="correct --rows") from None
+        if "company" in known:
+            sampled_softmax.begin_alike(model, known["company"])
+        return model
 
     def _light_rnn(
         self, common: Mapping[str, Any], vocabulary: Vocabulary, known: Mapping[str, np.ndarray]

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rescorer.training.first_vectors import projected
 from rivals.full_softmax import ScoresOfAll
-from rivals.recurrent import RivalSettings, biases, log_shares, vectors
+from rivals.recurrent import Recurrent, RivalSettings, biases, log_shares, vectors
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class SampledSettings(RivalSettings):
     Attributes:
         samples: K, words drawn for a batch.
         alpha: 1 draws words as often as they occur, 0 all alike.
+        alike: vectors of words, in and out, begin by the company that words keep, as LightRNN's do.
     """
 
     samples: int = 1000
     alpha: float = 1.0
+    alike: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -36,6 +39,14 @@ class SampledSettings(RivalSettings):
             raise ValueError(f"samples = {self.samples}: expected at least 1")
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha = {self.alpha}: expected 0 ≤ alpha ≤ 1")
+
+
+def begin_alike(model: Recurrent, vectors: np.ndarray) -> None:
+    """Set the vectors of words by the company [V, F] that they keep."""
+    with torch.no_grad():
+        first = projected(torch.as_tensor(vectors), model.settings.width)
+        model.input.weight.copy_(first)
+        model.output.vectors.weight.copy_(first)
 
 
 class SampledOutput(ScoresOfAll):

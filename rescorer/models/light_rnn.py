@@ -121,6 +121,7 @@ class _LookedUp(NamedTuple):
     row_in: Tensor  # [N, D]
     own_in: Tensor | None  # [N, E]
     own_out: Tensor | None  # [N, K, E] of all cells of the words' rows
+    first: Tensor | None  # [N, E] of the first cells of the words' rows
     row_out: Tensor  # [N, D]
     drawn_out: Tensor  # [S, D]
     drawn_own: Tensor | None  # [S, E] of the first cells
@@ -260,16 +261,12 @@ class LightRNN(Trainable, LanguageModel):
 
     def _own_inputs(self, rows: Tensor, columns: Tensor) -> Tensor:
         """[..., E] the input vectors that cells [...] have of their own; of no meaning beyond the first K columns."""
-        return nn.functional.embedding(self._own_cells(rows, columns), self._own_table(self.own_in))
+        return nn.functional.embedding(self._own_cells(rows, columns), self.own_in.view(-1, self.settings.own_width))
 
     def _own_cells(self, rows: Tensor, columns: Tensor) -> Tensor:
         """[...] where the own vectors of cells [...] are in their table."""
         size, _ = self._own_size
         return rows * size + columns.clamp(max=size - 1)
-
-    def _own_table(self, own: Tensor) -> Tensor:
-        """[R · K, E] of own vectors [R, K · E]."""
-        return own.view(-1, self.settings.own_width)
 
     @property
     def _own_size(self) -> tuple[int, int]:
@@ -291,8 +288,8 @@ class LightRNN(Trainable, LanguageModel):
 
     def mix_rows(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., D] what the LSTM gave before words [..., D], with their rows' input vectors [..., D] mixed in."""
-        mixed = self.row_mixed(self.dropout(hidden))
-        return hidden + torch.tanh(mixed + rows.to(mixed.dtype))
+        mixed = torch.tanh(self.row_mixed(self.dropout(hidden)) + rows)  # float32: of bfloat16 it takes twice as long
+        return hidden + mixed.to(hidden.dtype)
 
     def read_columns(self, rows: Tensor, columns: Tensor, state: LightRNNState) -> LightRNNState:
         """The histories [N] longer by a word each, in these cells [N], from what `read_rows` left."""
@@ -391,24 +388,24 @@ class LightRNN(Trainable, LanguageModel):
 
     def _look_up(self, rows: Tensor, columns: Tensor, drawn: Tensor) -> _LookedUp:
         """What training needs of words in these cells [...], and of rows drawn [S]."""
-        tied, own_in, own_out, drawn_own = self.settings.tied, None, None, None
-        if tied:
-            row_in, drawn_out = _rows_at(self.row_in.weight, rows, drawn)
+        settings, width = self.settings, self.settings.width
+        if settings.tied:
+            row_in, drawn_out = _looked_up(self.row_in.weight, (width, rows), (width, drawn))
             row_out = row_in
         else:
             row_in = self.row_in(rows)
-            row_out, drawn_out = _rows_at(self.row_out.weight, rows, drawn)
-        if self.settings.own_width:
-            size, _ = self._own_size
-            cells, first = self._own_cells(rows, columns), drawn * size
-            every = rows[..., None] * size + torch.arange(size, device=rows.device)  # [..., K]
-            table = self._own_table(self.own_out)
-            if tied:
-                own_in, own_out, drawn_own = _rows_at(table, cells, every, first)
-            else:
-                own_in = self._own_inputs(rows, columns)
-                own_out, drawn_own = _rows_at(table, every, first)
-        return _LookedUp(row_in, own_in, own_out, row_out, drawn_out, drawn_own)
+            row_out, drawn_out = _looked_up(self.row_out.weight, (width, rows), (width, drawn))
+        if not settings.own_width:
+            return _LookedUp(row_in, None, None, None, row_out, drawn_out, None)
+        size, own = self._own_size
+        of_rows = (size * own, rows), (own, rows * size), (own, drawn * size)
+        if settings.tied:
+            cells = self._own_cells(rows, columns)
+            own_in, own_out, first, drawn_own = _looked_up(self.own_out, (own, cells), *of_rows)
+        else:
+            own_in = self._own_inputs(rows, columns)
+            own_out, first, drawn_own = _looked_up(self.own_out, *of_rows)
+        return _LookedUp(row_in, own_in, own_out.view(*rows.shape, size, own), first, row_out, drawn_out, drawn_own)
 
     def _row_log_probs_by(
         self, hidden: Tensor, rows: Tensor, found: _LookedUp, drawn: Tensor, stands_for: Tensor
@@ -417,9 +414,9 @@ class LightRNN(Trainable, LanguageModel):
         hidden, bias = self.dropout(hidden), self._row_bias()
         true = (hidden.float() * found.row_out).sum(-1) + bias[rows]  # [...]
         of_drawn, parts = bias[drawn] + stands_for, None  # [S]
-        if found.own_out is not None and found.drawn_own is not None and self.settings.rows_in_parts:
+        if found.first is not None and found.drawn_own is not None and self.settings.rows_in_parts:
             keys, odds = self.own_row_key(hidden), self.first_odds[drawn]
-            true = true + _beside((keys.float() * found.own_out[..., 0, :]).sum(-1), self.first_odds[rows])
+            true = true + _beside((keys.float() * found.first).sum(-1), self.first_odds[rows])
             of_drawn = of_drawn - nn.functional.softplus(odds)
             parts = nn.functional.linear(keys, found.drawn_own, odds)  # [..., S]
         return sampled_log_probs(true, nn.functional.linear(hidden, found.drawn_out, of_drawn), parts, rows, drawn)
@@ -594,11 +591,28 @@ class LightRNN(Trainable, LanguageModel):
             raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None
 
 
-def _rows_at(table: Tensor, *indices: Tensor) -> list[Tensor]:
-    """Rows of a table [R, D] by indices [...], [..., D] for each."""
-    found = nn.functional.embedding(torch.cat([index.flatten() for index in indices]), table)
-    parts = torch.split(found, [index.numel() for index in indices])
-    return [part.view(*index.shape, -1) for part, index in zip(parts, indices, strict=True)]
+class _LookUps(torch.autograd.Function):
+    """Parts of one table by several indices. Their gradients are added up in one, which is as large as the table."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, widths: tuple[int, ...], *indices: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(*indices)
+        ctx.shape, ctx.widths = table.shape, widths
+        return tuple(nn.functional.embedding(index, table.view(-1, width))
+                     for index, width in zip(indices, widths, strict=True))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        whole = gradients[0].new_zeros(ctx.shape)
+        for index, width, gradient in zip(ctx.saved_tensors, ctx.widths, gradients, strict=True):
+            whole.view(-1, width).index_add_(0, index.flatten(), gradient.reshape(-1, width))
+        return whole, None, *[None for _ in gradients]
+
+
+def _looked_up(table: Tensor, *parts: tuple[int, Tensor]) -> tuple[Tensor, ...]:
+    """Of a table [R, D], for each width w and indices [...] the vectors [..., w] of it cut into [R · D / w, w]."""
+    widths, indices = zip(*parts, strict=True)
+    return _LookUps.apply(table, widths, *indices)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def _beside(scores: Tensor, odds: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 _CHUNK = 256  # histories: so many rows of scores stay in the processor's cache
 _MOST = 80.0  # nats of a part: e to the power of more is no float32
-_LEAST = -1e30  # nats: the log of a sum of nothing, where the row that is picked is the only one
+_LEAST, _TINY = -1e30, 1e-38  # nats, and a sum: of nothing, where the row that is picked is the only one
 
 
 class _PickedLogProbs(torch.autograd.Function):
@@ -88,36 +88,36 @@ def draw_rows(chances: Tensor, samples: int) -> tuple[Tensor, Tensor]:
 
 
 class _LogSumOfOthers(torch.autograd.Function):
-    """log Σ e^score · (1 + e^part) over the rows drawn but the one that is picked, a chunk at a time: no copies."""
+    """log Σ e^score · (1 + e^part) over the rows drawn but the one that is picked.
+
+    A chunk at a time, and its gradient with it: what is at hand for the one is not found again for the other.
+    """
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, parts: Tensor | None, picked: Tensor, rows: Tensor) -> Tensor:
         at, drawn = _places(picked, rows)
         sums = []
+        of_scores, of_parts = torch.empty_like(scores), None if parts is None else torch.empty_like(parts)
         for chunk in _chunks(len(scores)):
             weights = _without(scores[chunk], at[chunk], drawn[chunk])  # [n, S]
             most = weights.amax(-1, keepdim=True).clamp_(min=_LEAST)
             weights.sub_(most).exp_()
-            if parts is not None:
-                weights.addcmul_(weights, _exp(parts[chunk]))
-            sums.append(weights.sum(-1).log_().add_(most[:, 0]))
-        result = torch.cat(sums).clamp_(min=_LEAST)
-        ctx.save_for_backward(scores, parts, at, drawn, result)
-        return result
+            of_part = None if parts is None else _exp(parts[chunk]).mul_(weights)
+            if of_part is not None:
+                weights.add_(of_part)
+            total = weights.sum(-1, keepdim=True).clamp_(min=_TINY)
+            of_scores[chunk] = weights.div_(total)
+            if of_part is not None and of_parts is not None:
+                of_parts[chunk] = of_part.div_(total)
+            sums.append(total.log_().add_(most)[:, 0])
+        ctx.save_for_backward(of_scores, of_parts)
+        return torch.cat(sums)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
-        (scores, parts, at, drawn, sums), gradient = ctx.saved_tensors, gradients[0]
-        of_scores, of_parts = torch.empty_like(scores), None if parts is None else torch.empty_like(parts)
-        for chunk in _chunks(len(scores)):
-            weights = _without(scores[chunk], at[chunk], drawn[chunk])
-            weights.sub_(sums[chunk, None]).exp_().mul_(gradient[chunk, None])
-            if parts is not None and of_parts is not None:
-                of_part = _exp(parts[chunk]).mul_(weights)
-                of_parts[chunk] = of_part
-                weights.add_(of_part)
-            of_scores[chunk] = weights
-        return of_scores, of_parts, None, None
+        (of_scores, of_parts), scale = ctx.saved_tensors, gradients[0][:, None]
+        scale = scale.to(of_scores.dtype)
+        return of_scores * scale, None if of_parts is None else of_parts * scale, None, None
 
 
 def _chunks(size: int) -> list[slice]:

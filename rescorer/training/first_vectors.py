@@ -22,18 +22,18 @@ _SPREAD = 0.1  # standard deviation, as of random first vectors
 def begin_alike(model: LightRNN, vectors: Floats) -> None:
     """Set the vectors of rows, and those that cells have of their own, by the company [V, F] that words keep.
 
-    A row is the mean of its words, as for `first_table`. The random numbers are torch's.
+    A row is the mean of its words, as for `first_table`.
     """
     settings, table = model.settings, model.table
     with torch.no_grad():
-        of_rows = _projected(torch.as_tensor(_rows_of(model, vectors)), settings.width)
+        of_rows = projected(torch.as_tensor(_rows_of(model, vectors)), settings.width)
         for parameter in (model.row_in.weight, model.row_out.weight):
             parameter.copy_(of_rows)
         if settings.own_width:
             words = torch.as_tensor(table.words)[:, : model.own_out.shape[1] // settings.own_width].flatten()  # [R · K]
             filled = words >= 0
             of_cells = torch.zeros(len(words), settings.own_width)
-            of_cells[filled] = _projected(torch.as_tensor(vectors)[words[filled]], settings.own_width)
+            of_cells[filled] = projected(torch.as_tensor(vectors)[words[filled]], settings.own_width)
             for parameter in (model.own_in, model.own_out):
                 parameter.copy_(of_cells.view(table.rows, -1))
 
@@ -45,7 +45,10 @@ def _rows_of(model: LightRNN, vectors: Floats) -> Floats:
     return of_length_one(sums)
 
 
-def _projected(vectors: Tensor, width: int) -> Tensor:
-    """[n, width] from vectors [n, F]: around 0, and as far from it as random first vectors are."""
+def projected(vectors: Tensor, width: int) -> Tensor:
+    """[n, width] from vectors [n, F]: around 0, and as far from it as random first vectors are.
+
+    The projection is random, by torch's generator.
+    """
     found = (vectors - vectors.mean(0)) @ torch.randn(vectors.shape[1], width)
     return found * (_SPREAD / found.std(unbiased=False).clamp(min=1e-9))
