@@ -68,7 +68,8 @@ def _trainer(
     torch.manual_seed(settings.seed)
     if options["first_table"] == "likeness" and not processes.first_says(checkpoint_in(work).exists()):
         say(f"finding the company of {len(words)} words, by which they share rows and begin alike")
-        model = _begun_alike(network, words, table, train, lists, processes)
+        # By one process: where the last bits of another one's computation differ, its table might.
+        model = processes.first_does(lambda: _begun_alike(network, words, table, train, lists))
     else:
         model = LightRNN(network, words, table)
     model = model.to(processes.device)
@@ -81,15 +82,10 @@ def _trainer(
 
 def _begun_alike(
     network: LightRNNSettings, words: Vocabulary, shape: WordTable, train: Corpus, lists: Sequence[NDArray[np.int64]],
-    processes: Processes,
 ) -> LightRNN:
-    """A table and vectors by the company that words keep in the text, found once for all processes.
-
-    Where the last bits of another one's computation differ, its table might.
-    """
-    vectors = processes.first_does(lambda: company(train.ids, words, lists))
-    table = processes.first_does(lambda: first_table(vectors, words.counts, shape.rows, shape.columns))
-    model = LightRNN(network, words, table)
+    """A table of that shape, and vectors, by the company that words keep in the text."""
+    vectors = company(train.ids, words, lists)
+    model = LightRNN(network, words, first_table(vectors, words.counts, shape.rows, shape.columns))
     begin_alike(model, vectors)
     return model
 
