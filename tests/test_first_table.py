@@ -1,4 +1,4 @@
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -28,11 +28,16 @@ def vocabulary_of(words: list[str]) -> Vocabulary:
     return Vocabulary(tuple(words), np.arange(len(words), 0, -1), "as-is")
 
 
-def test_neighbours_are_roots_of_shares_of_left_and_right_words() -> None:
-    found = neighbours(np.array([0, 1, 0, 2]), 3).toarray()
-    left, right = found[:, :3] ** 2, found[:, 3:] ** 2
-    assert left == pytest.approx(np.array([[0, 1 / 3, 0], [1 / 2, 0, 0], [1, 0, 0]]))
-    assert right == pytest.approx(np.array([[0, 1 / 3, 1 / 3], [1 / 2, 0, 0], [0, 0, 0]]))
+def test_neighbours_are_told_by_how_much_more_often_than_by_chance_they_meet() -> None:
+    text = [0, 0, 0, 1, 0, 0, 2, 1, 0, 0]
+    met = np.zeros((3, 6))
+    for left, right in pairwise(text):
+        met[right, left] += 1
+        met[left, 3 + right] += 1
+    chance = met.sum(1, keepdims=True) * met.sum(0) / met.sum()
+    found = neighbours(np.array(text), 3).toarray()
+    assert found == pytest.approx(np.where(met > chance, np.log(np.maximum(met, 1) / chance), 0))
+    assert ((found == 0) & (met > 0)).any() and (found > 0).any()
 
 
 def test_words_in_the_same_company_are_alike() -> None:

@@ -406,7 +406,7 @@ def test_a_probe_is_a_share_of_the_lstm(call: list[str], tmp_path: Path, monkeyp
     monkeypatch.setattr(row, "_words_a_second", lambda step: 5.0 if getattr(step, "__self__", None) else 20.0)
     assert table.main([*call, "full"]) == 0
     assert json.loads((tmp_path / "out/lstm.json").read_text()) == {"words_per_second": 20}
-    assert np.load(tmp_path / "out/full.work/plan.npz")["probes"].tolist() == [0.25] * 3
+    assert np.load(tmp_path / "out/full.work/plan.npz")["probes"].tolist() == [0.25] * 7
     assert json.loads((tmp_path / "out/full.json").read_text())["training_words_per_second"] == 5
 
 

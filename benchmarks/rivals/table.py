@@ -3,7 +3,7 @@
     python benchmarks/rivals/table.py TRAIN… --valid VALID --test TEST --vocabulary words.tsv --output FOLDER
 
 Each network gets the same seconds of one core (`--seconds`): words a second of its first steps are measured in turn
-with those of the LSTM that all of them have, so that other work on the machine slows both, three times over, and it
+with those of the LSTM that all of them have, so that other work on the machine slows both, seven times over, and it
 reads as many words as the middle share makes of the LSTM's best speed, over and over where the text is short, so that
 its learning rate has fallen to 0 when the budget ends. Width, layers, dropout, batch, seed and the tried learning rates
 are the same for all; scoring the validation text is not counted. With `--epochs` each reads the text so often instead,
@@ -56,7 +56,7 @@ from rivals.terms import Folder, Terms  # noqa: E402
 
 COLUMNS = ("model", "parameters", "file, MB", "test alone", "with the n-gram", "words read", "training, words/s",
            "as it went", "scoring, words/s", "peak, GB", "learning rate", "preparation, s")
-_PROBES = 3  # of a network's words a second
+_PROBES = 7  # of a network's words a second: single ones of one network were a fifth apart
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
 
 

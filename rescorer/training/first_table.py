@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix, diags, hstack
+from scipy.sparse import coo_matrix, csr_matrix, hstack
 from scipy.sparse.linalg import svds
 
 from rescorer.models.vocabulary import Vocabulary
@@ -22,7 +22,7 @@ from rescorer.models.word_table import WordTable
 from rescorer.training.assignment import AssignmentSettings, assign
 from rescorer.training.unseen_words import Unseen
 
-_FREQUENT = 2000  # K
+_FREQUENT = 5000  # K: with 2,000 0.6 % worse
 _FACTORS = 128  # F: with 64 networks that begin by them are a per cent worse, with 200 no better
 _SMALL = 500  # words
 _EXACT = 1500  # rows up to which the assignment is exact: a third of a second for each column
@@ -54,28 +54,36 @@ def company(ids: NDArray[np.integer], vocabulary: Vocabulary, lists: Iterable[ND
 def company_in_text(ids: NDArray[np.integer], size: int) -> Floats:
     """[V, F] of length 1, alike for words with like neighbours; 0 for a word without.
 
-    Roots of the shares of neighbours, brought to few dimensions by a truncated SVD: as Hellinger PCA of word
-    co-occurrences (Lebret and Collobert, 2014) does.
+    Their association with neighbours, brought to few dimensions by a truncated SVD, whose singular values count by
+    their roots: as Levy, Goldberg, Dagan: Improving distributional similarity with lessons learned from word
+    embeddings, TACL 2015.
     """
     beside = neighbours(np.asarray(ids[:_TEXT_WORDS], dtype=np.int64), size)
     if min(beside.shape) <= _SMALL:  # of so few words, ARPACK may ask for more factors than there are
         left, strength, _ = np.linalg.svd(beside.toarray(), full_matrices=False)
     else:
         left, strength, _ = svds(beside, _FACTORS, v0=np.ones(min(beside.shape), dtype=beside.dtype))
-    return of_length_one((left * strength)[:, :_FACTORS])
+    return of_length_one((left * np.sqrt(strength))[:, :_FACTORS])
 
 
 def neighbours(ids: NDArray[np.int64], size: int) -> csr_matrix:
-    """[V, 2K] float32 roots of the shares of the K most frequent words to the left and right of each word."""
+    """[V, 2K] float32 positive pointwise mutual information of each word and the K most frequent to its left and right.
+
+    The log of how many times as often two stand side by side as chance would have it, where that is more than 0 (Church
+    and Hanks, 1990). With roots of the shares of neighbours in its place networks that begin by it are 3 % worse.
+    """
     width = min(_FREQUENT, size)
     sides = []
     for words, contexts in ((ids[1:], ids[:-1]), (ids[:-1], ids[1:])):
         kept = contexts < width
-        pairs = (np.ones(int(kept.sum()), dtype=np.float32), (words[kept], contexts[kept]))
+        pairs = (np.ones(int(kept.sum())), (words[kept], contexts[kept]))
         sides.append(coo_matrix(pairs, shape=(size, width)).tocsr())  # adds up what stands twice
-    both = hstack(sides).tocsr()
-    totals = np.maximum(np.asarray(both.sum(1))[:, 0], 1)
-    return diags(1 / totals).dot(both).sqrt().tocsr().astype(np.float32)
+    both = hstack(sides).tocoo()
+    of_words, of_contexts = (np.asarray(both.sum(axis)).ravel() for axis in (1, 0))
+    both.data = np.log(both.data * both.data.sum() / (of_words[both.row] * of_contexts[both.col])).clip(min=0)
+    found = both.tocsr().astype(np.float32)
+    found.eliminate_zeros()
+    return found
 
 
 def first_table(vectors: Floats, counts: NDArray[np.int64], rows: int, columns: int) -> WordTable:
