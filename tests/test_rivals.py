@@ -366,7 +366,7 @@ def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     # What is finished is not made again; a row whose result is gone trains nothing that was trained.
     assert table.main([*call, "lightrnn", "nce:samples=4"]) == 0
     assert first.endswith(capsys.readouterr().out)
-    assert done == 3 * ["lightrnn --probe", "nce:samples=4 --probe"] + ["lightrnn", "nce:samples=4"]
+    assert done == 7 * ["lightrnn --probe", "nce:samples=4 --probe"] + ["lightrnn", "nce:samples=4"]
     (tmp_path / "out/nce-samples-4.json").unlink()
     monkeypatch.setattr(row.Trainer, "run", lambda self: pytest.fail("trained again"))
     assert table.main([*call, "lightrnn", "nce:samples=4"]) == 0

@@ -70,7 +70,7 @@ def neighbours(ids: NDArray[np.int64], size: int) -> csr_matrix:
     """[V, 2K] float32 positive pointwise mutual information of each word and the K most frequent to its left and right.
 
     The log of how many times as often two stand side by side as chance would have it, where that is more than 0 (Church
-    and Hanks, 1990). With roots of the shares of neighbours in its place networks that begin by it are 3 % worse.
+    and Hanks, 1990). With roots of the shares of neighbours in its place networks that begin by it are 5 % worse.
     """
     width = min(_FREQUENT, size)
     sides = []
