@@ -23,7 +23,7 @@ from rescorer.training.assignment import AssignmentSettings, assign
 from rescorer.training.unseen_words import Unseen
 
 _FREQUENT = 5000  # K: with 2,000 0.6 % worse
-_FACTORS = 128  # F: with 64 networks that begin by them are a per cent worse, with 200 no better
+_FACTORS = 128  # F: networks that begin by 64 are a per cent worse, by 200 no better
 _SMALL = 500  # words
 _EXACT = 1500  # rows up to which the assignment is exact: a third of a second for each column
 # Else by prices: of 2,000 rows 0.04 % less alike, and 0.8 s in place of 1.8.
