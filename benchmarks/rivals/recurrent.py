@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.light_rnn import LightRNNState
+from rescorer.models.light_rnn import FIRST_SPREAD, LightRNNState
 from rescorer.models.lstm import LSTM
 from rescorer.models.trainable import ADAM, Trainable
 from rescorer.models.vocabulary import Vocabulary
@@ -176,7 +176,7 @@ class Recurrent(Trainable, LanguageModel):
 def vectors(rows: int, width: int) -> nn.Embedding:
     """A table of vectors that begins as LightRNN's, whose gradient holds only the rows that were read."""
     table = nn.Embedding(rows, width, sparse=True)
-    nn.init.normal_(table.weight, std=0.1)
+    nn.init.normal_(table.weight, std=FIRST_SPREAD)
     return table
 
 

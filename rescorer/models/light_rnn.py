@@ -38,6 +38,7 @@ from rescorer.models.word_table import WordTable
 
 _FILE_KIND = "lightrnn"
 _FILE_VERSION = 1
+FIRST_SPREAD = 0.1  # standard deviation of first vectors
 _BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "gate_in.weight", "gate_out.weight", "cell_bias",
            "own_in", "own_out", "first_odds")
 _BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 0, "cell_bias": 1}  # the dimension
@@ -181,7 +182,7 @@ class LightRNN(Trainable, LanguageModel):
 
     def _initialise(self) -> None:
         for parameter in (self.row_in.weight, self.column_in.weight, self.row_out.weight, self.column_out.weight):
-            nn.init.normal_(parameter, std=0.1)
+            nn.init.normal_(parameter, std=FIRST_SPREAD)
         nn.init.zeros_(self.row_out.bias)
         nn.init.zeros_(self.column_out.bias)
         if self.settings.gated:
@@ -390,21 +391,21 @@ class LightRNN(Trainable, LanguageModel):
         """What training needs of words in these cells [...], and of rows drawn [S]."""
         settings, width = self.settings, self.settings.width
         if settings.tied:
-            row_in, drawn_out = _looked_up(self.row_in.weight, (width, rows), (width, drawn))
+            row_in, drawn_out = _parts_at(self.row_in.weight, (width, rows), (width, drawn))
             row_out = row_in
         else:
             row_in = self.row_in(rows)
-            row_out, drawn_out = _looked_up(self.row_out.weight, (width, rows), (width, drawn))
+            row_out, drawn_out = _parts_at(self.row_out.weight, (width, rows), (width, drawn))
         if not settings.own_width:
             return _LookedUp(row_in, None, None, None, row_out, drawn_out, None)
         size, own = self._own_size
         of_rows = (size * own, rows), (own, rows * size), (own, drawn * size)
         if settings.tied:
             cells = self._own_cells(rows, columns)
-            own_in, own_out, first, drawn_own = _looked_up(self.own_out, (own, cells), *of_rows)
+            own_in, own_out, first, drawn_own = _parts_at(self.own_out, (own, cells), *of_rows)
         else:
             own_in = self._own_inputs(rows, columns)
-            own_out, first, drawn_own = _looked_up(self.own_out, *of_rows)
+            own_out, first, drawn_own = _parts_at(self.own_out, *of_rows)
         return _LookedUp(row_in, own_in, own_out.view(*rows.shape, size, own), first, row_out, drawn_out, drawn_own)
 
     def _row_log_probs_by(
@@ -591,7 +592,7 @@ class LightRNN(Trainable, LanguageModel):
             raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None
 
 
-class _LookUps(torch.autograd.Function):
+class _PartsAt(torch.autograd.Function):
     """Parts of one table by several indices. Their gradients are added up in one, which is as large as the table."""
 
     @staticmethod
@@ -609,10 +610,10 @@ class _LookUps(torch.autograd.Function):
         return whole, None, *[None for _ in gradients]
 
 
-def _looked_up(table: Tensor, *parts: tuple[int, Tensor]) -> tuple[Tensor, ...]:
+def _parts_at(table: Tensor, *parts: tuple[int, Tensor]) -> tuple[Tensor, ...]:
     """Of a table [R, D], for each width w and indices [...] the vectors [..., w] of it cut into [R · D / w, w]."""
     widths, indices = zip(*parts, strict=True)
-    return _LookUps.apply(table, widths, *indices)  # type: ignore[no-any-return,no-untyped-call]
+    return _PartsAt.apply(table, widths, *indices)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def _beside(scores: Tensor, odds: Tensor) -> Tensor:

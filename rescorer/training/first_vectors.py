@@ -13,10 +13,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.light_rnn import FIRST_SPREAD, LightRNN
 from rescorer.training.first_table import Floats, how_often, of_length_one
-
-_SPREAD = 0.1  # standard deviation, as of random first vectors
 
 
 def begin_alike(model: LightRNN, vectors: Floats) -> None:
@@ -51,4 +49,4 @@ def projected(vectors: Tensor, width: int) -> Tensor:
     The projection is random, by torch's generator.
     """
     found = (vectors - vectors.mean(0)) @ torch.randn(vectors.shape[1], width)
-    return found * (_SPREAD / found.std(unbiased=False).clamp(min=1e-9))
+    return found * (FIRST_SPREAD / found.std(unbiased=False).clamp(min=1e-9))
