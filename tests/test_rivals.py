@@ -377,8 +377,8 @@ def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     assert "width is 9, and was 8" in capsys.readouterr().err
 
 
-def test_the_middle_of_three_probes_cuts_the_budget(call: list[str], tmp_path: Path,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_middle_of_three_probes_cuts_what_preparation_leaves(call: list[str], tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """In turn with the other rows'; a table that was cut goes on with those that are missing."""
     in_this_process(monkeypatch)
     shares = iter([0.1, 0.4, 0.3, 0.2, 0.05, 0.6])
@@ -389,14 +389,15 @@ def test_the_middle_of_three_probes_cuts_the_budget(call: list[str], tmp_path: P
     monkeypatch.setattr(table, "_PROBES", 1)
     made = table._make
     monkeypatch.setattr(table, "_make", lambda *_: False)
-    assert table.main([*call, "full", "nce:samples=4"]) == 1
+    rows = ["full", "nce:samples=4", "--seconds", "1.5"]  # of which preparation takes 1
+    assert table.main([*call, *rows]) == 1
     monkeypatch.setattr(table, "_PROBES", 3)
     monkeypatch.setattr(table, "_make", made)
-    assert table.main([*call, "full", "nce:samples=4"]) == 0
+    assert table.main([*call, *rows]) == 0
     for name, speed in (("full", 100), ("nce-samples-4", 400)):
         found = json.loads((tmp_path / f"out/{name}.json").read_text())
         assert found["training_words_per_second"] == speed
-        assert found["words_read"] == int(0.4 * speed / 4) * 4
+        assert found["preparation_seconds"] == 1 and found["words_read"] == int(0.5 * speed / 4) * 4
         assert found["words_per_second_as_it_went"] == found["words_read"] / math.ceil(found["words_read"] / (4 * 6))
 
 

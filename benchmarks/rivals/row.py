@@ -175,7 +175,7 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
         length = _in_seconds(terms.trial_seconds, speed, terms.streams)
         trials = {rate: train(rate, length) for rate in terms.learning_rates}
     rate = min(terms.learning_rates, key=lambda each: trials[each].best if trials else 0.0)
-    length = _whole(folder, terms, speed)
+    length = _whole(folder, terms, plan)
     training = train(rate, length)
     if not math.isfinite(training.best):
         raise InputError("the training diverged")
@@ -194,13 +194,13 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
 
 
 def _in_seconds(seconds: float, speed: float, streams: int) -> _Length:
-    return _Length(f"{seconds:g}", max(1, int(seconds * speed / streams)))
+    return _Length(f"{seconds:.6g}", max(1, int(seconds * speed / streams)))
 
 
-def _whole(folder: Folder, terms: Terms, speed: float) -> _Length:
-    """Of a training that is no trial."""
+def _whole(folder: Folder, terms: Terms, plan: _Plan) -> _Length:
+    """Of a training that is no trial: what its preparation has left of the budget."""
     if terms.epochs is None:
-        return _in_seconds(terms.seconds, speed, terms.streams)
+        return _in_seconds(terms.seconds - plan.preparation_seconds, plan.speed(folder), terms.streams)
     return _Length(f"{terms.epochs}-epochs", terms.epochs * folder.text("train").streams(terms.streams).shape[1])
 
 

@@ -4,8 +4,9 @@
 
 Each network gets the same seconds of one core (`--seconds`): words a second of its first steps are measured in turn
 with those of the LSTM that all of them have, so that other work on the machine slows both, seven times over, and it
-reads as many words as the middle share makes of the LSTM's best speed, over and over where the text is short, so that
-its learning rate has fallen to 0 when the budget ends. Width, layers, dropout, batch, seed and the tried learning rates
+reads as many words as the middle share makes of the LSTM's best speed in what the budget has left after its preparation
+(first tables, classes, companies of words), over and over where the text is short, so that its learning rate has fallen
+to 0 when the budget ends. Width, layers, dropout, batch, seed and the tried learning rates
 are the same for all; scoring the validation text is not counted. With `--epochs` each reads the text so often instead,
 however long it takes; a single learning rate is not tried first. Every line runs in a process of its own with a limit
 on its memory. A finished line is a file in FOLDER; called again, the command makes only the lines that are missing, and

@@ -38,7 +38,7 @@ class Terms:
         size: V; None: all.
         train_words: so many words of the training texts are used; None: all.
         eval_words: so many words of the validation and of the test text are used, up to the end of a sentence.
-        seconds: of one core, that each network trains, unless `epochs` says how often it reads the text.
+        seconds: of one core, that each network prepares and trains, unless `epochs` says how often it reads the text.
         trial_seconds: of one core, that each learning rate is tried.
         learning_rates: tried by each network; the best by the validation text serves for its training.
         intervals: the validation text is scored so many times in a training.

@@ -63,7 +63,7 @@ stage 4 kenlm --in "$train" "$words" --out "$ngram" -- kenlm
 
 train() {
   lightrnn train "$train" --valid "$valid" --vocabulary "$words" --output "$lightrnn" --width 256 --rows 3000 \
-    --columns 94 --tied --own-width 45 --own-columns 14 --not-own-rows --row-samples 500 --epochs 2 --streams 64 --intervals 24 \
+    --columns 94 --tied --own-width 45 --own-columns 14 --row-samples 500 --epochs 2 --streams 64 --intervals 24 \
     --learning-rate 0.005 --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
 }
 stage 5 lightrnn --in "$train" "$valid" "$words" --out "$lightrnn" -- train

@@ -10,7 +10,6 @@ Shapes: N words of the text, V vocabulary, K frequent words, F factors, R rows, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +18,12 @@ from scipy.sparse.linalg import svds
 
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.assignment import AssignmentSettings, assign
+from rescorer.training.auction import places_by_auction
 from rescorer.training.unseen_words import Unseen
 
 _FREQUENT = 5000  # K: with 2,000 0.6 % worse
 _FACTORS = 128  # F: networks that begin by 64 are a per cent worse, by 200 no better
 _SMALL = 500  # words
-_EXACT = 1500  # rows up to which the assignment is exact: a third of a second for each column
-# Else by prices: of 2,000 rows 0.04 % less alike, and 0.8 s in place of 1.8.
-_PRICED: dict[str, Any] = {"temperatures": (0.1, 0.05, 0.02), "candidates": 64, "iterations": 8}
 _TEXT_WORDS = 20_000_000  # as many are read, from the beginning
 
 Floats = NDArray[np.float32]
@@ -95,14 +91,12 @@ def first_table(vectors: Floats, counts: NDArray[np.int64], rows: int, columns: 
     """
     cells = np.arange(len(vectors), dtype=np.int64) % rows * columns  # the first R words have a row each
     often = how_often(counts)
-    one_place = np.zeros((rows, 1), np.float32)  # in each row
-    how = AssignmentSettings(exact_limit=_EXACT, block_size=rows, **_PRICED)
     sums = np.zeros((rows, vectors.shape[1]), np.float32)
     for column in range(-(-len(vectors) // rows)):  # what columns there are beyond are left for later words
         words = np.arange(column * rows, min((column + 1) * rows, len(vectors)))
         if column:
             likeness = vectors[words] @ of_length_one(sums).T  # [words, R]
-            cells[words] = assign(-likeness, one_place[: len(words)], settings=how).cells * columns
+            cells[words] = places_by_auction(likeness) * columns
         sums[cells[words] // columns] += vectors[words] * often[words, None]
         cells[words] += column
     return WordTable(rows, columns, cells)
