@@ -29,15 +29,17 @@ def vocabulary_of(words: list[str]) -> Vocabulary:
 
 
 def test_neighbours_are_told_by_how_much_more_often_than_by_chance_they_meet() -> None:
-    text = [0, 0, 0, 1, 0, 0, 2, 1, 0, 0]
-    met = np.zeros((3, 6))
+    text = np.random.default_rng(2).choice([0, 0, 0, 0, 0, 1, 2, 3], 4000).tolist() + [4, 5] * 9 + [4, 5, 6, 6, 1]
+    met = np.zeros((7, 14))
     for left, right in pairwise(text):
         met[right, left] += 1
-        met[left, 3 + right] += 1
-    chance = met.sum(1, keepdims=True) * met.sum(0) / met.sum()
-    found = neighbours(np.array(text), 3).toarray()
-    assert found == pytest.approx(np.where(met > chance, np.log(np.maximum(met, 1) / chance), 0))
+        met[left, 7 + right] += 1
+    often = met.sum(1, keepdims=True)
+    chance = (often + 100) * met.sum(0) / met.sum()  # as if each had been seen a hundred times more, in no company
+    found = neighbours(np.array(text), 7).toarray()
+    assert found == pytest.approx(np.where(met > chance, np.log(np.maximum(met, 1) / chance), 0), rel=1e-5)
     assert ((found == 0) & (met > 0)).any() and (found > 0).any()
+    assert found[6, 6] < found[5, 4]  # what stands nowhere else, but seldom, says less
 
 
 def test_words_in_the_same_company_are_alike() -> None:

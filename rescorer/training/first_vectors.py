@@ -1,7 +1,7 @@
 """First vectors: rows, and words with vectors of their own, begin alike where they keep like company.
 
-The vectors that fill the first table are at hand before any training. Projected at random to the widths of the network,
-which keeps what is like what, they take the place of random ones: training need not find that again.
+The vectors that fill the first table are at hand before any training. Projected to the widths of the network, which
+keeps what is like what, they take the place of random ones: training need not find that again.
 
 Shapes: V vocabulary, F factors, R rows, K columns with vectors of their own, D width, E width of the own vectors.
 """
@@ -46,7 +46,12 @@ def _rows_of(model: LightRNN, vectors: Floats) -> Floats:
 def projected(vectors: Tensor, width: int) -> Tensor:
     """[n, width] from vectors [n, F]: around 0, and as far from it as random first vectors are.
 
-    The projection is random, by torch's generator.
+    As like each other as the vectors [n, F] are, or, where those are the wider, as their most different directions
+    tell; these are turned at random, by torch's generator, so that no dimension tells more than another.
     """
-    found = (vectors - vectors.mean(0)) @ torch.randn(vectors.shape[1], width)
+    around = vectors - vectors.mean(0)
+    count = min(width, vectors.shape[1])
+    most_different = torch.linalg.eigh(around.T @ around).eigenvectors[:, -count:]  # [F, count]
+    turned = torch.linalg.qr(torch.randn(width, count)).Q.T  # [count, width] of length 1, at right angles
+    found: Tensor = around @ most_different @ turned
     return found * (FIRST_SPREAD / found.std(unbiased=False).clamp(min=1e-9))
