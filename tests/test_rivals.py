@@ -479,6 +479,12 @@ def test_plots_are_the_same_each_time(tmp_path: Path) -> None:
         assert one == two and b"lightrnn" in one and b"dc:date" not in one
 
 
+def test_curves_begin_when_the_preparation_is_done() -> None:
+    points = [{"tokens": "100"}, {"tokens": "200"}]
+    row = {"training_words_per_second": 50.0, "preparation_seconds": 3.0}
+    assert plots._seconds(row, points) == [5.0, 7.0]
+
+
 def test_rows_of_one_name_are_told_apart() -> None:
     rows = [{"row": spec} for spec in ("nce:samples=6", "lightrnn:rows=4", "lightrnn:rows=5")]
     assert [plots._label(each, rows) for each in rows] == ["nce", "lightrnn:rows=4", "lightrnn:rows=5"]

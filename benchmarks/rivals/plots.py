@@ -2,8 +2,8 @@
 
     python benchmarks/rivals/plots.py FOLDER --name ptb
 
-writes benchmarks/figures/ptb-parameters.svg and ptb-seconds.svg. Seconds are those of one core: words read by the
-words a second of the network's first steps. The same FOLDER gives the same files.
+writes benchmarks/figures/ptb-parameters.svg and ptb-seconds.svg. Seconds are those of one core: what came before
+the training, and words read by the words a second of the network's first steps. The same FOLDER gives the same files.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def _label(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _by_seconds(rows: Sequence[dict[str, Any]], folder: Path, path: Path, title: str) -> None:
-    figure, axes = _axes(title, "training, seconds of one core", "validation perplexity")
+    figure, axes = _axes(title, "preparation and training, seconds of one core", "validation perplexity")
     for row in rows:
         if "log" in row:
             with open(folder / row["log"], newline="", encoding="utf-8") as file:
                 points = [point for point in csv.DictReader(file) if not point["event"]]
-            seconds = [int(point["tokens"]) / row["training_words_per_second"] for point in points]
+            seconds = _seconds(row, points)
             axes.plot(seconds, [float(point["valid_perplexity"]) for point in points], marker=".",
                       label=_label(row, rows), linewidth=2.5 if row["row"].startswith(_OURS) else 1.2)
         else:
@@ -65,6 +65,12 @@ def _by_seconds(rows: Sequence[dict[str, Any]], folder: Path, path: Path, title:
                          linestyle="--", color="grey", label=_label(row, rows))
     axes.legend(fontsize=8)
     _save(figure, path)
+
+
+def _seconds(row: dict[str, Any], points: Sequence[dict[str, str]]) -> list[float]:
+    """When each point of a training's log was reached."""
+    before = row.get("preparation_seconds", 0.0)
+    return [before + int(point["tokens"]) / row["training_words_per_second"] for point in points]
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Any, Any]:
