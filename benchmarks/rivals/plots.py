@@ -69,8 +69,7 @@ def _by_seconds(rows: Sequence[dict[str, Any]], folder: Path, path: Path, title:
 
 def _seconds(row: dict[str, Any], points: Sequence[dict[str, str]]) -> list[float]:
     """When each point of a training's log was reached."""
-    before = row.get("preparation_seconds", 0.0)
-    return [before + int(point["tokens"]) / row["training_words_per_second"] for point in points]
+    return [row["preparation_seconds"] + int(point["tokens"]) / row["training_words_per_second"] for point in points]
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Any, Any]:

@@ -194,7 +194,7 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
 
 
 def _in_seconds(seconds: float, speed: float, streams: int) -> _Length:
-    return _Length(f"{seconds:.6g}", max(1, int(seconds * speed / streams)))
+    return _Length(f"{seconds:g}", max(1, int(seconds * speed / streams)))
 
 
 def _whole(folder: Folder, terms: Terms, plan: _Plan) -> _Length:

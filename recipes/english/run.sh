@@ -9,7 +9,7 @@
 # kathleen-sphinx}, lattices/kathleen-refs.{dev,test}.txt and nbest/kathleen-{dev,test}.jsonl. DIR (out/ in this folder)
 # gets ngram.binary, lightrnn.pt, perplexity.txt and, for kaldi, whisper (n-best lists), kaldi-lattices and
 # sphinx-lattices, NAME/weights.json (tuned on dev) and NAME/wer.json (measured on test). A few GB of disk, 6 GB of
-# memory; about 15 minutes before stage 5, which is an hour and a half of a CPU core.
+# memory; up to 15 minutes before stage 5, which is an hour or more of a CPU core.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Floats = NDArray[np.float32]
+from rescorer.training.assignment_problem import Floats
+
 Places = NDArray[np.int64]
 
 _EXACT = 1500  # words up to which the assignment is exact: a third of a second

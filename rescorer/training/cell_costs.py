@@ -23,9 +23,8 @@ from torch import Tensor
 
 from rescorer.files import whole_path
 from rescorer.models.light_rnn import LightRNN
+from rescorer.training.assignment_problem import Floats
 from rescorer.training.corpus import Corpus
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from scipy.sparse.linalg import svds
 
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.training.assignment_problem import Floats
 from rescorer.training.auction import places_by_auction
 from rescorer.training.unseen_words import Unseen
 
@@ -26,8 +27,6 @@ _DOUBT = 100  # of a word's count: without, 1.4 % worse; from 100 to 1,000 alike
 _FACTORS = 128  # F: networks that begin by 64 are a per cent worse, by 200 no better
 _SMALL = 500  # words
 _TEXT_WORDS = 20_000_000  # as many are read, from the beginning
-
-Floats = NDArray[np.float32]
 
 
 def company(ids: NDArray[np.integer], vocabulary: Vocabulary, lists: Iterable[NDArray[np.int64]]) -> Floats:

@@ -14,7 +14,8 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from rescorer.models.light_rnn import FIRST_SPREAD, LightRNN
-from rescorer.training.first_table import Floats, how_often, of_length_one
+from rescorer.training.assignment_problem import Floats
+from rescorer.training.first_table import how_often, of_length_one
 
 
 def begin_alike(model: LightRNN, vectors: Floats) -> None:
