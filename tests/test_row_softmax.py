@@ -11,7 +11,7 @@ import torch
 from conftest import make_model
 
 from rescorer.models import row_softmax
-from rescorer.models.row_softmax import chances_of_rows, draw_rows, picked_log_probs, sampled_log_probs
+from rescorer.models.row_softmax import chances_of_rows, draw_rows, log_sums, picked_log_probs, sampled_log_probs
 from rescorer.models.word_table import WordTable
 
 ROWS, WIDTH = 7, 5
@@ -39,6 +39,23 @@ def test_impossible_rows_get_no_gradient() -> None:
     scores = torch.tensor([[0.0, -torch.inf, 1.0]], requires_grad=True)
     picked_log_probs(scores, torch.tensor([2])).sum().backward()
     assert scores.grad is not None and scores.grad[0, 1] == 0 and torch.isfinite(scores.grad).all()
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+@pytest.mark.parametrize("size", [0, 1, 300])  # no chunk, one, three
+def test_log_sums_are_of_all_rows(size: int, in_parts: bool, device: str) -> None:
+    """Σ e^score · (1 + e^part), with a row of which there is none, and scores whose exponential is no float32."""
+    generator = torch.Generator().manual_seed(1)
+    hidden, keys = (torch.randn(size, width, generator=generator) for width in (WIDTH, 3))
+    weight, own = (torch.randn(ROWS, width, generator=generator) for width in (WIDTH, 3))
+    bias, odds = torch.randn(2, ROWS, generator=generator)
+    bias[2], bias[4] = -torch.inf, 100.0
+    terms = (hidden.double() @ weight.double().T + bias.double()).exp()
+    if in_parts:
+        terms *= 1 + (keys.double() @ own.double().T + odds.double()).exp()
+    parts = (keys.to(device), own.to(device), odds.to(device)) if in_parts else None
+    found = log_sums(hidden.to(device), weight.to(device), bias.to(device), parts)
+    torch.testing.assert_close(found.cpu().double(), terms.sum(-1).log(), atol=1e-5, rtol=1e-5)
 
 
 SHARES = np.array([0.02, 0.5, 0.1, 0.05, 0.25, 0.06, 0.02])

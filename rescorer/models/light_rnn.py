@@ -29,7 +29,7 @@ from rescorer.errors import InputError
 from rescorer.models.completion import best_with_prefix
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.lstm import LSTM
-from rescorer.models.row_softmax import chances_of_rows, draw_rows, picked_log_probs, sampled_log_probs
+from rescorer.models.row_softmax import chances_of_rows, draw_rows, log_sums, picked_log_probs, sampled_log_probs
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
@@ -314,6 +314,17 @@ class LightRNN(Trainable, LanguageModel):
         """[..., R] log P(row | history) from what the LSTM gave after a word [..., D]; rows without a word get -inf."""
         return torch.log_softmax(self.row_scores(hidden).float(), -1)
 
+    def _row_log_probs_at(self, hidden: Tensor, parents: Tensor, rows: Tensor) -> Tensor:
+        """[M] log P(row | history) of M rows, each after one of N histories [N, D], without scores of all others."""
+        hidden, bias = self.dropout(hidden), self._row_bias()
+        scores = (hidden[parents] * self.row_out.weight[rows]).sum(-1) + bias[rows]
+        if not self.settings.rows_in_parts:
+            return scores - log_sums(hidden, self.row_out.weight, bias)[parents]
+        keys, own, odds = self.own_row_key(hidden), self.own_out[:, : self.settings.own_width], self.first_odds
+        scores = scores + _beside((keys[parents] * own[rows]).sum(-1), odds[rows])
+        sums = log_sums(hidden, self.row_out.weight, bias - nn.functional.softplus(odds), (keys, own, odds))
+        return scores - sums[parents]
+
     def column_scores(self, hidden: Tensor, rows: Tensor, own: Tensor | None = None) -> Tensor:
         """[..., C] scores of the columns, before the biases of the cells, from what `read_rows` gave [..., D].
 
@@ -370,9 +381,14 @@ class LightRNN(Trainable, LanguageModel):
         """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
         before, after_row, state = self.hidden_states(words, state)
         rows, columns = self.row_of[words], self.column_of[words]  # [T, U]
-        # Flat, as ONNX's exporter has it multiply by the very vectors that are looked up, so that they are stored once.
-        row = picked_log_probs(self.row_scores(before.flatten(0, 1)), rows.flatten()).view_as(rows)
-        return row + picked_log_probs(self._cell_scores(after_row, rows), columns), state
+        flat, picked = before.flatten(0, 1), rows.flatten()
+        if torch.onnx.is_in_onnx_export():
+            # All scores by one product, which int8 rounds alike for the row that is picked and for the sum. Flat, as
+            # the exporter has it multiply by the very vectors that are looked up, so that they are stored once.
+            row = picked_log_probs(self.row_scores(flat), picked)
+        else:
+            row = self._row_log_probs_at(flat, torch.arange(len(flat), device=flat.device), picked)
+        return row.view_as(rows) + picked_log_probs(self._cell_scores(after_row, rows), columns), state
 
     def loss(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """The mean of what `forward` gives, negated; estimated from `row_samples` rows where the settings say so.
@@ -486,8 +502,8 @@ class LightRNN(Trainable, LanguageModel):
         return _RowsRead(parents.to(self.device), rows, columns, pair, pair_rows, after_row, longer)
 
     def _score(self, state: LightRNNState, read: _RowsRead) -> Tensor:
-        """[M] log-probs; words that follow one history share its row softmax."""
-        row_log_probs = self.row_log_probs(state.hidden[-1])[read.parents, read.rows]
+        """[M] log-probs; words that follow one history share its sum over rows."""
+        row_log_probs = self._row_log_probs_at(state.hidden[-1], read.parents, read.rows)
         return row_log_probs + self.column_log_probs(read.after_row, read.pair_rows)[read.pair, read.columns]
 
     def _read_columns(self, read: _RowsRead) -> LightRNNState:

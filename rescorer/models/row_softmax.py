@@ -1,6 +1,6 @@
-"""Log-probabilities of the rows that came, without all others': what a step of training asks of the largest softmax.
+"""Log-probabilities of the rows that came, without all others': what training and scoring ask of the largest softmax.
 
-Shapes: N histories, R classes (rows of a table), S of them drawn, D width.
+Shapes: N histories, R classes (rows of a table), S of them drawn, D width, E width of own vectors.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-_CHUNK = 256  # histories: so many rows of scores stay in the processor's cache
+_CHUNK = 128  # histories: so many rows of scores stay in the processor's cache
 _MOST = 80.0  # nats of a part: e to the power of more is no float32
 _LEAST, _TINY = -1e30, 1e-38  # nats, and a sum: of nothing, where the row that is picked is the only one
 
@@ -40,6 +40,31 @@ def picked_log_probs(scores: Tensor, picked: Tensor) -> Tensor:
     if not scores.requires_grad:
         return torch.log_softmax(scores.float(), -1).gather(-1, picked[..., None])[..., 0]
     return _PickedLogProbs.apply(scores.flatten(0, -2), picked.flatten()).view_as(picked)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def log_sums(
+    hidden: Tensor, weight: Tensor, bias: Tensor, parts: tuple[Tensor, Tensor, Tensor] | None = None
+) -> Tensor:
+    """[N] log Σ e^score · (1 + e^part) over all rows, of N histories.
+
+    Not all of the scores are ever there: on a processor those of a chunk stay in its cache.
+
+    Args:
+        hidden, weight, bias: [N, D], [R, D] and [R] of the scores.
+        parts: [N, E], [R, E] and [R] of the parts in the same way; without them 0 in place of e^part.
+    """
+    at_once = _CHUNK if hidden.device.type == "cpu" else max(1, len(hidden))
+    chunks = [slice(begin, begin + at_once) for begin in range(0, len(hidden), at_once)]
+    sums = [hidden.new_zeros(0)]
+    for chunk in chunks:
+        scores = nn.functional.linear(hidden[chunk], weight, bias)  # [n, R]
+        total = scores.logsumexp(-1)
+        if parts is not None:
+            keys, of_rows, odds = parts
+            scores = nn.functional.linear(keys[chunk], of_rows, odds).add_(scores)
+            total = torch.logaddexp(total, scores.logsumexp(-1))
+        sums.append(total)
+    return torch.cat(sums)
 
 
 def chances_of_rows(shares: np.ndarray, samples: int) -> np.ndarray:
