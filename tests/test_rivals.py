@@ -424,10 +424,19 @@ def test_epochs_instead_of_seconds(call: list[str], tmp_path: Path, monkeypatch:
         assert read_torch(tmp_path / f"out/{name}.work/0.02-3-epochs/model.pt")["settings"]["weight_dropout"] == 0.2
 
 
-def test_a_budget_too_small_gives_a_row(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_too_small_gives_a_row(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                        capsys: pytest.CaptureFixture[str]) -> None:
+    """At least one batch is trained on, unless what comes before the training takes all the time."""
     in_this_process(monkeypatch)
-    assert table.main([*call, "full", "--seconds", "1e-9"]) == 0
+    monkeypatch.setattr(row, "_share_of_lstm", lambda *_: 1.0)
+    monkeypatch.setattr(row, "_lstm_speed", lambda *_: 1.0)
+    assert table.main([*call, "full"]) == 0
     assert json.loads((tmp_path / "out/full.json").read_text())["words_read"] == 4
+    clock = itertools.count()
+    monkeypatch.setattr(row.time, "process_time", lambda: float(next(clock)))
+    monkeypatch.setattr(row, "_train", lambda *_: pytest.fail("trained"))
+    assert table.main([*call, "hierarchical"]) == 0
+    assert "| hierarchical |  |  | no time left |" in capsys.readouterr().out
 
 
 def test_divergence_is_a_row(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -49,6 +49,7 @@ _MEMORY = 1 << 30  # of the histories of one level
 _SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words
 _SCORING_RUNS = 3  # of which the fastest counts
 _OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "not enough memory", "could not create a memory")
+_PROBLEMS = ("diverged", "no time left")  # of a row's own making: the row says so
 _CHECKPOINTS = 6  # in a training: those of a large softmax are gigabytes
 
 
@@ -170,13 +171,12 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
     def train(rate: float, length: _Length) -> _Training:
         return _train(folder, entry, terms, vocabulary, plan.known, rate, length, say)
 
-    trials = {}
+    whole, trials = _whole(folder, terms, plan), {}
     if len(terms.learning_rates) > 1:
         length = _in_seconds(terms.trial_seconds, speed, terms.streams)
         trials = {rate: train(rate, length) for rate in terms.learning_rates}
     rate = min(terms.learning_rates, key=lambda each: trials[each].best if trials else 0.0)
-    length = _whole(folder, terms, plan)
-    training = train(rate, length)
+    training = train(rate, whole)
     if not math.isfinite(training.best):
         raise InputError("the training diverged")
     found = {
@@ -185,7 +185,7 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
         "preparation_seconds": plan.preparation_seconds,
         "training_words_per_second": speed,
         "words_per_second_as_it_went": training.words_per_second,
-        "words_read": length.columns * terms.streams,
+        "words_read": whole.columns * terms.streams,
         "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
         "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
     }
@@ -200,7 +200,10 @@ def _in_seconds(seconds: float, speed: float, streams: int) -> _Length:
 def _whole(folder: Folder, terms: Terms, plan: _Plan) -> _Length:
     """Of a training that is no trial: what its preparation has left of the budget."""
     if terms.epochs is None:
-        return _in_seconds(terms.seconds - plan.preparation_seconds, plan.speed(folder), terms.streams)
+        left = terms.seconds - plan.preparation_seconds
+        if left <= 0:
+            raise InputError(f"no time left of {terms.seconds:g} s by a preparation of {plan.preparation_seconds:.0f}")
+        return _in_seconds(left, plan.speed(folder), terms.streams)
     return _Length(f"{terms.epochs}-epochs", terms.epochs * folder.text("train").streams(terms.streams).shape[1])
 
 
@@ -391,9 +394,10 @@ def main() -> None:
             raise
         row = {"problem": "out of memory"}
     except InputError as error:
-        if "diverged" not in str(error):
+        problem = next((problem for problem in _PROBLEMS if problem in str(error)), None)
+        if problem is None:
             raise SystemExit(f"error: {error}") from None
-        row = {"problem": "diverged"}
+        row = {"problem": problem}
     if "problem" in row:
         plan = _Plan.read(folder, entry)
         row["training_words_per_second"] = plan and plan.speed(folder)

@@ -39,6 +39,8 @@ class SampledSettings(RivalSettings):
             raise ValueError(f"samples = {self.samples}: expected at least 1")
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha = {self.alpha}: expected 0 ≤ alpha ≤ 1")
+        if self.alike not in (False, True):
+            raise ValueError(f"alike = {self.alike}: expected true or false")
 
 
 def begin_alike(model: Recurrent, vectors: np.ndarray) -> None:
