@@ -12,6 +12,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from rescorer.errors import InputError
+from rescorer.recognition.nbest import BIAS
 from rescorer.rescoring.history_tree import PathScores
 from rescorer.rescoring.weights import ScoredLists, TunedWeights, TuningSettings, Weights, tune
 
@@ -125,6 +126,17 @@ def planted(seed: int, count: int = 150, size: int = 5) -> tuple[ScoredLists, np
     truth = raw @ [1.0, 0.7] + 0.9 * log_probs[:, 0] - 2.0 * lengths
     order = np.argsort(np.argsort(-truth.reshape(count, size)))
     return lists_of(raw, lengths, log_probs, size), order.reshape(-1), truth
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_a_score_that_tells_nothing_apart_keeps_its_scale(value: float) -> None:
+    """As of expected words of which no hypothesis holds one: any other would do as well here, and harm elsewhere."""
+    lists, errors, _ = planted(3, count=20)
+    silent = replace(lists, score_names=(*lists.score_names, BIAS), raw=np.pad(lists.raw, ((0, 0), (0, 1)),
+                                                                              constant_values=value))
+    assert tune(silent, errors, QUICK).scales[BIAS] == 5.0
+    telling = replace(silent, raw=np.concatenate([lists.raw, errors[:, None] < 2], 1))
+    assert tune(telling, errors, QUICK).scales[BIAS] != 5.0
 
 
 def test_tuning_finds_planted_weights() -> None:

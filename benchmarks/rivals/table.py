@@ -10,8 +10,8 @@ to 0 when the budget ends. Width, layers, dropout, batch, seed and the tried lea
 are the same for all; scoring the validation text is not counted. With `--epochs` each reads the text so often instead,
 however long it takes; a single learning rate is not tried first. Every line runs in a process of its own with a limit
 on its memory. A finished line is a file in FOLDER; called again, the command makes only the lines that are missing, and
-a line that was cut goes on. A line that runs out of memory or diverges says so. `benchmarks/rivals/plots.py FOLDER`
-draws the curves.
+a line that was cut goes on. A line that runs out of memory, diverges or has no time left says so.
+`benchmarks/rivals/plots.py FOLDER` draws the curves.
 
 PTB; WikiText-2; Wikipedia at 33,000, 200,000 and 1,000,000 words (DATA: the folder of the recipes; the texts of
 Wikipedia are spoken words, as `lexicon normalise` makes them). Needs lmplz (`make kenlm`) and
