@@ -69,6 +69,21 @@ def test_train_and_perplexity(here: Path) -> None:
     assert "other settings" in bad(train("--rows", "5"))
 
 
+@pytest.mark.parametrize(("flags", "precision", "told"), [
+    ("fma avx512_vnni", "bfloat16", True), ("fma avx512_vnni", "float32", False),
+    ("avx512_bf16 fma", "bfloat16", False), (None, "bfloat16", False),
+])
+def test_a_processor_without_bfloat16_is_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch, flags: str | None, precision: str, told: bool
+) -> None:
+    monkeypatch.setattr("rescorer.training.run._PROCESSOR", Path("cpuinfo"))
+    if flags is not None:
+        Path("cpuinfo").write_text(f"flags : {flags}\n")
+    result = train("--epochs", "1", "--precision", precision)
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert ("--precision float32 is some three times as quick" in result.stderr) == told
+
+
 def test_the_first_table_is_by_likeness_or_by_frequency(here: Path) -> None:
     def table(*options: str) -> list[int]:
         result = train("--rows", "5", *options, "--work", f"work{len(options)}")
