@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rescorer.cli import print_lines, scheduler_option, user_errors
+from rescorer.cli import add_words, print_lines, remove_words, scheduler_option, user_errors
 from rescorer.errors import InputError
 
 _PATH = click.Path(path_type=Path)
@@ -20,12 +20,17 @@ _CASE = click.Choice(["as-is", "lower"])
 
 @click.group()
 def lexicon() -> None:
-    """Count words, make vocabularies, bring text into the shape of speech."""
+    """Count words, make vocabularies, bring text into the shape of speech, give words to a model."""
+
+
+# New words are looked for here as well as among what `lightrnn` does to a model.
+lexicon.add_command(add_words)
+lexicon.add_command(remove_words)
 
 
 @lexicon.command()
 @click.argument("texts", type=_PATH, nargs=-1, required=True)
-@click.option("--output", type=_PATH, required=True, help="Where word<TAB>count lines go, most frequent first.")
+@click.option("-o", "--output", type=_PATH, required=True, help="Where word<TAB>count lines go, most frequent first.")
 @_processes_option
 @click.option("--memory", type=click.IntRange(min=64), default=1024, show_default=True, metavar="MIB",
               help="What the words may take; beyond it they go to the folder of temporary files (TMPDIR).")
@@ -45,7 +50,7 @@ def count(texts: tuple[Path, ...], output: Path, processes: int, memory: int, sc
 
 @lexicon.command()
 @click.argument("lists", type=_PATH, nargs=-1, required=True)
-@click.option("--output", type=_PATH, required=True, help="Where word<TAB>count<TAB>lists lines go.")
+@click.option("-o", "--output", type=_PATH, required=True, help="Where word<TAB>count<TAB>lists lines go.")
 @click.option("--phrases", type=_PATH, help="Where the names of several words go, one a line.")
 @click.option("--report", type=_PATH, help="Where it goes what was left out and why, with examples.")
 @click.option("--case", type=_CASE, default="lower", show_default=True, help="lower: words are lower-cased.")
@@ -80,7 +85,7 @@ def gazetteer(lists: tuple[Path, ...], output: Path, phrases: Path | None, repor
               help="Its words are always in, each as if seen N times more; may be repeated. Made by `lexicon "
               "gazetteer`, or a word or word<TAB>count a line, called by its file's name up to the first dot. Which "
               "lists a word is in goes to OUTPUT with .lists.tsv.")
-@click.option("--output", type=_PATH, required=True, help="Where word<TAB>count lines go.")
+@click.option("-o", "--output", type=_PATH, required=True, help="Where word<TAB>count lines go.")
 @click.option("--min-count", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--max-size", type=click.IntRange(min=3), help="Words at most, </s> and <unk> among them.")
 @click.option("--case", type=_CASE, default="as-is", show_default=True,
@@ -141,7 +146,7 @@ def oov(source: Path, vocabulary_path: Path, lists_path: Path | None) -> None:
 
 @lexicon.command("words-txt")
 @click.option("--vocabulary", "vocabulary_path", type=_PATH, required=True, help="A words.tsv or a lightrnn.pt.")
-@click.option("--output", type=_PATH, help="Where the words.txt goes.")
+@click.option("-o", "--output", type=_PATH, help="Where the words.txt goes.")
 @click.option("--kind", type=click.Choice(["kaldi", "k2"]), default="kaldi", show_default=True,
               help="Whose order: kaldi sorts !SIL, <SPOKEN_NOISE> and <UNK> among the words, k2 has them as 1, 2, 3.")
 @click.option("--check", type=_PATH, help="A recogniser's words.txt: print which words each side lacks.")
@@ -172,7 +177,7 @@ def _lack(path: Path, words: list[str], other: Path) -> str:
 
 @lexicon.command()
 @click.argument("texts", type=_PATH, nargs=-1, required=True)
-@click.option("--output", type=_PATH, required=True, help="Where the sentences go, one a line.")
+@click.option("-o", "--output", type=_PATH, required=True, help="Where the sentences go, one a line.")
 @_processes_option
 @user_errors
 def normalise(texts: tuple[Path, ...], output: Path, processes: int) -> None:
@@ -188,7 +193,7 @@ def normalise(texts: tuple[Path, ...], output: Path, processes: int) -> None:
 @click.option("--to", "target", type=click.Choice(["words", "pieces"]), default="words", show_default=True)
 @click.option("--ids", is_flag=True, help="Pieces are written as their ids.")
 @click.option("--keys", is_flag=True, help="The first field of each line of a text is the utterance, and stays.")
-@click.option("--output", type=_PATH, required=True, help="Where the lines, or lists in their own format, go.")
+@click.option("-o", "--output", type=_PATH, required=True, help="Where the lines, or lists in their own format, go.")
 @user_errors
 def pieces(source: Path, bpe_model: Path, target: str, ids: bool, keys: bool, output: Path) -> None:
     """Join the pieces of a text or of n-best lists (`▁the ▁qu ick`) to words, or cut words into pieces.

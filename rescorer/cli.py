@@ -119,7 +119,7 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_
 @click.option("--bias", type=_EXISTING, help="Words that are expected (names of an address book), one a line: each is "
               "worth nats of the total, which --tune fits (without it 5).")
 @click.option("--utterances", type=_EXISTING, help="Only these: the first field of each line, such as in references.")
-@click.option("--output", type=_OUTPUT, help="Where `utt words` of the best hypotheses go; stdout without it.")
+@click.option("-o", "--output", type=_OUTPUT, help="Where `utt words` of the best hypotheses go; stdout without it.")
 @click.option("--nbest-output", type=_OUTPUT, help="Where the re-ranked lists with all scores go, in their own format; "
               "of lattices: JSON lines where the name has .jsonl, else Kaldi's folder.")
 @click.option("--oov-report", type=_OUTPUT, help="Where the unknown words of the input go, most frequent first.")
@@ -228,7 +228,7 @@ def lightrnn() -> None:
 @click.argument("texts", type=_EXISTING, nargs=-1, required=True)
 @click.option("--valid", type=_EXISTING, required=True, help="Held-out text: the model that predicts it best is kept.")
 @click.option("--vocabulary", type=_EXISTING, required=True, help="Made by `lexicon vocabulary`.")
-@click.option("--output", type=_OUTPUT, required=True, help="Where lightrnn.pt goes.")
+@click.option("-o", "--output", type=_OUTPUT, required=True, help="Where lightrnn.pt goes.")
 @click.option("--work", type=_OUTPUT, help="Folder of checkpoint and logs; OUTPUT.work without it. "
               "A run that was cut goes on from there.")
 @click.option("--rows", type=click.IntRange(min=1), help="Of the table; square without --rows and --columns.")
@@ -396,7 +396,7 @@ def table(path: Path | None, lists: tuple[str, ...], words: tuple[str, ...], num
 
 _words_argument = click.argument("words", type=_EXISTING)
 _model_argument = click.argument("path", metavar="MODEL", type=_EXISTING)
-_new_model_option = click.option("--output", type=_OUTPUT, required=True, help="Where the new lightrnn.pt goes.")
+_new_model_option = click.option("-o", "--output", type=_OUTPUT, required=True, help="Where the new lightrnn.pt goes.")
 
 
 @lightrnn.command("add-words")
@@ -486,7 +486,7 @@ def spell(path: Path, output: Path) -> None:
 
 @lightrnn.command()
 @_model_argument
-@click.option("--output", type=_OUTPUT, required=True, help="Where the .onnx goes: network and words in one file.")
+@click.option("-o", "--output", type=_OUTPUT, required=True, help="Where the .onnx goes: network and words in one.")
 @click.option("--int8", is_flag=True, help="Store numbers in int8: a smaller and quicker file, slightly off.")
 @click.option("--text", type=_EXISTING, help="Sentences, one a line, on which the file is compared with MODEL; random "
               "words without it.")

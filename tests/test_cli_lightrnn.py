@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from click import Group
 from click.testing import CliRunner, Result
 from conftest import make_model
 from tiny import write_arpa
@@ -220,12 +221,16 @@ def test_without_a_model_the_english_one_is_taken(here: Path, english_model: Lig
     assert run("perplexity", "valid.txt", "--ngram", "ngram.arpa").stderr == ""
 
 
-def test_words_come_and_go(here: Path) -> None:
+@pytest.mark.parametrize("group", [lightrnn, lexicon], ids=lambda group: group.name)
+def test_words_come_and_go(here: Path, group: Group) -> None:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(group, arguments)
+
     make_model(cell_bias=True).save("lightrnn.pt")
     before = Path("lightrnn.pt").read_bytes()
     Path("new.txt").write_text("horse\ncat\n")
     Path("examples.txt").write_text("the horse sat on a mat\n")
-    result = run("add-words", "lightrnn.pt", "new.txt", "--text", "examples.txt", "--output", "new.pt")
+    result = run("add-words", "lightrnn.pt", "new.txt", "--text", "examples.txt", "-o", "new.pt")
     assert result.exit_code == 0, (result.stderr, result.exception)
     assert "2 words in new.txt, 1 of them known already" in result.stderr
     model = LightRNN.load("new.pt")

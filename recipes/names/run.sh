@@ -80,7 +80,7 @@ add() {
   for number in 0 1 5 20; do
     texts=()
     ((number == 0)) || texts=(--text "$output/examples.$number.txt")
-    lightrnn add-words "$output/without.pt" "$output/names.txt" --output "$output/added.$number.pt" --prior "$prior" \
+    lexicon add-words "$output/without.pt" "$output/names.txt" --output "$output/added.$number.pt" --prior "$prior" \
       --device "$device" ${texts[@]+"${texts[@]}"}
   done
 }

@@ -1,4 +1,4 @@
-"""From a model file to another: what `lightrnn add-words`, `remove-words`, `reallocate` and `spell` do."""
+"""From a model file to another: what `lexicon add-words` and `remove-words`, `lightrnn reallocate` and `spell` do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_words_file(
     prior: float = 1.0, grow: str = "rows", finetune: int | None = None, replay: Sequence[Path] = (),
     move: bool = False, seed: int = 1, device: str = "cpu", say: _Say,
 ) -> Addition | None:
-    """What `lightrnn add-words` does; None where the model knows all the words, and is written as it was.
+    """What `lexicon add-words` does; None where the model knows all the words, and is written as it was.
 
     Args:
         list_path: the new words, `word` or `word<TAB>pseudo-count` a line.
@@ -101,7 +101,7 @@ def reallocate_file(
 
 
 def remove_words_file(model_path: Path, list_path: Path, output: Path, *, say: _Say) -> int:
-    """What `lightrnn remove-words` does; returns how many words were removed.
+    """What `lexicon remove-words` does; returns how many words were removed.
 
     Raises:
         InputError: a file cannot be used, or the list holds a mark such as `<unk>`; then nothing was written.
