@@ -176,6 +176,17 @@ def test_what_is_spelled_out_is_told_for_each_model(tmp_path: Path) -> None:
     assert not plain.log_spellings.any() and plain.log_spellings.shape == plain.log_probs.shape
 
 
+def test_words_that_came_after_the_training_are_told(tmp_path: Path) -> None:
+    """They are not spelled out. For KenLM, too, to which the LightRNN brings one; the other it knew."""
+    network = make_model()
+    network.given = frozenset({"cat", "mat"})
+    network.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
+    models = open_vocabulary([network, make_ngram(tmp_path, words=("cat", "strange"))])
+    scores = score_sentences([("cat",), ("mat", "mat"), ("sat",), ("strange",)], models, LARGE)
+    assert (scores.paths @ scores.unknown).tolist() == [[1, 0], [2, 2], [0, 0], [1, 0]]
+    assert (scores.paths @ scores.log_spellings)[:3].tolist() == [[0, 0]] * 3
+
+
 def test_unknown_words_are_told_for_each_model(tmp_path: Path) -> None:
     network, ngram = make_model(), make_ngram(tmp_path, words=("cat", "strange"))
     scores = score_sentences([("cat", "strange"), ("dog",)], [network, ngram], LARGE)

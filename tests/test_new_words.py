@@ -76,6 +76,19 @@ def test_probabilities_sum_to_one(table: WordTable, kind: dict[str, Any]) -> Non
     torch.testing.assert_close(total(fewer), torch.ones(12, dtype=torch.float64), atol=1e-5, rtol=0)
 
 
+def test_a_model_tells_the_words_that_it_was_given_from_those_it_learnt(tmp_path: Path) -> None:
+    words = ["cat", "emu", "yak", "gnat"]
+    model = make_model()
+    assert model.has_learnt(words).tolist() == [True, False, False, False]
+    new = added(model, ["emu", "yak"])
+    new.save(tmp_path / "new.pt")
+    for each in (new, LightRNN.load(tmp_path / "new.pt"), added(new, ["gnat"])):
+        assert each.knows(words[:3]).all() and each.has_learnt(words).tolist() == [True, False, False, False]
+    fewer = remove_words(new, ["emu", "cat"])
+    assert fewer.given == {"yak"} and not fewer.has_learnt(words).any()
+    assert remove_words(new, ["emu", "yak"]).as_dict().keys() == model.as_dict().keys()
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_adding_then_removing_changes_nothing(table: WordTable, kind: dict[str, Any]) -> None:

@@ -232,6 +232,19 @@ def test_a_model_that_gains_nothing_gets_no_say(model: Any) -> None:
     assert [each.hypotheses[0].key for each in rerank(lists, scored, tuned.weights)] == ["1"] * 5
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_tuning_weighs_words_that_came_after_the_training(model: Any, given: bool) -> None:
+    """Their pseudo-counts may be too few for what is said here; how frequent others are, the training text told."""
+    rare, other = sorted(("cat", "dog"), key=lambda word: float(model.logprob(["the", word])))
+    model.given = frozenset([rare] if given else [])
+    lists = [nbest(f"u{number}", (f"the {other}", -0.5), (f"the {rare}", -1.0)) for number in range(5)]
+    references = {each.utterance: ("the", rare) for each in lists}
+    scored = score_lists(lists, [model])
+    tuned = tune_lists(lists, references, scored, TuningSettings(rounds=10, population=8))
+    found = report(lists, references, scored, tuned, tuned.weights)
+    assert found.rows["rescored"].errors == (0 if given else 5)
+
+
 def test_tuned_weights_serve_lists_with_the_same_scores_and_models_only(tmp_path: Path, model: Any) -> None:
     lists, references = random_lists(0, count=6)
     tuned = tune_lists(lists, references, score_lists(lists, [model]), TuningSettings(rounds=2, population=4))

@@ -53,6 +53,14 @@ class LanguageModel(ABC):
     def knows(self, words: Sequence[str]) -> np.ndarray:
         """[len(words)] bool: which words are in the vocabulary; `<unk>` is not."""
 
+    def has_learnt(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] bool: which words the model was trained with.
+
+        Of all others, those that it does not know and those that it was given later, no training text tells how often
+        they are said.
+        """
+        return self.knows(words)
+
     def log_spellings(self, words: Sequence[str]) -> np.ndarray:
         """[len(words)] float64 log P(word | unknown), which is part of what `score` gives for an unknown word.
 

@@ -134,6 +134,7 @@ class LightRNN(Trainable, LanguageModel):
     name = "lightrnn"
     settings: LightRNNSettings
     spelling: Spelling | None = None  # of unknown words; older files have none
+    given: frozenset[str] = frozenset()  # words that came after the training
     row_of: Tensor
     column_of: Tensor
     free: Tensor  # [R, C] cells without a word
@@ -458,6 +459,10 @@ class LightRNN(Trainable, LanguageModel):
     def state_bytes(self) -> int:
         return 8 * self.settings.layers * self.settings.width
 
+    def has_learnt(self, words: Sequence[str]) -> np.ndarray:
+        given = np.fromiter((self.vocabulary.normalise(word) in self.given for word in words), bool, len(words))
+        return np.asarray(self.knows(words) & ~given)
+
     @torch.no_grad()
     def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
         return self._score(state, self._read_rows(state, parents, words))
@@ -534,8 +539,9 @@ class LightRNN(Trainable, LanguageModel):
                 parameters[name] = _own_of(parameters[name], columns[:size], width)
         other.load_state_dict(parameters)
         other.provenance, other.name = dict(self.provenance), self.name
+        old, new = set(self.vocabulary.words), set(vocabulary.words)
+        other.given = (self.given | (new - old)) & new
         if self.spelling:
-            old, new = set(self.vocabulary.words), set(vocabulary.words)
             other.spelling = self.spelling.knowing(new - old, but=old - new)
         return other.train(self.training)
 
@@ -556,6 +562,7 @@ class LightRNN(Trainable, LanguageModel):
             "parameters": {name: value.detach().cpu() for name, value in self.state_dict().items()},
             "provenance": self.provenance,
             **({"spelling": self.spelling.as_dict()} if self.spelling else {}),
+            **({"given": "\n".join(sorted(self.given))} if self.given else {}),
         }
 
     @classmethod
@@ -581,6 +588,8 @@ class LightRNN(Trainable, LanguageModel):
         model.provenance = dict(content["provenance"])
         if "spelling" in content:
             model.spelling = Spelling.from_dict(content["spelling"])
+        if "given" in content:
+            model.given = frozenset(content["given"].split("\n"))
         return model.eval()
 
     @classmethod

@@ -99,6 +99,10 @@ class Mixture(LanguageModel):
         """[len(words)] bool: which words at least one model knows."""
         return np.asarray(np.any([model.knows(words) for model in self.models], axis=0))
 
+    def has_learnt(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] bool: which words at least one model was trained with."""
+        return np.asarray(np.any([model.has_learnt(words) for model in self.models], axis=0))
+
     def start(self) -> tuple[State, ...]:
         """Every model's history of `<s>`."""
         return tuple(model.start() for model in self.models)

@@ -84,6 +84,10 @@ class OpenVocabulary(LanguageModel):
         """[len(words)] bool: which words are not spelled out: the model's own, and those that the LightRNN brings."""
         return np.asarray(self.model.knows(words) | self._speller.knows(words))
 
+    def has_learnt(self, words: Sequence[str]) -> np.ndarray:
+        """[len(words)] bool: which words the model, or the LightRNN that brings them, was trained with."""
+        return np.asarray(self.model.has_learnt(words) | self._speller.has_learnt(words))
+
     def log_spellings(self, words: Sequence[str]) -> np.ndarray:
         """[len(words)] float64 log P(word | unknown) of the words that are spelled out; 0 of all others."""
         return np.asarray(np.where(self.knows(words), 0.0, self.log_shares(self.encode(words)).numpy()))

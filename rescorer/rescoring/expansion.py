@@ -215,7 +215,7 @@ class _Histories:
                  memory: int) -> None:
         self.models, self._weights = models, weights
         self._ids = [model.encode(words) for model in models]
-        self._unknown = np.stack([~model.knows(words) for model in models], -1)  # [W, K]
+        self._unknown = np.stack([~model.has_learnt(words) for model in models], -1)  # [W, K]
         self._unknown[-1] = False  # </s>
         self._log_spellings = np.stack([model.log_spellings(words) for model in models], -1)  # [W, K]
         self._names = tuple(model.name for model in models)

@@ -119,7 +119,7 @@ class PathScores:
     Attributes:
         log_probs: [n, K] natural logs, float64.
         log_spellings: [n, K] the part of them that is log P(word | unknown); 0 where the word is not spelled out.
-        unknown: [n, K] bool: whether the model does not know the node's word.
+        unknown: [n, K] bool: whether the model was trained without the node's word.
         paths: [S, n] sparse, which nodes each sentence goes through.
     """
 
@@ -156,7 +156,7 @@ def _score_tree(models: Sequence[LanguageModel], sentences: Sequence[Sentence]) 
     tree = HistoryTree.of(sentences)
     log_probs = np.stack([tree.score(model) for model in models], -1)
     log_spellings = np.stack([model.log_spellings(tree.words) for model in models], -1)  # [words, K]
-    unknown = ~np.stack([model.knows(tree.words) for model in models], -1)
+    unknown = ~np.stack([model.has_learnt(tree.words) for model in models], -1)
     nodes = tree.node_words()
     yield PathScores(log_probs, log_spellings[nodes], unknown[nodes], tree.paths)
 

@@ -6,7 +6,8 @@ where log P is the mixture's, word by word, of what each model says of a word:
 
     log P(word | history) − (1 − spelling_scale) · log P(word | unknown) − unknown_penalty
 
-the last two for a word that the model does not know.  Shapes: U utterances, H hypotheses of all of them, n nodes of the
+the second for a word that the model does not know, the last for one that it was trained without: for those, too, that
+it was given later.  Shapes: U utterances, H hypotheses of all of them, n nodes of the
 history tree, K models.
 """
 
@@ -44,8 +45,9 @@ class Weights:
         scales: of each named raw score.
         lm_scale: multiplies the natural-log probability of the words, `</s>` included; 0: no language model.
         word_penalty: nats taken off for each word (positive: fewer words; Kaldi's sign).
-        unknown_penalty: nats taken off a model's log-probability of a word that it does not know; below 0 where the
-            training text, having no unknown word itself, left `<unk>` too little.
+        unknown_penalty: nats taken off a model's log-probability of a word that it was trained without; below 0 where
+            such words are more frequent than the training text, which has none, left for `<unk>`, or than the
+            pseudo-counts of new words say.
         spelling_scale: how much of log P(word | unknown) counts. 1: all of it, as in a perplexity. 0: nothing, so that
             all unknown words cost alike, as in a closed vocabulary.
         mixture: the weight of each model by name.
@@ -77,7 +79,7 @@ class Weights:
     def mixed(self, log_probs: np.ndarray, log_spellings: np.ndarray, unknown: np.ndarray,
               models: Sequence[str]) -> np.ndarray:
         """[n] log P under the mixture, from [n, K] each: what each model says, the part of it that is log P(word |
-        unknown), and which words it does not know."""
+        unknown), and which words it was trained without."""
         mixture = torch.tensor([self.mixture[name] for name in models], dtype=torch.float64)
         counted = log_probs - (1 - self.spelling_scale) * log_spellings - self.unknown_penalty * unknown
         return np.asarray(combine(torch.from_numpy(counted), mixture, self.mixture_kind).numpy())
