@@ -158,7 +158,7 @@ def test_a_mark_inside_a_sentence_is_an_unknown_word(tmp_path: Path, mark: str) 
     plain = [tuple("strange" if word == mark else word for word in sentence) for sentence in marked]
     scores, expected = (score_sentences(each, [network, ngram], LARGE) for each in (marked, plain))
     assert scores.paths @ scores.log_probs == pytest.approx(expected.paths @ expected.log_probs, abs=1e-6)
-    assert (scores.paths @ scores.unknown).tolist() == [[1, 1], [1, 1], [0, 0], [2, 2], [1, 1]]
+    assert (scores.paths @ scores.kinds.unknown).tolist() == [[1, 1], [1, 1], [0, 0], [2, 2], [1, 1]]
 
 
 def test_what_is_spelled_out_is_told_for_each_model(tmp_path: Path) -> None:
@@ -169,11 +169,11 @@ def test_what_is_spelled_out_is_told_for_each_model(tmp_path: Path) -> None:
     sentences = [("cat", "strange", "odd"), ("mat", UNKNOWN)]
     scores, plain = (score_sentences(sentences, models, LARGE) for models in (open_vocabulary(closed), closed))
     strange, odd = (network.spelling.unknown_log_prob(word) for word in ("strange", "odd"))
-    ngram = [float(share) for share in (scores.log_probs - plain.log_probs)[scores.log_spellings[:, 1] < 0, 1]]
-    assert (scores.paths @ scores.log_spellings).tolist() == [
+    ngram = [float(share) for share in (scores.log_probs - plain.log_probs)[scores.kinds.log_spellings[:, 1] < 0, 1]]
+    assert (scores.paths @ scores.kinds.log_spellings).tolist() == [
         pytest.approx([strange + odd, sum(ngram)], abs=1e-4), [0, 0]]
     assert len(ngram) == 1 and ngram[0] < odd, "what is brought takes some of KenLM's <unk>"
-    assert not plain.log_spellings.any() and plain.log_spellings.shape == plain.log_probs.shape
+    assert not plain.kinds.log_spellings.any() and plain.kinds.log_spellings.shape == plain.log_probs.shape
 
 
 def test_words_that_came_after_the_training_are_told(tmp_path: Path) -> None:
@@ -183,12 +183,13 @@ def test_words_that_came_after_the_training_are_told(tmp_path: Path) -> None:
     network.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
     models = open_vocabulary([network, make_ngram(tmp_path, words=("cat", "strange"))])
     scores = score_sentences([("cat",), ("mat", "mat"), ("sat",), ("strange",)], models, LARGE)
-    assert (scores.paths @ scores.unknown).tolist() == [[1, 0], [2, 2], [0, 0], [1, 0]]
-    assert (scores.paths @ scores.log_spellings)[:3].tolist() == [[0, 0]] * 3
+    assert (scores.paths @ scores.kinds.new).tolist() == [[1, 0], [2, 2], [0, 0], [0, 0]]
+    assert (scores.paths @ scores.kinds.unknown).tolist() == [[0, 0], [0, 0], [0, 0], [1, 0]]
+    assert (scores.paths @ scores.kinds.log_spellings)[:3].tolist() == [[0, 0]] * 3
 
 
 def test_unknown_words_are_told_for_each_model(tmp_path: Path) -> None:
     network, ngram = make_model(), make_ngram(tmp_path, words=("cat", "strange"))
     scores = score_sentences([("cat", "strange"), ("dog",)], [network, ngram], LARGE)
-    assert (scores.paths @ scores.unknown).tolist() == [[1, 0], [0, 1]]
+    assert (scores.paths @ scores.kinds.unknown).tolist() == [[1, 0], [0, 1]]
     assert scores.log_probs.dtype == np.float64

@@ -48,14 +48,14 @@ def two_models(folder: Path) -> list[LanguageModel]:
 
 def weights_for(models: Sequence[LanguageModel], kind: str = "linear") -> TunedWeights:
     shares = dict(zip([model.name for model in models], ([1.0], [0.6, 0.4])[len(models) - 1], strict=True))
-    weights = Weights({"score": 0.7}, 0.8, 0.2, 0.5, 0.5, shares, kind)
+    weights = Weights({"score": 0.7}, 0.8, 0.2, 0.5, 0.5, shares, kind, -0.25)
     return TunedWeights(weights, Weights({"score": 1.0}, lm_scale=0.0))
 
 
 def alone(models: Sequence[LanguageModel], weights: Weights, words: Sequence[str]) -> float:
     """lm_scale · log P − word penalties of one sentence, by the n-best engine."""
     scores = score_sentences([words], models, BUDGET)
-    mixed = weights.mixed(scores.log_probs, scores.log_spellings, scores.unknown, [model.name for model in models])
+    mixed = weights.mixed(scores.log_probs, scores.kinds, [model.name for model in models])
     return float((scores.paths @ mixed)[0]) * weights.lm_scale - weights.word_penalty * len(words)
 
 

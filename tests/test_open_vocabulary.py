@@ -158,7 +158,7 @@ def test_lists_give_what_sentences_have(tmp_path: Path, memory: int) -> None:
     for k, model in enumerate(models):
         expected = [model.logprob(sentence) for sentence in SENTENCES]
         assert (scores.paths @ scores.log_probs[:, k]).tolist() == pytest.approx(expected, abs=1e-3)
-    assert scores.unknown.any(), "the penalty of unknown words stays"
+    assert scores.kinds.unknown.any(), "the penalty of unknown words stays"
 
 
 def test_lattices_give_what_sentences_have(tmp_path: Path) -> None:

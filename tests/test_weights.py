@@ -15,19 +15,23 @@ from rescorer.errors import InputError
 from rescorer.recognition.nbest import BIAS
 from rescorer.rescoring.history_tree import PathScores
 from rescorer.rescoring.weights import ScoredLists, TunedWeights, TuningSettings, Weights, tune
+from rescorer.rescoring.word_kinds import WordKinds
 
 QUICK = TuningSettings(rounds=15, population=8)
 
 
 def lists_of(raw: np.ndarray, lengths: np.ndarray, log_probs: np.ndarray, size: int,
-             unknown: np.ndarray | None = None, log_spellings: np.ndarray | None = None) -> ScoredLists:
+             unknown: np.ndarray | None = None, log_spellings: np.ndarray | None = None,
+             new: np.ndarray | None = None) -> ScoredLists:
     """Lists of `size` hypotheses, one node a hypothesis; raw [H, names], all others [H, K]."""
     count = len(raw)
     unknown = np.zeros_like(log_probs, dtype=bool) if unknown is None else unknown
+    new = np.zeros_like(log_probs, dtype=bool) if new is None else new
     log_spellings = np.zeros_like(log_probs) if log_spellings is None else log_spellings
     return ScoredLists(
         tuple(f"score{k}" for k in range(raw.shape[1])), tuple(f"model{k}" for k in range(log_probs.shape[1])), raw,
-        lengths, np.arange(0, count, size), PathScores(log_probs, log_spellings, unknown, csr_matrix(np.eye(count))),
+        lengths, np.arange(0, count, size),
+        PathScores(log_probs, WordKinds(log_spellings, unknown, new), csr_matrix(np.eye(count))),
     )
 
 
@@ -39,8 +43,9 @@ BY_HAND = ScoredLists(
     np.array([0, 2]),
     PathScores(
         np.log([[0.5, 0.25], [0.1, 0.2], [0.4, 0.3], [0.01, 0.02]]),
-        np.log([[1, 1], [0.2, 1], [1, 1], [1, 1]]),
-        np.array([[False, False], [True, False], [False, False], [False, False]]),
+        WordKinds(np.log([[1, 1], [0.2, 1], [1, 1], [1, 1]]),
+                  np.array([[False, False], [True, False], [False, False], [False, False]]),
+                  np.array([[False, False], [False, True], [False, False], [False, False]])),
         csr_matrix([[1.0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 0, 1]]),
     ),
 )
@@ -66,6 +71,13 @@ def test_totals_by_hand() -> None:
 def test_the_spelling_counts_in_full_or_not_at_all(scale: float, network: float) -> None:
     weights = replace(WEIGHTS, unknown_penalty=0.0, spelling_scale=scale)
     nodes = np.log([0.4375, 0.75 * network + 0.05, 0.375, 0.0125])
+    assert BY_HAND.lm_scores(weights) == pytest.approx(BY_HAND.paths.paths @ nodes)
+
+
+def test_new_words_have_a_penalty_of_their_own() -> None:
+    """The n-gram was given the second word later."""
+    weights = replace(WEIGHTS, unknown_penalty=0.0, spelling_scale=1.0, new_word_penalty=-2.0)
+    nodes = np.log([0.4375, 0.075 + 0.05 * np.exp(2), 0.375, 0.0125])
     assert BY_HAND.lm_scores(weights) == pytest.approx(BY_HAND.paths.paths @ nodes)
 
 
@@ -175,6 +187,20 @@ def test_tuning_finds_the_useful_model_and_the_unknown_penalty() -> None:
     nothing = np.zeros((count * size, 1))
     lists = lists_of(nothing, np.ones(count * size), nothing - 5, size, unknown)
     assert errors_after(lists, wrong[order], tune(lists, wrong[order], QUICK)) == 0
+
+
+def test_tuning_finds_the_penalty_of_new_words() -> None:
+    """Which is 0 where none comes, and apart from that of unknown words."""
+    draw = np.random.default_rng(6)
+    count, size = 150, 5
+    raw, log_probs = draw.normal(0, 5, (count * size, 1)), draw.normal(-10, 5, (count * size, 1))
+    kind = draw.integers(3, size=(count * size, 1))
+    truth = (raw + log_probs - 4 * (kind == 1) + 6 * (kind == 2)).reshape(count, size)
+    wrong = np.argsort(np.argsort(-truth)).reshape(-1)
+    lists = lists_of(raw, np.ones(count * size), log_probs, size, kind == 1, new=kind == 2)
+    found = tune(lists, wrong, TuningSettings())
+    assert found.unknown_penalty == pytest.approx(4, abs=0.5) and found.new_word_penalty == pytest.approx(-6, abs=0.5)
+    assert tune(lists_of(raw, np.ones(count * size), log_probs, size, kind == 1), wrong, QUICK).new_word_penalty == 0
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.3, 1.0])

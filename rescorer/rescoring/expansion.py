@@ -28,6 +28,7 @@ from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 from rescorer.recognition.lattice import Lattice, spans
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import Weights
+from rescorer.rescoring.word_kinds import WordKinds
 
 # Of the memory: what models may need while they score; the rest is for histories and arcs.
 _MODELS_SHARE = 0.25
@@ -215,9 +216,8 @@ class _Histories:
                  memory: int) -> None:
         self.models, self._weights = models, weights
         self._ids = [model.encode(words) for model in models]
-        self._unknown = np.stack([~model.has_learnt(words) for model in models], -1)  # [W, K]
-        self._unknown[-1] = False  # </s>
-        self._log_spellings = np.stack([model.log_spellings(words) for model in models], -1)  # [W, K]
+        self._kinds = WordKinds.of(words, models)  # [W, K]
+        self._kinds.unknown[-1] = False  # </s>
         self._names = tuple(model.name for model in models)
         self._words = len(words)
         self._kept_words = max(0, order - 1)
@@ -260,7 +260,7 @@ class _Histories:
         log_probs = np.stack([self._ask(model, state, ids, slots, words)
                               for model, state, ids in zip(self.models, self._states, self._ids, strict=True)], -1)
         self.scored += len(keys)
-        mixed = self._weights.mixed(log_probs, self._log_spellings[words], self._unknown[words], self._names)
+        mixed = self._weights.mixed(log_probs, self._kinds.take(words), self._names)
         children = len(self._parent) + np.arange(len(keys))
         longer = np.concatenate([self.suffix[parents], words[:, None]], 1)[:, 1:]
         self.suffix = np.concatenate([self.suffix, longer])

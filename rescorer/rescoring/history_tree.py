@@ -13,6 +13,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
+from rescorer.rescoring.word_kinds import WordKinds
 from rescorer.rescoring.workers import Spread, here
 
 Sentence = Sequence[str]
@@ -118,14 +119,12 @@ class PathScores:
 
     Attributes:
         log_probs: [n, K] natural logs, float64.
-        log_spellings: [n, K] the part of them that is log P(word | unknown); 0 where the word is not spelled out.
-        unknown: [n, K] bool: whether the model was trained without the node's word.
+        kinds: of the nodes' words.
         paths: [S, n] sparse, which nodes each sentence goes through.
     """
 
     log_probs: np.ndarray
-    log_spellings: np.ndarray
-    unknown: np.ndarray
+    kinds: WordKinds
     paths: csr_matrix
 
 
@@ -147,18 +146,14 @@ def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageMode
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
     return PathScores(np.concatenate([tree.log_probs for tree in trees]),
-                      np.concatenate([tree.log_spellings for tree in trees]),
-                      np.concatenate([tree.unknown for tree in trees]), _beside([tree.paths for tree in trees])[back])
+                      WordKinds.joined([tree.kinds for tree in trees]), _beside([tree.paths for tree in trees])[back])
 
 
 def _score_tree(models: Sequence[LanguageModel], sentences: Sequence[Sentence]) -> Iterator[PathScores]:
     """The scores of sentences that go into one tree."""
     tree = HistoryTree.of(sentences)
     log_probs = np.stack([tree.score(model) for model in models], -1)
-    log_spellings = np.stack([model.log_spellings(tree.words) for model in models], -1)  # [words, K]
-    unknown = ~np.stack([model.has_learnt(tree.words) for model in models], -1)
-    nodes = tree.node_words()
-    yield PathScores(log_probs, log_spellings[nodes], unknown[nodes], tree.paths)
+    yield PathScores(log_probs, WordKinds.of(tree.words, models).take(tree.node_words()), tree.paths)
 
 
 def _groups(order: list[int], models: Sequence[LanguageModel], memory: int) -> Iterator[list[int]]:

@@ -6,9 +6,9 @@ where log P is the mixture's, word by word, of what each model says of a word:
 
     log P(word | history) − (1 − spelling_scale) · log P(word | unknown) − unknown_penalty
 
-the second for a word that the model does not know, the last for one that it was trained without: for those, too, that
-it was given later.  Shapes: U utterances, H hypotheses of all of them, n nodes of the
-history tree, K models.
+the last two for a word that the model does not know; − new_word_penalty for one that it was given later.
+
+Shapes: U utterances, H hypotheses of all of them, n nodes of the history tree, K models.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ from rescorer.files import write_lines
 from rescorer.models.mixture import KINDS, combine
 from rescorer.recognition.nbest import ACOUSTIC, BIAS
 from rescorer.rescoring.history_tree import PathScores
+from rescorer.rescoring.word_kinds import WordKinds
 
 # Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each of their pieces,
 # three or four a word.
 DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
+# A word that is spelled out has tens of nats less than one that is known, though no speaker finds it harder.
+_PENALTIES = (-40.0, 12.0)
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,14 @@ class Weights:
         scales: of each named raw score.
         lm_scale: multiplies the natural-log probability of the words, `</s>` included; 0: no language model.
         word_penalty: nats taken off for each word (positive: fewer words; Kaldi's sign).
-        unknown_penalty: nats taken off a model's log-probability of a word that it was trained without; below 0 where
-            such words are more frequent than the training text, which has none, left for `<unk>`, or than the
-            pseudo-counts of new words say.
+        unknown_penalty: nats taken off a model's log-probability of a word that it does not know; below 0 where the
+            training text, having no unknown word itself, left `<unk>` too little.
         spelling_scale: how much of log P(word | unknown) counts. 1: all of it, as in a perplexity. 0: nothing, so that
             all unknown words cost alike, as in a closed vocabulary.
         mixture: the weight of each model by name.
         mixture_kind: "linear" or "log-linear".
+        new_word_penalty: nats taken off a model's log-probability of a word that it was given after its training; below
+            0 where such words are more frequent than their pseudo-counts say.
     """
 
     scales: Mapping[str, float]
@@ -61,10 +65,11 @@ class Weights:
     spelling_scale: float = 1.0
     mixture: Mapping[str, float] = field(default_factory=dict)
     mixture_kind: str = "linear"
+    new_word_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         numbers = [*self.scales.values(), *self.mixture.values(), self.lm_scale, self.word_penalty,
-                   self.unknown_penalty, self.spelling_scale]
+                   self.unknown_penalty, self.new_word_penalty, self.spelling_scale]
         if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
             raise ValueError("every weight must be a finite number")
         if not 0 <= self.spelling_scale <= 1:
@@ -76,12 +81,11 @@ class Weights:
         if self.mixture and self.mixture_kind == "linear" and abs(sum(self.mixture.values()) - 1) > 1e-6:
             raise ValueError(f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1")
 
-    def mixed(self, log_probs: np.ndarray, log_spellings: np.ndarray, unknown: np.ndarray,
-              models: Sequence[str]) -> np.ndarray:
-        """[n] log P under the mixture, from [n, K] each: what each model says, the part of it that is log P(word |
-        unknown), and which words it was trained without."""
+    def mixed(self, log_probs: np.ndarray, kinds: WordKinds, models: Sequence[str]) -> np.ndarray:
+        """[n] log P under the mixture, from what each model says of words [n, K], and of which kinds they are."""
         mixture = torch.tensor([self.mixture[name] for name in models], dtype=torch.float64)
-        counted = log_probs - (1 - self.spelling_scale) * log_spellings - self.unknown_penalty * unknown
+        counted = (log_probs - (1 - self.spelling_scale) * kinds.log_spellings
+                   - self.unknown_penalty * kinds.unknown - self.new_word_penalty * kinds.new)
         return np.asarray(combine(torch.from_numpy(counted), mixture, self.mixture_kind).numpy())
 
     def muted(self, models: Weights) -> Weights:
@@ -123,7 +127,7 @@ class ScoredLists:
         """[H] log P of the words of each hypothesis under the mixture."""
         self._check(weights)
         paths = self.paths
-        nodes = weights.mixed(paths.log_probs, paths.log_spellings, paths.unknown, self.model_names)
+        nodes = weights.mixed(paths.log_probs, paths.kinds, self.model_names)
         return np.asarray(paths.paths @ nodes)
 
     def totals(self, weights: Weights) -> np.ndarray:
@@ -148,7 +152,7 @@ class ScoredLists:
     def without_models(self) -> ScoredLists:
         """The same with the raw scores alone."""
         paths = self.paths
-        empty = PathScores(paths.log_probs[:, :0], paths.log_spellings[:, :0], paths.unknown[:, :0], paths.paths)
+        empty = PathScores(paths.log_probs[:, :0], paths.kinds.without_models(), paths.paths)
         return replace(self, model_names=(), paths=empty)
 
     def _check(self, weights: Weights) -> None:
@@ -209,14 +213,15 @@ def _one_thread() -> Iterator[None]:
 
 
 def _bounds(lists: ScoredLists) -> list[tuple[float, float]]:
-    """The ranges of: raw scales but the first, word penalty; LM scale, unknown penalty, spelling scale, mixture."""
+    """The ranges of: raw scales but the first, word penalty; LM scale, unknown penalty, spelling scale, mixture, and
+    the penalty of new words, where some come."""
     bounds = [(0.0, 3.0 * scale) if tells else (scale, scale)
               for scale, tells in zip(_default_scales(lists)[1:], _telling(lists)[1:], strict=True)] + [(-8.0, 8.0)]
     if lists.model_names:
-        # A word that is spelled out has tens of nats less than one that is known, though no speaker finds it harder.
-        bounds += [(0.0, 3.0), (-40.0, 12.0) if lists.paths.unknown.any() else (0.0, 0.0)]
-        bounds += [(0.0, 1.0) if lists.paths.log_spellings.any() else (1.0, 1.0)]
+        bounds += [(0.0, 3.0), _PENALTIES if lists.paths.kinds.unknown.any() else (0.0, 0.0)]
+        bounds += [(0.0, 1.0) if lists.paths.kinds.log_spellings.any() else (1.0, 1.0)]
         bounds += [(0.0, 1.0)] * (len(lists.model_names) - 1)
+        bounds += [_PENALTIES] if lists.paths.kinds.new.any() else []
     return bounds
 
 
@@ -241,8 +246,9 @@ def _weights_of(vector: np.ndarray, lists: ScoredLists, kind: str) -> Weights:
     penalty = next(values)
     if not lists.model_names:
         return Weights(scales, lm_scale=0.0, word_penalty=penalty)
-    lm_scale, unknown_penalty, spelling_scale, *cuts = values
-    return Weights(scales, lm_scale, penalty, unknown_penalty, spelling_scale, _mixture(lists.model_names, cuts), kind)
+    lm_scale, unknown_penalty, spelling_scale = (next(values) for _ in range(3))
+    mixture = _mixture(lists.model_names, [next(values) for _ in lists.model_names[1:]])
+    return Weights(scales, lm_scale, penalty, unknown_penalty, spelling_scale, mixture, kind, next(values, 0.0))
 
 
 def _mixture(names: Sequence[str], cuts: Sequence[float]) -> dict[str, float]:
