@@ -14,7 +14,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-output=$here/out threads=2 device=cpu precision="" prior=30 lists=""
+output=$here/out threads=2 device=cpu precision="" prior=10 lists=""
 options=(output threads device precision prior lists)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
