@@ -172,6 +172,10 @@ def _database(memory: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
         except duckdb.Error as error:
             raise InputError(f"the words cannot be grouped: {str(error).splitlines()[0]}",
                              remedy="raise --memory, or let TMPDIR name a folder with more space") from None
+        except RuntimeError as error:
+            if "interrupted" not in str(error):
+                raise
+            raise KeyboardInterrupt from None  # so DuckDB says that it was Ctrl-C
 
 
 def _hand_over(held: Counter[str], database: duckdb.DuckDBPyConnection) -> None:

@@ -6,9 +6,12 @@ import gzip
 import lzma
 import os
 import random
+import signal
+import threading
 from collections import Counter
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from lexicon_tools import counts as module
@@ -152,6 +155,22 @@ def test_too_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(InputError, match=r"words cannot be grouped.*remedy: raise --memory"):
         count_files([tmp_path / "text"], tmp_path / "counts.tsv", memory=1)
     assert not (tmp_path / "counts.tsv").exists()
+
+
+def test_ctrl_c_while_the_database_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which tells of it in words of its own."""
+    def work(_: object, database: duckdb.DuckDBPyConnection) -> None:
+        database.execute("SELECT count(*) FROM range(10000000) a, range(100000) b WHERE a.range * b.range % 7 = 3")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(module, "_hand_over", work)
+    (tmp_path / "text").write_text("a b\n")
+    timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        count_files([tmp_path / "text"], tmp_path / "out")
+    timer.join()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("line", "fault"), [
