@@ -165,11 +165,15 @@ def test_ctrl_c_while_the_database_works(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(module, "_hand_over", work)
     (tmp_path / "text").write_text("a b\n")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell lets it be ignored
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        count_files([tmp_path / "text"], tmp_path / "out")
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            count_files([tmp_path / "text"], tmp_path / "out")
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
     assert not (tmp_path / "out").exists()
 
 
