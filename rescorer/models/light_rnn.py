@@ -318,11 +318,11 @@ class LightRNN(Trainable, LanguageModel):
     def _row_log_probs_at(self, hidden: Tensor, parents: Tensor, rows: Tensor) -> Tensor:
         """[M] log P(row | history) of M rows, each after one of N histories [N, D], without scores of all others."""
         hidden, bias = self.dropout(hidden), self._row_bias()
-        scores = (hidden[parents] * self.row_out.weight[rows]).sum(-1) + bias[rows]
+        scores = _products(hidden[parents], self.row_out.weight[rows]) + bias[rows]
         if not self.settings.rows_in_parts:
             return scores - log_sums(hidden, self.row_out.weight, bias)[parents]
         keys, own, odds = self.own_row_key(hidden), self.own_out[:, : self.settings.own_width], self.first_odds
-        scores = scores + _beside((keys[parents] * own[rows]).sum(-1), odds[rows])
+        scores = scores + _beside(_products(keys[parents], own[rows]), odds[rows])
         sums = log_sums(hidden, self.row_out.weight, bias - nn.functional.softplus(odds), (keys, own, odds))
         return scores - sums[parents]
 
@@ -430,11 +430,11 @@ class LightRNN(Trainable, LanguageModel):
     ) -> Tensor:
         """[...] log P(row | history) of rows [...] from what the LSTM gave before them [..., D], by the rows drawn."""
         hidden, bias = self.dropout(hidden), self._row_bias()
-        true = (hidden.float() * found.row_out).sum(-1) + bias[rows]  # [...]
+        true = _products(hidden, found.row_out) + bias[rows]  # [...]
         of_drawn, parts = bias[drawn] + stands_for, None  # [S]
         if found.first is not None and found.drawn_own is not None and self.settings.rows_in_parts:
             keys, odds = self.own_row_key(hidden), self.first_odds[drawn]
-            true = true + _beside((keys.float() * found.first).sum(-1), self.first_odds[rows])
+            true = true + _beside(_products(keys, found.first), self.first_odds[rows])
             of_drawn = of_drawn - nn.functional.softplus(odds)
             parts = nn.functional.linear(keys, found.drawn_own, odds)  # [..., S]
         return sampled_log_probs(true, nn.functional.linear(hidden, found.drawn_out, of_drawn), parts, rows, drawn)
@@ -639,6 +639,11 @@ def _parts_at(table: Tensor, *parts: tuple[int, Tensor]) -> tuple[Tensor, ...]:
     """Of a table [R, D], for each width w and indices [...] the vectors [..., w] of it cut into [R · D / w, w]."""
     widths, indices = zip(*parts, strict=True)
     return _PartsAt.apply(table, widths, *indices)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _products(keys: Tensor, vectors: Tensor) -> Tensor:
+    """[...] float32 scores of one vector [..., D] for each key [..., D]."""
+    return (keys.float() * vectors).sum(-1)
 
 
 def _beside(scores: Tensor, odds: Tensor) -> Tensor:

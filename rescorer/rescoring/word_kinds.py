@@ -29,9 +29,10 @@ class WordKinds:
     @classmethod
     def of(cls, words: Sequence[str], models: Sequence[LanguageModel]) -> WordKinds:
         """Of words as each of the models sees them."""
-        known, learnt = (np.stack(told, -1) for told in zip(*((model.knows(words), model.has_learnt(words))
-                                                              for model in models), strict=True))
-        return cls(np.stack([model.log_spellings(words) for model in models], -1), ~known, known & ~learnt)
+        log_spellings = np.stack([model.log_spellings(words) for model in models], -1)
+        known = np.stack([model.knows(words) for model in models], -1)
+        learnt = np.stack([model.has_learnt(words) for model in models], -1)
+        return cls(log_spellings, ~known, known & ~learnt)
 
     @classmethod
     def joined(cls, parts: Sequence[WordKinds]) -> WordKinds:
