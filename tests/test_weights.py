@@ -81,6 +81,18 @@ def test_new_words_have_a_penalty_of_their_own() -> None:
     assert BY_HAND.lm_scores(weights) == pytest.approx(BY_HAND.paths.paths @ nodes)
 
 
+@pytest.mark.parametrize("model", [0, 1])
+def test_of_a_single_model_sums_of_sentences_do(model: int) -> None:
+    """What each word has by the weights, summed."""
+    paths, name = BY_HAND.paths, BY_HAND.model_names[model]
+    kinds = WordKinds(*(each[:, [model]] for each in (paths.kinds.log_spellings, paths.kinds.unknown, paths.kinds.new)))
+    alone = replace(BY_HAND, model_names=(name,), paths=PathScores(paths.log_probs[:, [model]], kinds, paths.paths))
+    weights = replace(WEIGHTS, mixture={name: 1.0}, new_word_penalty=-2.0)
+    second = [0.5 * np.sqrt(0.2) / np.e, 0.2 * np.exp(2)][model]
+    nodes = np.log([[0.5, second, 0.4, 0.01], [0.25, second, 0.3, 0.02]][model])
+    assert alone.lm_scores(weights) == pytest.approx(paths.paths @ nodes)
+
+
 def test_without_a_language_model() -> None:
     muted = Weights({"acoustic": 1.0, "graph": 0.0}, lm_scale=0.0, word_penalty=-3.0)
     assert BY_HAND.totals(muted).tolist() == [-94.0, -107.0, -50.0]

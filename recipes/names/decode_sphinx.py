@@ -15,7 +15,8 @@ A sentence whose lattice is there is skipped, so an interrupted run is continued
 without sound are skipped too. The order is a shuffled one: what is there early is a fair sample.
 
 PocketSphinx's dictionary is the vocabulary, as far as the text or the list of names holds its words. A name gets the
-probability of the least likely word of the text, one that was seen once; the other words give it up in proportion.
+probability of the least likely word of the text, one that was seen once, or its part of --share; the other words give it
+up in proportion.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def dictionary_words() -> set[str]:
     return {line.split()[0].split("(")[0] for line in lines if line}
 
 
-def make_lm(text: Path, names: set[str], arpa: Path) -> None:
+def make_lm(text: Path, names: set[str], share: float, arpa: Path) -> None:
     """Estimate the first-pass model from a text and add the names."""
     words, plain = arpa.with_suffix(".words"), arpa.with_suffix(".plain")
     words.write_text("\n".join(sorted(dictionary_words() - names)), encoding="utf-8")
@@ -53,25 +54,27 @@ def make_lm(text: Path, names: set[str], arpa: Path) -> None:
         subprocess.run([*LMPLZ, *options], stdin=source, check=True)
     partial = arpa.with_suffix(".part")
     with plain.open(encoding="utf-8") as lines, partial.open("w", encoding="utf-8") as out:
-        out.writelines(add_unigrams(list(lines), sorted(names & dictionary_words())))
+        out.writelines(add_unigrams(list(lines), sorted(names & dictionary_words()), share))
     partial.rename(arpa)
     words.unlink()
     plain.unlink()
 
 
-def add_unigrams(arpa: list[str], added: list[str]) -> Iterator[str]:
-    """The lines of a model that has more words, each with the lowest probability of the words that it had."""
+def add_unigrams(arpa: list[str], added: list[str], share: float) -> Iterator[str]:
+    """The lines of a model that has more words: all of them together that share of what the others have, or, where it
+    is 0, each the lowest probability of the words that there were."""
     start, end = arpa.index("\\1-grams:\n") + 1, arpa.index("\\2-grams:\n") - 1
     unigrams = [line.split("\t") for line in arpa[start:end]]
     lowest = min(float(cost) for cost, word, *_ in unigrams if word not in ("<s>", "<unk>"))
-    taken = math.log10(1 + len(added) * 10**lowest)
+    each = math.log10(share / len(added)) if share else lowest
+    taken = math.log10(1 + len(added) * 10**each)
     for line in arpa[: start - 1]:
         yield f"ngram 1={len(unigrams) + len(added)}\n" if line.startswith("ngram 1=") else line
     yield "\\1-grams:\n"
     for cost, word, *backoff in unigrams:
         yield "\t".join([cost if word == "<s>" else f"{float(cost) - taken:.7f}", word, *backoff])
     for word in added:
-        yield f"{lowest - taken:.7f}\t{word}\t0\n"
+        yield f"{each - taken:.7f}\t{word}\t0\n"
     yield from arpa[end:]
 
 
@@ -113,6 +116,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the lattices")
     parser.add_argument("--text", type=Path, required=True, help="text of the first-pass model: a sentence a line")
     parser.add_argument("--names", type=Path, required=True, help="names to add as unigrams: one a line")
+    parser.add_argument("--share", type=float, default=0.0, help="that the names have of a text, all together")
     parser.add_argument("--first", type=int, metavar="N", help="only the first N sentences (of the shuffled order)")
     args = parser.parse_args()
 
@@ -123,7 +127,7 @@ def main() -> None:
     names = set(args.names.read_text(encoding="utf-8").split())
     arpa = args.out / "sphinx.arpa"
     if not arpa.exists():
-        make_lm(args.text, names, arpa)
+        make_lm(args.text, names, args.share, arpa)
         print(f"{len(names & dictionary_words())} of {len(names)} names are in the dictionary", flush=True)
     decoder = make_decoder(arpa)
     for sentence in sentences[: args.first]:

@@ -307,8 +307,12 @@ def tune_lattices(
     guide = default_weights(lattices[0], models).first_pass
     lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
              for lattice in lattices]
+
+    def tuned() -> TunedWeights:
+        return tune_lists(lists, references, score_lists(lists, models, memory, spread), kind=kind)
+
+    weights = tuned()
     for _ in range(_TUNING_ROUNDS):
-        weights = tune_lists(lists, references, score_lists(lists, models, memory, spread), kind=kind)
         if not weights.weights.lm_scale:
             break  # the models gain nothing
         rescored = rescore_lattices(lattices, models, weights, settings, memory, spread=spread)
@@ -316,6 +320,7 @@ def tune_lattices(
         if all(len(new.hypotheses) == len(old.hypotheses) for new, old in zip(longer, lists, strict=True)):
             break
         lists = longer
+        weights = tuned()
     return weights
 
 

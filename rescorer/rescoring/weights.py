@@ -82,7 +82,10 @@ class Weights:
             raise ValueError(f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1")
 
     def mixed(self, log_probs: np.ndarray, kinds: WordKinds, models: Sequence[str]) -> np.ndarray:
-        """[n] log P under the mixture, from what each model says of words [n, K], and of which kinds they are."""
+        """[n] log P under the mixture, from what each model says of words [n, K], and of which kinds they are.
+
+        Of a single model, or in a log-linear mixture, words may be whole sentences, of which all that is summed.
+        """
         mixture = torch.tensor([self.mixture[name] for name in models], dtype=torch.float64)
         counted = (log_probs - (1 - self.spelling_scale) * kinds.log_spellings
                    - self.unknown_penalty * kinds.unknown - self.new_word_penalty * kinds.new)
@@ -126,9 +129,15 @@ class ScoredLists:
     def lm_scores(self, weights: Weights) -> np.ndarray:
         """[H] log P of the words of each hypothesis under the mixture."""
         self._check(weights)
-        paths = self.paths
-        nodes = weights.mixed(paths.log_probs, paths.kinds, self.model_names)
-        return np.asarray(paths.paths @ nodes)
+        if weights.mixture_kind == "log-linear" or len(self.model_names) == 1:  # then a sum over words, part by part
+            return weights.mixed(*self.sums, self.model_names)
+        nodes = weights.mixed(self.paths.log_probs, self.paths.kinds, self.model_names)
+        return np.asarray(self.paths.paths @ nodes)
+
+    @cached_property
+    def sums(self) -> tuple[np.ndarray, WordKinds]:
+        """[H, K] what each model says of all words of each hypothesis: tuning asks for it thousands of times."""
+        return self.paths.paths @ self.paths.log_probs, self.paths.kinds.along(self.paths.paths)
 
     def totals(self, weights: Weights) -> np.ndarray:
         """[H] the total score of each hypothesis."""

@@ -1,6 +1,6 @@
 """What sets words apart from those that a model was trained with: unknown ones, and new ones, which came later.
 
-Shapes: n words, or nodes of a tree; K models.
+Shapes: n words, or nodes of a tree; S sentences; K models.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from rescorer.models.language_model import LanguageModel
 
 
 @dataclass(frozen=True, eq=False)
 class WordKinds:
-    """
+    """Of each word, or summed over those of sentences.
+
     Attributes:
         log_spellings: [n, K] the part of a log-probability that is log P(word | unknown); 0 of what is not spelled out.
-        unknown: [n, K] bool: whether the model does not know the word.
-        new: [n, K] bool: whether it knows the word, but was trained without.
+        unknown: [n, K] bool: whether the model does not know the word; of sentences how many.
+        new: [n, K] bool: whether it knows the word, but was trained without; of sentences how many.
     """
 
     log_spellings: np.ndarray
@@ -42,6 +44,10 @@ class WordKinds:
     def take(self, index: np.ndarray) -> WordKinds:
         """Of the words index [m]."""
         return WordKinds(self.log_spellings[index], self.unknown[index], self.new[index])
+
+    def along(self, paths: csr_matrix) -> WordKinds:
+        """[S, K] the sums over the words of sentences, which are paths [S, n] of a tree."""
+        return WordKinds(*(paths @ each.astype(np.float64) for each in (self.log_spellings, self.unknown, self.new)))
 
     def without_models(self) -> WordKinds:
         """Of the same words as no model sees them."""
