@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tiny_lattices import all_paths, make_lattice, path_totals, random_lattice
 from rescorer.errors import InputError
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import Lattice
-from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, NBest
+from rescorer.rescoring import lattice as lattice_module
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import (
     best_words,
@@ -145,6 +147,26 @@ def test_tuning_finds_the_model_that_knows(tmp_path: Path) -> None:
     right = {name: sum(words[each.utterance] == truth[each.utterance] for each in test)
              for name, words in (("before", before), ("after", found))}
     assert right["after"] >= 10 > right["before"]
+
+
+def test_tuning_uses_what_its_last_round_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One path a lattice and one round: the weights are those of the lists with the round's paths in them."""
+    model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
+    weights = TunedWeights(Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
+                           default_weights(lattices[0], [model]).first_pass)
+    seen: list[set[tuple[str, ...]]] = []
+
+    def tune_lists(lists: Sequence[NBest], *_: object, **__: object) -> TunedWeights:
+        seen.append({hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses})
+        return weights
+
+    monkeypatch.setattr(lattice_module, "tune_lists", tune_lists)
+    monkeypatch.setattr(lattice_module, "_TUNING_PATHS", 1)
+    monkeypatch.setattr(lattice_module, "_TUNING_ROUNDS", 1)
+    assert tune_lattices(lattices, {}, [model], EXACT) is weights
+    firsts = {best_words(lattice, weights.first_pass) for lattice in lattices}
+    assert seen == [firsts, firsts | {each.best() for each in rescore_lattices(lattices, model, weights, EXACT)}]
+    assert seen[0] != seen[1]
 
 
 def test_tuning_needs_a_path() -> None:

@@ -15,8 +15,8 @@ A sentence whose lattice is there is skipped, so an interrupted run is continued
 without sound are skipped too. The order is a shuffled one: what is there early is a fair sample.
 
 PocketSphinx's dictionary is the vocabulary, as far as the text or the list of names holds its words. A name gets the
-probability of the least likely word of the text, one that was seen once, or its part of --share; the other words give it
-up in proportion.
+probability of the least likely word of the text, one that was seen once, or its part of --share; the other words give
+it up in proportion.
 """
 
 from __future__ import annotations
