@@ -116,7 +116,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the lattices")
     parser.add_argument("--text", type=Path, required=True, help="text of the first-pass model: a sentence a line")
     parser.add_argument("--names", type=Path, required=True, help="names to add as unigrams: one a line")
-    parser.add_argument("--share", type=float, default=0.0, help="that the names have of a text, all together")
+    parser.add_argument("--share", type=float, default=0.0, help="what the names have, all together, of what the "
+                        "other words have; 0: each as much as the least likely of these")
     parser.add_argument("--first", type=int, metavar="N", help="only the first N sentences (of the shuffled order)")
     args = parser.parse_args()
 
