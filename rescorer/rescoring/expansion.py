@@ -25,7 +25,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order
 
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
-from rescorer.recognition.lattice import Lattice, spans
+from rescorer.recognition.lattice import Lattice, runs, spans
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import Weights
 from rescorer.rescoring.word_kinds import WordKinds
@@ -198,14 +198,14 @@ class _Pruning:
 
     def survivors(self, states: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Which of the histories stay, ascending; `states` ascend, and every state keeps its best."""
-        begins = np.flatnonzero(np.diff(states, prepend=-1))
-        best = np.repeat(np.maximum.reduceat(scores, begins), np.diff([*begins, len(states)]))
+        begins = runs(states)
+        best = np.repeat(np.maximum.reduceat(scores, begins), np.diff(begins, append=len(states)))
         kept = np.flatnonzero((best - scores <= self.slack[states]) | (scores == best))
         if not self.max_histories:
             return kept
         kept = kept[np.lexsort((-scores[kept], states[kept]))]
-        begins = np.flatnonzero(np.diff(states[kept], prepend=-1))
-        rank = np.arange(len(kept)) - np.repeat(begins, np.diff([*begins, len(kept)]))
+        begins = runs(states[kept])
+        rank = np.arange(len(kept)) - np.repeat(begins, np.diff(begins, append=len(kept)))
         return np.sort(kept[rank < self.max_histories])
 
 
@@ -397,9 +397,9 @@ class _Growth:
             parts.append(new[alive])
 
     def _add_states(self, states: np.ndarray, histories: np.ndarray, scores: np.ndarray) -> None:
-        begins = np.flatnonzero(np.diff(states, prepend=-1))
+        begins = runs(states)
         self._first[states[begins]] = len(self._state) + begins
-        self._count[states[begins]] = np.diff([*begins, len(states)])
+        self._count[states[begins]] = np.diff(begins, append=len(states))
         self._state = np.concatenate([self._state, states])
         self._history = np.concatenate([self._history, histories])
         self._score = np.concatenate([self._score, scores])

@@ -11,7 +11,7 @@ from itertools import count
 
 import numpy as np
 
-from rescorer.recognition.lattice import Lattice, outgoing, spans
+from rescorer.recognition.lattice import Lattice, outgoing, runs, spans
 from rescorer.rescoring.trellis import Trellis
 
 NO_WORD = 0
@@ -130,7 +130,7 @@ class _Search:
         """The arcs of the best way to the last of its states."""
         state, arcs = int(prefix.states[-1]), []
         while state:
-            arc = int(prefix.arrivals[np.searchsorted(prefix.states, state)])
+            arc = int(prefix.arrivals[prefix.states.searchsorted(state)])
             arcs.append(arc)
             state = int(self.sources[arc])
             if self.words[arc] != NO_WORD and prefix.before:
@@ -142,16 +142,18 @@ class _Search:
         reached, new = states, states
         while len(new):
             arcs, values = self._leave(new, self.silent)
+            if not len(arcs):
+                break
             better = values > self.scores[self.targets[arcs]]
             new = self._arrive(arcs[better], values[better])
             reached = np.union1d(reached, new) if len(new) else reached
         arcs, values = self._leave(reached, self.spoken)
-        by_word = np.argsort(self.words[arcs], kind="stable")
+        by_word = self.words[arcs].argsort(kind="stable")
         arcs, values = arcs[by_word], values[by_word]
-        begins = np.flatnonzero(np.diff(self.words[arcs], prepend=-1))
+        begins = runs(self.words[arcs])
         promises = values + self.after[self.targets[arcs]]
         best = np.maximum.reduceat(promises, begins) if len(begins) else promises
-        order = np.argsort(-best, kind="stable")
+        order = (-best).argsort(kind="stable")
         self.scores[reached] = -np.inf
         return _Prefix(before, reached, self.ways[reached], arcs, values, begins, order,
                        (best[order[:1]] - best[order]).tolist())
@@ -166,7 +168,7 @@ class _Search:
         """Note the best way to each target, of equal ones that over the first arc; the targets, ascending."""
         order = np.lexsort((arcs, -values, self.targets[arcs]))
         arcs, values = arcs[order], values[order]
-        first = np.flatnonzero(np.diff(self.targets[arcs], prepend=-1))
+        first = runs(self.targets[arcs])
         states = self.targets[arcs[first]]
         self.scores[states], self.ways[states] = values[first], arcs[first]
         return np.asarray(states)

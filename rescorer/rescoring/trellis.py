@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from rescorer.recognition.lattice import Lattice, depths, union
+from rescorer.recognition.lattice import Lattice, depths, runs, union
 
 Kind = Literal["best", "all"]
 
@@ -117,7 +117,7 @@ class Trellis:
 def _levels(ends: np.ndarray, depth: np.ndarray) -> tuple[Level, ...]:
     """Arcs grouped by the state at one of their ends [A], these by depth [S]."""
     order = np.lexsort((ends, depth[ends]))
-    first = np.flatnonzero(np.diff(ends[order], prepend=-1))
+    first = runs(ends[order])
     states = ends[order[first]]
     cuts = [*np.unique(depth[states], return_index=True)[1].tolist(), len(states)]
     first = np.append(first, len(order))

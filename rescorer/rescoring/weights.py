@@ -156,7 +156,7 @@ class ScoredLists:
     @cached_property
     def owners(self) -> np.ndarray:
         """[H] the utterance of each hypothesis."""
-        return np.repeat(np.arange(len(self.begins)), np.diff([*self.begins, len(self.lengths)]))
+        return np.repeat(np.arange(len(self.begins)), np.diff(self.begins, append=len(self.lengths)))
 
     def without_models(self) -> ScoredLists:
         """The same with the raw scores alone."""
