@@ -7,8 +7,9 @@
 #
 # DATA holds text/enwiki-{train,valid,test}.txt.xz and gazetteers/. DIR (out/ in this folder) gets names.txt and
 # spoken.tsv, what is to be said; with.pt and without.pt, the models; added.{0,1,5,20}.pt, the names put back with so
-# many examples each; perplexity.md; and for whisper, sphinx, whisper-bias (the names given as expected words, too) and
-# whisper-ordinary NAME/MODEL/weights.json (tuned on dev, the last on sentences without the names) and wer.json (measured
+# many examples each, and counted.20.pt, each with a pseudo-count of its own, too; perplexity.md; and for whisper, sphinx,
+# whisper-bias (the names given as expected words, too), whisper-ordinary and sphinx-fair NAME/MODEL/weights.json (tuned
+# on dev, the last two on sentences without the names and on a fair sample of the validation text) and wer.json (measured
 # on test). The lists and lattices of the spoken sentences are looked for in --lists (lists/ in DIR): how they are made,
 # see README.md. A few GB of disk, 6 GB of memory; stages 6 and 7 are about a quarter of an hour of a CPU core each.
 
@@ -83,9 +84,12 @@ add() {
     lexicon add-words "$output/without.pt" "$output/names.txt" --output "$output/added.$number.pt" --prior "$prior" \
       --device "$device" ${texts[@]+"${texts[@]}"}
   done
+  # As often as the text that was taken away says each name, in place of --prior.
+  lexicon add-words "$output/without.pt" "$names" --output "$output/counted.20.pt" --device "$device" \
+    --text "$output/examples.20.txt"
 }
-stage 8 "add the names" --in "$output"/{without.pt,names.txt,examples.1.txt,examples.5.txt,examples.20.txt} \
-  --out "$output"/added.{0,1,5,20}.pt -- add
+stage 8 "add the names" --in "$output"/{without.pt,names.txt,names.tsv,examples.1.txt,examples.5.txt,examples.20.txt} \
+  --out "$output"/{added.0,added.1,added.5,added.20,counted.20}.pt -- add
 
 measure_perplexity() {
   write "$output/perplexity.md" python3 "$stages_root/benchmarks/new_words.py" "$valid" "$test" \
@@ -99,7 +103,7 @@ stage 9 perplexity --in "$output"/{without.pt,with.pt,examples.1.txt,examples.5.
 ((stop_stage > 9)) || exit 0
 [[ -d $lists ]] || fail "no lists of the spoken sentences in $lists; remedy: make them as $here/README.md says, or --lists"
 
-models=(without added.0 added.20 with)
+models=(without added.0 added.20 counted.20 with)
 lightrnns=("${models[@]/#/$output/}") lightrnns=("${lightrnns[@]/%/.pt}")
 
 # Each model alone and mixed with KenLM, and KenLM alone; DIR/wer.json has them all.
@@ -128,15 +132,17 @@ stage 10 "tune on whisper" --in "${lightrnns[@]}" "$ngram" "$whisper-dev.jsonl" 
 stage 11 "rescore whisper" --in "${weights[@]/#/$output/whisper/}" "$whisper-test.jsonl" "$output/names.txt" \
   --out "$output/whisper/wer.json" -- measure_models "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper"
 
-# The references of the lattices that there are: the recogniser may have been stopped before the last.
 sphinx=$lists/sphinx-lattices references=$output/references
+# present REFERENCES prints those whose lattice is there: the recogniser may have been stopped before the last.
+present() {
+  local line
+  while read -r line; do
+    [[ ! -e $sphinx/${line%% *}.slf.gz ]] || echo "$line"
+  done <"$1"
+}
 lattice_references() {
-  local part line
-  for part in dev test; do
-    while read -r line; do
-      [[ ! -e $sphinx/${line%% *}.slf.gz ]] || echo "$line"
-    done <"$lists/refs.$part.txt" >"$references.$part.txt"
-  done
+  local part
+  for part in dev test; do write "$references.$part.txt" present "$lists/refs.$part.txt"; done
 }
 stage 12 references --in "$sphinx" "$lists"/refs.{dev,test}.txt --out "$references".{dev,test}.txt -- lattice_references
 
@@ -167,3 +173,20 @@ stage 17 "tune on ordinary sentences" --in "${lightrnns[@]}" "$ngram" "$ordinary
 stage 18 "rescore whisper with weights of ordinary sentences" --in "${weights[@]/#/$output/whisper-ordinary/}" \
   "$whisper-test.jsonl" "$output/names.txt" --out "$output/whisper-ordinary/wer.json" -- \
   measure_models "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper-ordinary"
+
+# The same of PocketSphinx, by a fair sample of the validation text: 3 of 20 of its sentences hold a name, not each.
+fair=$references.fair.txt
+fair_references() {
+  local ordinary=$references.ordinary.txt dev=$references.dev.txt
+  write "$ordinary" present "$lists/refs.ordinary.txt"
+  write "$fair" cat "$ordinary" <(shuf --head-count "$(($(wc -l <"$ordinary") * 3 / 17))" --random-source "$dev" "$dev")
+}
+stage 19 "fair references" --in "$sphinx" "$lists/refs.ordinary.txt" "$references.dev.txt" --out "$fair" -- \
+  fair_references
+stage 20 "tune on a fair sample" --in "${lightrnns[@]}" "$ngram" "$sphinx" "$fair" \
+  --out "${weights[@]/#/$output/sphinx-fair/}" -- \
+  tune_models "$sphinx" "$fair" "$output/sphinx-fair" --utterances "$fair" --mixture log-linear "${search[@]}"
+stage 21 "rescore sphinx with weights of a fair sample" --in "${weights[@]/#/$output/sphinx-fair/}" "$sphinx" \
+  "$references.test.txt" "$output/names.txt" --out "$output/sphinx-fair/wer.json" -- \
+  measure_models "$sphinx" "$references.test.txt" "$output/sphinx-fair" --utterances "$references.test.txt" \
+  "${search[@]}"
