@@ -6,10 +6,13 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from multiprocessing.pool import AsyncResult, Pool
 from typing import TypeVar
+
+from rescorer.errors import InputError
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -18,33 +21,51 @@ _AHEAD = 4  # items a process that are being worked on, or wait
 
 
 def mapped(function: Callable[[_Item], _Result], items: Iterable[_Item], processes: int) -> Iterator[_Result]:
-    """`function` of each item, in order; of the items and results a few a process are held."""
+    """`function` of each item, in order; of the items and results a few a process are held.
+
+    Raises:
+        InputError: a process was killed, such as for want of memory.
+    """
     if processes == 1:
         yield from map(function, items)
         return
-    with _pool(processes) as pool:
-        # Pool.imap would read the whole input ahead.
-        waiting: deque[AsyncResult[_Result]] = deque()
+    with _executor(processes) as executor:
+        # Executor.map would read the whole input ahead.
+        waiting: deque[Future[_Result]] = deque()
         for item in items:
-            waiting.append(pool.apply_async(function, (item,)))
+            with _no_interrupt():
+                waiting.append(executor.submit(function, item))
             if len(waiting) == _AHEAD * processes:
-                yield waiting.popleft().get()
-        yield from (result.get() for result in waiting)
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
 
 
 @contextmanager
-def _pool(processes: int) -> Iterator[Pool]:
-    """Processes that never see Ctrl-C, from their first moment on: it is the parent's, which ends them.
+def _executor(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that finish what they are at when the caller leaves, for whatever reason.
 
-    One that died of it would write its traceback and, holding the queue's lock, keep the pool from ending.
+    multiprocessing.Pool kills them instead, and waits for ever where one was just writing its result; nor does it
+    notice one that died.
     """
     resource_tracker.ensure_running()  # its start would let the signal through again
+    executor = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+    try:
+        yield executor
+    except BrokenProcessPool:
+        raise InputError("one of the processes was killed", expected="all to go on to the end",
+                         remedy="if memory ran out, take fewer --processes, then run it again") from None
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Processes started here never see Ctrl-C, from their first moment on: it is the parent's, which ends them.
+
+    One that died of it would write its traceback.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        pool = multiprocessing.get_context("spawn").Pool(processes)
-    except BaseException:
+        yield
+    finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        raise
-    with pool:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        yield pool

@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lexicon_tools.processes import mapped
+from rescorer.errors import InputError
 
 # Where tests run in the background, a shell has Ctrl-C ignored in all that it starts.
 COMMAND = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -39,6 +41,20 @@ def test_signals_go_as_before() -> None:
     next(results)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     results.close()  # type: ignore[attr-defined]
+
+
+def test_a_process_that_is_killed() -> None:
+    with pytest.raises(InputError, match=r"^one of the processes was killed; .*; remedy: .* --processes"):
+        list(mapped(os._exit, [1] * 20, 2))
+
+
+def test_left_while_large_results_wait() -> None:
+    """More than a pipe holds, while the processes are at work on the next ones."""
+    for pause in np.arange(10) * 0.003:
+        results = mapped(bytes, [1 << 22] * 40, 2)
+        assert len(next(results)) == 1 << 22
+        time.sleep(pause)
+        results.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("command", ["normalise", "count"])
