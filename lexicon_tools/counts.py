@@ -14,12 +14,12 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from lexicon_tools.processes import mapped
 from lexicon_tools.word_blocks import LINE_END, Mapped, block_counts, words_of
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 from rescorer.models.vocabulary import Vocabulary
+from rescorer.processes import mapped
 
 _COUNT = re.compile("[0-9]{1,18}")  # fits int64
 _HELD = 1 << 19  # distinct words counted in Python, some 60 MB, before the database takes them

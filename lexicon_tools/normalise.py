@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from num2words import num2words
 
-from lexicon_tools.processes import mapped
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
+from rescorer.processes import mapped
 
 _CHUNK = 2000  # lines handed to a process at a time
 _CACHED_TOKENS = 1 << 19  # about 100 MB; Wikipedia's other tokens are seen once or twice

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lexicon_tools.processes import mapped
 from rescorer.errors import InputError
+from rescorer.processes import mapped
 
 # Where tests run in the background, a shell has Ctrl-C ignored in all that it starts.
 COMMAND = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

@@ -11,14 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from rescorer.files import whole_path
+from rescorer.processes import in_order, workers
 from rescorer.training.assignment_problem import (
     AssignmentSettings,
     Cells,
@@ -69,7 +65,7 @@ def solve_in_bands(
     saved = _Saved(checkpoint, _fingerprint(table, settings))
     done, cells, bound = saved.load() or (0, table.start.copy(), separable_bound(table, settings))
     yield "separable bound", cells, bound
-    with _workers(settings.processes) as run:
+    with _solver(settings.processes) as run:
         while done < len(lots):
             stage = lots[done].stage
             rest = [lot for lot in lots[done:] if lot.stage == stage]
@@ -126,30 +122,17 @@ def _fingerprint(table: Table, settings: AssignmentSettings) -> str:
 
 
 @contextmanager
-def _workers(processes: int) -> Iterator[_Run]:
+def _solver(processes: int) -> Iterator[_Run]:
     """Something that solves bands in order, over processes where there is more than one."""
     if processes == 1:
         yield lambda works: map(_solve, works)
         return
-    # Spawned, not forked: a fork of a process with torch's or BLAS's threads can hang. Ctrl-C is the parent's.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin_worker)
-    try:
-        yield lambda works: _ahead(pool, iter(works), processes + 1)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with workers(processes, _one_thread) as executor:  # what is on its way to them is memory too
+        yield lambda works: in_order(executor, _solve, works, processes + 1)
 
 
-def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _one_thread() -> None:
     torch.set_num_threads(1)  # a processor each
-
-
-def _ahead(pool: ProcessPoolExecutor, works: Iterator[_Work], most: int) -> Iterator[Cells]:
-    """Results in order, of works begun at most so many ahead: what is on its way to the processes is memory too."""
-    running: deque[Future[Cells]] = deque(pool.submit(_solve, work) for work in islice(works, most))
-    while running:
-        yield running.popleft().result()
-        running.extend(pool.submit(_solve, work) for work in islice(works, 1))
 
 
 def _solve(work: _Work) -> Cells:

@@ -24,31 +24,27 @@ def mapped(function: Callable[[_Item], _Result], items: Iterable[_Item], process
     """`function` of each item, in order; of the items and results a few a process are held.
 
     Raises:
-        InputError: a process was killed, such as for want of memory.
+        InputError: as `workers`.
     """
     if processes == 1:
         yield from map(function, items)
         return
-    with _executor(processes) as executor:
-        # Executor.map would read the whole input ahead.
-        waiting: deque[Future[_Result]] = deque()
-        for item in items:
-            with _no_interrupt():
-                waiting.append(executor.submit(function, item))
-            if len(waiting) == _AHEAD * processes:
-                yield waiting.popleft().result()
-        yield from (future.result() for future in waiting)
+    with workers(processes) as executor:
+        yield from in_order(executor, function, items, _AHEAD * processes)
 
 
 @contextmanager
-def _executor(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that finish what they are at when the caller leaves, for whatever reason.
+def workers(processes: int, begin: Callable[[], object] | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Processes that finish what they are at when the caller leaves, for whatever reason; `begin` is called in each.
 
-    multiprocessing.Pool kills them instead, and waits for ever where one was just writing its result; nor does it
-    notice one that died.
+    Spawned, not forked: a fork of a process with torch's or BLAS's threads can hang. multiprocessing.Pool kills its
+    processes instead, and waits for ever where one was just writing its result; nor does it notice one that died.
+
+    Raises:
+        InputError: a process was killed, such as for want of memory.
     """
     resource_tracker.ensure_running()  # its start would let the signal through again
-    executor = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+    executor = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), begin)
     try:
         yield executor
     except BrokenProcessPool:
@@ -56,6 +52,20 @@ def _executor(processes: int) -> Iterator[ProcessPoolExecutor]:
                          remedy="if memory ran out, take fewer --processes, then run it again") from None
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def in_order(
+    executor: ProcessPoolExecutor, function: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int
+) -> Iterator[_Result]:
+    """`function` of each item; so many items are being worked on or wait, where Executor.map would read them all."""
+    waiting: deque[Future[_Result]] = deque()
+    for item in items:
+        with _no_interrupt():
+            waiting.append(executor.submit(function, item))
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @contextmanager
