@@ -14,10 +14,11 @@ ROOT = Path(__file__).parent.parent
 OURS = ("rescorer", "lexicon_tools")
 
 # Floors of the house, from the ground: a module may import its own floor's package and the floors below.
-BASE = ("errors", "files")
+BASE = ("errors", "files", "processes")
 FLOORS: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "files": BASE,
+    "files": ("errors", "files"),
+    "processes": ("errors", "processes"),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
     "training": (*BASE, "models", "recognition", "training"),
