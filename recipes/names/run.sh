@@ -177,9 +177,10 @@ stage 18 "rescore whisper with weights of ordinary sentences" --in "${weights[@]
 # The same of PocketSphinx, by a fair sample of the validation text: 3 of 20 of its sentences hold a name, not each.
 fair=$references.fair.txt
 fair_references() {
-  local ordinary=$references.ordinary.txt dev=$references.dev.txt
+  local ordinary=$references.ordinary.txt named=$references.named.txt dev=$references.dev.txt
   write "$ordinary" present "$lists/refs.ordinary.txt"
-  write "$fair" cat "$ordinary" <(shuf --head-count "$(($(wc -l <"$ordinary") * 3 / 17))" --random-source "$dev" "$dev")
+  write "$named" shuf --head-count "$(($(wc -l <"$ordinary") * 3 / 17))" --random-source "$dev" "$dev"
+  write "$fair" cat "$ordinary" "$named"
 }
 stage 19 "fair references" --in "$sphinx" "$lists/refs.ordinary.txt" "$references.dev.txt" --out "$fair" -- \
   fair_references
