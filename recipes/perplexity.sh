@@ -4,7 +4,7 @@
 #   begin "$@"; prepare; kneser_ney; train NUMBER NAME OPTION…; perplexities NUMBER NAME
 # shellcheck shell=bash disable=SC2154 # `here` and `texts` are the recipe's
 
-output=$here/out threads=2 device=cpu precision=""
+output=$here/out threads=2 device=cpu precision=auto
 options=(output threads device precision)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
@@ -38,7 +38,7 @@ kneser_ney() { stage 2 kenlm --in "$train_text" --out "$ngram" -- estimate; }
 
 train_model() {
   lightrnn train "$train_text" --valid "$valid_text" --vocabulary "$words" --output "$output/$1.pt" \
-    --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}" "${@:2}"
+    --threads "$threads" --device "$device" --precision "$precision" "${@:2}"
 }
 train() { stage "$1" "$2" --in "$train_text" "$valid_text" "$words" --out "$output/$2.pt" -- train_model "${@:2}"; }
 

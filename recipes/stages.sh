@@ -57,11 +57,6 @@ write() {
   mv "$1.part" "$1"
 }
 
-# bfloat16 where this processor computes in it, float32 elsewhere: bfloat16 without such support is the slower one.
-fast_precision() {
-  if grep -qsE 'avx512_bf16|amx_bf16' /proc/cpuinfo; then echo bfloat16; else echo float32; fi
-}
-
 # stage NUMBER NAME --in FILE… --out FILE… -- COMMAND…     (COMMAND may be a function of the recipe)
 stage() {
   local number=$1 name=$2 kind="" inputs=() outputs=() file start=$SECONDS

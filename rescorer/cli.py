@@ -263,7 +263,8 @@ def lightrnn() -> None:
 @click.option("--intervals", type=int, help="Validations in the whole training; one an epoch without it.")
 @click.option("--reallocate-after", type=int, multiple=True, help="Number of an interval; may be repeated.")
 @_reallocation_options
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="float32", show_default=True,
+              help="Of products in training; auto: in which they are quicker here.")
 @click.option("--threads", type=click.IntRange(min=1), help="Of the processor; all without it.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @_device_option

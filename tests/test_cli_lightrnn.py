@@ -16,10 +16,12 @@ import rescorer
 from lexicon_tools.cli import lexicon
 from rescorer.cli import lightrnn
 from rescorer.models.light_rnn import LightRNN
+from rescorer.models.torch_file import read_torch
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
 from rescorer.training.first_table import company, first_table
+from rescorer.training.precision import bfloat16_gain
 
 TINY = ["--width", "8", "--epochs", "2", "--streams", "4", "--unroll", "10"]
 
@@ -70,19 +72,27 @@ def test_train_and_perplexity(here: Path) -> None:
     assert "other settings" in bad(train("--rows", "5"))
 
 
-@pytest.mark.parametrize(("flags", "precision", "told"), [
-    ("fma avx512_vnni", "bfloat16", True), ("fma avx512_vnni", "float32", False),
-    ("avx512_bf16 fma", "bfloat16", False), (None, "bfloat16", False),
+@pytest.mark.parametrize(("gain", "asked", "used", "told"), [
+    (0.3, "bfloat16", "bfloat16", True), (1.9, "bfloat16", "bfloat16", False), (0.3, "float32", "float32", False),
+    (0.3, "auto", "float32", False), (1.9, "auto", "bfloat16", False),
 ])
-def test_a_processor_without_bfloat16_is_told(
-    here: Path, monkeypatch: pytest.MonkeyPatch, flags: str | None, precision: str, told: bool
+def test_the_quicker_precision_is_taken_or_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch, gain: float, asked: str, used: str, told: bool
 ) -> None:
-    monkeypatch.setattr("rescorer.training.run._PROCESSOR", Path("cpuinfo"))
-    if flags is not None:
-        Path("cpuinfo").write_text(f"flags : {flags}\n")
-    result = train("--epochs", "1", "--precision", precision)
+    monkeypatch.setattr("rescorer.training.run.bfloat16_gain", lambda device: gain)
+    result = train("--epochs", "1", "--precision", asked)
     assert result.exit_code == 0, (result.stderr, result.exception)
-    assert ("--precision float32 is some three times as quick" in result.stderr) == told
+    assert ("products take 3.3 times as long in bfloat16 as in float32 here" in result.stderr) == told
+    assert read_torch("lightrnn.pt.work/checkpoint.pt")["settings"]["precision"] == used
+
+
+def test_which_precision_is_quicker_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {torch.float32: iter([3.0, 9.0, 3.0, 3.0, 5.0]), torch.bfloat16: iter([9.0, 9.0, 9.0, 2.0, 9.0])}
+    monkeypatch.setattr("rescorer.training.precision._seconds", lambda left, right: next(seconds[left.dtype]))
+    assert bfloat16_gain("cpu") == 1.5  # of the quickest of each
+    assert bfloat16_gain("cuda") == 2.0  # unmeasured
+    monkeypatch.undo()
+    assert bfloat16_gain("cpu") > 0
 
 
 def test_the_first_table_is_by_likeness_or_by_frequency(here: Path) -> None:

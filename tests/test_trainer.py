@@ -313,6 +313,16 @@ def test_a_resumed_run_tells_how_it_began(folder: Path) -> None:
     assert LightRNN.load(folder / "lightrnn.pt").provenance["table"] == "likeness"
 
 
+def test_a_run_goes_on_in_another_precision(folder: Path) -> None:
+    quick = replace(SETTINGS, epochs=2, intervals=None, reallocate_after=())
+    make_trainer(folder, quick)._save_checkpoint()
+    said: list[str] = []
+    trainer = make_trainer(folder, replace(quick, precision="bfloat16"))
+    trainer.say = said.append
+    trainer.run()
+    assert f"going on from step 0 of {trainer.steps}" in said
+
+
 def test_resume_wants_the_same_run(folder: Path) -> None:
     quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
     make_trainer(folder, quick).run()

@@ -13,7 +13,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-output=$here/out threads=2 device=cpu precision=""
+output=$here/out threads=2 device=cpu precision=auto
 options=(output threads device precision)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
@@ -64,7 +64,7 @@ stage 4 kenlm --in "$train" "$words" --out "$ngram" -- kenlm
 train() {
   lightrnn train "$train" --valid "$valid" --vocabulary "$words" --output "$lightrnn" --width 256 --rows 3000 \
     --columns 94 --tied --own-width 45 --own-columns 14 --row-samples 500 --epochs 2 --streams 64 --intervals 24 \
-    --learning-rate 0.005 --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
+    --learning-rate 0.005 --threads "$threads" --device "$device" --precision "$precision"
 }
 stage 5 lightrnn --in "$train" "$valid" "$words" --out "$lightrnn" -- train
 

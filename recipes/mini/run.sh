@@ -8,7 +8,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-output=$here/out data=$here/data threads=1 precision=""
+output=$here/out data=$here/data threads=1 precision=auto
 options=(output data threads precision)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
@@ -43,7 +43,7 @@ stage 3 kenlm --in "$output/train.txt" "$output/words.tsv" "$here/../arpa_unk.py
 train() {
   lightrnn train "$output/train.txt" --valid "$output/valid.txt" --vocabulary "$output/words.tsv" \
     --output "$lightrnn" --columns 8 --width 224 --dropout 0.3 --epochs 5 --streams 32 \
-    --threads "$threads" --precision "${precision:-$(fast_precision)}"
+    --threads "$threads" --precision "$precision"
 }
 stage 4 lightrnn --in "$output"/{train.txt,valid.txt,words.tsv} --out "$lightrnn" -- train
 

@@ -10,7 +10,7 @@ times. Names that VALID or TEST say in a sentence of 5 to 28 words are drawn fir
     names.txt          the names, sorted
     names.tsv          each with its count in with.txt, 1 where it is not in it
     spoken.tsv         those sentences of VALID and TEST, each after its id: valid-NNNNN or test-NNNNN, the line from 0
-    ordinary.tsv       600 sentences of VALID of such a length without any of the names: ordinary-NNNNN
+    ordinary.tsv       1,200 sentences of VALID of such a length without any of the names: ordinary-NNNNN
     with.txt           a share of TRAIN, in blocks of lines that stand together
     without.txt        the same without every line that holds a name
     examples.txt       all lines of TRAIN that hold one
@@ -35,7 +35,7 @@ NAMES, SPOKEN = 2000, 1500  # names in all; at most so many of them out of the s
 FEWEST, MOST = 8, 2000  # times in TRAIN
 SHORTEST_NAME = 4  # letters
 SHORTEST, LONGEST = 5, 28  # words of a sentence that is spoken
-ORDINARY = 600  # sentences at most
+ORDINARY = 1200  # sentences at most
 BLOCK, SHARE = 200, 0.25  # lines that stay together, and how much of TRAIN is trained on
 EXAMPLES = (1, 5, 20)  # sentences for a name
 SEED = 4

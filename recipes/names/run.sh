@@ -15,7 +15,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-output=$here/out threads=2 device=cpu precision="" prior=10 lists=""
+output=$here/out threads=2 device=cpu precision=auto prior=10 lists=""
 options=(output threads device precision prior lists)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
@@ -70,7 +70,7 @@ stage 5 kenlm --in "$output/without.txt" "$output/without.tsv" --out "$ngram" --
 train_model() {
   lightrnn train "$output/$1.txt" --valid "$output/valid.txt" --vocabulary "$output/$1.tsv" --output "$output/$1.pt" \
     --width 256 --rows 2900 --columns 69 --own-width 48 --own-columns 7 --row-samples 500 --epochs 1 --streams 64 \
-    --intervals 12 --learning-rate 0.006 --threads "$threads" --device "$device" --precision "${precision:-$(fast_precision)}"
+    --intervals 12 --learning-rate 0.006 --threads "$threads" --device "$device" --precision "$precision"
 }
 stage 6 "train without" --in "$output"/{without.txt,valid.txt,without.tsv} --out "$output/without.pt" -- \
   train_model without

@@ -49,7 +49,8 @@ class TrainingSettings:
         intervals: the training is cut into so many equal parts; after each the validation text is scored, the best
             model kept, and a LightRNN's table reallocated where `reallocate_after` says so. None: one an epoch.
         reallocate_after: numbers of intervals, from 1.
-        precision: what matrix products are computed in; "bfloat16" is twice as fast where the processor has it.
+        precision: what matrix products are computed in; "bfloat16" is twice as fast on some processors and slower on
+            others. A run that was cut may go on in the other.
         seed: of everything that is drawn; where there are several processes each adds its rank.
         checkpoint_seconds: a killed run loses at most the work of so many seconds.
     """
@@ -340,6 +341,7 @@ class Trainer:
             raise InputError("not a checkpoint, or a damaged one", remedy="remove the file to start anew",
                              file=self.checkpoint) from None
         mine = (_plain(asdict(self.settings)), (len(self.train_corpus), len(self.valid_corpus)))
+        settings = {**settings, "precision": self.settings.precision}  # as the device, it may be another now
         if mine != (settings, words) or not self.model.same_make(restored):
             raise InputError("the checkpoint is of a run with other settings or texts",
                              remedy="give the settings of that run, or remove the file to start anew",
