@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from rescorer.models.light_rnn import LightRNN
 from rescorer.models.mixture import Mixture
 from rescorer.models.open_vocabulary import open_vocabulary
 from rescorer.models.spelling import Spelling
-from rescorer.rescoring.history_tree import HistoryTree, score_sentences
+from rescorer.rescoring import history_tree
+from rescorer.rescoring.history_tree import HistoryTree, PathScores, Sentence, SentenceScorer, score_sentences
 
 LARGE = 1 << 30
 SHAPES: list[dict[str, Any]] = [{}, {"layers": 2}, {"gated": True, "own_width": 0, "cell_bias": False, "tied": False},
@@ -142,6 +144,26 @@ def test_shared_beginnings_are_scored_once() -> None:
     model, sentences = watched(), draw_sentences(100)
     score_sentences(sentences, [model], LARGE)
     assert model.asked == len(prefixes(sentences)) < 0.7 * sum(len(sentence) + 1 for sentence in sentences)
+
+
+def test_a_sentence_is_scored_once_however_often_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = make_model(), []
+    score = history_tree.score_sentences
+
+    def counted(sentences: Sequence[Sentence], **others: Any) -> PathScores:
+        asked.append(list(sentences))
+        return score(sentences, **others)
+
+    monkeypatch.setattr(history_tree, "score_sentences", counted)
+    scorer = SentenceScorer([model], 1 << 20)
+    rounds: list[list[tuple[str, ...]]] = [
+        [("the", "cat"), ("a",), ("the", "cat")], [("a",), ()], [("a", "dog"), (), ("the", "cat"), ("the",)], [()]]
+    for sentences in rounds:
+        found, wanted = scorer.score(sentences), score(sentences, [model], 1 << 20)
+        for ours, theirs in zip((found.log_probs, *vars(found.kinds).values()),
+                                (wanted.log_probs, *vars(wanted.kinds).values()), strict=True):
+            np.testing.assert_allclose(found.paths @ ours, wanted.paths @ theirs, atol=1e-5)
+    assert asked == [[("the", "cat"), ("a",)], [()], [("a", "dog"), ("the",)]]
 
 
 def test_sharing_survives_a_small_memory() -> None:

@@ -6,7 +6,9 @@ Shapes: S sentences, n nodes of the tree, M nodes of one level, K models.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 
 import numpy as np
 import torch
@@ -127,6 +129,12 @@ class PathScores:
     kinds: WordKinds
     paths: csr_matrix
 
+    @classmethod
+    def beside(cls, parts: Sequence[PathScores]) -> PathScores:
+        """Of several trees, side by side."""
+        return cls(np.concatenate([part.log_probs for part in parts]), WordKinds.joined([part.kinds for part in parts]),
+                   _beside([part.paths for part in parts]))
+
 
 def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageModel], memory: int,
                     spread: Spread = here) -> PathScores:
@@ -142,11 +150,28 @@ def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageMode
     """
     order = sorted(range(len(sentences)), key=lambda index: tuple(sentences[index]))
     groups = ([sentences[index] for index in group] for group in _groups(order, models, memory))
-    trees = [tree for (tree,) in spread(_score_tree, models, groups)]
+    scores = PathScores.beside([tree for (tree,) in spread(_score_tree, models, groups)])
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
-    return PathScores(np.concatenate([tree.log_probs for tree in trees]),
-                      WordKinds.joined([tree.kinds for tree in trees]), _beside([tree.paths for tree in trees])[back])
+    return replace(scores, paths=scores.paths[back])
+
+
+class SentenceScorer:
+    """Scores sentences as `score_sentences` does, each only once however often it is asked for."""
+
+    def __init__(self, models: Sequence[LanguageModel], memory: int, spread: Spread = here) -> None:
+        self.models = models
+        self._score = partial(score_sentences, models=models, memory=memory, spread=spread)
+        self._places: dict[tuple[str, ...], int] = {}  # of the sentences that were scored, their rows
+        self._known: list[PathScores] = []  # none, or what is known of all of them
+
+    def score(self, sentences: Sequence[tuple[str, ...]]) -> PathScores:
+        fresh = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._places]
+        if fresh:
+            self._places.update(zip(fresh, count(len(self._places))))
+            self._known = [PathScores.beside([*self._known, self._score(fresh)])]
+        (known,) = self._known
+        return replace(known, paths=known.paths[[self._places[sentence] for sentence in sentences]])
 
 
 def _score_tree(models: Sequence[LanguageModel], sentences: Sequence[Sentence]) -> Iterator[PathScores]:

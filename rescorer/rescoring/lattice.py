@@ -21,9 +21,10 @@ from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
+from rescorer.rescoring.history_tree import SentenceScorer
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
-from rescorer.rescoring.nbest import LM_SCORE, MEMORY, score_lists, tune_lists
+from rescorer.rescoring.nbest import LM_SCORE, MEMORY, scored_lists, tune_lists
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
 from rescorer.rescoring.workers import Spread, here
@@ -307,9 +308,10 @@ def tune_lattices(
     guide = default_weights(lattices[0], models).first_pass
     lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
              for lattice in lattices]
+    scorer = SentenceScorer(models, memory, spread)  # most of a round's sentences are of the rounds before
 
     def tuned() -> TunedWeights:
-        return tune_lists(lists, references, score_lists(lists, models, memory, spread), kind=kind)
+        return tune_lists(lists, references, scored_lists(lists, scorer), kind=kind)
 
     weights = tuned()
     for _ in range(_TUNING_ROUNDS):

@@ -26,7 +26,7 @@ from rescorer.rescoring.error_rate import (
     errors,
     improvement_probability,
 )
-from rescorer.rescoring.history_tree import score_sentences
+from rescorer.rescoring.history_tree import SentenceScorer
 from rescorer.rescoring.weights import ScoredLists, TunedWeights, TuningSettings, Weights, tune
 from rescorer.rescoring.workers import Spread, here
 
@@ -38,6 +38,14 @@ MEMORY = 1 << 30  # bytes, for the histories of one level
 def score_lists(lists: Sequence[NBest], models: Sequence[LanguageModel], memory: int = MEMORY,
                 spread: Spread = here) -> ScoredLists:
     """Everything that weights need to know of the lists; the models are asked once, by those whom `spread` asks.
+
+    Raises: as `scored_lists`.
+    """
+    return scored_lists(lists, SentenceScorer(models, memory, spread))
+
+
+def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
+    """The same, with models that may know some of the sentences already.
 
     Raises:
         InputError: no list, a list without hypotheses, or hypotheses with different scores or infinite ones.
@@ -57,9 +65,9 @@ def score_lists(lists: Sequence[NBest], models: Sequence[LanguageModel], memory:
         raise InputError("a hypothesis has a score that is not finite", expected="finite numbers")
     counts = np.array([len(nbest.hypotheses) for nbest in lists])
     return ScoredLists(
-        names, tuple(model.name for model in models), raw.reshape(len(hypotheses), len(names)),
+        names, tuple(model.name for model in scorer.models), raw.reshape(len(hypotheses), len(names)),
         np.array([len(hypothesis.words) for hypothesis in hypotheses]), np.cumsum(counts) - counts,
-        score_sentences([hypothesis.words for hypothesis in hypotheses], models, memory, spread),
+        scorer.score([hypothesis.words for hypothesis in hypotheses]),
     )
 
 
