@@ -20,7 +20,7 @@ from conftest import make_model, make_vocabulary
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.text import log_probs_of, perplexity
-from rescorer.models.torch_file import read_torch
+from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.models.trainable import Trainable
 from rescorer.models.word_table import WordTable
 from rescorer.training import trainer as module
@@ -299,6 +299,14 @@ def test_finished_run_says_its_best_again(folder: Path) -> None:
     kept = (folder / "lightrnn.pt").read_bytes()
     assert make_trainer(folder).run() == best
     assert (folder / "lightrnn.pt").read_bytes() == kept
+
+
+def test_a_checkpoint_whose_settings_are_none_is_a_damaged_one(folder: Path) -> None:
+    trainer = make_trainer(folder, replace(SETTINGS, epochs=1, intervals=None, reallocate_after=()))
+    trainer._save_checkpoint()
+    write_torch({**read_torch(trainer.checkpoint), "settings": [1]}, trainer.checkpoint)
+    with pytest.raises(InputError, match=r"checkpoint.pt: not a checkpoint.*remedy"):
+        trainer.run()
 
 
 def test_a_resumed_run_tells_how_it_began(folder: Path) -> None:

@@ -23,11 +23,12 @@ Wikipedia are spoken words, as `lexicon normalise` makes them). Needs lmplz (`ma
     lexicon vocabulary DATA/text/wikitext-2/train.txt.xz --output wt2.tsv
     python benchmarks/rivals/table.py DATA/text/wikitext-2/train.txt.xz --valid DATA/text/wikitext-2/valid.txt.xz \\
       --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 1800 --dropout 0.3
-    lexicon vocabulary enwiki-train.txt --max-size 33000 --output 33k.tsv  # 200k.tsv alike
-    python benchmarks/rivals/table.py enwiki-train.txt --valid enwiki-valid.txt --test enwiki-test.txt \\
-      --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 40000 --prune 0 0 1 1 1
-    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 20000 --prune 0 0 1 1 1
-    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --intervals 4 --prune 0 0 1 1 1 --memory-gb 16
+    head -n 576553 enwiki-train.txt >wiki13m.txt  # the n-gram of all of it would want --prune
+    lexicon vocabulary wiki13m.txt --max-size 33000 --output 33k.tsv  # 200k.tsv alike
+    python benchmarks/rivals/table.py wiki13m.txt --valid enwiki-valid.txt --test enwiki-test.txt \\
+      --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 10000
+    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000
+    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --intervals 4 --memory-gb 16
 
 The text alone has fewer than a million words: 1m.tsv takes lists of names in (`lexicon vocabulary --list`), whose
 unseen words the n-gram scores as `<unk>`.

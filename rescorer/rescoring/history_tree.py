@@ -157,20 +157,22 @@ def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageMode
 
 
 class SentenceScorer:
-    """Scores sentences as `score_sentences` does, each only once however often it is asked for."""
+    """Scores sentences as `score_sentences` does, each only once however often it is asked for: most of a round of
+    tuning were in the rounds before."""
 
     def __init__(self, models: Sequence[LanguageModel], memory: int, spread: Spread = here) -> None:
         self.models = models
         self._score = partial(score_sentences, models=models, memory=memory, spread=spread)
         self._places: dict[tuple[str, ...], int] = {}  # of the sentences that were scored, their rows
-        self._known: list[PathScores] = []  # none, or what is known of all of them
+        self._parts: list[PathScores] = []  # of those that were new, each time that some were
 
     def score(self, sentences: Sequence[tuple[str, ...]]) -> PathScores:
+        """Of S sentences, at least one; the nodes are those of all sentences so far."""
         fresh = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._places]
         if fresh:
+            self._parts.append(self._score(fresh))
             self._places.update(zip(fresh, count(len(self._places))))
-            self._known = [PathScores.beside([*self._known, self._score(fresh)])]
-        (known,) = self._known
+        known = PathScores.beside(self._parts)
         return replace(known, paths=known.paths[[self._places[sentence] for sentence in sentences]])
 
 

@@ -308,7 +308,7 @@ def tune_lattices(
     guide = default_weights(lattices[0], models).first_pass
     lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
              for lattice in lattices]
-    scorer = SentenceScorer(models, memory, spread)  # most of a round's sentences are of the rounds before
+    scorer = SentenceScorer(models, memory, spread)
 
     def tuned() -> TunedWeights:
         return tune_lists(lists, references, scored_lists(lists, scorer), kind=kind)

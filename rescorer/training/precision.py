@@ -11,9 +11,9 @@ _TRIES = 5  # of which the quickest counts: the machine may be shared
 
 
 def bfloat16_gain(device: str) -> float:
-    """How many times as quick as in float32 a product in bfloat16 is, measured by one processor thread's time: 0.1 s.
+    """How many times as quick as in float32 a product in bfloat16 is, measured by one thread's time.
 
-    2 is said of a device that is no processor without a measurement: those that torch knows have bfloat16.
+    2 without a measurement for a device that is no processor: right for NVIDIA's since Ampere, not for older ones.
     """
     if torch.device(device).type != "cpu":
         return 2.0

@@ -86,9 +86,9 @@ def _precision(asked: str, processes: Processes, say: Callable[[str], None]) -> 
     """What is asked for; for "auto" the quicker one, by the first process's measurement."""
     if asked == "float32":
         return asked
-    gain = bfloat16_gain(processes.device)
+    gain = processes.first_does(lambda: bfloat16_gain(processes.device))
     if asked == "auto":
-        return "bfloat16" if processes.first_says(gain > 1) else "float32"
+        return "bfloat16" if gain > 1 else "float32"
     if gain < 0.8:
         say(f"products take {1 / gain:.1f} times as long in bfloat16 as in float32 here: --precision auto is quicker")
     return asked

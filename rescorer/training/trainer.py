@@ -334,14 +334,14 @@ class Trainer:
     def _resume(self) -> None:
         try:
             content = read_torch(self.checkpoint)
-            settings, words, optimiser = content["settings"], tuple(content["words"]), content["optimiser"]
+            settings = {**content["settings"], "precision": self.settings.precision}  # as the device: it may be another
+            words, optimiser = tuple(content["words"]), content["optimiser"]
             restored = type(self.model).from_dict(content["model"])
             optimiser["state"] = {int(key): value for key, value in optimiser["state"].items()}
         except Exception:  # a foreign file makes torch raise almost anything
             raise InputError("not a checkpoint, or a damaged one", remedy="remove the file to start anew",
                              file=self.checkpoint) from None
         mine = (_plain(asdict(self.settings)), (len(self.train_corpus), len(self.valid_corpus)))
-        settings = {**settings, "precision": self.settings.precision}  # as the device, it may be another now
         if mine != (settings, words) or not self.model.same_make(restored):
             raise InputError("the checkpoint is of a run with other settings or texts",
                              remedy="give the settings of that run, or remove the file to start anew",
