@@ -7,9 +7,10 @@
 #
 # DATA holds text/{enwiki-train,enwiki-valid,enwiki-test,novels-eng}.txt.xz, gazetteers/, lattices/{kathleen-kaldi,
 # kathleen-sphinx}, lattices/kathleen-refs.{dev,test}.txt and nbest/kathleen-{dev,test}.jsonl. DIR (out/ in this folder)
-# gets ngram.binary, lightrnn.pt, perplexity.txt and, for kaldi, whisper (n-best lists), kaldi-lattices and
+# gets ngram.binary, lightrnn.pt, perplexity{,.novels}.txt and, for kaldi, whisper (n-best lists), kaldi-lattices and
 # sphinx-lattices, NAME/weights.json (tuned on dev) and NAME/wer.json (measured on test). A few GB of disk, 6 GB of
-# memory; up to 15 minutes before stage 5, which is an hour or more of a CPU core.
+# memory; up to 15 minutes before stage 5, which is an hour or more of a CPU core. P is auto (the default: the
+# quicker), float32 or bfloat16.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -26,18 +27,22 @@ data=${arguments[0]}
 mkdir -p "$output"
 lightrnn=$output/lightrnn.pt ngram=$output/ngram.binary words=$output/words.tsv
 wiki=$output/enwiki-train.txt novels=$output/novels.txt train=$output/train.txt valid=$output/valid.txt
-test=$output/enwiki-test.txt
+test=$output/enwiki-test.txt novels_test=$output/novels-test.txt
 
 normalise() {
   local part
   for part in train valid test; do
     lexicon normalise "$data/text/enwiki-$part.txt.xz" --output "$output/enwiki-$part.txt" --processes "$threads"
   done
-  lexicon normalise "$data/text/novels-eng.txt.xz" --output "$novels" --processes "$threads"
+  lexicon normalise "$data/text/novels-eng.txt.xz" --output "$output/novels-all.txt" --processes "$threads"
+  # Their end, the last one whole, is not read in training.
+  write "$novels" head -n -6500 "$output/novels-all.txt"
+  write "$novels_test" tail -n 6500 "$output/novels-all.txt"
+  rm "$output/novels-all.txt"
   write "$valid" head -n 3000 "$output/enwiki-valid.txt" # enough to choose a model by
 }
 stage 1 normalise --in "$data"/text/{enwiki-train,enwiki-valid,enwiki-test,novels-eng}.txt.xz \
-  --out "$wiki" "$novels" "$valid" "$test" -- normalise
+  --out "$wiki" "$novels" "$novels_test" "$valid" "$test" -- normalise
 
 # What is nearer to the speech, which was read from old novels, twice, and half of Wikipedia.
 stage 2 mix --in "$wiki" "$novels" "$here/mix.py" --out "$train" -- \
@@ -93,8 +98,11 @@ half 12 sphinx-lattices "$data/lattices/kathleen-sphinx" --mixture log-linear
 
 # Each sentence by itself, as the recognisers' are.
 perplexity() {
-  write "$output/perplexity.txt" lightrnn perplexity "$test" --lm "$lightrnn" --ngram "$ngram" --fit "$valid" \
-    --device "$device"
-  cat "$output/perplexity.txt"
+  write "$2" lightrnn perplexity "$1" --lm "$lightrnn" --ngram "$ngram" --fit "$valid" --device "$device"
+  cat "$2"
 }
-stage 14 perplexity --in "$lightrnn" "$ngram" "$valid" "$test" --out "$output/perplexity.txt" -- perplexity
+stage 14 "perplexity of Wikipedia" --in "$lightrnn" "$ngram" "$valid" "$test" --out "$output/perplexity.txt" -- \
+  perplexity "$test" "$output/perplexity.txt"
+stage 15 "perplexity of novels" --in "$lightrnn" "$ngram" "$valid" "$novels_test" \
+  --out "$output/perplexity.novels.txt" -- \
+  perplexity "$novels_test" "$output/perplexity.novels.txt"

@@ -5,6 +5,7 @@
 #
 # Some five minutes on a CPU core or two. DIR (out/ in this folder) gets lightrnn.pt, ngram.binary, weights.json (tuned on
 # data/dev.jsonl), perplexity.txt and wer.json (measured on data/test.jsonl; synthetic speech: see data/README.md).
+# P is auto (the default: the quicker), float32 or bfloat16.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

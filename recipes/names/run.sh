@@ -12,6 +12,7 @@
 # on dev, the last two on sentences without the names and on a fair sample of the validation text) and wer.json (measured
 # on test). The lists and lattices of the spoken sentences are looked for in --lists (lists/ in DIR): how they are made,
 # see README.md. A few GB of disk, 6 GB of memory; stages 6 and 7 are about a quarter of an hour of a CPU core each.
+# P is auto (the default: the quicker), float32 or bfloat16.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

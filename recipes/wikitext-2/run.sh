@@ -5,7 +5,8 @@
 #   recipes/wikitext-2/run.sh DATA [--stage N] [--stop-stage N] [--output DIR] [--threads N] [--device D] [--precision P]
 #
 # DATA holds text/wikitext-2/{train,valid,test}.txt.xz. DIR (out/ in this folder) gets ngram.binary, small.pt, large.pt
-# and perplexity.{small,large}.txt. Stage 3 is about half an hour of a CPU core, stage 5 three quarters of an hour.
+# and perplexity.{small,large}.txt. Stage 3 is about half an hour of a CPU core, stage 5 three quarters of an hour. P
+# is auto (the default: the quicker), float32 or bfloat16.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
