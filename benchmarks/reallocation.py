@@ -31,8 +31,7 @@ from rescorer.training.trainer import Trainer, TrainingSettings
 WAYS = {
     "no reallocation": None,
     "plain": ReallocationSettings(),
-    "vectors carried over": ReallocationSettings(carry_over=True),
-    "carried, gain > 0.5 nats": ReallocationSettings(carry_over=True, min_gain=0.5),
+    "a word moves for > 0.5 nats only": ReallocationSettings(min_gain=0.5),
 }
 
 

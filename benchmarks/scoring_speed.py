@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--rows", type=int, help="of the table; square without it")
+    parser.add_argument("--rows", type=int, help="of the table; four words a row without it, up to 3,000")
     parser.add_argument("--tied", action=argparse.BooleanOptionalAction, default=LightRNNSettings.tied)
     parser.add_argument("--own-width", type=int, default=LightRNNSettings.own_width)
     parser.add_argument("--own-columns", type=int, default=LightRNNSettings.own_columns)

@@ -202,10 +202,6 @@ def _refuse_options(names: Iterable[str]) -> None:
 _REALLOCATION = (
     click.option("--cost-words", type=int, default=20_000_000, show_default=True,
                  help="Words of the text read to price the cells."),
-    click.option("--min-gain", type=float, default=0.0, show_default=True,
-                 help="Nats a token that a word must gain to leave its cell."),
-    click.option("--carry-over/--no-carry-over", default=False, show_default=True,
-                 help="Vectors follow the words that move; else rows and columns keep them."),
     click.option("--block-size", type=int, default=50_000, show_default=True,
                  help="Words whose cells are sought together; larger tables are cut into bands."),
     click.option("--sweeps", type=int, default=2, show_default=True, help="Times that the bands are drawn."),
@@ -231,7 +227,8 @@ def lightrnn() -> None:
 @click.option("-o", "--output", type=_OUTPUT, required=True, help="Where lightrnn.pt goes.")
 @click.option("--work", type=_OUTPUT, help="Folder of checkpoint and logs; OUTPUT.work without it. "
               "A run that was cut goes on from there.")
-@click.option("--rows", type=click.IntRange(min=1), help="Of the table; square without --rows and --columns.")
+@click.option("--rows", type=click.IntRange(min=1), help="Of the table; without --rows and --columns four words "
+              "a row, up to 3,000 rows.")
 @click.option("--columns", type=click.IntRange(min=1), help="Of the table.")
 @click.option("--first-table", type=click.Choice(["likeness", "frequency"]), default="likeness", show_default=True,
               help="Words that keep the same company share a row and begin alike; or are in order of their counts.")
@@ -242,18 +239,18 @@ def lightrnn() -> None:
               help="The share of the LSTM's recurrent weights that a step of training does without.")
 @click.option("--tied/--not-tied", default=True, show_default=True, help="The same vectors as input and output: half "
               "as many of them; the paper: not.")
-@click.option("--gated/--not-gated", default=False, show_default=True, help="Columns gated by rows; the paper: not.")
-@click.option("--own-width", type=int, default=64, show_default=True,
+@click.option("--own-width", type=int, default=48, show_default=True,
               help="Of the vectors that frequent words have of their own; the paper: 0.")
-@click.option("--own-columns", type=int, default=14, show_default=True,
+@click.option("--own-columns", type=int, default=7, show_default=True,
               help="Of the table, from the first: the words in these have them.")
 @click.option("--own-rows/--not-own-rows", default=True, show_default=True,
               help="The own vector of a row's first word scores the row, too.")
 @click.option("--cell-bias/--no-cell-bias", default=True, show_default=True, help="A bias a cell; the paper: none.")
 @click.option("--half-steps/--whole-words", default=False, show_default=True, help="The LSTM reads a word's row, then "
               "its column, as in the paper; or both at once, which is quicker.")
-@click.option("--row-samples", type=int, default=0, show_default=True, help="A step of training finds the scores of so "
-              "many rows, drawn for it by how frequent they are, which is quicker in a tall table; 0: of all.")
+@click.option("--row-samples", type=int, help="A step of training finds the scores of so many rows, drawn for it by "
+              "how frequent they are, which is quicker in a tall table; 0: of all. Without it 500 where there are "
+              "30,000 words or more, else 0.")
 @click.option("--epochs", type=int, default=10, show_default=True)
 @click.option("--streams", type=int, default=32, show_default=True, help="Of text read side by side: the batch.")
 @click.option("--unroll", type=int, default=35, show_default=True, help="Words through which gradients flow.")

@@ -23,8 +23,8 @@ from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
-SETTINGS = [{"half_steps": half, "gated": gated, "own_width": 3 * (not gated), "cell_bias": gated, "layers": layers}
-            for half, gated, layers in ((True, False, 1), (True, True, 2), (False, True, 1), (False, False, 2))]
+SETTINGS = [{"half_steps": half, "own_width": own, "cell_bias": not own, "layers": layers}
+            for half, own, layers in ((True, 3, 1), (True, 0, 2), (False, 0, 1), (False, 3, 2))]
 
 
 def random_model(seed: int, size: int = 300, **settings: object) -> LightRNN:

@@ -24,7 +24,7 @@ from rescorer.rescoring import history_tree
 from rescorer.rescoring.history_tree import HistoryTree, PathScores, Sentence, SentenceScorer, score_sentences
 
 LARGE = 1 << 30
-SHAPES: list[dict[str, Any]] = [{}, {"layers": 2}, {"gated": True, "own_width": 0, "cell_bias": False, "tied": False},
+SHAPES: list[dict[str, Any]] = [{}, {"layers": 2}, {"own_width": 0, "cell_bias": False, "tied": False},
                                 {"half_steps": True}]
 
 

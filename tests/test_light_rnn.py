@@ -42,8 +42,8 @@ def tables() -> dict[str, WordTable]:
 
 
 def variants() -> list[dict[str, Any]]:
-    names = "gated", "cell_bias", "tied", "half_steps", "layers"
-    kinds = itertools.product((True, False), (True, False), (True, False), (True, False), (1, 2))
+    names = "cell_bias", "tied", "half_steps", "layers"
+    kinds = itertools.product((True, False), (True, False), (True, False), (1, 2))
     # Own vectors in all of the columns of most tables, in the first two of them, or in none.
     own = itertools.cycle([{"own_width": 3}, {"own_width": 2, "own_columns": 2}, {"own_width": 0}])
     return [{**dict(zip(names, kind, strict=True)), **next(own), "dropout": 0.3} for kind in kinds]
@@ -291,19 +291,26 @@ def test_biases_of_a_new_network_are_logs_of_shares() -> None:
     np.testing.assert_allclose(of_words, np.log(shares), rtol=1e-5)
 
 
-def test_gates_and_biases() -> None:
-    """With gates a cell's vectors are products of row and column; a cell's bias raises its column in its row alone."""
-    model = model_of(WordTable.shaped(9), half_steps=True, width=5, gated=True, own_width=0)
+def test_what_older_releases_said_of_gates() -> None:
+    content = model_of(WordTable.shaped(9)).as_dict()
+    content["settings"]["gated"] = False
+    assert LightRNN.from_dict(content).settings == model_of(WordTable.shaped(9)).settings
+    content["settings"]["gated"] = True
+    with pytest.raises(ValueError, match="gated"):
+        LightRNN.from_dict(content)
+
+
+def test_biases_of_cells() -> None:
+    """A cell's bias raises its column in its row alone."""
+    model = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=0)
     hidden, rows = torch.randn(3, 5), torch.tensor([0, 1, 2])
     with torch.no_grad():
-        expected = (hidden * model.gate_out.weight) @ model.column_out.weight.T + model.column_out.bias
+        expected = hidden @ model.column_out.weight.T + model.column_out.bias
         torch.testing.assert_close(model.column_scores(hidden, rows), expected)
         torch.testing.assert_close(
             model.column_log_probs(hidden, rows), torch.log_softmax(expected + model.cell_bias, -1)
         )
-        torch.testing.assert_close(
-            model.column_inputs(rows, rows), model.gate_in.weight * model.column_in.weight
-        )
+        torch.testing.assert_close(model.column_inputs(rows, rows), model.column_in.weight)
 
 
 def test_own_vectors() -> None:
@@ -342,7 +349,6 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
     [
         ({}, 0),
         ({"tied": False}, (3 + 4) * 6),
-        ({"gated": True}, 2 * 3 * 6),
         ({"cell_bias": True}, 3 * 4),
         ({"layers": 2}, 8 * 6 * 6 + 8 * 6),
         ({"half_steps": True}, -(6 * 6 + 6)),
@@ -356,21 +362,9 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
     """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and what settings add."""
-    smallest = {"gated": False, "cell_bias": False, "tied": True, "own_width": 0, "own_rows": False}
+    smallest = {"cell_bias": False, "tied": True, "own_width": 0, "own_rows": False}
     model = model_of(tables()["rectangle"], **{**smallest, **settings})
     assert model.parameter_count() == 9 * 6 * 6 + 9 * 6 + (3 + 4) * (6 + 1) + count
-
-
-def test_row_and_column_parameters_are_all_that_a_table_shapes() -> None:
-    for settings in variants():
-        model = model_of(tables()["rectangle"], **settings)
-        listed = [*model.row_parameters(), *model.column_parameters()]
-        others = "lstm", "row_mixed", "cell_bias", "own_in", "own_out", "own_up", "own_key", "own_row_key"
-        rest = [p for name, p in model.named_parameters() if name.split(".")[0] not in others]
-        assert {id(p) for p in listed} == {id(p) for p in rest}
-        assert len(listed) == len(rest)
-        assert all(p.shape[0] == 3 for p in model.row_parameters())
-        assert all(p.shape[0] == 4 for p in model.column_parameters())
 
 
 @pytest.mark.parametrize(

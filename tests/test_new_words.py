@@ -36,8 +36,8 @@ TABLES = {
     "one free": WordTable.shaped(11, 4, 3).shuffled(1),
     "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14, 15])),
 }
-KINDS = [{"gated": gated, "own_width": 2 * (not gated), "own_columns": 2, "tied": tied, "layers": layers}
-         for gated, tied, layers in itertools.product((True, False), (True, False), (1, 2))]
+KINDS = [{"own_width": own, "own_columns": 2, "tied": tied, "layers": layers}
+         for own, tied, layers in itertools.product((0, 2), (True, False), (1, 2))]
 NEW = ("emu", "yak", "gnu", "ibis")
 
 

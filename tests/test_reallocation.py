@@ -25,8 +25,8 @@ TABLES = {
     "free cells": WordTable.shaped(10, 3, 4).shuffled(0),
     "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14])),
 }
-KINDS = [{"gated": gated, "own_width": 2 * (not gated), "cell_bias": bias, "tied": tied, "half_steps": half_steps}
-         for gated, bias, tied, half_steps in itertools.product((True, False), repeat=4)]
+KINDS = [{"own_width": 2 * own, "cell_bias": bias, "tied": tied, "half_steps": half_steps}
+         for own, bias, tied, half_steps in itertools.product((True, False), repeat=4)]
 
 
 def corpus_of(size: int, length: int = 101) -> Corpus:
@@ -151,10 +151,9 @@ def test_costs_on_another_device(device: str) -> None:
 # ---- moving ----
 
 
-@pytest.mark.parametrize("carry_over", [True, False])
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_move_to_where_they_are_changes_nothing(table: WordTable, kind: dict[str, bool], carry_over: bool) -> None:
+def test_move_to_where_they_are_changes_nothing(table: WordTable, kind: dict[str, bool]) -> None:
     model = model_of(table, **kind)
     with torch.no_grad():
         if model.settings.cell_bias:
@@ -162,74 +161,25 @@ def test_move_to_where_they_are_changes_nothing(table: WordTable, kind: dict[str
         for own in model.own_parameters():
             own.view(table.rows, table.columns, -1)[model.free] = 0
     before = copy.deepcopy(model.state_dict())
-    move(model, WordTable(table.rows, table.columns, table.cells.copy()), carry_over=carry_over)
+    move(model, WordTable(table.rows, table.columns, table.cells.copy()))
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_renaming_rows_and_columns_changes_no_probability(kind: dict[str, bool]) -> None:
-    """All words of a row move together, and so do columns: with the vectors carried over it is the same model."""
-    model = model_of(TABLES["free cells"], **kind)
-    words = torch.arange(10).repeat(3)[:, None]
-    rows, columns = np.array([2, 0, 1]), np.array([0, 3, 1, 2])  # the first words of rows stay the first ones
-    table = WordTable(3, 4, rows[model.table.row_of] * 4 + columns[model.table.column_of])
-    with torch.no_grad():
-        for own in model.own_parameters():
-            own.view(3, 4, -1)[model.free] = 0  # what a free cell has belongs to no word
-        before = model(words, model.start_states(1))[0]
-        move(model, table, carry_over=True)
-        after = model(words, model.start_states(1))[0]
-    torch.testing.assert_close(after, before, atol=1e-5, rtol=0)
-    assert model.table is table and model.row_of.tolist() == table.row_of.tolist()
-
-
-@pytest.mark.parametrize("carry_over", [True, False])
-def test_biases_of_cells_go_with_the_words(carry_over: bool) -> None:
+def test_biases_of_cells_go_with_the_words() -> None:
     model = model_of(TABLES["free cells"])
     before = model.cell_bias.detach().clone().flatten()
     old, new = model.table, WordTable.shaped(10, 3, 4).shuffled(9)
-    move(model, new, carry_over=carry_over)
+    move(model, new)
     after = model.cell_bias.detach().flatten()
     for word in range(10):
         assert after[new.cells[word]] == before[old.cells[word]]
     assert (model.cell_bias[model.free] == 0).all()
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_carried_vectors_are_means_by_counts(kind: dict[str, bool]) -> None:
-    model = model_of(TABLES["free cells"], **kind)
-    model.vocabulary.counts[9] = 0  # counted once, so that a row of unseen words has a mean
-    before = copy.deepcopy(model)
-    old = model.table
-    new = WordTable(3, 4, np.array([4, 1, 2, 3, 0, 5, 6, 8, 9, 10]))  # column 3 gets word 3 alone, row 2 words 7, 8, 9
-    move(model, new, carry_over=True)
-    counts = np.maximum(model.vocabulary.counts, 1)
-    for mine, theirs, of_new, of_old in (
-        (model.row_parameters(), before.row_parameters(), new.row_of, old.row_of),
-        (model.column_parameters(), before.column_parameters(), new.column_of, old.column_of),
-    ):
-        for carried, original in zip(mine, theirs, strict=True):
-            for place in range(len(carried)):
-                words = np.flatnonzero(of_new == place)
-                mean = sum(int(counts[w]) * original[of_old[w]] for w in words) / int(counts[words].sum())
-                torch.testing.assert_close(carried[place], mean, atol=1e-6, rtol=1e-5)
-    for name, value in model.lstm.state_dict().items():
-        assert torch.equal(value, before.lstm.state_dict()[name])
-
-
-def test_a_row_that_loses_its_words_keeps_its_vectors() -> None:
-    model = model_of(WordTable.shaped(8, 3, 4))
-    before = model.row_in.weight.detach().clone()
-    cells = np.array([0, 1, 2, 3, 8, 9, 10, 11])
-    move(model, WordTable(3, 4, cells), carry_over=True)
-    assert torch.equal(model.row_in.weight[1], before[1])
-    assert torch.equal(model.row_in.weight[2], before[1])
-
-
-def test_without_carry_over_vectors_stay() -> None:
+def test_vectors_of_rows_and_columns_stay() -> None:
     model = model_of(TABLES["full"], own_width=2)
     before = copy.deepcopy(model.state_dict())
-    move(model, WordTable.shaped(12, 3, 4).shuffled(5), carry_over=False)
+    move(model, WordTable.shaped(12, 3, 4).shuffled(5))
     changed = {name for name, value in before.items() if not torch.equal(value, model.state_dict()[name])}
     assert changed == {"cell_bias", "own_in", "own_out", "row_out.bias", "first_odds"}
 
@@ -238,7 +188,7 @@ def test_biases_of_rows_follow_the_words() -> None:
     """A frequent word takes its row's share of the probability along: biases are the logs of the shares again."""
     model = LightRNN(LightRNNSettings(width=6), make_vocabulary(12), TABLES["full"])
     table = WordTable.shaped(12, 3, 4).shuffled(5)
-    move(model, table, carry_over=False)
+    move(model, table)
     counts = np.maximum(model.vocabulary.counts, 1)
     found, expected = model.row_out.bias.detach().numpy(), np.log(np.bincount(table.row_of, counts))
     np.testing.assert_allclose(found - found[0], expected - expected[0], atol=0.02)  # one more of each at the beginning
@@ -251,7 +201,7 @@ def test_biases_of_rows_follow_the_words() -> None:
 def test_move_is_still_a_distribution(table: WordTable, kind: dict[str, bool]) -> None:
     model = model_of(table, **kind)
     for seed in range(3):
-        move(model, table.shuffled(seed), carry_over=True)
+        move(model, table.shuffled(seed))
         assert total_probability(model) == pytest.approx(1, abs=1e-5)
 
 

@@ -170,7 +170,7 @@ def test_a_network_draws_in_training_alone(device: str) -> None:
 
 LOSSES: list[dict[str, Any]] = [
     {"row_samples": 9}, {"row_samples": 20}, {"own_rows": False}, {"own_width": 0}, {"tied": False, "own_columns": 2},
-    {"gated": True, "half_steps": True}, {"tied": False, "half_steps": True, "cell_bias": False, "own_width": 0},
+    {"half_steps": True}, {"tied": False, "half_steps": True, "cell_bias": False, "own_width": 0},
 ]
 
 

@@ -17,8 +17,6 @@ from rescorer.models.word_table import WordTable
         (5, None, None, (3, 2)),
         (9, None, None, (3, 3)),
         (10, None, None, (4, 3)),
-        (10_000, None, None, (100, 100)),
-        (10_001, None, None, (101, 100)),
         (10, 2, None, (2, 5)),
         (10, 3, None, (3, 4)),
         (10, None, 3, (4, 3)),
@@ -31,6 +29,16 @@ def test_shapes(words: int, rows: int | None, columns: int | None, shape: tuple[
     table = WordTable.shaped(words, rows, columns)
     assert (table.rows, table.columns) == shape
     assert table.cells.tolist() == list(range(words))
+
+
+@pytest.mark.parametrize(("words", "shape"), [(12, (4, 3)), (100, (25, 4)), (10_001, (2501, 4)), (200_000, (3000, 67)),
+                                              (9_000_000, (3000, 3000)), (10_000_000, (3163, 3162))])
+def test_without_a_shape_rows_have_few_words_and_are_not_too_many(words: int, shape: tuple[int, int]) -> None:
+    table = WordTable.shaped(words)
+    assert (table.rows, table.columns) == shape
+    if table.rows >= 4 * table.columns:  # tall: each row has one of the most frequent words, then one of the next
+        assert (table.row_of == np.arange(words) % table.rows).all()
+        assert (table.column_of == np.arange(words) // table.rows).all()
 
 
 def test_cells_rows_columns_words() -> None:

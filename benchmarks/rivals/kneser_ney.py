@@ -38,30 +38,39 @@ def estimate(ids: np.ndarray, vocabulary: Vocabulary, folder: Path, lmplz: Path,
     for a word unseen. A word of the vocabulary that the text lacks is scored as `<unk>` is.
 
     Raises:
-        InputError: lmplz or build_binary fails; a word of the vocabulary is the stand-in for `<unk>`.
+        InputError: lmplz or build_binary fails, with the last of what it said; a word of the vocabulary is the
+            stand-in for `<unk>`.
     """
     if _STAND_IN in vocabulary.words:
         raise InputError(f"{_STAND_IN} is a word of the vocabulary", remedy="take it out of the text")
-    arpa, binary = folder / "ngram.arpa", folder / "ngram.binary"
+    arpa, binary, said = folder / "ngram.arpa", folder / "ngram.binary", folder / "kenlm.txt"
     command = [str(lmplz), "-o", str(order), "-S", "2G", "-T", f"{folder}/", "--discount_fallback",
                *(["--prune", *map(str, prune)] if prune else [])]
     has_unknown = bool((ids == vocabulary.unknown_id).any())
     rename = [sys.executable, str(_ARPA_UNK), _STAND_IN] if has_unknown else ["cat"]
-    with open(arpa, "wb") as file, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as made, \
-            subprocess.Popen(rename, stdin=made.stdout, stdout=file) as renamed:
+    with open(arpa, "wb") as file, open(said, "wb") as log, \
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as made, \
+            subprocess.Popen(rename, stdin=made.stdout, stdout=file, stderr=log) as renamed:
         assert made.stdin is not None and made.stdout is not None
         made.stdout.close()
         _write(made.stdin.fileno(), sentences(ids, vocabulary, _STAND_IN))
         made.stdin.close()
     if made.returncode or renamed.returncode:
-        raise InputError("lmplz failed", remedy="see the lines above, or the row's log", file=lmplz)
+        raise _failed(lmplz, said)
     with open(arpa, "rb") as lines:
         head = lines.read(4096)
     build = lmplz.with_name("build_binary")
-    if subprocess.run([build, arpa, binary], stdout=subprocess.DEVNULL).returncode:
-        raise InputError("build_binary failed", remedy="see the lines above, or the row's log", file=build)
+    with open(said, "wb") as log:
+        if subprocess.run([build, arpa, binary], stdout=subprocess.DEVNULL, stderr=log).returncode:
+            raise _failed(build, said)
     arpa.unlink()
+    said.unlink()
     return binary, sum(int(count) for count in _COUNT.findall(head))
+
+
+def _failed(program: Path, said: Path) -> InputError:
+    last = said.read_text(encoding="utf-8", errors="replace").strip()[-500:] or "no word"
+    return InputError(f"{program.name} failed: {' '.join(last.split())}", remedy="give it what it lacks", file=program)
 
 
 def _write(pipe: int, lines: Iterator[list[str]]) -> None:

@@ -35,12 +35,12 @@ from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.rescoring.history_tree import score_sentences
-from rescorer.rescoring.perplexity import TextScores, score_text
+from rescorer.rescoring.perplexity import score_text
 from rescorer.training.corpus import Corpus
 from rescorer.training.trainer import Trainer, TrainingSettings
 from rivals import kneser_ney
 from rivals.line_up import KNESER_NEY, Entry
-from rivals.terms import Folder, Terms
+from rivals.terms import SCORED, Folder, Terms
 
 _PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
 _PROBE_SECONDS = (2.0, 20.0)
@@ -48,7 +48,8 @@ _BLOCK_SECONDS = 0.5  # of steps that are timed together: enough for what they d
 _MEMORY = 1 << 30  # of the histories of one level
 _SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words
 _SCORING_RUNS = 3  # of which the fastest counts
-_OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "not enough memory", "could not create a memory")
+_OUT_OF_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "not enough memory",
+                  "could not create a memory")
 _PROBLEMS = ("diverged", "no time left")  # of a row's own making: the row says so
 _CHECKPOINTS = 6  # in a training: those of a large softmax are gigabytes
 
@@ -60,7 +61,7 @@ def make_row(folder: Folder, entry: Entry, lmplz: Path, say: Any = print) -> dic
         model, found = _estimated(folder, entry, terms, vocabulary, lmplz)
     else:
         model, found = _trained(folder, entry, terms, vocabulary, say)
-    scores = {name: _scores(model, folder.text(name), vocabulary) for name in ("valid", "test")}
+    scores = {name: _scores(model, folder.text(name), vocabulary) for name in SCORED}
     for name, log_probs in scores.items():
         with whole_path(folder.log_probs(entry.spec, name)) as work:
             np.save(work, log_probs)
@@ -69,7 +70,6 @@ def make_row(folder: Folder, entry: Entry, lmplz: Path, say: Any = print) -> dic
         "valid_perplexity": perplexity(scores["valid"]),
         "test_perplexity": perplexity(scores["test"]),
         "test_words": len(scores["test"]),
-        **_mixed(folder, entry, scores),
         "scoring_words_per_second": _scoring_speed(model, folder.text("test"), vocabulary),
         "peak_bytes": max(_peak_bytes(), found.get("peak_bytes", 0)),
         "machine": machine("cpu", "torch"),
@@ -87,17 +87,6 @@ def _scores(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> np.nd
         return log_probs_of(model, np.asarray(text.ids, dtype=np.int64))
     sentences = list(kneser_ney.sentences(text.ids, vocabulary, "<unk>"))
     return score_text(sentences, [model], context="sentence", memory=_MEMORY).log_probs[:, 0]
-
-
-def _mixed(folder: Folder, entry: Entry, scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The linear mixture with the n-gram, its weight fitted on the validation text; nothing before the n-gram is."""
-    if entry.name == KNESER_NEY or not folder.result(KNESER_NEY).exists():
-        return {}
-    beside = {name: TextScores((KNESER_NEY, entry.spec),
-                               np.stack([np.load(folder.log_probs(KNESER_NEY, name)), log_probs], 1),
-                               np.zeros(2, dtype=np.int64), len(log_probs)) for name, log_probs in scores.items()}
-    weights = beside["valid"].best_weights()
-    return {"test_mixed": beside["test"].mixed(weights), "ngram_weight": float(weights[0])}
 
 
 def _scoring_speed(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> float:
@@ -389,14 +378,12 @@ def main() -> None:
             probe(folder, entry)
             return
         row: dict[str, Any] = make_row(folder, entry, arguments.lmplz)
-    except (MemoryError, RuntimeError) as error:
-        if not is_of_memory(error):
-            raise
-        row = {"problem": "out of memory"}
-    except InputError as error:
-        problem = next((problem for problem in _PROBLEMS if problem in str(error)), None)
-        if problem is None:
+    except (MemoryError, RuntimeError, InputError) as error:
+        problem = _problem(error)
+        if problem is None and isinstance(error, InputError):
             raise SystemExit(f"error: {error}") from None
+        if problem is None:
+            raise
         row = {"problem": problem}
     if "problem" in row:
         plan = _Plan.read(folder, entry)
@@ -406,8 +393,15 @@ def main() -> None:
         shutil.rmtree(folder_of_trial)
 
 
-def is_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: numpy, torch and oneDNN each say it in their own way."""
+def _problem(error: Exception) -> str | None:
+    """What the row says in place of figures; None: this is no problem of the row's own making."""
+    if is_of_memory(error):
+        return "out of memory"
+    return next((problem for problem in _PROBLEMS if isinstance(error, InputError) and problem in str(error)), None)
+
+
+def is_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out: numpy, torch, oneDNN and KenLM each say it in their own way."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY)
 

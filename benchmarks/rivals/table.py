@@ -47,14 +47,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 BENCHMARKS = Path(__file__).parents[1]
 sys.path.insert(0, str(BENCHMARKS))  # where the package of this folder is found
 
 from rescorer.errors import InputError  # noqa: E402
 from rescorer.files import write_lines  # noqa: E402
+from rescorer.rescoring.perplexity import TextScores  # noqa: E402
 from rivals.line_up import CHEAP_FIRST, KNESER_NEY, Entry  # noqa: E402
 from rivals.row import probes  # noqa: E402
-from rivals.terms import Folder, Terms  # noqa: E402
+from rivals.terms import SCORED, Folder, Terms  # noqa: E402
 
 COLUMNS = ("model", "parameters", "file, MB", "test alone", "with the n-gram", "words read", "training, words/s",
            "as it went", "scoring, words/s", "peak, GB", "learning rate", "preparation, s")
@@ -175,8 +178,8 @@ def _run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str
 
 def table(folder: Folder, entries: Sequence[Entry]) -> list[str]:
     """The lines of the table in Markdown, under what it was made with."""
-    rows = [json.loads(folder.result(entry.spec).read_text(encoding="utf-8")) for entry in entries
-            if folder.result(entry.spec).exists()]
+    rows = [{**json.loads(folder.result(entry.spec).read_text(encoding="utf-8")), **mixed(folder, entry)}
+            for entry in entries if folder.result(entry.spec).exists()]
     terms, test = folder.terms(), folder.text("test")
     head = [next((row["machine"] for row in rows if "machine" in row), ""),
             f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, test {len(test):,}; "
@@ -185,6 +188,19 @@ def table(folder: Folder, entries: Sequence[Entry]) -> list[str]:
             f"{terms.budget}; state carried through the text", ""]
     rule = ["| " + " | ".join(COLUMNS) + " |", "| --- |" + " ---: |" * (len(COLUMNS) - 1)]
     return [*head, *rule, *("| " + " | ".join(_cells(row)) + " |" for row in rows)]
+
+
+def mixed(folder: Folder, entry: Entry) -> dict[str, float]:
+    """The linear mixture with the n-gram, its weight fitted on the validation text; empty where either is missing."""
+    specs = (KNESER_NEY, entry.spec)
+    if entry.name == KNESER_NEY or not all(folder.log_probs(spec, name).exists() for spec in specs for name in SCORED):
+        return {}
+    beside = {}
+    for name in SCORED:
+        log_probs = np.stack([np.load(folder.log_probs(spec, name)) for spec in specs], 1)
+        beside[name] = TextScores(specs, log_probs, np.zeros(2, dtype=np.int64), len(log_probs))
+    weights = beside["valid"].best_weights()
+    return {"test_mixed": beside["test"].mixed(weights), "ngram_weight": float(weights[0])}
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -25,7 +25,8 @@ from rescorer.training.corpus import Corpus
 from rescorer.training.trainer import PRECISIONS
 from rivals.recurrent import RivalSettings
 
-_TEXTS = ("train", "valid", "test")
+SCORED = ("valid", "test")
+_TEXTS = ("train", *SCORED)
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Folder:
         return self.path / f"{slug(spec)}.work"
 
     def log_probs(self, spec: str, name: str) -> Path:
-        """[N] of the row's model for the text of that name."""
+        """[N] of the row's model for the text of that name, of SCORED."""
         return self.work(spec) / f"{name}.npy"
 
     def prepare(self, terms: Terms, texts: Sequence[Path], valid: Path, test: Path) -> None:

@@ -39,8 +39,7 @@ from rescorer.models.word_table import WordTable
 _FILE_KIND = "lightrnn"
 _FILE_VERSION = 1
 FIRST_SPREAD = 0.1  # standard deviation of first vectors
-_BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "gate_in.weight", "gate_out.weight", "cell_bias",
-           "own_in", "own_out", "first_odds")
+_BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "cell_bias", "own_in", "own_out", "first_odds")
 _BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 0, "cell_bias": 1}  # the dimension
 
 
@@ -54,8 +53,6 @@ class LightRNNSettings:
         dropout: the share of inputs, outputs and values between layers that is zeroed in training.
         weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of training.
         tied: the same vectors serve as input and output, those that cells have of their own too.
-        gated: a column's vectors are multiplied by a gate of the row, so that a cell's vector is a product of row
-            and column.
         own_width: E, of the two vectors that a cell of the first columns has of its own; 0, as in the paper: none has.
         own_columns: how many columns these are; K is no more than there are columns.
         own_rows: the vector that the cell of a row's first column has of its own scores the row, too.
@@ -69,9 +66,8 @@ class LightRNNSettings:
     dropout: float = 0.0
     weight_dropout: float = 0.0
     tied: bool = True
-    gated: bool = False
-    own_width: int = 64
-    own_columns: int = 14
+    own_width: int = 48
+    own_columns: int = 7
     own_rows: bool = True
     cell_bias: bool = True
     half_steps: bool = False
@@ -158,9 +154,6 @@ class LightRNN(Trainable, LanguageModel):
         if settings.tied:
             self.row_in.weight = self.row_out.weight
             self.column_in.weight = self.column_out.weight
-        if settings.gated:
-            self.gate_in = nn.Embedding(rows, width)
-            self.gate_out = nn.Embedding(rows, width)
         if settings.own_width:
             own = min(settings.own_columns, columns) * settings.own_width
             self.own_out = nn.Parameter(torch.zeros(rows, own))  # [R, K · E]
@@ -186,9 +179,6 @@ class LightRNN(Trainable, LanguageModel):
             nn.init.normal_(parameter, std=FIRST_SPREAD)
         nn.init.zeros_(self.row_out.bias)
         nn.init.zeros_(self.column_out.bias)
-        if self.settings.gated:
-            nn.init.normal_(self.gate_in.weight, mean=1.0, std=0.1)
-            nn.init.normal_(self.gate_out.weight, mean=1.0, std=0.1)
 
     def _expect_frequent_words(self) -> None:
         """Biases begin at logs of the words' shares of the text: how frequent they are need not be learnt first.
@@ -226,17 +216,6 @@ class LightRNN(Trainable, LanguageModel):
         self.place(other.table)
         super().take_over(other)
 
-    def row_parameters(self) -> list[Tensor]:
-        """Every parameter whose first dimension is R, but for the biases of the cells; shared ones once."""
-        vectors = [self.row_in.weight, self.row_out.weight][int(self.settings.tied) :]
-        gates = [self.gate_in.weight, self.gate_out.weight] if self.settings.gated else []
-        odds = [self.first_odds] if self.settings.rows_in_parts else []
-        return [*vectors, self.row_out.bias, *gates, *odds]
-
-    def column_parameters(self) -> list[Tensor]:
-        """Every parameter whose first dimension is C; shared ones once."""
-        return [*[self.column_in.weight, self.column_out.weight][int(self.settings.tied) :], self.column_out.bias]
-
     def own_parameters(self) -> list[Tensor]:
         """Vectors [R, K · E] that cells have of their own; shared ones once."""
         if not self.settings.own_width:
@@ -252,8 +231,6 @@ class LightRNN(Trainable, LanguageModel):
     def column_inputs(self, rows: Tensor, columns: Tensor, found: _LookedUp | None = None) -> Tensor:
         """[..., D] what the LSTM reads once it knows the cells [...] of words, which may have been looked up."""
         vectors = self.column_in(columns)
-        if self.settings.gated:
-            vectors = vectors * self.gate_in(rows)
         if self.settings.own_width:
             own = self._own_inputs(rows, columns) if found is None or found.own_in is None else found.own_in
             vectors = vectors + self.own_up(own * (columns < self._own_size[0])[..., None])
@@ -332,7 +309,7 @@ class LightRNN(Trainable, LanguageModel):
         Args:
             own: [..., K, E] the output vectors that the cells of the rows have of their own, where they are at hand.
         """
-        scores: Tensor = self.column_out(self.column_keys(hidden, rows)).float()
+        scores: Tensor = self.column_out(self.dropout(hidden)).float()
         return scores + self._own_scores(hidden, rows, own) if self.settings.own_width else scores
 
     def _own_scores(self, hidden: Tensor, rows: Tensor, own: Tensor | None = None) -> Tensor:
@@ -342,11 +319,6 @@ class LightRNN(Trainable, LanguageModel):
             own = nn.functional.embedding(rows, self.own_out).view(*rows.shape, *self._own_size)
         scores = (own @ keys[..., None]).squeeze(-1).float()  # [..., K]
         return nn.functional.pad(scores, (0, self.table.columns - scores.shape[-1]))
-
-    def column_keys(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """[..., D] what meets the columns' vectors, from what `read_rows` gave [..., D]."""
-        hidden = self.dropout(hidden)
-        return hidden * self.gate_out(rows) if self.settings.gated else hidden
 
     def column_log_probs(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., C] log P(column | history, row) from what `read_rows` gave [..., D]; free cells get -inf."""
@@ -575,8 +547,11 @@ class LightRNN(Trainable, LanguageModel):
         counts = content["counts"].numpy().astype(np.int64)
         vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
         table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
-        # What older files do not say.
-        settings = LightRNNSettings(**{"half_steps": True, "own_width": 0, "own_rows": False, **content["settings"]})
+        # What older files do not say, and what only they do.
+        said = {"half_steps": True, "own_width": 0, "own_rows": False, "gated": False, **content["settings"]}
+        if said.pop("gated"):
+            raise ValueError("columns gated by rows, which older releases had")
+        settings = LightRNNSettings(**said)
         model = cls(settings, vocabulary, table)
         parameters = content["parameters"]
         model.load_state_dict(parameters)

@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 
 _TALL = 4  # rows a column from which a table counts as tall
+_FEW_WORDS = 4  # of a row at the least, and
+_MANY_ROWS = 3000  # at the most, where no shape is given; benchmarks/README.md has others
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,9 @@ class WordTable:
 
     @classmethod
     def shaped(cls, words: int, rows: int | None = None, columns: int | None = None) -> WordTable:
-        """A first table for words in id order, most frequent first: of the given shape, square where none is given.
+        """A first table for words in id order, most frequent first, of the given shape.
+
+        Where none is given, rows have four words, up to 3,000 rows; beyond nine million words the table is square.
 
         Words fill a square table row after row, so that a row's words are about as frequent. A tall table is dealt
         instead, each row one of the R most frequent words, then one of the next R: with few words in a row its
@@ -48,7 +52,8 @@ class WordTable:
         if any(given is not None and given < 1 for given in (rows, columns)):
             raise ValueError(f"a table of {rows} rows and {columns} columns: expected at least 1 of each")
         if rows is None:
-            rows = math.ceil(words / columns) if columns else math.isqrt(max(words - 1, 0)) + 1
+            some = max(min(math.ceil(words / _FEW_WORDS), _MANY_ROWS), math.isqrt(max(words - 1, 0)) + 1)
+            rows = math.ceil(words / columns) if columns else some
         if columns is None:
             columns = math.ceil(words / rows)
         ranks = np.arange(words, dtype=np.int64)

@@ -124,7 +124,7 @@ def cell_costs(
         row = model.row_log_probs(before_row).gather(-1, rows[..., None])[..., 0]
         column = model.column_log_probs(after_row, rows).gather(-1, columns[..., None])[..., 0]
         sums[0].add(words, before_row, -row)
-        sums[1].add(words, model.column_keys(after_row, rows), -column)
+        sums[1].add(words, after_row, -column)
         advance(words.numel())
     tokens = np.bincount(text.ravel(), minlength=len(model.vocabulary)).astype(np.int64)
     return CellCosts(sums[0].costs(tokens, model.row_out, model.table.row_of),

@@ -177,7 +177,7 @@ def _move(
     say: Callable[[str], None],
 ) -> None:
     """Give all words, old and new, the cells that suit them best; those that no text holds, by words like them."""
-    how = replace(settings.reallocation, carry_over=False)
+    how = settings.reallocation
     ids = np.concatenate([replay.ids[: how.cost_words], examples])
     lists = [model.vocabulary.encode(like)] if like else []
     table, parameters = model.table, {name: value.clone() for name, value in model.state_dict().items()}

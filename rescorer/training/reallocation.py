@@ -34,8 +34,6 @@ class ReallocationSettings:
         cost_words: at most so many words of the corpus, from its beginning, are read to measure the costs.
         unseen_weight: a word that is not among them counts as so many tokens of words like it.
         min_gain: nats a token: a word stays in its cell unless another saves it more than this.
-        carry_over: the vectors of a row become the mean, by counts, of what its words had; else they stay, which did
-            better where it was measured (benchmarks/README.md): the costs were those of the vectors as they are.
         streams, unroll: how the corpus is read.
         assignment: how the least cost is sought.
     """
@@ -43,7 +41,6 @@ class ReallocationSettings:
     cost_words: int = 20_000_000
     unseen_weight: float = 0.5
     min_gain: float = 0.0
-    carry_over: bool = False
     streams: int = 64
     unroll: int = 64
     assignment: AssignmentSettings = field(default_factory=AssignmentSettings)
@@ -71,7 +68,7 @@ def reallocate(
             checkpoint=work / _BANDS if work else None, advance=lambda done, of: _show(bar, done, of),
             device=model.device,
         )
-    move(model, WordTable(model.table.rows, model.table.columns, result.cells), carry_over=settings.carry_over)
+    move(model, WordTable(model.table.rows, model.table.columns, result.cells))
     if work:
         for name in (_COSTS, _BANDS):
             (work / name).unlink(missing_ok=True)
@@ -100,13 +97,13 @@ def _show(bar: Any, done: int, of: int) -> None:
 
 
 @torch.no_grad()
-def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
+def move(model: LightRNN, table: WordTable) -> None:
     """Put the words of a model in the cells of a table of the same shape.
 
-    The bias of a cell and its own vectors go with its word, the vectors as far as the columns that have some. With
-    `carry_over` each row's vectors, bias and odds become the mean, weighted by counts, of those that its words had, and
-    so do the columns'. Without it they stay, but that a row's bias grows by the log of how many times as frequent its
-    words are now, and its odds by that of how much more its first word stands out.
+    The bias of a cell and its own vectors go with its word, the vectors as far as the columns that have some. Vectors
+    of rows and columns stay: the costs are those of the vectors as they are, and means of what the words had did worse
+    (benchmarks/README.md). A row's bias grows by the log of how many times as frequent its words are now, and its odds
+    by that of how much more its first word stands out.
     """
     old = model.table
     weights = np.maximum(model.vocabulary.counts, 1).astype(np.float64)
@@ -114,14 +111,10 @@ def move(model: LightRNN, table: WordTable, *, carry_over: bool) -> None:
         _follow(model.cell_bias[..., None], old, table)
     for vectors in model.own_parameters():
         _follow(vectors.view(old.rows, -1, model.settings.own_width), old, table)
-    if carry_over:
-        _carry(model.row_parameters(), _shares(old.row_of, table.row_of, weights, old.rows))
-        _carry(model.column_parameters(), _shares(old.column_of, table.column_of, weights, old.columns))
-    else:
-        model.row_out.bias.add_(_growth(old, table, weights).to(model.device))
-        if model.settings.rows_in_parts:
-            before, after = (log_odds_of_first(each, weights) for each in (old, table))
-            model.first_odds.add_((after - before).to(model.device))
+    model.row_out.bias.add_(_growth(old, table, weights).to(model.device))
+    if model.settings.rows_in_parts:
+        before, after = (log_odds_of_first(each, weights) for each in (old, table))
+        model.first_odds.add_((after - before).to(model.device))
     model.place(table)
 
 
@@ -142,17 +135,3 @@ def _growth(old: WordTable, new: WordTable, weights: np.ndarray) -> Tensor:
     """[R] log of how many times as frequent the words of each row are now; without words it is as one seen once."""
     before, after = (np.maximum(np.bincount(table.row_of, weights, table.rows), 1.0) for table in (old, new))
     return torch.as_tensor(np.log(after / before)).float()
-
-
-def _shares(old: np.ndarray, new: np.ndarray, weights: np.ndarray, size: int) -> Tensor:
-    """[size, size] of what the words in each new row (or column) came, by weight; an empty one keeps its own."""
-    shares = np.zeros((size, size))
-    np.add.at(shares, (new, old), weights)
-    empty = shares.sum(1) == 0
-    shares[empty, empty] = 1
-    return torch.as_tensor(shares / shares.sum(1, keepdims=True), dtype=torch.float32)
-
-
-def _carry(parameters: list[Tensor], shares: Tensor) -> None:
-    for parameter in parameters:
-        parameter.copy_(shares.to(parameter.device) @ parameter)

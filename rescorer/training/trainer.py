@@ -255,7 +255,7 @@ class Trainer:
         if self.reallocating:
             table = self.processes.first_does(self._place_anew)
             if not self.processes.is_first:
-                move(self._light_rnn, table, carry_over=self.settings.reallocation.carry_over)
+                move(self._light_rnn, table)
             self.reallocating = 0
             self._save_checkpoint()
 
