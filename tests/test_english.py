@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from click.testing import CliRunner
 from tiny import nbest
 
 import rescorer
+from lexicon_tools.cli import lexicon
 from rescorer.cli import rescore
 from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.loading import ENGLISH, ENGLISH_NAME
 from rescorer.recognition.formats import write_nbest
 
+DATA = os.environ.get("RESCORER_DATA")
 needs_model = pytest.mark.skipif(not ENGLISH.exists(), reason="rescorer/english/lightrnn.pt is not there yet")
 
 
@@ -45,6 +48,19 @@ def test_what_is_promised() -> None:
     readme = (ENGLISH.parent / "README.md").read_text(encoding="utf-8")
     for part in ("Wikipedia", "novels", "CC BY-SA", "public domain", "perplexity", "--width"):
         assert part.lower() in readme.lower(), f"the README of the model does not tell: {part}"
+
+
+@needs_model
+@pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
+def test_how_many_of_its_words_are_names(tmp_path: Path) -> None:
+    """Words of the lists of places, surnames and first names, as stage 3 of the recipe cuts them."""
+    lists = [f"{DATA}/gazetteers/{name}.tsv.xz" for name in ("places", "surnames", "first-names")]
+    caps = {"places-alternates": 0, "places": 55_000, "surnames": 65_000, "first-names": 22_000}
+    options = [part for name, cap in caps.items() for part in ("--cap", name, str(cap))]
+    result = CliRunner().invoke(lexicon, ["gazetteer", *lists, *options, "--output", str(tmp_path / "names.tsv")])
+    assert result.exit_code == 0, result.output
+    names = [line.split("\t")[0] for line in (tmp_path / "names.tsv").read_text(encoding="utf-8").splitlines()]
+    assert rescorer.load().knows(names).sum() >= 125_000
 
 
 @needs_model

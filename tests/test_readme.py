@@ -1,4 +1,4 @@
-"""Every command and every example of the README works, on small files under the names that it uses."""
+"""The README's commands in `sh` blocks and its examples work, on small files under the names that it uses."""
 
 from __future__ import annotations
 

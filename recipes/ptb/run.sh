@@ -5,7 +5,7 @@
 #   recipes/ptb/run.sh DATA [--stage N] [--stop-stage N] [--output DIR] [--threads N] [--device D] [--precision P]
 #
 # DATA holds text/ptb/{train,valid,test}.txt (Mikolov's files). DIR (out/ in this folder) gets ngram.binary, small.pt,
-# large.pt and perplexity.{small,large}.txt. Stage 3 is about 15 minutes of a CPU core, stage 5 about 90. P is auto (the
+# large.pt and perplexity.{small,large}.txt. Stage 3 is about 15 minutes of a CPU core, stage 5 about 70. P is auto (the
 # default: the quicker), float32 or bfloat16.
 
 set -euo pipefail
