@@ -291,6 +291,14 @@ def test_biases_of_a_new_network_are_logs_of_shares() -> None:
     np.testing.assert_allclose(of_words, np.log(shares), rtol=1e-5)
 
 
+def test_rows_are_drawn_where_words_are_many_or_as_is_said() -> None:
+    many, few = (LightRNN(LightRNNSettings(width=2), make_vocabulary(size), WordTable.shaped(size))
+                 for size in (30_000, 29_999))
+    assert (many.row_samples, few.row_samples) == (500, 0)
+    assert many.chances.sum() == pytest.approx(500) and (few.chances == 1).all()  # chances of rows to be drawn
+    assert [model_of(WordTable.shaped(9), row_samples=rows).row_samples for rows in (0, 3)] == [0, 3]
+
+
 def test_what_older_releases_said_of_gates() -> None:
     content = model_of(WordTable.shaped(9)).as_dict()
     content["settings"]["gated"] = False

@@ -38,6 +38,7 @@ from rescorer.models.word_table import WordTable
 
 _FILE_KIND = "lightrnn"
 _FILE_VERSION = 1
+_ROW_SAMPLES, _MANY_WORDS = 500, 30_000  # tried: 240 to 800 (benchmarks/README.md)
 FIRST_SPREAD = 0.1  # standard deviation of first vectors
 _BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "cell_bias", "own_in", "own_out", "first_odds")
 _BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 0, "cell_bias": 1}  # the dimension
@@ -58,7 +59,8 @@ class LightRNNSettings:
         own_rows: the vector that the cell of a row's first column has of its own scores the row, too.
         cell_bias: one number for each cell, added to the score of its column; without it the paper's model.
         half_steps: the LSTM reads a word's row and then its column, as in the paper; without it, both at once.
-        row_samples: in training so many rows' scores are found at a step, instead of all; 0: those of all.
+        row_samples: in training so many rows' scores are found at a step, instead of all; 0: those of all; None: 500
+            of 30,000 words or more, else those of all, for of less the LSTM takes the time.
     """
 
     width: int = 256
@@ -71,11 +73,11 @@ class LightRNNSettings:
     own_rows: bool = True
     cell_bias: bool = True
     half_steps: bool = False
-    row_samples: int = 0
+    row_samples: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("layers", 1), ("own_width", 0), ("own_columns", 1), ("row_samples", 0)):
-            if getattr(self, name) < least:
+            if getattr(self, name) is not None and getattr(self, name) < least:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least {least}")
         for name in ("dropout", "weight_dropout"):
             if not 0 <= getattr(self, name) < 1:
@@ -198,6 +200,13 @@ class LightRNN(Trainable, LanguageModel):
                 of_columns = np.bincount(self.table.column_of, shares, self.table.columns)
                 self.column_out.bias.copy_(_log(of_columns, least))
 
+    @property
+    def row_samples(self) -> int:
+        """How many rows' scores a step of training finds; 0: those of all."""
+        if self.settings.row_samples is None:
+            return _ROW_SAMPLES if len(self.vocabulary) >= _MANY_WORDS else 0
+        return self.settings.row_samples
+
     def place(self, table: WordTable) -> None:
         """Take over a table of the same shape; the parameters stay as they are."""
         if (table.rows, table.columns) != (self.row_in.num_embeddings, self.column_in.num_embeddings):
@@ -209,7 +218,7 @@ class LightRNN(Trainable, LanguageModel):
         self.free = torch.as_tensor(table.words < 0, device=device)
         self.wordless = self.free.all(1)
         counts = np.bincount(table.row_of, self.vocabulary.counts + 1.0, table.rows).clip(1.0)  # a row may be wordless
-        self.chances = torch.as_tensor(chances_of_rows(counts, self.settings.row_samples), device=device)
+        self.chances = torch.as_tensor(chances_of_rows(counts, self.row_samples), device=device)
 
     def take_over(self, other: Trainable) -> None:
         assert isinstance(other, LightRNN)
@@ -369,7 +378,7 @@ class LightRNN(Trainable, LanguageModel):
         A quicker way to the same numbers: each vector is looked up once, and scores of all rows are not copied.
         """
         rows, columns = self.row_of[words], self.column_of[words]  # [T, U]
-        drawn, stands_for = draw_rows(self.chances, self.settings.row_samples)
+        drawn, stands_for = draw_rows(self.chances, self.row_samples)
         found = self._look_up(rows, columns, drawn)
         before, after_row, state = self.hidden_states(words, state, found)
         row = self._row_log_probs_by(before, rows, found, drawn, stands_for)

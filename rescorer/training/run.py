@@ -26,10 +26,6 @@ from rescorer.training.reallocation import ReallocationSettings
 from rescorer.training.trainer import Trainer, TrainingSettings, checkpoint_in
 from rescorer.training.unseen_words import read_lists
 
-# Rows drawn in a step where nothing is said, from so many words on: the LSTM, not the rows' scores, takes the time of
-# less. Tried: 300, 360, 500, 800 (benchmarks/README.md).
-_ROW_SAMPLES, _MANY_WORDS = 500, 30_000
-
 
 def train_model(
     texts: Sequence[Path], valid: Path, vocabulary: Path, output: Path, work: Path, options: Mapping[str, Any], *,
@@ -62,8 +58,8 @@ def _trainer(
 ) -> Trainer:
     options = {**options, "precision": _precision(options["precision"], processes, say)}
     try:
+        settings, network = _settings(options), LightRNNSettings(**_those_of(LightRNNSettings, options))
         words = Vocabulary.load(vocabulary)
-        settings, network = _settings(options), _network(options, words)
         table = WordTable.shaped(len(words), options["rows"], options["columns"])
     except ValueError as error:
         raise InputError(str(error), remedy="correct that option") from None
@@ -119,13 +115,6 @@ def _encoded(texts: Sequence[Path], words: Vocabulary, path: Path, processes: Pr
 
 def _be_silent(line: str) -> None:
     pass
-
-
-def _network(options: Mapping[str, Any], words: Vocabulary) -> LightRNNSettings:
-    given = _those_of(LightRNNSettings, options)
-    if given["row_samples"] is None:
-        given["row_samples"] = _ROW_SAMPLES if len(words) >= _MANY_WORDS else 0
-    return LightRNNSettings(**given)
 
 
 def _settings(options: Mapping[str, Any]) -> TrainingSettings:
