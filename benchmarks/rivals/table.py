@@ -14,24 +14,27 @@ a line that was cut goes on. A line that runs out of memory, diverges or has no 
 `benchmarks/rivals/plots.py FOLDER` draws the curves.
 
 PTB; WikiText-2; Wikipedia at 33,000, 200,000 and 1,000,000 words (DATA: the folder of the recipes; the texts of
-Wikipedia are spoken words, as `lexicon normalise` makes them). Needs lmplz (`make kenlm`) and
-`pip install '.[benchmarks]'`:
+Wikipedia are spoken words, as `lexicon normalise` makes them; the n-gram of all of it would want `--prune`). Needs lmplz
+(`make kenlm`) and `pip install '.[benchmarks]'`:
 
     lexicon vocabulary DATA/text/ptb/train.txt --output ptb.tsv
     python benchmarks/rivals/table.py DATA/text/ptb/train.txt --valid DATA/text/ptb/valid.txt \\
-      --test DATA/text/ptb/test.txt --vocabulary ptb.tsv --output out/ptb --seconds 1800 --dropout 0.3
+      --test DATA/text/ptb/test.txt --vocabulary ptb.tsv --output out/ptb --seconds 150 --dropout 0.3
     lexicon vocabulary DATA/text/wikitext-2/train.txt.xz --output wt2.tsv
     python benchmarks/rivals/table.py DATA/text/wikitext-2/train.txt.xz --valid DATA/text/wikitext-2/valid.txt.xz \\
-      --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 1800 --dropout 0.3
-    head -n 576553 enwiki-train.txt >wiki13m.txt  # the n-gram of all of it would want --prune
+      --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 150 --dropout 0.3
+    head -n 576553 enwiki-train.txt >wiki13m.txt
     lexicon vocabulary wiki13m.txt --max-size 33000 --output 33k.tsv  # 200k.tsv alike
     python benchmarks/rivals/table.py wiki13m.txt --valid enwiki-valid.txt --test enwiki-test.txt \\
-      --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 10000
-    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000
-    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --intervals 4 --memory-gb 16
+      --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 10000 --seconds 150
+    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000 --seconds 300 --learning-rates 0.006
+    lexicon gazetteer DATA/gazetteers/{places,surnames,first-names}.tsv.xz --cap places-alternates 0 --output names.tsv
+    lexicon gazetteer DATA/gazetteers/english-words.txt.xz --output english.tsv
+    lexicon vocabulary wiki13m.txt --list names.tsv 1 --list english.tsv 1 --max-size 1000000 --output 1m.tsv
+    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300 --learning-rates 0.006 \\
+      --intervals 2 --memory-gb 16
 
-The text alone has fewer than a million words: 1m.tsv takes lists of names in (`lexicon vocabulary --list`), whose
-unseen words the n-gram scores as `<unk>`.
+The text alone has fewer than a million words; the n-gram scores those that it lacks as `<unk>`.
 """
 
 from __future__ import annotations
