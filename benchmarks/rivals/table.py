@@ -14,8 +14,8 @@ a line that was cut goes on. A line that runs out of memory, diverges or has no 
 `benchmarks/rivals/plots.py FOLDER` draws the curves.
 
 PTB; WikiText-2; Wikipedia at 33,000, 200,000 and 1,000,000 words (DATA: the folder of the recipes; the texts of
-Wikipedia are spoken words, as `lexicon normalise` makes them; the n-gram of all of it would want `--prune`). Needs lmplz
-(`make kenlm`) and `pip install '.[benchmarks]'`:
+Wikipedia are spoken words, as `lexicon normalise` makes them; the n-gram of all of it would want `--prune`). Needs
+lmplz (`make kenlm`) and `pip install '.[benchmarks]'`:
 
     lexicon vocabulary DATA/text/ptb/train.txt --output ptb.tsv
     python benchmarks/rivals/table.py DATA/text/ptb/train.txt --valid DATA/text/ptb/valid.txt \\
