@@ -128,7 +128,7 @@ class _Death(WorkerPlugin):
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("command", [LATTICES, COUNT], ids=["lattices", "count"])
+@pytest.mark.parametrize("command", [LISTS, LATTICES, COUNT], ids=["lists", "lattices", "count"])
 def test_a_worker_that_dies(archives: Path, monkeypatch: pytest.MonkeyPatch, cluster: LocalCluster, joined: Cluster,
                             tmp_path: Path, command: Any) -> None:
     write_texts(monkeypatch)
