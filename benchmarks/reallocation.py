@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import tempfile
 import time
 from dataclasses import replace
@@ -54,7 +55,8 @@ def main() -> None:
         work = Path(folder)
         train = Corpus.encode([arguments.train], words, work / "train.ids")
         valid = Corpus.encode([arguments.valid], words, work / "valid.ids")
-        base = LightRNN(LightRNNSettings(width=arguments.width), words, WordTable.shaped(len(words)))
+        square = WordTable.shaped(len(words), math.isqrt(len(words) - 1) + 1)
+        base = LightRNN(LightRNNSettings(width=arguments.width), words, square)
         Trainer(base, train, valid, settings, work / "base.pt", work / "base").run()
         if arguments.save_costs:
             costs, every = cell_costs(base, train), slice(None)

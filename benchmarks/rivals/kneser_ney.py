@@ -70,7 +70,8 @@ def estimate(ids: np.ndarray, vocabulary: Vocabulary, folder: Path, lmplz: Path,
 
 def _failed(program: Path, said: Path) -> InputError:
     last = said.read_text(encoding="utf-8", errors="replace").strip()[-500:] or "no word"
-    return InputError(f"{program.name} failed: {' '.join(last.split())}", remedy="give it what it lacks", file=program)
+    return InputError(f"{program.name} failed: {' '.join(last.split())}", remedy=f"see {said}",
+                      file=program)
 
 
 def _write(pipe: int, lines: Iterator[list[str]]) -> None:

@@ -52,8 +52,7 @@ class WordTable:
         if any(given is not None and given < 1 for given in (rows, columns)):
             raise ValueError(f"a table of {rows} rows and {columns} columns: expected at least 1 of each")
         if rows is None:
-            some = max(min(math.ceil(words / _FEW_WORDS), _MANY_ROWS), math.isqrt(max(words - 1, 0)) + 1)
-            rows = math.ceil(words / columns) if columns else some
+            rows = math.ceil(words / columns) if columns else _rows_for(words)
         if columns is None:
             columns = math.ceil(words / rows)
         ranks = np.arange(words, dtype=np.int64)
@@ -94,3 +93,8 @@ class WordTable:
         grid = np.full(self.rows * self.columns, -1, dtype=np.int64)
         grid[self.cells] = np.arange(len(self.cells))
         return grid.reshape(self.rows, self.columns)
+
+
+def _rows_for(words: int) -> int:
+    few, square = math.ceil(words / _FEW_WORDS), math.isqrt(max(words - 1, 0)) + 1
+    return max(min(few, _MANY_ROWS), square)
