@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
-from rescorer.cli import add_words, print_lines, remove_words, scheduler_option, user_errors
+from rescorer.cli import add_words, print_lines, remove_words, scheduler_option
+from rescorer.command import InputPath, OutputPath, say, user_errors
 from rescorer.errors import InputError
 
-_PATH = click.Path(path_type=Path)
+_INPUT, _OUTPUT = InputPath(), OutputPath()
+_FILE = InputPath(pipe=False)  # a model
 _UNKNOWN_SHOWN = 20
 _MISSING_SHOWN = 10
 
@@ -29,8 +31,8 @@ lexicon.add_command(remove_words)
 
 
 @lexicon.command()
-@click.argument("texts", type=_PATH, nargs=-1, required=True)
-@click.option("-o", "--output", type=_PATH, required=True, help="Where word<TAB>count lines go, most frequent first.")
+@click.argument("texts", type=_INPUT, nargs=-1, required=True)
+@click.option("-o", "--output", type=_OUTPUT, required=True, help="Where word<TAB>count lines go, most frequent first.")
 @_processes_option
 @click.option("--memory", type=click.IntRange(min=64), default=1024, show_default=True, metavar="MIB",
               help="What the words may take; beyond it they go to the folder of temporary files (TMPDIR).")
@@ -44,15 +46,15 @@ def count(texts: tuple[Path, ...], output: Path, processes: int, memory: int, sc
     from lexicon_tools.counts import count_files
     from rescorer.rescoring.workers import connected
 
-    with connected(scheduler, lambda line: click.echo(line, err=True)) if scheduler else nullcontext() as cluster:
+    with connected(scheduler, say) if scheduler else nullcontext() as cluster:
         count_files(texts, output, processes=processes, memory=memory, counting=cluster.mapped if cluster else None)
 
 
 @lexicon.command()
-@click.argument("lists", type=_PATH, nargs=-1, required=True)
-@click.option("-o", "--output", type=_PATH, required=True, help="Where word<TAB>count<TAB>lists lines go.")
-@click.option("--phrases", type=_PATH, help="Where the names of several words go, one a line.")
-@click.option("--report", type=_PATH, help="Where it goes what was left out and why, with examples.")
+@click.argument("lists", type=_INPUT, nargs=-1, required=True)
+@click.option("-o", "--output", type=_OUTPUT, required=True, help="Where word<TAB>count<TAB>lists lines go.")
+@click.option("--phrases", type=_OUTPUT, help="Where the names of several words go, one a line.")
+@click.option("--report", type=_OUTPUT, help="Where it goes what was left out and why, with examples.")
 @click.option("--case", type=_CASE, default="lower", show_default=True, help="lower: words are lower-cased.")
 @click.option("--cap", "caps", type=(str, click.IntRange(min=0)), multiple=True, metavar="NAME N",
               help="Keep N words of a list, those of the greatest counts; may be repeated.")
@@ -72,20 +74,20 @@ def gazetteer(lists: tuple[Path, ...], output: Path, phrases: Path | None, repor
     found = read_gazetteer(lists, case=case, caps=dict(caps))
     found.save(output, phrases, report)
     for name, words in by_list(found.words).items():
-        click.echo(f"{name}: {len(words)} words of {found.names[name]} names", err=True)
+        say(f"{name}: {len(words)} words of {found.names[name]} names")
     for (name, reason), texts in sorted(found.dropped.items()):
-        click.echo(f"{name}: left out, {reason}: {len(texts)}", err=True)
-    click.echo(f"{len(found.words)} words, {len(found.phrases)} names of several words: {output}", err=True)
+        say(f"{name}: left out, {reason}: {len(texts)}")
+    say(f"{len(found.words)} words, {len(found.phrases)} names of several words: {output}")
 
 
 @lexicon.command()
-@click.argument("texts", type=_PATH, nargs=-1)
-@click.option("--counts", "counted", type=_PATH, multiple=True, help="Made by `lexicon count`; may be repeated.")
-@click.option("--list", "lists", type=(_PATH, click.IntRange(min=0)), multiple=True, metavar="FILE N",
+@click.argument("texts", type=_INPUT, nargs=-1)
+@click.option("--counts", "counted", type=_INPUT, multiple=True, help="Made by `lexicon count`; may be repeated.")
+@click.option("--list", "lists", type=(_INPUT, click.IntRange(min=0)), multiple=True, metavar="FILE N",
               help="Its words are always in, each as if seen N times more; may be repeated. Made by `lexicon "
               "gazetteer`, or a word or word<TAB>count a line, called by its file's name up to the first dot. Which "
               "lists a word is in goes to OUTPUT with .lists.tsv.")
-@click.option("-o", "--output", type=_PATH, required=True, help="Where word<TAB>count lines go.")
+@click.option("-o", "--output", type=_OUTPUT, required=True, help="Where word<TAB>count lines go.")
 @click.option("--min-count", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--max-size", type=click.IntRange(min=3), help="Words at most, </s> and <unk> among them.")
 @click.option("--case", type=_CASE, default="as-is", show_default=True,
@@ -111,16 +113,15 @@ def vocabulary(texts: tuple[Path, ...], counted: tuple[Path, ...], lists: tuple[
         write_word_lists(output.with_suffix(".lists.tsv"), listed)
     words.save(output)
     unknown = words.counts[words.unknown_id] / max(counts.total(), 1)
-    click.echo(f"{len(words)} words, {100 * unknown:.2f} % of the text's {counts.total()} words unknown: {output}",
-               err=True)
+    say(f"{len(words)} words, {100 * unknown:.2f} % of the text's {counts.total()} words unknown: {output}")
     for name, members in by_list(listed).items():
-        click.echo(f"{name}: {len(members)} words, {len(members - counts.keys())} of them not in the text", err=True)
+        say(f"{name}: {len(members)} words, {len(members - counts.keys())} of them not in the text")
 
 
 @lexicon.command()
-@click.argument("source", metavar="TEXT-OR-NBEST", type=_PATH)
-@click.option("--vocabulary", "vocabulary_path", type=_PATH, required=True, help="A words.tsv or a lightrnn.pt.")
-@click.option("--lists", "lists_path", type=_PATH,
+@click.argument("source", metavar="TEXT-OR-NBEST", type=_INPUT)
+@click.option("--vocabulary", "vocabulary_path", type=_FILE, required=True, help="A words.tsv or a lightrnn.pt.")
+@click.option("--lists", "lists_path", type=_INPUT,
               help="Made by `lexicon gazetteer`, or a list of words: count its lists apart.")
 @user_errors
 def oov(source: Path, vocabulary_path: Path, lists_path: Path | None) -> None:
@@ -145,11 +146,11 @@ def oov(source: Path, vocabulary_path: Path, lists_path: Path | None) -> None:
 
 
 @lexicon.command("words-txt")
-@click.option("--vocabulary", "vocabulary_path", type=_PATH, required=True, help="A words.tsv or a lightrnn.pt.")
-@click.option("-o", "--output", type=_PATH, help="Where the words.txt goes.")
+@click.option("--vocabulary", "vocabulary_path", type=_FILE, required=True, help="A words.tsv or a lightrnn.pt.")
+@click.option("-o", "--output", type=_OUTPUT, help="Where the words.txt goes.")
 @click.option("--kind", type=click.Choice(["kaldi", "k2"]), default="kaldi", show_default=True,
               help="Whose order: kaldi sorts !SIL, <SPOKEN_NOISE> and <UNK> among the words, k2 has them as 1, 2, 3.")
-@click.option("--check", type=_PATH, help="A recogniser's words.txt: print which words each side lacks.")
+@click.option("--check", type=_INPUT, help="A recogniser's words.txt: print which words each side lacks.")
 @user_errors
 def words_txt(vocabulary_path: Path, output: Path | None, kind: str, check: Path | None) -> None:
     """Write the words.txt of a vocabulary for Kaldi or k2, or check that a vocabulary fits a recogniser's."""
@@ -176,8 +177,8 @@ def _lack(path: Path, words: list[str], other: Path) -> str:
 
 
 @lexicon.command()
-@click.argument("texts", type=_PATH, nargs=-1, required=True)
-@click.option("-o", "--output", type=_PATH, required=True, help="Where the sentences go, one a line.")
+@click.argument("texts", type=_INPUT, nargs=-1, required=True)
+@click.option("-o", "--output", type=_OUTPUT, required=True, help="Where the sentences go, one a line.")
 @_processes_option
 @user_errors
 def normalise(texts: tuple[Path, ...], output: Path, processes: int) -> None:
@@ -188,12 +189,12 @@ def normalise(texts: tuple[Path, ...], output: Path, processes: int) -> None:
 
 
 @lexicon.command()
-@click.argument("source", metavar="TEXT-OR-NBEST", type=_PATH)
-@click.option("--bpe-model", type=_PATH, required=True, help="The sentencepiece .model of the recogniser.")
+@click.argument("source", metavar="TEXT-OR-NBEST", type=_INPUT)
+@click.option("--bpe-model", type=_INPUT, required=True, help="The sentencepiece .model of the recogniser.")
 @click.option("--to", "target", type=click.Choice(["words", "pieces"]), default="words", show_default=True)
 @click.option("--ids", is_flag=True, help="Pieces are written as their ids.")
 @click.option("--keys", is_flag=True, help="The first field of each line of a text is the utterance, and stays.")
-@click.option("-o", "--output", type=_PATH, required=True, help="Where the lines, or lists in their own format, go.")
+@click.option("-o", "--output", type=_OUTPUT, required=True, help="Where the lines, or lists in their own format, go.")
 @user_errors
 def pieces(source: Path, bpe_model: Path, target: str, ids: bool, keys: bool, output: Path) -> None:
     """Join the pieces of a text or of n-best lists (`▁the ▁qu ick`) to words, or cut words into pieces.
@@ -205,4 +206,4 @@ def pieces(source: Path, bpe_model: Path, target: str, ids: bool, keys: bool, ou
     model = PieceModel(bpe_model, ids=ids)
     convert(source, output, model.to_words if target == "words" else model.to_pieces, keys=keys)
     if model.unknown:
-        click.echo(f"{model.unknown} unknown pieces, for characters that {bpe_model} lacks: {output}", err=True)
+        say(f"{model.unknown} unknown pieces, for characters that {bpe_model} lacks: {output}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.processes import mapped
+from rescorer.work_folders import temporary_folder
 
 _COUNT = re.compile("[0-9]{1,18}")  # fits int64
 _HELD = 1 << 19  # distinct words counted in Python, some 60 MB, before the database takes them
@@ -38,7 +38,8 @@ def count_words(paths: Iterable[str | Path], *, case: str = "as-is") -> Counter[
     paths = list(paths)
     counts: Counter[str] = Counter()
     for path in paths:
-        counts.update(words_of(line.lower() if case == "lower" else line for _, line in read_lines(path)))
+        lines = (line for _, line in read_lines(path, once=True))
+        counts.update(words_of(line.lower() if case == "lower" else line for line in lines))
     if not counts:
         raise _no_word(paths)
     return _marked(counts, paths)
@@ -160,9 +161,9 @@ def _no_word(paths: Sequence[str | Path]) -> InputError:
 @contextmanager
 def _database(memory: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database on disk with the empty table `parts` of words and their counts; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="lexicon-count.") as folder:
+    with temporary_folder() as folder:
         settings: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{memory}MiB", "threads": threads, "temp_directory": folder,
+            "memory_limit": f"{memory}MiB", "threads": threads, "temp_directory": str(folder),
             "preserve_insertion_order": False,
         }
         try:

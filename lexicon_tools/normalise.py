@@ -106,7 +106,7 @@ def normalise_files(inputs: Sequence[str | Path], output: str | Path, processes:
         raise InputError("no text file given", remedy="name at least one text file to normalise")
     if processes < 1:
         raise InputError(f"{processes} processes", expected="at least 1", remedy="give --processes 1 or more")
-    lines = (line for path in inputs for _, line in read_lines(path))
+    lines = (line for path in inputs for _, line in read_lines(path, once=True))
     write_lines(output, chain.from_iterable(mapped(_sentence_lines, _chunks(lines), processes)))
 
 

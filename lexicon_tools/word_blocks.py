@@ -35,7 +35,7 @@ def block_counts(paths: Iterable[str | Path], mapped: Mapped) -> Iterator[Counte
 def _blocks(paths: Iterable[str | Path]) -> Iterator[str]:
     """The lines of the files, joined to blocks of about `_BLOCK` characters."""
     lines, length = [], 0
-    for _, line in chain.from_iterable(map(read_lines, paths)):
+    for _, line in (line for path in paths for line in read_lines(path, once=True)):
         lines.append(line)
         length += len(line)
         if length >= _BLOCK:

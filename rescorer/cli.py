@@ -12,36 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rescorer.command import InputPath, OutputPath, user_errors
+from rescorer.command import say as _say
 from rescorer.errors import InputError
 
 if TYPE_CHECKING:
     from rescorer.models.language_model import LanguageModel
     from rescorer.rescoring.run import Request
 
-_EXISTING = click.Path(path_type=Path)
-_OUTPUT = click.Path(path_type=Path)
+_EXISTING = InputPath()
+_FILE = InputPath(pipe=False)  # a model, and what is read by several processes
+_OUTPUT = OutputPath()
+_FOLDER = click.Path(path_type=Path)  # of a training: some of its files are read, some written
 _BEAM, _MAX_HISTORIES = 16.0, 32
-
-
-def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """One line on stderr and status 2 for what a user can cause, Ctrl-C too."""
-
-    @functools.wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except InputError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            click.echo("error: interrupted, every output file is whole or as it was; remedy: run it again", err=True)
-            sys.exit(2)
-
-    return guarded
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -92,9 +75,9 @@ def _opened(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Languag
     return open_vocabulary(models) if find_speller(models) else models
 
 
-_lm_option = click.option("--lm", type=_EXISTING, multiple=True, help="A lightrnn.pt or a KenLM file; may be repeated. "
+_lm_option = click.option("--lm", type=_FILE, multiple=True, help="A lightrnn.pt or a KenLM file; may be repeated. "
                           "Without it and --ngram: the English model of the package.")
-_ngram_option = click.option("--ngram", type=_EXISTING, help="A KenLM file, ARPA or binary, mixed in word by word.")
+_ngram_option = click.option("--ngram", type=_FILE, help="A KenLM file, ARPA or binary, mixed in word by word.")
 _device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 _memory_option = click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, metavar="MIB",
                               help="Memory for histories; the result does not depend on it.")
@@ -143,7 +126,7 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_
               help="Lattices: of each state; 0: any number.")
 @click.option("--old-lm", type=click.Choice(["keep", "drop"]), default="keep", show_default=True,
               help="Lattices: what the first pass's language model said (first_lm; in Kaldi's, the graph costs).")
-@click.option("--old-lm-model", type=_EXISTING, help="Kaldi's lattices: the n-gram model, KenLM or ARPA, in their "
+@click.option("--old-lm-model", type=_FILE, help="Kaldi's lattices: the n-gram model, KenLM or ARPA, in their "
               "graph costs: its part becomes first_lm, and the rest stays graph.")
 @click.option("--lattice-output", type=_OUTPUT, help="Lattices: where they go rescored, in their own format.")
 @click.option("--nbest", type=click.IntRange(min=1), default=100, show_default=True, metavar="N",
@@ -223,9 +206,9 @@ def lightrnn() -> None:
 @lightrnn.command()
 @click.argument("texts", type=_EXISTING, nargs=-1, required=True)
 @click.option("--valid", type=_EXISTING, required=True, help="Held-out text: the model that predicts it best is kept.")
-@click.option("--vocabulary", type=_EXISTING, required=True, help="Made by `lexicon vocabulary`.")
+@click.option("--vocabulary", type=_FILE, required=True, help="Made by `lexicon vocabulary`.")
 @click.option("-o", "--output", type=_OUTPUT, required=True, help="Where lightrnn.pt goes.")
-@click.option("--work", type=_OUTPUT, help="Folder of checkpoint and logs; OUTPUT.work without it. "
+@click.option("--work", type=_FOLDER, help="Folder of checkpoint and logs; OUTPUT.work without it. "
               "A run that was cut goes on from there.")
 @click.option("--rows", type=click.IntRange(min=1), help="Of the table; without --rows and --columns four words "
               "a row, up to 3,000 rows.")
@@ -323,7 +306,7 @@ def _sentences(path: Path) -> list[list[str]]:
 
 @lightrnn.command()
 @click.argument("history", metavar="[WORDS]...", nargs=-1)
-@click.option("--lm", type=_EXISTING, help="A lightrnn.pt; the English model of the package without it.")
+@click.option("--lm", type=_FILE, help="A lightrnn.pt; the English model of the package without it.")
 @click.option("--prefix", help="The letters that the word begins with.")
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, metavar="K", help="Words proposed.")
 @click.option("--keys", is_flag=True, help="Answer each line of stdin, words<TAB>prefix, at once by a line, "
@@ -357,7 +340,7 @@ def _proposal(found: tuple[str, float]) -> str:
 
 
 @lightrnn.command()
-@click.argument("path", metavar="[MODEL]", type=_EXISTING, required=False)
+@click.argument("path", metavar="[MODEL]", type=_FILE, required=False)
 @click.option("--list", "lists", multiple=True, metavar="NAME=FILE",
               help="Words of one kind, each alone on its line or before a tab, plain, .gz or .xz; may be repeated.")
 @click.option("--word", "words", multiple=True, help="Print its cell and its neighbours; may be repeated.")
@@ -393,7 +376,7 @@ def table(path: Path | None, lists: tuple[str, ...], words: tuple[str, ...], num
 
 
 _words_argument = click.argument("words", type=_EXISTING)
-_model_argument = click.argument("path", metavar="MODEL", type=_EXISTING)
+_model_argument = click.argument("path", metavar="MODEL", type=_FILE)
 _new_model_option = click.option("-o", "--output", type=_OUTPUT, required=True, help="Where the new lightrnn.pt goes.")
 
 
@@ -436,7 +419,7 @@ def add_words(path: Path, words: Path, output: Path, **options: Any) -> None:
 @_model_argument
 @click.argument("texts", type=_EXISTING, nargs=-1, required=True)
 @_new_model_option
-@click.option("--work", type=_OUTPUT, help="Folder by which a call that was cut goes on; OUTPUT.work without it.")
+@click.option("--work", type=_FOLDER, help="Folder by which a call that was cut goes on; OUTPUT.work without it.")
 @click.option("--lists", type=_EXISTING, help="The .lists.tsv that `lexicon vocabulary --list` writes: words TEXTS "
               "lack go where others of their lists are.")
 @_reallocation_options

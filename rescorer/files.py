@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gzip
 import lzma
-import os
-import shutil
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,33 +11,68 @@ from pathlib import Path
 from typing import IO
 
 from rescorer.errors import InputError
+from rescorer.inputs import open_input, was_read
+from rescorer.work_folders import replace, work_folder
 
-_OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7": lzma.open}  # by first bytes
 _WRITERS = {".gz": gzip.open, ".xz": lzma.open}  # by suffix
 
 
-def open_binary(path: str | Path) -> IO[bytes]:
-    """Open a plain, gzip or xz file for reading; the kind is found from its first bytes.
+class _Gzip(gzip.GzipFile):
+    """Closes the file that it unpacks."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        super().__init__(fileobj=packed, mode="rb")
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
+
+
+class _Xz(lzma.LZMAFile):
+    """Closes the file that it unpacks."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        super().__init__(packed)
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
+
+
+_UNPACKERS: dict[bytes, type[_Gzip] | type[_Xz]] = {b"\x1f\x8b": _Gzip, b"\xfd7": _Xz}  # by first bytes
+
+
+def open_binary(path: str | Path, *, once: bool = False) -> IO[bytes]:
+    """Open a plain, gzip or xz file for reading, or a pipe of such; the kind is found from its first bytes.
+
+    Args:
+        once: nobody opens it again, so that a pipe needs not be kept.
 
     Raises:
         InputError: the file is missing or cannot be opened.
     """
     try:
-        with open(path, "rb") as file:
-            magic = file.read(2)
-        return _OPENERS.get(magic, open)(path, "rb")  # type: ignore[operator,no-any-return]
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
+        file = open_input(path, once=once)
+        unpacker = _UNPACKERS.get(file.peek(2)[:2])
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot be read: {reason}", remedy="check the path", file=path) from None
+    return unpacker(file) if unpacker else file  # type: ignore[return-value]
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: str | Path, *, once: bool = False) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its newline) of a UTF-8 text file, plain, .gz or .xz.
+
+    Args:
+        once: as `open_binary` has it.
 
     Raises:
         InputError: unreadable, cut short, or not UTF-8, with the line number.
     """
     number = 0
-    with open_binary(path) as file:
+    with open_binary(path, once=once) as file:
         try:
             for number, raw in enumerate(file, start=1):
                 # Some editors put a byte order mark before the first line: no part of the text.
@@ -60,38 +92,36 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def whole_path(path: str | Path) -> Iterator[Path]:
-    """Give a path beside `path` to write a file or a folder to; it takes the name `path` only when all went well.
+    """Give a path near `path` to write a file or a folder to; it takes the name `path` only when all went well.
 
-    A link to a file is followed. What is neither file nor folder, such as a pipe or /dev/null, is itself written to.
+    A link to a file is followed, and who may read a file stays as it was. What is neither file nor folder, such as a
+    pipe or /dev/null, is itself written to.
 
     Raises:
-        InputError: the disk is full, or the folder cannot be written.
+        InputError: the disk is full, the folder cannot be written, or the command has read what lies at `path`.
     """
     path = Path(path)
-    place = path.resolve() if path.is_file() else path
-    work = None
     try:
+        place = path.resolve() if path.is_file() else path
         if place.exists() and not (place.is_file() or place.is_dir()):
             yield place
             return
+        _refuse_what_was_read(path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-        yield work / path.name
-        _replace(work / path.name, place)
+        with work_folder(place.parent) as work:
+            yield work / path.name
+            _refuse_what_was_read(path)
+            replace(work / path.name, place)
     except OSError as error:
         raise InputError(
             f"cannot be written: {error.strerror or error}", remedy="free some space or choose another place", file=path
         ) from None
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
 
 
-def _replace(new: Path, path: Path) -> None:
-    if path.is_dir() and new.is_dir():
-        # A folder cannot be renamed over a full one: the old one leaves with the work folder.
-        os.replace(path, new.parent / f"{path.name}.old")
-    os.replace(new, path)
+def _refuse_what_was_read(path: Path) -> None:
+    if was_read(path) or (path.is_dir() and any(map(was_read, path.iterdir()))):
+        raise InputError("is an input, and the output would replace it", expected="an output of its own",
+                         remedy="give the output another name; the input stays as it is", file=path)
 
 
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:

@@ -14,16 +14,19 @@ ROOT = Path(__file__).parent.parent
 OURS = ("rescorer", "lexicon_tools")
 
 # Floors of the house, from the ground: a module may import its own floor's package and the floors below.
-BASE = ("errors", "files", "processes")
+BASE = ("errors", "files", "inputs", "processes", "work_folders")
 FLOORS: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "files": ("errors", "files"),
+    "files": ("errors", "files", "inputs", "work_folders"),
+    "inputs": ("errors", "inputs"),
+    "work_folders": ("work_folders",),
+    "command": (*BASE, "command"),
     "processes": ("errors", "processes"),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
     "training": (*BASE, "models", "recognition", "training"),
     "rescoring": (*BASE, "models", "recognition", "rescoring"),
-    "cli": (*BASE, "models", "recognition", "training", "rescoring", "cli"),
+    "cli": (*BASE, "models", "recognition", "training", "rescoring", "command", "cli"),
     "__init__": (*BASE, "models", "recognition", "rescoring"),  # the Python API: what `import rescorer` offers
 }
 OWNERS = {"kenlm": ("rescorer/models/ngram.py",), "k2": ("rescorer/recognition/formats/k2.py",),

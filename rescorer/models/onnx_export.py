@@ -11,7 +11,6 @@ import bz2
 import copy
 import hashlib
 import inspect
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
@@ -28,6 +27,7 @@ from rescorer.models.light_rnn import LightRNN, LightRNNState
 from rescorer.models.onnx_scorer import FILE_KIND, FILE_VERSION, OnnxScorer, log_probs_by_sentence
 from rescorer.models.text import perplexity
 from rescorer.models.vocabulary import SENTENCE_END
+from rescorer.work_folders import temporary_folder
 
 PARITY = 1e-4  # nats a word that the float32 file may be off
 
@@ -155,8 +155,8 @@ def as_int8(content: bytes) -> bytes:
     graph = onnx.load_from_string(content)
     _store_each(graph.graph)
     add_pre_process_metadata(graph)  # else a warning: what it warns of, shapes not yet inferred, is not needed here
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "int8.onnx"
+    with temporary_folder() as folder:
+        path = folder / "int8.onnx"
         quantize_dynamic(graph, path, op_types_to_quantize=["Gather", "MatMul", "LSTM"], per_channel=True,
                          reduce_range=True, weight_type=QuantType.QInt8)
         rounded = onnx.load(path)
@@ -198,9 +198,9 @@ def _traced(model: LightRNN) -> bytes:
     """
     example = (torch.zeros(2, 3, dtype=torch.int64), *torch.zeros(2, model.settings.layers, 3, model.settings.width))
     options: Any = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+    with temporary_folder() as folder, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the old exporter, and that an LSTM is traced with one batch size
-        path = Path(folder) / "float32.onnx"
+        path = folder / "float32.onnx"
         torch.onnx.export(_CellNetwork(model), example, str(path), input_names=_INPUTS, output_names=_OUTPUTS,
                           dynamic_axes=_DYNAMIC, opset_version=_OPSET, **options)
         return path.read_bytes()

@@ -19,9 +19,9 @@ _ID_TYPE = np.dtype("<u4")
 
 
 def read_sentences(paths: Iterable[str | Path]) -> Iterator[list[str]]:
-    """The words of each line that has any, of many UTF-8 texts, plain or compressed."""
+    """The words of each line that has any, of many UTF-8 texts, plain or compressed; of pipes nothing is kept."""
     for path in paths:
-        for _, line in read_lines(path):
+        for _, line in read_lines(path, once=True):
             if words := line.split():
                 yield words
 

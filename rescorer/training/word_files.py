@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import compress
@@ -24,6 +23,7 @@ from rescorer.training.new_words import Addition, NewWordSettings, add_words, re
 from rescorer.training.reallocation import reallocate
 from rescorer.training.run import reallocation_settings
 from rescorer.training.unseen_words import read_lists
+from rescorer.work_folders import temporary_folder
 
 _Say = Callable[[str], None]
 
@@ -153,8 +153,8 @@ def _corpus(texts: Sequence[Path], vocabulary: Vocabulary) -> Iterator[Corpus | 
     if not texts:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="lightrnn-replay-") as folder:
-        yield Corpus.encode(texts, vocabulary, Path(folder) / "replay.ids")
+    with temporary_folder() as folder:
+        yield Corpus.encode(texts, vocabulary, folder / "replay.ids")
 
 
 def _load(path: Path, output: Path, device: str) -> LightRNN:

@@ -1,0 +1,125 @@
+"""What all commands share: their paths, what they say, and how they end.
+
+Errors are one line on stderr and status 2. No output takes the place of an input. `-` is stdin.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from rescorer.errors import InputError, one_line
+from rescorer.inputs import command_inputs, is_seekable
+from rescorer.processes import signals_interrupt
+
+_INPUTS, _OUTPUTS = "rescorer inputs", "rescorer outputs"  # in click's context
+_STDIN = "/dev/stdin"
+
+
+class NamedPath(NamedTuple):
+    """A path, and what the user calls it: an option or an argument."""
+
+    name: str
+    path: Path
+
+
+class InputPath(click.Path):
+    """A path that is read; `-` is stdin."""
+
+    def __init__(self, *, pipe: bool = True) -> None:
+        """
+        Args:
+            pipe: a pipe can be read; else it is refused, such as for a model that is mapped into memory.
+        """
+        super().__init__(path_type=Path)
+        self._pipe = pipe
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        given = os.fsdecode(super().convert(value, param, ctx))
+        path = Path(_STDIN if given == "-" else given)
+        _remember(_INPUTS, path, param, ctx, self._pipe)
+        return path
+
+
+class OutputPath(click.Path):
+    """A path that is written, or read and written."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        _remember(_OUTPUTS, path, param, ctx)
+        return path
+
+
+def _remember(kind: str, path: Path, param: click.Parameter | None, ctx: click.Context | None,
+              pipe: bool = True) -> None:
+    if ctx is not None and param is not None:
+        name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name
+        ctx.meta.setdefault(kind, []).append((NamedPath(name.strip("[]"), path), pipe))
+
+
+def refuse_replacing(inputs: Sequence[NamedPath], outputs: Sequence[NamedPath]) -> None:
+    """Raises InputError where an output would take the place of an input or of another output, links and all."""
+    for number, output in enumerate(outputs):
+        if not is_seekable(output.path):
+            continue  # a pipe or a device is written to, and stays
+        for other in (*inputs, *outputs[:number]):
+            if _same(output.path, other.path) or _holds(output.path, other.path):
+                raise InputError(
+                    f"{output.name} would replace what {other.name} names", expected="an output of its own",
+                    remedy=f"give another {output.name}", file=output.path)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one of them is not there yet
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _holds(folder: Path, path: Path) -> bool:
+    """Whether the path lies in a folder, which would be replaced whole."""
+    return os.path.isdir(folder) and Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
+
+
+def _check_paths(given: Mapping[str, Any]) -> None:
+    inputs, outputs = given.get(_INPUTS, []), given.get(_OUTPUTS, [])
+    for named, pipe in inputs:
+        if not (pipe or is_seekable(named.path)):
+            raise InputError(f"{named.name} is a pipe or a device", expected="a file", file=named.path,
+                             remedy="write it to a file first")
+    refuse_replacing([named for named, _ in inputs], [named for named, _ in outputs])
+
+
+def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One line on stderr and status 2 for what a user can cause, Ctrl-C and the signals that end a process too."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with signals_interrupt(), command_inputs():
+                _check_paths(click.get_current_context().meta)
+                return command(*args, **kwargs)
+        except InputError as error:
+            say(f"error: {error}")
+            sys.exit(2)
+        except KeyboardInterrupt:
+            say("error: interrupted, every output file is whole or as it was; remedy: run it again")
+            sys.exit(2)
+
+    return guarded
+
+
+def say(line: str) -> None:
+    """One line on stderr, whatever the text of a file holds. A terminal that is gone is no fault."""
+    with suppress(OSError):
+        click.echo(one_line(line), err=True)
