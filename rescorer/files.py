@@ -6,13 +6,13 @@ import gzip
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 from rescorer.errors import InputError
 from rescorer.inputs import open_input, was_read
-from rescorer.work_folders import replace, work_folder
+from rescorer.work_folders import locked, replace, work_folder
 
 _WRITERS = {".gz": gzip.open, ".xz": lzma.open}  # by suffix
 
@@ -122,6 +122,25 @@ def _refuse_what_was_read(path: Path) -> None:
     if was_read(path) or (path.is_dir() and any(map(was_read, path.iterdir()))):
         raise InputError("is an input, and the output would replace it", expected="an output of its own",
                          remedy="give the output another name; the input stays as it is", file=path)
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in a folder, which is made where it is not there.
+
+    Raises:
+        InputError: another process is at work in it, or it cannot be made.
+    """
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder / "lock"))
+        except BlockingIOError:
+            raise InputError("another process is at work in this folder", expected="a folder of its own", file=folder,
+                             remedy="wait for that process, or give another --work") from None
+        except OSError as error:
+            raise InputError(f"cannot be made: {error.strerror}", remedy="choose another place", file=folder) from None
+        yield
 
 
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,50 @@ def test_train_and_perplexity(here: Path) -> None:
     again = train("--rows", "5", "--reallocate-after", "1")
     assert again.exit_code == 0 and "going on from step" in again.stderr, "a finished run is not done again"
     assert "other settings" in bad(train("--rows", "5"))
+
+
+def test_a_finished_training_gives_its_best_model_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file is gone, and under another name; the best model is not the last one."""
+    figures = iter([5.0, 7.0])
+    monkeypatch.setattr("rescorer.training.trainer.Trainer._valid_perplexity", lambda trainer: next(figures))
+    assert train().exit_code == 0
+    best = Path("lightrnn.pt").read_bytes()
+    assert rescorer.load("lightrnn.pt").provenance["interval"] == 1  # type: ignore[attr-defined]
+    Path("lightrnn.pt").unlink()
+    for output in ("lightrnn.pt", "other.pt"):
+        result = train("--output", output, "--work", "lightrnn.pt.work")
+        assert result.exit_code == 0 and result.stderr.endswith(f"best validation perplexity 5.00: {output}\n")
+        assert Path(output).read_bytes() == best
+    Path("lightrnn.pt.work/best.pt").unlink()  # as an earlier program left the folder
+    assert train().exit_code == 0 and Path("lightrnn.pt").read_bytes() == best
+    Path("lightrnn.pt").unlink()
+    assert "lightrnn.pt.work/best.pt: the best model of this run is gone" in bad(train())
+
+
+def test_a_run_goes_on_with_its_own_text_alone(here: Path) -> None:
+    assert train().exit_code == 0
+    lines = Path("train.txt").read_text().splitlines(keepends=True)
+    Path("train.txt").write_text("".join(reversed(lines)))
+    assert "checkpoint.pt: the checkpoint is of a run with another training text; " in bad(train())
+
+
+_HOLD = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
+
+
+def test_a_work_folder_is_for_one_process_at_a_time(here: Path) -> None:
+    """Nor does a lock outlive a process that is killed."""
+    assert train("--epochs", "1").exit_code == 0
+    work, before = Path("lightrnn.pt.work"), Path("lightrnn.pt").read_bytes()
+    other = subprocess.Popen([sys.executable, "-c", _HOLD, str(work / "lock")], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+    with other:
+        assert other.stdout and other.stdout.readline()
+        message = "another process is at work in this folder; "
+        assert message in bad(train("--epochs", "1"))
+        assert message in bad(run("reallocate", "lightrnn.pt", "train.txt", "-o", "new.pt", "--work", str(work)))
+        other.kill()
+    assert Path("lightrnn.pt").read_bytes() == before and not Path("new.pt").exists()
+    assert train("--epochs", "1").exit_code == 0
 
 
 @pytest.mark.parametrize(("gain", "asked", "used", "told"), [

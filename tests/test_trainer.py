@@ -342,9 +342,30 @@ def test_resume_wants_the_same_run(folder: Path) -> None:
     words[3:5] = reversed(words[3:5])
     others[3].model.vocabulary = replace(others[3].model.vocabulary, words=tuple(words))
     others[4].model = make_model(11, WordTable.shaped(11, 2), **asdict(others[4].model.settings))
-    for trainer in others:
-        with pytest.raises(InputError, match=r"checkpoint.pt: .* other settings or texts; remedy: "):
+    network = "other settings of its network or another vocabulary"
+    told = ["other settings", network, "texts of other lengths", network, network]
+    for trainer, difference in zip(others, told, strict=True):
+        with pytest.raises(InputError, match=rf"checkpoint.pt: .* a run with {difference}; .*; remedy: "):
             trainer.run()
+    assert (folder / "work" / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("part", ["training text", "validation text", "vocabulary"])
+def test_resume_wants_the_same_text_of_the_same_length(folder: Path, part: str) -> None:
+    """Sentences in another order, and counts of another text."""
+    quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
+    make_trainer(folder, quick).run()
+    before = (folder / "work" / "checkpoint.pt").read_bytes()
+    model, (train, valid) = make_trainer(folder, quick).model, corpora_in(folder)
+    if part == "vocabulary":
+        model.vocabulary = replace(model.vocabulary, counts=model.vocabulary.counts[::-1].copy())
+    elif part == "training text":
+        train = Corpus(np.roll(train.ids, 7))
+    else:
+        valid = Corpus(np.roll(valid.ids, 7))
+    trainer = Trainer(model, train, valid, quick, folder / "lightrnn.pt", folder / "work")
+    with pytest.raises(InputError, match=f"checkpoint.pt: .* a run with another {part}; .*; remedy: "):
+        trainer.run()
     assert (folder / "work" / "checkpoint.pt").read_bytes() == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -15,6 +16,7 @@ from rescorer.models.language_model import SENTENCE_END
 from rescorer.models.vocabulary import Vocabulary
 
 _LINES_AT_ONCE = 20_000
+_IDS_AT_ONCE = 1 << 24
 _ID_TYPE = np.dtype("<u4")
 
 
@@ -67,6 +69,14 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def digest(self) -> str:
+        """SHA-256 of the ids: two texts of one vocabulary with the same one are the same."""
+        digest = hashlib.sha256()
+        for start in range(0, len(self.ids), _IDS_AT_ONCE):
+            chunk = self.ids[start : start + _IDS_AT_ONCE]
+            digest.update(np.ascontiguousarray(chunk, dtype=_ID_TYPE).tobytes())
+        return digest.hexdigest()
 
     def streams(self, count: int) -> np.ndarray:
         """[U, N // U] the text cut into streams that are read side by side; a view, nothing is copied.

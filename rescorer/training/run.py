@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from rescorer.errors import InputError
+from rescorer.files import sole_use
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
@@ -44,9 +46,9 @@ def train_model(
     """
     if threads:
         torch.set_num_threads(threads)
-    with processes_on(device) as processes:
+    with processes_on(device) as processes, ExitStack() as held:
         say = say if processes.is_first else _be_silent
-        trainer = _trainer(texts, valid, vocabulary, output, work, options, processes, say)
+        trainer = _trainer(texts, valid, vocabulary, output, work, options, processes, say, held)
         best = trainer.run()
     say(f"best validation perplexity {best:.2f}: {output}")
     return best
@@ -54,8 +56,9 @@ def train_model(
 
 def _trainer(
     texts: Sequence[Path], valid: Path, vocabulary: Path, output: Path, work: Path, options: Mapping[str, Any],
-    processes: Processes, say: Callable[[str], None],
+    processes: Processes, say: Callable[[str], None], held: ExitStack,
 ) -> Trainer:
+    """What trains; `held` gets the lock of the work folder, which the first process takes for all."""
     options = {**options, "precision": _precision(options["precision"], processes, say)}
     try:
         settings, network = _settings(options), LightRNNSettings(**_those_of(LightRNNSettings, options))
@@ -65,6 +68,7 @@ def _trainer(
         raise InputError(str(error), remedy="correct that option") from None
     file = vocabulary.with_suffix(".lists.tsv")
     lists = read_lists(file, words) if file.exists() else []
+    processes.first_does(lambda: held.enter_context(sole_use(work)))
     train, held_out = (_encoded(paths, words, work / name, processes)
                        for paths, name in ((texts, "train.ids"), ([valid], "valid.ids")))
     torch.manual_seed(settings.seed)

@@ -6,6 +6,8 @@ Shapes: U streams, T words of each at a time, N words of the corpus.
 from __future__ import annotations
 
 import csv
+import filecmp
+import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -114,8 +116,8 @@ class Trainer:
         """
         Args:
             model: trained in place, on the device that it is on; a LightRNN with its first table.
-            output: where the best model by validation perplexity is kept.
-            work: a folder for the checkpoint and the logs; a run that was cut goes on from there.
+            output: where the best model by validation perplexity goes.
+            work: a folder for the checkpoint, the best model and the logs; a run that was cut goes on from there.
             lists: ids of words of one kind: by them words that the text lacks are placed.
             say: takes a line for each thing that happened.
             progress: show a bar with tokens a second and the time left.
@@ -143,6 +145,7 @@ class Trainer:
             raise InputError(f"the training has {self.steps} steps",
                              expected=f"at least {settings.interval_count}, one for each interval",
                              remedy="give more text, or fewer --streams or --intervals")
+        self.digests = processes.first_does(self._digests)
         self.loss = processes.loss_of(model)
         self.optimiser = model.optimiser(settings)
         self.step = 0
@@ -155,6 +158,17 @@ class Trainer:
 
     def _start_states(self) -> TextState:
         return self.model.start_states(self.share.stop - self.share.start)
+
+    def _digests(self) -> dict[str, str]:
+        """By them a run that goes on knows its texts and its vocabulary again."""
+        vocabulary = self.model.vocabulary
+        words = "\n".join((vocabulary.case, *vocabulary.words)).encode("utf-8", "surrogatepass")
+        counts = np.ascontiguousarray(vocabulary.counts, dtype="<i8").tobytes()
+        return {
+            "training text": self.train_corpus.digest(),
+            "validation text": self.valid_corpus.digest(),
+            "vocabulary": hashlib.sha256(words + b"\n" + counts).hexdigest(),
+        }
 
     @property
     def checkpoint(self) -> Path:
@@ -180,6 +194,7 @@ class Trainer:
                 if self.step in bounds or self.processes.first_says(now - saved > self.settings.checkpoint_seconds):
                     self._save_checkpoint()
                     saved = time.monotonic()
+        self.processes.first_does(self._deliver)
         return self.best
 
     def _bar(self) -> Any:
@@ -281,7 +296,23 @@ class Trainer:
             "valid_words": len(self.valid_corpus),
             "valid_perplexity": self.best,
         }
-        self.model.save(self.output)
+        self.model.save(self._best_model)
+        self._deliver()
+
+    @property
+    def _best_model(self) -> Path:
+        return self.work / "best.pt"
+
+    def _deliver(self) -> None:
+        """Let `output` be the best model: it may be gone, or have another name than when the run was cut."""
+        if not self._best_model.exists():
+            if self.output.exists():  # an earlier program kept it nowhere else
+                return
+            raise InputError("the best model of this run is gone", expected="one that was kept with its checkpoint",
+                             remedy=f"remove {self.checkpoint} to start anew", file=self._best_model)
+        if not (self.output.is_file() and filecmp.cmp(self._best_model, self.output, shallow=False)):
+            with whole_path(self.output) as path:
+                path.write_bytes(self._best_model.read_bytes())
 
     def _write_log(self, interval: int, valid: float, event: str) -> None:
         train = perplexity(-self.loss_sum.numpy() / self.loss_tokens) if self.loss_tokens else math.nan
@@ -320,6 +351,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "settings": _plain(asdict(self.settings)),
             "words": (len(self.train_corpus), len(self.valid_corpus)),
+            "digests": self.digests,
             "step": self.step,
             "reallocating": self.reallocating,
             "best": self.best,
@@ -336,16 +368,24 @@ class Trainer:
             content = read_torch(self.checkpoint)
             settings = {**content["settings"], "precision": self.settings.precision}  # as the device: it may be another
             words, optimiser = tuple(content["words"]), content["optimiser"]
+            digests = content.get("digests")  # none in one that an earlier program wrote
             restored = type(self.model).from_dict(content["model"])
             optimiser["state"] = {int(key): value for key, value in optimiser["state"].items()}
         except Exception:  # a foreign file makes torch raise almost anything
             raise InputError("not a checkpoint, or a damaged one", remedy="remove the file to start anew",
                              file=self.checkpoint) from None
-        mine = (_plain(asdict(self.settings)), (len(self.train_corpus), len(self.valid_corpus)))
-        if mine != (settings, words) or not self.model.same_make(restored):
-            raise InputError("the checkpoint is of a run with other settings or texts",
-                             remedy="give the settings of that run, or remove the file to start anew",
-                             file=self.checkpoint)
+        lengths = len(self.train_corpus), len(self.valid_corpus)
+        same = {
+            "other settings": _plain(asdict(self.settings)) == settings,
+            "other settings of its network or another vocabulary": self.model.same_make(restored),
+            "texts of other lengths": words == lengths,
+            **{f"another {name}": not digests or digests.get(name) == digest
+               for name, digest in self.digests.items()},
+        }
+        if differences := [name for name, is_same in same.items() if not is_same]:
+            raise InputError(f"the checkpoint is of a run with {' and '.join(differences)}",
+                             expected="what that run was given", file=self.checkpoint,
+                             remedy="give the settings and texts of that run, or remove the file to start anew")
         self.model.take_over(restored)
         self.model.provenance = restored.provenance  # how this run began, whatever is asked for now
         self.optimiser.load_state_dict(optimiser)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from rescorer.errors import InputError
+from rescorer.files import sole_use
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.loading import usable_device
 from rescorer.models.spelling import Spelling
@@ -92,8 +93,9 @@ def reallocate_file(
         raise InputError(str(error), remedy="correct that option") from None
     model = _load(model_path, output, device)
     ids = read_lists(lists, model.vocabulary) if lists else ()
-    corpus = Corpus.encode(texts, model.vocabulary, work / "texts.ids")
-    found = reallocate(model, corpus, settings, lists=ids, work=work, say=say, progress=True)
+    with sole_use(work):
+        corpus = Corpus.encode(texts, model.vocabulary, work / "texts.ids")
+        found = reallocate(model, corpus, settings, lists=ids, work=work, say=say, progress=True)
     say(found.describe())
     _note(model, "reallocations", texts=[path.name for path in texts], words=len(corpus), moved=found.moved)
     model.save(output)
