@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
+import signal
+import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rescorer import work_folders
 from rescorer.errors import InputError
 from rescorer.files import read_lines, whole_path, write_lines
+from rescorer.inputs import command_inputs
 
 
 @pytest.mark.parametrize("name", ["plain.txt", "packed.gz", "packed.xz"])
@@ -96,6 +103,120 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
             (work / name).write_text(name)
     assert [child.name for child in path.iterdir()] == ["new"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+_KILLED = """
+import os, signal, sys
+from rescorer import files, work_folders
+replace, calls = os.replace, iter(range(9))
+def killed(*paths):
+    replace(*paths)
+    if next(calls) == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = killed
+if sys.argv[2] == "two steps":
+    work_folders._exchanged = lambda *names: False
+with files.whole_path("out") as work:
+    work.mkdir()
+    (work / "new").write_text("")
+"""
+
+
+@pytest.mark.parametrize(("moment", "way", "left"), [(0, "one step", "new"), (0, "two steps", "old"),
+                                                     (1, "two steps", "new")])
+def test_a_kill_while_a_folder_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int, way: str, left: str
+) -> None:
+    """Where the system cannot exchange two names in one step, the next command brings the old folder back."""
+    monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
+    Path("out/old").touch()
+    run = subprocess.run([sys.executable, "-c", _KILLED, str(moment), way],
+                         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)})
+    assert run.returncode == (0 if way == "one step" else -signal.SIGKILL)
+    if way == "one step":
+        assert os.listdir("out") == ["new"]
+    monkeypatch.setattr("rescorer.work_folders._swept", set())
+    write_lines("other", [])
+    assert os.listdir("out") == [left] and sorted(os.listdir()) == ["other", "out"]
+
+
+def test_a_replaced_file_keeps_its_rights_and_a_new_one_follows_the_mask(tmp_path: Path) -> None:
+    path, link, folder, mask = tmp_path / "out", tmp_path / "link", tmp_path / "folder", os.umask(0o027)
+    try:
+        write_lines(path, ["old"])
+        assert rights(path) == 0o640
+        path.chmod(0o600)
+        link.symlink_to(path)
+        write_lines(link, ["new"])
+        assert rights(path) == 0o600 and path.read_text() == "new\n" and link.is_symlink()
+        for expected in (0o750, 0o640), (0o700, 0o600):
+            with whole_path(folder) as work:
+                work.mkdir()
+                (work / "member").write_text("")
+            assert (rights(folder), rights(folder / "member")) == expected
+            folder.chmod(0o700)
+            (folder / "member").chmod(0o600)
+    finally:
+        os.umask(mask)
+
+
+def rights(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("length", [250, 255])
+def test_long_names(tmp_path: Path, length: int) -> None:
+    for _ in range(2):
+        write_lines(tmp_path / ("n" * length), ["x"])
+    assert [path.name for path in tmp_path.iterdir()] == ["n" * length]
+
+
+def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be written: File name too long; remedy: "):
+        write_lines(tmp_path / ("n" * 256), ["x"])
+
+
+def test_only_what_is_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of dead processes of this machine, and old ones of another; not what is in use, young or foreign."""
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
+    here, dead, alive = work_folders._host(), int(ended.stdout), os.getpid()
+    kept = [f".rescorer-{here}-{alive}-abcdefgh", f".rescorer-another-{dead}-abcdefgh",
+            f".rescorer-{here}-{dead}-in_use__", ".rescorer-notes", f".rescorer-{here}-{dead}-longer_than_ours"]
+    gone = [f".rescorer-{here}-{dead}-abcdefgh", f".rescorer-another-{dead}-old_____"]
+    for name in (*kept, *gone):
+        (tmp_path / name / "new").mkdir(parents=True)
+    os.utime(tmp_path / gone[1], (0, 0))
+    (tmp_path / f".rescorer-{here}-{dead}-fileonly").touch()
+    monkeypatch.setattr(work_folders, "_swept", set())
+    with work_folders.locked(tmp_path / kept[2] / "lock"):
+        write_lines(tmp_path / "out", ["x"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["out", f".rescorer-{here}-{dead}-fileonly", *kept])
+
+
+def test_temporary_folders_are_swept_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = ("import os, signal\nfrom rescorer.work_folders import temporary_folder\n"
+            "with temporary_folder(): os.kill(os.getpid(), signal.SIGKILL)")
+    subprocess.run([sys.executable, "-c", code], env={
+        **os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent.parent)})
+    assert len(list(tmp_path.iterdir())) == 1
+    with work_folders.temporary_folder() as folder:
+        assert [folder.parent] == list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_read_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("x\n")
+    (tmp_path / "hard").hardlink_to(tmp_path / "in")
+    with command_inputs():
+        list(read_lines(tmp_path / "in"))
+        for name in ("in", "hard"):
+            with pytest.raises(InputError, match=rf"{name}: is an input, and the output would replace it; .* remedy"):
+                write_lines(tmp_path / name, ["y"])
+    assert (tmp_path / "in").read_text() == "x\n"
+    write_lines(tmp_path / "in", ["y"])
 
 
 def test_a_file_does_not_replace_a_folder(tmp_path: Path) -> None:

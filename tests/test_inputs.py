@@ -162,6 +162,6 @@ def test_nothing_of_a_pipe_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "nowhere")
-    with piped(b"one\n", "descriptor") as name, command_inputs():
-        with pytest.raises(InputError, match=r"cannot be kept among the temporary files: .*; remedy: let TMPDIR"):
-            next(read_lines(name))
+    message = r"cannot be kept among the temporary files: .*; remedy: let TMPDIR"
+    with piped(b"one\n", "descriptor") as name, command_inputs(), pytest.raises(InputError, match=message):
+        next(read_lines(name))

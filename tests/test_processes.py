@@ -1,4 +1,4 @@
-"""Several processes: their results in order, bounded input, and Ctrl-C, as a terminal sends it, in real ones."""
+"""Several processes: their results in order, bounded input, and signals, as a terminal sends them, in real ones."""
 
 from __future__ import annotations
 
@@ -57,9 +57,11 @@ def test_left_while_large_results_wait() -> None:
         results.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("command", ["normalise", "count"])
-@pytest.mark.parametrize("delay", [0, 1.5])
-def test_ctrl_c(tmp_path: Path, command: str, delay: float) -> None:
+@pytest.mark.parametrize(("command", "delay", "number"), [
+    *((command, delay, signal.SIGINT) for command in ("normalise", "count") for delay in (0, 1.5)),
+    *(("normalise", delay, signal.SIGHUP) for delay in (0, 1.5)), ("count", 1.5, signal.SIGTERM),
+])
+def test_signals_to_all_processes(tmp_path: Path, command: str, delay: float, number: signal.Signals) -> None:
     """While the processes start, and when they work."""
     (tmp_path / "text").write_text("The King's horse won 12 races in 1908, and then it ran away.\n" * 50_000)
     (tmp_path / "out").write_text("old")
@@ -71,7 +73,7 @@ def test_ctrl_c(tmp_path: Path, command: str, delay: float) -> None:
     while len(list(tmp_path.iterdir())) == 2 and time.monotonic() < deadline:  # until it has a folder of its own
         time.sleep(0.02)
     time.sleep(delay)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2 and stdout == ""
     assert stderr.splitlines() == ["error: interrupted, every output file is whole or as it was; remedy: run it again"]
