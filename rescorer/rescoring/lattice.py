@@ -19,6 +19,7 @@ from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
+from rescorer.rescoring.determinise import determinised
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
 from rescorer.rescoring.history_tree import SentenceScorer
@@ -156,6 +157,7 @@ def rescore_lattices(
     """Expand lattices by the histories of one or several language models, and score every arc anew.
 
     Lattices are taken in batches; the result depends neither on those nor on the memory, but for float32's rounding.
+    Compact ones are determinised by their words before they are expanded: so they stay while histories are appended.
 
     Args:
         lm: a model, or models that are mixed word by word.
@@ -177,7 +179,8 @@ def rescore_lattices(
     if first is None:
         return
     used = weights or default_weights(first[0], models)
-    fitting = (_Batch(tuple(lattice for lattice in batch if _fits(lattice, used.weights, models, faults)))
+    fitting = (_Batch(tuple(_prepared(lattice, used.weights, settings) for lattice in batch
+                            if _fits(lattice, used.weights, models, faults)))
                for batch in chain([first], batches))
     kept, sent = tee(fitting)
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
@@ -196,6 +199,10 @@ def _batches(lattices: Iterable[Lattice]) -> Iterator[list[Lattice]]:
         arcs += lattice.arcs
     if batch:
         yield batch
+
+
+def _prepared(lattice: Lattice, weights: Weights, settings: ExpansionSettings) -> Lattice:
+    return determinised(lattice, known_totals([lattice], weights)) if settings.compact else lattice
 
 
 def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], faults: Faults) -> bool:

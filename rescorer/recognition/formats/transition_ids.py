@@ -35,6 +35,14 @@ class PackedIds:
         """The column of these arcs; -1 is an arc without ids."""
         return PackedIds(self.pool, np.append(self.begins, 0)[indices], np.append(self.lengths, 0)[indices])
 
+    def joined(self, indices: np.ndarray, lengths: np.ndarray) -> PackedIds:
+        """The column of arcs that have the ids of so many [X] of these arcs [N] each, in a row."""
+        parts = self.take(indices)
+        sums = np.append(0, np.cumsum(parts.lengths))
+        ends = np.cumsum(lengths)
+        begins = sums[ends - lengths]
+        return PackedIds(parts.values(), begins, sums[ends] - begins)
+
     def packed(self) -> PackedIds:
         return self
 
@@ -62,6 +70,10 @@ class SpelledIds:
         """The column of these arcs; -1 is an arc without ids."""
         spelled = [*self.spelled, b""]
         return SpelledIds([spelled[index] for index in indices.tolist()])
+
+    def joined(self, indices: np.ndarray, lengths: np.ndarray) -> PackedIds:
+        """As `PackedIds.joined`."""
+        return self.packed().joined(indices, lengths)
 
     def packed(self) -> PackedIds:
         """The same as numbers."""
