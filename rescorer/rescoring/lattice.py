@@ -59,8 +59,11 @@ class RescoredLattice:
 
         A lattice without any path gives one hypothesis without words, with scores of 0.
         """
-        lattice = self.lattice.with_scores({TOTAL: self.totals})
-        return paths_list(lattice, n_best(self.lattice, self.totals, n))
+        return self.listed(n_best(self.lattice, self.totals, n))
+
+    def listed(self, paths: Sequence[np.ndarray]) -> NBest:
+        """Paths as an n-best list, with every named score and the total."""
+        return paths_list(self.lattice.with_scores({TOTAL: self.totals}), paths)
 
     def posteriors(self) -> np.ndarray:
         """[A] the probability that a path of the lattice, drawn by exp(total), goes through the arc."""

@@ -5,6 +5,7 @@ Shapes: A arcs, N ids of all arcs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +87,13 @@ class SpelledIds:
 
 
 TransitionIds = PackedIds | SpelledIds
+
+
+def alignments(ids: TransitionIds, paths: Sequence[np.ndarray]) -> list[str]:
+    """The ids of each path of arcs, with spaces between."""
+    lengths = np.array([len(path) for path in paths], np.int64)
+    whole = ids.joined(np.concatenate([np.zeros(0, np.int64), *paths]), lengths)
+    return [text.decode().replace("_", " ") for text in whole.texts()]
 
 
 def no_ids(arcs: int) -> PackedIds:
