@@ -86,8 +86,8 @@ scheduler_option = click.option("--scheduler", metavar="tcp://HOST:PORT", help="
                                 "the work; the result is the same.")
 
 
-_LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_lm_model", "lattice_output", "nbest",
-                    "mbr", "confidence_output", "skip_bad", "bpe_model")
+_LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "compact", "old_lm", "old_lm_model", "lattice_output",
+                    "nbest", "mbr", "confidence_output", "skip_bad", "bpe_model")
 
 
 @click.command()
@@ -124,6 +124,8 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "old_lm", "old_
               help="Lattices: nats of the total by which a history may lie behind the best; inf: any.")
 @click.option("--max-histories", type=int, default=_MAX_HISTORIES, show_default=True,
               help="Lattices: of each state; 0: any number.")
+@click.option("--compact/--no-compact", default=False, show_default=True, help="Lattices: few arcs: of the paths with "
+              "the same words the best (Kaldi's), and few histories for paths far from the best.")
 @click.option("--old-lm", type=click.Choice(["keep", "drop"]), default="keep", show_default=True,
               help="Lattices: what the first pass's language model said (first_lm; in Kaldi's, the graph costs).")
 @click.option("--old-lm-model", type=_FILE, help="Kaldi's lattices: the n-gram model, KenLM or ARPA, in their "
@@ -167,7 +169,8 @@ def _rescore(request: Request, format: str | None, for_lattices: dict[str, Any])
         rescore_lists(request, format)
         return
     try:
-        settings = ExpansionSettings(*(for_lattices.pop(name) for name in ("order", "beam", "max_histories")))
+        settings = ExpansionSettings(*(for_lattices.pop(name) for name in ("order", "beam", "max_histories",
+                                                                              "compact")))
     except ValueError as error:
         raise InputError(str(error), remedy="correct the option") from None
     rescore_lattices(request, lattices, LatticeRequest(settings=settings, **for_lattices))

@@ -201,6 +201,60 @@ def test_a_narrow_beam_keeps_a_path_and_drops_others() -> None:
             assert rescored.best() == words_of(lattice, path.tolist())
 
 
+@pytest.mark.parametrize("settings", [
+    ExpansionSettings(0, math.inf, 1), ExpansionSettings(3, 2.0, 0), ExpansionSettings(0, 1.0, 2),
+    ExpansionSettings(0, 2.0, 2, compact=True), ExpansionSettings(0, math.inf, 0, compact=True),
+])
+def test_histories_are_given_up_and_no_words_are_lost(settings: ExpansionSettings) -> None:
+    """What the first pass's beam leaves of the lattice is all there, and no path beats the best one."""
+    model, weights = make_model(), weights_for([make_model()])
+    old = lattices(10)
+    exact = rescore_lattices(old, model, weights, EXACT)
+    for lattice, full, rescored in zip(old, exact, rescore_lattices(old, model, weights, settings), strict=True):
+        through = Trellis.of([lattice]).through(lattice.scores["score"], "best")
+        kept = set(np.flatnonzero(through >= through.max(initial=-math.inf) - settings.beam - 1e-6).tolist())
+        expected = {words_of(lattice, path) for path in all_paths(lattice) if kept.issuperset(path)}
+        found = {words_of(rescored.lattice, path) for path in all_paths(rescored.lattice)}
+        if settings.compact:  # the new arcs are others: sure are the paths that lie within the beam as a whole
+            sums = path_totals(lattice.scores["score"], all_paths(lattice))
+            near = sums >= sums.max(initial=-math.inf) - settings.beam
+            expected = {words_of(lattice, path)
+                        for path, is_near in zip(all_paths(lattice), near, strict=True) if is_near}
+        assert expected <= found and (settings.compact or found == expected)
+        if lattice.states:
+            best = max(path_totals(rescored.totals, all_paths(rescored.lattice)))
+            assert best <= max(path_totals(full.totals, all_paths(full.lattice))) + 1e-4
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_paths_near_the_best_have_totals_of_their_own_history(compact: bool) -> None:
+    """The beam leaves all arcs and histories, but those that are far from the best path merge in the end."""
+    model, weights = make_model(), weights_for([make_model()])
+    old = lattices(10)
+    limits = ExpansionSettings(0, 12.0, 0, compact)
+    near = merged = 0
+    exact = list(rescore_lattices(old, model, weights, EXACT))
+    for full, rescored in zip(exact, rescore_lattices(old, model, weights, limits), strict=True):
+        found, expected = best_by_words(rescored), best_by_words(full)
+        assert found.keys() == expected.keys()
+        top = max(expected.values(), default=0.0)
+        for words, total in expected.items():
+            if total >= top - limits.apart:
+                assert found[words] == pytest.approx(total, abs=1e-4)
+                near += 1
+        merged += full.lattice.states > rescored.lattice.states
+    assert near > 20 and merged
+
+
+def best_by_words(rescored: RescoredLattice) -> dict[tuple[str, ...], float]:
+    best: dict[tuple[str, ...], float] = {}
+    paths = all_paths(rescored.lattice)
+    for path, total in zip(paths, path_totals(rescored.totals, paths), strict=True):
+        words = words_of(rescored.lattice, path)
+        best[words] = max(total, best.get(words, -math.inf))
+    return best
+
+
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("settings", [EXACT, ExpansionSettings(3, 4.0, 3)])
 def test_batches_do_not_matter(tmp_path: Path, size: int, settings: ExpansionSettings) -> None:

@@ -17,10 +17,12 @@ from conftest import make_model
 
 from rescorer.models.light_rnn import LightRNN
 from rescorer.recognition.formats import kaldi_lattice, kaldi_nbest
+from rescorer.recognition.formats.kaldi_fst import TRANSITION_IDS
 from rescorer.recognition.formats.parsing import Faults
-from rescorer.recognition.nbest import ACOUSTIC, GRAPH, Hypothesis, NBest
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, Hypothesis, NBest
 from rescorer.rescoring.history_tree import score_sentences
 from rescorer.rescoring.lattice import best_words
+from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
 
 STEPS = Path(__file__).parents[1] / "recipes" / "kaldi" / "steps" / "lightrnn"
@@ -55,11 +57,13 @@ sys.exit(any([process.wait() for process in running]))
 # The command in miniature: says how it was called, and writes what it was asked for.
 STUB = """#!{python}
 import gzip, json, os, pathlib, sys
-options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+options = dict(zip(sys.argv, sys.argv[1:]))
 with open(os.environ["CALLS"], "a") as calls:
     calls.write(json.dumps([*sys.argv[1:], os.environ["OMP_NUM_THREADS"]]) + "\\n")
 if b"bad" in (gzip.open(sys.argv[1]).read() if sys.argv[1].endswith("gz") else b""):
     sys.exit("error: " + sys.argv[1] + ": is bad; remedy: make it again")
+if options.get("--device") == "tpu":
+    sys.exit("Usage: rescore [OPTIONS] INPUT\\n\\nError: Invalid value for '--device': tpu")
 if "--lattice-output" in options:
     gzip.open(options["--lattice-output"], "w").write(b"rescored")
 if "--output" in options:
@@ -83,6 +87,7 @@ class Recipe:
         numbered = "".join(f"{word} {number}\n" for number, word in enumerate(WORDS))
         (folder / "data/lang/words.txt").write_text(numbered, encoding="utf-8")
         (folder / "exp/decode/num_jobs").write_text("2\n", encoding="utf-8")
+        (folder / "data/test/text").write_text("one the cat sat\ntwo the dog\n", encoding="utf-8")
         for job, text in LATTICES.items():
             self.write_lattice(job, text)
         if stub:
@@ -166,6 +171,79 @@ def test_options_reach_the_command(kaldi: Recipe) -> None:
     assert "--skip-bad" in call and call[-1] == "2"
 
 
+@pytest.mark.parametrize("arguments, models", [
+    (["lightrnn.pt", "data/lang"], ["--lm", "lightrnn.pt"]), (["data/lang", "lightrnn.pt"], ["--lm", "lightrnn.pt"]),
+    (["data/lang", "exp/lm"], ["--lm", "exp/lm/lightrnn.pt"]), (["data/lang"], []),
+])
+@pytest.mark.parametrize("ngram", [False, True])
+def test_the_order_of_arguments_is_ours_or_kaldis(kaldi: Recipe, arguments: list[str], models: list[str],
+                                                  ngram: bool) -> None:
+    (kaldi.folder / "exp/lm").mkdir()
+    (kaldi.folder / "exp/lm/lightrnn.pt").touch()
+    (kaldi.folder / "n.arpa").touch()
+    folders = ["data/test", "exp/decode", "exp/rescored"]
+    result = kaldi.run(LATTICE, *(["--ngram", "n.arpa"] if ngram else []), arguments=[*arguments, *folders])
+    assert result.returncode == 0, result.stderr
+    call = kaldi.calls()[0]
+    assert option(call, "--symbols") == "data/lang/words.txt"
+    assert [each for each in call if each == "--lm" or each.endswith(".pt")] == models
+    mixture = TunedWeights.load(kaldi.folder / option(call, "--weights")).weights.mixture
+    names = [*(["lightrnn"] if models else []), *(["ngram"] if ngram else [])] or ["lightrnn-english"]
+    assert set(mixture) == set(names)
+
+
+@pytest.mark.parametrize("script", [LATTICE, NBEST], ids=lambda path: path.name)
+def test_a_folder_without_a_model_is_refused(kaldi: Recipe, script: Path) -> None:
+    for first in ("data/lang", "exp"):
+        result = kaldi.run(script, arguments=[first, "exp", "data/test", "exp/decode", "exp/rescored"])
+        assert result.returncode == 1 and f"{first} is a folder; expected a model file, lightrnn.pt" in result.stderr
+    assert kaldi.calls() == []
+
+
+@pytest.mark.parametrize("script", [LATTICE, NBEST], ids=lambda path: path.name)
+def test_a_wrong_data_folder_is_found_before_the_work(kaldi: Recipe, script: Path) -> None:
+    text = kaldi.folder / "data/test/text"
+    text.write_text("three the cat\n", encoding="utf-8")
+    result = kaldi.run(script)
+    assert result.returncode == 1
+    assert "utterance one of exp/decode/lat.1.gz is not in data/test/text; remedy: " in result.stderr
+    text.unlink()
+    result = kaldi.run(script)
+    assert result.returncode == 1 and "expected data/test/text to exist" in result.stderr and kaldi.calls() == []
+    (kaldi.folder / "data/test/utt2spk").write_text("one a\n", encoding="utf-8")
+    assert kaldi.run(LATTICE).returncode == 0
+
+
+def test_a_usage_error_of_the_command_is_shown(kaldi: Recipe) -> None:
+    result = kaldi.run(LATTICE, "--device", "tpu")
+    assert result.returncode == 1 and "Error: Invalid value for '--device': tpu" in result.stderr
+
+
+def test_kaldis_name_of_the_beam(kaldi: Recipe) -> None:
+    assert kaldi.run(LATTICE, "--lattice-prune-beam", "5").returncode == 0
+    assert option(kaldi.calls()[0], "--beam") == "5"
+    both = kaldi.run(LATTICE, "--lattice-prune-beam", "5", "--beam", "4")
+    assert both.returncode == 1 and "--beam and --lattice-prune-beam say the same" in both.stderr
+
+
+def test_lattices_are_compact_unless_told(kaldi: Recipe) -> None:
+    assert kaldi.run(LATTICE).returncode == 0 and "--compact" in kaldi.calls()[0]
+    kaldi.calls_file.unlink()
+    assert kaldi.run(LATTICE, "--compact", "false").returncode == 0 and "--compact" not in kaldi.calls()[0]
+
+
+@pytest.mark.parametrize("script", [LATTICE, NBEST], ids=lambda path: path.name)
+def test_weights_and_the_old_model_go_together(kaldi: Recipe, script: Path) -> None:
+    (kaldi.folder / "n.arpa").touch()
+    for scales, options, message in (
+        ('"acoustic": 0.1, "graph": 1, "first_lm": 0.5', [], "was tuned with --old-lm-model"),
+        ('"acoustic": 0.1, "graph": 1', ["--old-ngram", "n.arpa"], "was tuned without --old-lm-model"),
+    ):
+        (kaldi.folder / "w.json").write_text(f'{{"weights": {{"scales": {{{scales}}}}}}}', encoding="utf-8")
+        result = kaldi.run(script, "--weights", "w.json", *options)
+        assert result.returncode == 1 and message in result.stderr and kaldi.calls() == []
+
+
 @pytest.mark.parametrize("options, acoustic, share", [
     ([], 0.1, 0.5), (["--weight", "0.75"], 0.1, 0.75), (["--inv-acwt", "8"], 0.125, 0.5),
     (["--acwt", "1.0", "--weight", "1"], 1.0, 1.0), (["--weight", "0"], 0.1, 0.0),
@@ -236,7 +314,7 @@ def test_usage(kaldi: Recipe, script: Path, with_kaldi: bool) -> None:
         assert option(kaldi.calls()[0], "--order") == "2"
         kaldi.calls_file.unlink()
     few = kaldi.run(script, arguments=["lightrnn.pt", "data/lang"])
-    assert few.returncode == 1 and f"Usage: {script} [options] <lightrnn.pt> <lang-dir>" in few.stderr
+    assert few.returncode == 1 and f"Usage: {script} [options] [<lightrnn.pt>] <lang-dir>" in few.stderr
     wrong = kaldi.run(script, "--no-such", "1")
     assert wrong.returncode == 1 and "invalid option --no-such" in wrong.stderr
     assert kaldi.calls() == []
@@ -333,6 +411,7 @@ FIRST = [
     NBest("two-1", (Hypothesis("1", ("the", "dog"), {ACOUSTIC: -170.0, GRAPH: -3.0}), Hypothesis("2", (), {
         ACOUSTIC: -270.0, GRAPH: -1.0}))),
 ]
+ALIGNMENTS = {"one-1": "1 2 3 4 4 6", "one-2": "1 3", "two-1-1": "1 2 2", "two-1-2": "5 5"}
 ARPA = """\\data\\
 ngram 1=7
 ngram 2=1
@@ -368,7 +447,7 @@ def found(real: Recipe) -> Recipe:
     (real.decoded / "lat.2.gz").unlink()
     (real.decoded / "num_jobs").write_text("1\n", encoding="utf-8")
     (real.out / "lists").mkdir(parents=True)
-    kaldi_nbest.write(real.out / "lists/first-1", FIRST)
+    kaldi_nbest.write(real.out / "lists/first-1", FIRST, ALIGNMENTS)
     return real
 
 
@@ -390,10 +469,10 @@ def test_the_scores_of_the_n_best(found: Recipe, split: bool) -> None:
         result = found.run(NBEST, *options, path=[COMMANDS])
         assert result.returncode == 0, result.stderr
     archives = found.out / "archives.1"
-    names = ["acwt", "lmwt.interp.0.25", "lmwt.nn", "lmwt.withlm", "words_text"]
+    names = ["acwt", "ali.gz", "lmwt.interp.0.25", "lmwt.nn", "lmwt.withlm", "words_text"]
     names += ["lmwt.lmonly", "lmwt.nolm"] if split else []
     assert sorted(path.name for path in archives.iterdir()) == sorted(names)
-    scores = {name: costs(archives / name) for name in names if name != "words_text"}
+    scores = {name: costs(archives / name) for name in names if name not in ("words_text", "ali.gz")}
     new = model_costs(make_model(), FIRST)
     assert scores["lmwt.nn"] == pytest.approx(new, abs=1e-3)
     withlm = {"one-1": 5.25, "one-2": 5.25, "two-1-1": 3.0, "two-1-2": 1.0}
@@ -421,10 +500,12 @@ def check_lattice(lines: list[list[str]], graph: dict[str, float]) -> None:
     assert [line[:3] for line in arcs if len(line) == 4] == [
         ["0", "1", "0"], ["1", "2", "1"], ["2", "3", "2"], ["3", "4", "4"],
         ["0", "5", "0"], ["5", "6", "1"], ["6", "7", "3"], ["7", "8", "5"]]
-    assert [line for line in arcs if len(line) == 2] == [["4", "0,0,"], ["8", "0,0,"]]
+    inside = [line[-1] for line in arcs if line[0] not in ("0", "4", "8")]
+    assert inside == ["0,0,1", "0,0,2", "0,0,3", "0,0,1", "0,0,3", "0,0,"]
+    assert [line for line in arcs if len(line) == 2] == [["4", "0,0,4_4_6"], ["8", "0,0,"]]
     cost, acoustic, alignment = arcs[0][3].split(",")
     assert float(cost) == pytest.approx(graph["one-1"], abs=1e-3) and float(acoustic) == 261.0 and alignment == ""
-    assert lines[-3][:3] == ["0", "4", "0"] and lines[-2] == ["4", "0,0,"]  # the hypothesis without words
+    assert lines[-3][:3] == ["0", "4", "0"] and lines[-2] == ["4", "0,0,5_5"]  # the hypothesis without words
 
 
 def test_a_word_without_a_number_is_named(kaldi: Recipe) -> None:
@@ -434,17 +515,14 @@ def test_a_word_without_a_number_is_named(kaldi: Recipe) -> None:
         (archives / "words_text").write_text(f"one-1 the {'cat' if job == 1 else 'cow'}\n", encoding="utf-8")
         for name in ("acwt", "lmwt.interp.0.5"):
             (archives / name).write_text("one-1 2.5\n", encoding="utf-8")
+        (archives / "ali.gz").write_bytes(gzip.compress(b"one-1 1 2\n"))
     result = kaldi.run(NBEST, "--stage", "5")
     assert result.returncode == 1 and "word cow of one-1 is not in words.txt" in result.stderr
     assert (kaldi.out / "lat.1.gz").exists() and not (kaldi.out / "lat.2.gz").exists()
     assert not (kaldi.out / "num_jobs").exists()
 
 
-def test_whole_graph_costs_cannot_be_split(kaldi: Recipe) -> None:
-    (kaldi.folder / "w.json").write_text('{"weights": {"scales": {"acoustic": 0.1}}}', encoding="utf-8")
-    (kaldi.folder / "n.arpa").touch()
-    result = kaldi.run(NBEST, "--weights", "w.json", "--old-ngram", "n.arpa")
-    assert result.returncode == 1 and "give it without --old-ngram" in result.stderr
+def test_some_hypotheses_are_wanted(kaldi: Recipe) -> None:
     assert "--N 0: expected a whole number above 0" in kaldi.run(NBEST, "--N", "0").stderr
 
 
@@ -458,6 +536,12 @@ def test_the_whole_stage(real: Recipe, script: Path) -> None:
     assert result.returncode == 0, result.stderr
     best = best_lines(real)
     assert best in (["one the cat sat", "two the dog"], ["one the dog ran", "two the dog"])
+    ids = {"one the cat sat": [1, 2, 3, 4, 4, 6], "one the dog ran": [1, 3, 5, 6], "two the dog": [1, 2, 2]}
+    for number, job in enumerate((1, 2)):
+        (lattice,) = kaldi_lattice.read(real.out / f"lat.{job}.gz", real.folder / "data/lang/words.txt", Faults())
+        path = Trellis.of([lattice]).best_paths(0.1 * lattice.scores[ACOUSTIC] + lattice.scores[GRAPH])[0]
+        column = lattice.arc_fields[TRANSITION_IDS].packed().take(path)  # type: ignore[attr-defined]
+        assert column.values().tolist() == ids[best[number]]
     if script == NBEST:
         words = (real.out / "archives.1/words_text").read_text(encoding="utf-8").splitlines()
         assert words == ["one-1 the cat sat", "one-2 the dog ran"]
@@ -479,3 +563,21 @@ def test_tuned_weights_in_the_n_best(found: Recipe) -> None:
     words = {"one-1": 3, "one-2": 3, "two-1-1": 2, "two-1-2": 0}
     expected = {key: 0.25 * withlm[key] + 2 * new[key] - 0.5 * words[key] for key in new}
     assert costs(archives / "lmwt.interp.tuned") == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("script", [LATTICE, NBEST], ids=lambda path: path.name)
+def test_weights_tuned_with_the_old_model(real: Recipe, script: Path) -> None:
+    """Of the graph costs, the old model's part has a scale of its own."""
+    first_pass = Weights({ACOUSTIC: 0.1, GRAPH: 1.0, FIRST_LM: 1.0}, lm_scale=0.0)
+    scales = {ACOUSTIC: 0.1, GRAPH: 0.8, FIRST_LM: 0.3}
+    TunedWeights(Weights(scales, 0.7, mixture={"lightrnn": 1.0}), first_pass).save(real.folder / "w.json")
+    result = real.run(script, "--weights", "w.json", "--old-ngram", "n.arpa", path=[COMMANDS])
+    assert result.returncode == 0, result.stderr
+    ngram, model = kenlm.Model(str(real.folder / "n.arpa")), make_model()
+    for (line, graph), job in zip([(best_lines(real)[0], 5.25), (best_lines(real)[1], 3.0)], (1, 2), strict=True):
+        words = line.split()[1:]
+        old, new = -ngram.score(" ".join(words)) * 2.302585, -model.logprob(words)
+        (lattice,) = kaldi_lattice.read(real.out / f"lat.{job}.gz", real.folder / "data/lang/words.txt", Faults())
+        path = Trellis.of([lattice]).best_paths(0.1 * lattice.scores[ACOUSTIC] + lattice.scores[GRAPH])[0]
+        expected = 0.8 * (graph - old) + 0.3 * old + 0.7 * new
+        assert -lattice.scores[GRAPH][path].sum() == pytest.approx(expected, abs=1e-3)

@@ -46,11 +46,13 @@ class ExpansionSettings:
         order: N; histories with the same last N - 1 words merge. 0: none merge.
         beam: nats of the total by which a history may lie behind; see `_Pruning`.
         max_histories: of a lattice state; 0: any number.
+        compact: histories stay apart for the paths within a quarter of the beam, not half of it; see `_Growth.done`.
     """
 
     order: int = 4
     beam: float = 16.0
     max_histories: int = 32
+    compact: bool = False
 
     def __post_init__(self) -> None:
         if self.order < 0:
@@ -59,6 +61,11 @@ class ExpansionSettings:
             raise ValueError(f"beam = {self.beam}: expected more than 0")
         if self.max_histories < 0:
             raise ValueError(f"max_histories = {self.max_histories}: expected 0 (any number) or more")
+
+    @property
+    def apart(self) -> float:
+        """Nats behind the best path; paths within have totals of their own history."""
+        return self.beam / (4 if self.compact else 2)
 
 
 class OverBudgetError(Exception):
@@ -153,7 +160,7 @@ def expand(lattices: Sequence[Lattice], models: Sequence[LanguageModel], weights
     arcs = ArcTotals.of(lattices, weights, first_pass)
     pruning = _Pruning.of(trellis, arcs.first_pass, settings)
     histories = _Histories(models, arcs.words, settings.order, weights, memory)
-    growth = _Growth(trellis, arcs, pruning, histories, weights.lm_scale, memory)
+    growth = _Growth(trellis, arcs, pruning, histories, weights.lm_scale, settings.apart, memory)
     into = np.flatnonzero(pruning.kept_arcs)
     levels = trellis.depth[trellis.targets[into]]
     order = np.lexsort((trellis.targets[into], levels))
@@ -167,7 +174,7 @@ def expand(lattices: Sequence[Lattice], models: Sequence[LanguageModel], weights
 class _Pruning:
     """What is not looked at.
 
-    A history at a lattice state is dropped where
+    A history at a lattice state is given up for the state's best where
         (its score - the best score at that state) + (the old best path through the state - the old best path) < -beam:
     what is known of it plus the exact backward score of the old lattice, corrected by how far old and new scores differ
     at that state. It looks at one state alone: neither the batch nor the order of states has a say.
@@ -207,6 +214,13 @@ class _Pruning:
         begins = runs(states[kept])
         rank = np.arange(len(kept)) - np.repeat(begins, np.diff(begins, append=len(kept)))
         return np.sort(kept[rank < self.max_histories])
+
+
+def _best_of_each(states: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Which history is the best of the same state, for each; `states` ascend."""
+    begins = runs(states)
+    best = np.lexsort((-scores, states))[begins]
+    return np.asarray(np.repeat(best, np.diff(begins, append=len(states))))
 
 
 class _Histories:
@@ -331,9 +345,9 @@ class _Growth:
     """The expanded lattices of a batch as they grow, a level at a time."""
 
     def __init__(self, trellis: Trellis, arcs: ArcTotals, pruning: _Pruning, histories: _Histories, lm_scale: float,
-                 memory: int) -> None:
+                 apart: float, memory: int) -> None:
         self._trellis, self._arcs, self._pruning, self._histories = trellis, arcs, pruning, histories
-        self._lm_scale, self._memory = lm_scale, memory
+        self._lm_scale, self._apart, self._memory = lm_scale, apart, memory
         states = len(trellis.depth)
         some = np.diff(trellis.first_state) > 0
         self._is_end = np.zeros(states, dtype=bool)
@@ -342,6 +356,7 @@ class _Growth:
         self._last_level = np.zeros(states, dtype=np.int64)
         np.maximum.at(self._last_level, trellis.sources, trellis.depth[trellis.targets])
         starts = trellis.first_state[:-1][some]
+        self._starts = len(starts)  # the first of the expanded states
         self._first, self._count = np.zeros((2, states), dtype=np.int64)
         self._first[starts], self._count[starts] = np.arange(len(starts)), 1
         self._state, self._history, self._score = starts, np.zeros(len(starts), np.int64), np.zeros(len(starts))  # [E]
@@ -365,8 +380,9 @@ class _Growth:
         self._check_memory(0)
         states = self._trellis.targets[arc[best]]
         kept = self._pruning.survivors(states, score[best])
-        number = np.full(len(best), -1)
-        number[kept] = len(self._state) + np.arange(len(kept))
+        number = _best_of_each(states, score[best])
+        number[kept] = kept
+        number = len(self._state) + np.searchsorted(kept, number)
         self._add_arcs(number[group], arc, source, log_probs, lm)
         self._add_states(states[kept], history[best[kept]], score[best[kept]])
         self._histories.forget(level)
@@ -391,10 +407,9 @@ class _Growth:
 
     def _add_arcs(self, targets: np.ndarray, arcs: np.ndarray, sources: np.ndarray, log_probs: np.ndarray,
                   lm: np.ndarray) -> None:
-        alive = np.flatnonzero(targets >= 0)
         for parts, new in ((self._origin, arcs), (self._source, sources), (self._target, targets),
                            (self._log_probs, log_probs), (self._lm, lm)):
-            parts.append(new[alive])
+            parts.append(new)
 
     def _add_states(self, states: np.ndarray, histories: np.ndarray, scores: np.ndarray) -> None:
         begins = runs(states)
@@ -415,25 +430,58 @@ class _Growth:
             raise OverBudgetError
 
     def done(self) -> Expansion:
-        """The expanded lattices, without the states that reach no end."""
-        source, target = np.concatenate(self._source), np.concatenate(self._target)
+        """The expanded lattices: every path of the arcs that are kept is there.
+
+        A history merges with the best one of its lattice state where no path over it is within `apart` of the best. So
+        the paths within have totals of their own, and the others total less than the best path, for they go on
+        as one that reached the state with more.
+        """
+        origin, source, target = (np.concatenate(parts) for parts in (self._origin, self._source, self._target))
+        merged = self._merged(self._backward())
+        arcs = np.flatnonzero(merged[source] == source)
+        source, target = source[arcs], merged[target[arcs]]
         alive = self._alive(source, target)
         lattice = np.searchsorted(self._trellis.first_state, self._state[alive], side="right")
         order = alive[np.argsort(lattice, kind="stable")]  # levels ascend in each: the order is topological
         number = np.full(len(self._state), -1)
         number[order] = np.arange(len(order))
         source, target = number[source], number[target]
-        arcs = np.flatnonzero((source >= 0) & (target >= 0))
-        arcs = arcs[np.argsort(source[arcs], kind="stable")]
-        return Expansion(np.concatenate(self._origin)[arcs], source[arcs], target[arcs],
-                         np.concatenate(self._log_probs)[arcs], np.concatenate(self._lm)[arcs], self._state[order],
-                         self._histories.scored)
+        kept = np.flatnonzero((source >= 0) & (target >= 0))
+        kept = kept[np.argsort(source[kept], kind="stable")]
+        return Expansion(origin[arcs[kept]], source[kept], target[kept], np.concatenate(self._log_probs)[arcs[kept]],
+                         np.concatenate(self._lm)[arcs[kept]], self._state[order], self._histories.scored)
+
+    def _backward(self) -> np.ndarray:
+        """[E] the best total from each state to the end; the arcs of each part go into one level."""
+        values = np.full(len(self._state), -np.inf)
+        values[self._is_end[self._state]] = 0.0
+        for origin, source, target, lm in reversed([*zip(self._origin, self._source, self._target, self._lm,
+                                                         strict=True)]):
+            np.maximum.at(values, source, self._arcs.known[origin] + self._lm_scale * lm + values[target])
+        return values
+
+    def _merged(self, after: np.ndarray) -> np.ndarray:
+        """[E] which state stands for each."""
+        starts = np.searchsorted(self._state[: self._starts], self._state, side="right") - 1
+        behind = after[starts] - (self._score + after)
+        by_state = np.argsort(self._state, kind="stable")
+        best = np.empty(len(by_state), np.int64)
+        best[by_state] = by_state[_best_of_each(self._state[by_state], self._score[by_state])]
+        # A path's sum differs in its last digits by the order of its terms.
+        return np.where(behind <= self._apart + 1e-6, np.arange(len(best)), best)
 
     def _alive(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """The expanded states that reach an end, ascending."""
+        """The expanded states between a start and an end, ascending."""
         size = len(self._state)
         ends = np.flatnonzero(self._is_end[self._state])
-        edges = (np.concatenate([targets, np.full(len(ends), size)]), np.concatenate([sources, ends]))
-        backward = csr_matrix((np.ones(len(edges[0]), np.int8), edges), shape=(size + 1, size + 1))
-        reached = breadth_first_order(backward, size, return_predecessors=False)
-        return np.sort(reached[reached < size])
+        starts = np.arange(self._starts)
+        before, after = (_reached(np.append(begins, np.full(len(roots), size)), np.append(into, roots), size)
+                         for begins, into, roots in ((sources, targets, starts), (targets, sources, ends)))
+        return np.intersect1d(before, after)
+
+
+def _reached(sources: np.ndarray, targets: np.ndarray, root: int) -> np.ndarray:
+    """The states below the root that arcs from it lead to."""
+    graph = csr_matrix((np.ones(len(sources), np.int8), (sources, targets)), shape=(root + 1, root + 1))
+    reached = breadth_first_order(graph, root, return_predecessors=False)
+    return np.asarray(reached[reached < root])

@@ -19,6 +19,7 @@ from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
+from rescorer.rescoring.determinise import determinised
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
 from rescorer.rescoring.history_tree import SentenceScorer
@@ -58,8 +59,11 @@ class RescoredLattice:
 
         A lattice without any path gives one hypothesis without words, with scores of 0.
         """
-        lattice = self.lattice.with_scores({TOTAL: self.totals})
-        return paths_list(lattice, n_best(self.lattice, self.totals, n))
+        return self.listed(n_best(self.lattice, self.totals, n))
+
+    def listed(self, paths: Sequence[np.ndarray]) -> NBest:
+        """Paths as an n-best list, with every named score and the total."""
+        return paths_list(self.lattice.with_scores({TOTAL: self.totals}), paths)
 
     def posteriors(self) -> np.ndarray:
         """[A] the probability that a path of the lattice, drawn by exp(total), goes through the arc."""
@@ -156,6 +160,7 @@ def rescore_lattices(
     """Expand lattices by the histories of one or several language models, and score every arc anew.
 
     Lattices are taken in batches; the result depends neither on those nor on the memory, but for float32's rounding.
+    Compact ones are determinised by their words before they are expanded: so they stay while histories are appended.
 
     Args:
         lm: a model, or models that are mixed word by word.
@@ -177,7 +182,8 @@ def rescore_lattices(
     if first is None:
         return
     used = weights or default_weights(first[0], models)
-    fitting = (_Batch(tuple(lattice for lattice in batch if _fits(lattice, used.weights, models, faults)))
+    fitting = (_Batch(tuple(_prepared(lattice, used.weights, settings) for lattice in batch
+                            if _fits(lattice, used.weights, models, faults)))
                for batch in chain([first], batches))
     kept, sent = tee(fitting)
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
@@ -196,6 +202,10 @@ def _batches(lattices: Iterable[Lattice]) -> Iterator[list[Lattice]]:
         arcs += lattice.arcs
     if batch:
         yield batch
+
+
+def _prepared(lattice: Lattice, weights: Weights, settings: ExpansionSettings) -> Lattice:
+    return determinised(lattice, known_totals([lattice], weights)) if settings.compact else lattice
 
 
 def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], faults: Faults) -> bool:

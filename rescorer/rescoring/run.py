@@ -17,8 +17,10 @@ from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.models.word_list import read_counted
-from rescorer.recognition.formats import LatticeFormat, read_nbest, write_nbest
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats import LatticeFormat, kaldi_nbest, read_nbest, write_nbest
+from rescorer.recognition.formats.kaldi_fst import TRANSITION_IDS
+from rescorer.recognition.formats.parsing import Faults, check_lists
+from rescorer.recognition.formats.transition_ids import TransitionIds, alignments
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
@@ -28,6 +30,7 @@ from rescorer.rescoring import nbest as lists
 from rescorer.rescoring.bias import biased_lattices, biased_lists
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import ExpansionSettings
+from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.weights import TunedWeights
 from rescorer.rescoring.workers import Spread, here
@@ -286,6 +289,7 @@ class _LatticeRun:
         self._counts: Counter[str] = Counter()  # arcs that hold each word
         self._rows: dict[str, dict[str, Words]] = {}  # name → utterance → words
         self._nbest: list[NBest] = []
+        self._alignments: dict[str, str] = {}  # of the hypotheses, by Kaldi's keys
         self._confidences: list[str] = []
         self._lattices = self._empty = self._trimmed = 0
 
@@ -328,7 +332,7 @@ class _LatticeRun:
             if self._asked.mbr or self._asked.confidence_output:
                 self._keep_safest(result)
             if self._request.nbest_output:
-                self._nbest.append(result.n_best(self._asked.nbest))
+                self._keep_n_best(result)
             yield result
         for line in self._remarks(faults):
             self._request.say(line)
@@ -338,6 +342,16 @@ class _LatticeRun:
         if self._references:
             path = self._request.reference or self._request.tune_reference
             _check_references(self._rows[_BEST], self._references, path or Path(), faults)
+
+    def _keep_n_best(self, result: lattices.RescoredLattice) -> None:
+        paths = n_best(result.lattice, result.totals, self._asked.nbest)
+        nbest = result.listed(paths)
+        self._nbest.append(nbest)
+        ids = result.lattice.arc_fields.get(TRANSITION_IDS)
+        if isinstance(ids, TransitionIds):
+            texts = alignments(ids, paths) or [""]
+            self._alignments.update({f"{nbest.utterance}-{hypothesis.key}": text
+                                     for hypothesis, text in zip(nbest.hypotheses, texts, strict=True)})
 
     def _keep_safest(self, result: lattices.RescoredLattice) -> None:
         safest = result.minimum_bayes_risk()
@@ -370,12 +384,17 @@ class _LatticeRun:
             report = lists.Report.of([self._references[utterance] for utterance in utterances], rows,
                                      lists.FAIR if self._tuned else "first pass", self._result, listed)
         if self._request.nbest_output:
-            is_file = ".jsonl" in self._request.nbest_output.suffixes
-            write_nbest(self._request.nbest_output, self._nbest, "jsonl" if is_file else "kaldi")
+            self._write_n_best(self._request.nbest_output)
         if self._asked.confidence_output:
             write_lines(self._asked.confidence_output, self._confidences)
         best = [_line(utterance, words) for utterance, words in self._rows[self._result].items()]
         self._request.finish(best, self._tuned, report, self._counts, self._models)
+
+    def _write_n_best(self, path: Path) -> None:
+        if ".jsonl" in path.suffixes:
+            write_nbest(path, self._nbest, "jsonl")
+        else:
+            kaldi_nbest.write(path, check_lists(self._nbest, path), self._alignments or None)
 
     @property
     def _result(self) -> str:

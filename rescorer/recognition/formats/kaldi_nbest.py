@@ -34,6 +34,7 @@ from rescorer.recognition.formats.parsing import (
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, Hypothesis, NBest
 
 WORDS = "words_text"
+ALIGNMENTS = "ali"
 _FILES = {ACOUSTIC: "acwt", GRAPH: "lmwt.nolm", FIRST_LM: "lmwt.lmonly"}
 _SCORES = {file: score for score, file in _FILES.items()}
 _OTHER = "lmwt."
@@ -173,8 +174,11 @@ def _read_costs(file: Path, words: Mapping[str, _Text]) -> dict[str, float]:
     return costs
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Sequence[NBest], alignments: Mapping[str, str] | None = None) -> None:
     """Write the folder, whole or not at all; one that is there is replaced if it holds n-best files only.
+
+    Args:
+        alignments: by key `utt-N`, transition ids with spaces between: Kaldi's `ali.gz`.
 
     Raises:
         InputError: a hypothesis key is no number, a score's name means another score in this format, the folder holds
@@ -190,6 +194,8 @@ def write(path: Path, lists: Sequence[NBest]) -> None:
         for score, file in files.items():
             # Not -score: the cost of 0 is 0, not -0.
             write_lines(folder / file, (f"{key} {format_score(0.0 - h.scores[score])}" for key, h in rows))
+        if alignments is not None:
+            write_lines(folder / f"{ALIGNMENTS}.gz", (f"{key} {alignments[key]}".rstrip() for key, _ in rows))
 
 
 def _file_of(score: str, path: Path) -> str:
@@ -205,7 +211,7 @@ def _file_of(score: str, path: Path) -> str:
 def _check_replaceable(path: Path) -> None:
     """A folder is replaced as a whole: nothing may be lost that we do not write."""
     for child in path.iterdir() if path.is_dir() else ():
-        if child.is_dir() or not _is_part(_bare(child.name)):
+        if child.is_dir() or not (_is_part(_bare(child.name)) or _bare(child.name) == ALIGNMENTS):
             raise InputError(
                 f"the folder holds {show(child.name)}, which is no part of an n-best list",
                 expected="a new folder, or one with n-best files only", remedy="choose another place", file=path,

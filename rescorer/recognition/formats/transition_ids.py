@@ -5,6 +5,7 @@ Shapes: A arcs, N ids of all arcs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,14 @@ class PackedIds:
         """The column of these arcs; -1 is an arc without ids."""
         return PackedIds(self.pool, np.append(self.begins, 0)[indices], np.append(self.lengths, 0)[indices])
 
+    def joined(self, indices: np.ndarray, lengths: np.ndarray) -> PackedIds:
+        """The column of arcs that have the ids of so many [X] of these arcs [N] each, in a row."""
+        parts = self.take(indices)
+        sums = np.append(0, np.cumsum(parts.lengths))
+        ends = np.cumsum(lengths)
+        begins = sums[ends - lengths]
+        return PackedIds(parts.values(), begins, sums[ends] - begins)
+
     def packed(self) -> PackedIds:
         return self
 
@@ -63,6 +72,10 @@ class SpelledIds:
         spelled = [*self.spelled, b""]
         return SpelledIds([spelled[index] for index in indices.tolist()])
 
+    def joined(self, indices: np.ndarray, lengths: np.ndarray) -> PackedIds:
+        """As `PackedIds.joined`."""
+        return self.packed().joined(indices, lengths)
+
     def packed(self) -> PackedIds:
         """The same as numbers."""
         lengths = np.array([ids.count(b"_") + bool(ids) for ids in self.spelled], np.int64)
@@ -74,6 +87,13 @@ class SpelledIds:
 
 
 TransitionIds = PackedIds | SpelledIds
+
+
+def alignments(ids: TransitionIds, paths: Sequence[np.ndarray]) -> list[str]:
+    """The ids of each path of arcs, with spaces between."""
+    lengths = np.array([len(path) for path in paths], np.int64)
+    whole = ids.joined(np.concatenate([np.zeros(0, np.int64), *paths]), lengths)
+    return [text.decode().replace("_", " ") for text in whole.texts()]
 
 
 def no_ids(arcs: int) -> PackedIds:

@@ -11,10 +11,27 @@ if [ -f ./path.sh ]; then . ./path.sh; fi
 # shellcheck source=/dev/null
 if [ -f utils/parse_options.sh ]; then . utils/parse_options.sh; else . "$lightrnn_steps/parse_options.sh"; fi
 # shellcheck disable=SC2059 # as in Kaldi, the message holds line ends as printf has them
-if [ $# != 5 ]; then printf "$help_message\n" >&2; exit 1; fi
+if [ $# != 4 ] && [ $# != 5 ]; then printf "$help_message\n" >&2; exit 1; fi
 set -e -o pipefail
 
-model=$1 lang=$2 data=$3 indir=$4 dir=$5
+# name_arguments ARGUMENT… sets model, lang, data, indir and dir. Kaldi's own stages have the lang folder first and the
+# model, or its folder, second; without a model it is the package's.
+name_arguments() {
+  if [ $# = 4 ]; then
+    model= lang=$1
+  elif [ -f "$1/words.txt" ] && [ -f "$2" ]; then
+    model=$2 lang=$1
+  elif [ -f "$1/words.txt" ] && [ -f "$2/lightrnn.pt" ]; then
+    model=$2/lightrnn.pt lang=$1
+  elif [ -d "$1" ]; then
+    fail "$1 is a folder; expected a model file, lightrnn.pt; remedy: $0 --help shows the order of the arguments"
+  else
+    model=$1 lang=$2
+  fi
+  shift $(($# - 3))
+  data=$1 indir=$2 dir=$3
+}
+name_arguments "$@"
 symbols=$lang/words.txt
 
 # one_by_one JOB=1:N LOG COMMAND… stands in for run.pl where there is none: the same interface, a job after the other.
@@ -46,7 +63,7 @@ run_jobs() {
   shift
   rm -f "$dir/log/$name".*.log
   "${runner[@]}" JOB=1:"$nj" "$dir/log/$name.JOB.log" env OMP_NUM_THREADS="$threads" "$rescore" "$@" && return
-  reason=$(grep -m 1 '^error: ' "$dir/log/$name".*.log /dev/null | head -n 1) || true
+  reason=$(grep -m 1 -i '^error: ' "$dir/log/$name".*.log /dev/null | head -n 1) || true
   fail "rescoring failed: ${reason:-see $dir/log/$name.*.log}"
 }
 
@@ -62,7 +79,7 @@ require_number() { [[ $2 =~ $number ]] || fail "$1 $2: expected a number"; }
 for option in stage threads; do
   [[ ${!option} =~ ^-?[0-9]+$ ]] || fail "--$option ${!option}: expected a whole number"
 done
-require "$model" "$symbols" "$indir/num_jobs" ${ngram:+"$ngram"} ${weights:+"$weights"}
+require ${model:+"$model"} "$symbols" "$indir/num_jobs" ${ngram:+"$ngram"} ${old_ngram:+"$old_ngram"} ${weights:+"$weights"}
 jobs=$(<"$indir/num_jobs")
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || fail "$indir/num_jobs holds no number"
 [ "${nj:=$jobs}" = "$jobs" ] || fail "--nj $nj, but $indir has $jobs lattice files (num_jobs): leave --nj out"
@@ -72,12 +89,31 @@ for ((n = 1; n <= nj; n++)); do require "$indir/lat.$n.gz"; done
 [ ! -f "$dir/lat.$((nj + 1)).gz" ] ||
   fail "$dir has lat.$((nj + 1)).gz of another run, which scoring would read too; remedy: delete the folder"
 
+# check_data stops where scoring would: the data folder is not there, or not the one that was decoded.
+check_data() {
+  local list utterance
+  for list in utt2spk text; do [ ! -f "$data/$list" ] || break; done
+  require "$data/$list"
+  utterance=$(gzip -dc "$indir/lat.1.gz" 2>/dev/null | head -c 1000 | LC_ALL=C awk '{ print $1; exit }') || true
+  [ -z "$utterance" ] || [ -n "$(utterance=$utterance awk '$1 == ENVIRON["utterance"] { print; exit }' "$data/$list")" ] ||
+    fail "utterance $utterance of $indir/lat.1.gz is not in $data/$list; remedy: give the data folder that was decoded"
+}
+if ! $skip_scoring; then check_data; fi
+
+[ -z "$beam" ] || [ -z "$lattice_prune_beam" ] || fail "--beam and --lattice-prune-beam say the same: give one of them"
+beam=${beam:-${lattice_prune_beam:-16}}
+
 # Every run has a weights file: the one given, or one that says the same as --weight and --acwt.
 weights_file=${weights:-$dir/weights.json}
 if [ -n "$weights" ]; then
   [ -z "$weight$acwt$inv_acwt" ] || fail "--weights holds what --weight, --acwt and --inv-acwt say: give one or the other"
   acwt=$(sed -n 's/.*"acoustic": *\([0-9.eE+-]*\).*/\1/p' "$weights" | head -n 1)
   [ -n "$acwt" ] || fail "$weights has no scale of an acoustic score; remedy: tune it on lattices of this recogniser"
+  if grep -q '"first_lm"' "$weights"; then
+    [ -n "$old_ngram" ] || fail "$weights was tuned with --old-lm-model: give that model as --old-ngram"
+  else
+    [ -z "$old_ngram" ] || fail "$weights was tuned without --old-lm-model: give it without --old-ngram, or tune it with"
+  fi
 else
   [ -z "$acwt" ] || [ -z "$inv_acwt" ] || fail "--acwt and --inv-acwt say the same: give one of them"
   weight=${weight:-0.5}
@@ -95,7 +131,14 @@ fi
 mkdir -p "$dir/log"
 
 # mixture prints the models and their shares.
-mixture() { if [ -n "$ngram" ]; then echo '{"lightrnn": 0.5, "ngram": 0.5}'; else echo '{"lightrnn": 1}'; fi; }
+mixture() {
+  case ${model:+lightrnn}-${ngram:+ngram} in
+    lightrnn-ngram) echo '{"lightrnn": 0.5, "ngram": 0.5}' ;;
+    lightrnn-) echo '{"lightrnn": 1}' ;;
+    -ngram) echo '{"ngram": 1}' ;;
+    -) echo '{"lightrnn-english": 1}' ;; # the package's
+  esac
+}
 
 # write_weights FILE LM_SCALE NAME SCALE… puts a weights file together; the raw scores and their scales by their names.
 write_weights() {
@@ -110,7 +153,16 @@ write_weights() {
   mv "$file.part" "$file"
 }
 
-models=(--lm "$model" ${ngram:+--ngram "$ngram"} --device "$device" --memory "$memory")
+# write_default_weights FILE makes the weights of --weight: 1 - W for what is known of the old model's costs.
+write_default_weights() {
+  if [ -n "$old_ngram" ]; then
+    write_weights "$1" "$weight" graph 1 first_lm "$old_share"
+  else
+    write_weights "$1" "$weight" graph "$old_share"
+  fi
+}
+
+models=(${model:+--lm "$model"} ${ngram:+--ngram "$ngram"} --device "$device" --memory "$memory")
 expansion=(--order "$max_ngram_order" --beam "$beam" --max-histories "$max_histories")
 skipping=()
 if $skip_bad; then skipping=(--skip-bad); fi

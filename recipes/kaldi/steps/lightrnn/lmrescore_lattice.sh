@@ -11,8 +11,11 @@ acwt=
 inv_acwt=
 weights=
 ngram=
+old_ngram=
+compact=true
 max_ngram_order=4
-beam=16
+beam=
+lattice_prune_beam=
 max_histories=32
 device=cpu
 memory=1024
@@ -23,7 +26,8 @@ scoring_opts=
 # shellcheck disable=SC2034 # common.sh and Kaldi's parser use it
 help_message="Rescores lattices with a LightRNN language model.
 
-Usage: $0 [options] <lightrnn.pt> <lang-dir> <data-dir> <in-decode-dir> <out-decode-dir>
+Usage: $0 [options] [<lightrnn.pt>] <lang-dir> <data-dir> <in-decode-dir> <out-decode-dir>
+   or: $0 [options] <lang-dir> <lightrnn.pt> <data-dir> <in-decode-dir> <out-decode-dir>
 e.g.:  $0 --cmd queue.pl --weights exp/tri3b/decode_dev/weights.json lightrnn.pt data/lang data/test
          exp/tri3b/decode_test exp/tri3b/decode_test_lightrnn
 Options:
@@ -31,11 +35,14 @@ Options:
   --nj N                           jobs: as in-decode-dir/num_jobs says, which is the default
   --stage N                        1: rescore, and score; 2: score only
   --weights w.json                 made by rescore --tune on a development set; instead of the next three:
-  --weight W                       share of the new model, 0 to 1; the graph costs count 1 - W (0.5)
+  --weight W                       share of the new model, 0 to 1; the old one counts 1 - W (0.5)
   --acwt A, --inv-acwt I           scale of the acoustic costs, or 1 / that (inverse: 10)
-  --ngram KENLM                    an n-gram model, mixed into the new model word by word
+  --old-ngram KENLM                the n-gram model that is in the lattices: only its costs count 1 - W, then;
+                                   without it, all graph costs do; weights tuned with --old-lm-model need it
+  --ngram KENLM                    an n-gram model, mixed into the new model word by word; alone without lightrnn.pt
+  --compact (true|false)           few arcs: of equal words the best path, few histories far from the best (true)
   --max-ngram-order N              histories with the same last N - 1 words merge; 0: none (4)
-  --beam B                         how far a history may lie behind the best (16)
+  --beam B, --lattice-prune-beam B how far a history may lie behind the best (16)
   --max-histories N                of each state; 0: any number (32)
   --device (cpu|cuda)              where the model runs (cpu)
   --memory MIB                     for the histories of a job (1024)
@@ -49,10 +56,12 @@ echo "$0 $*"
 
 # shellcheck disable=SC2154 # of common.sh
 if [ "$stage" -le 1 ]; then
-  [ -n "$weights" ] || write_weights "$weights_file" "$weight" graph "$old_share"
+  [ -n "$weights" ] || write_default_weights "$weights_file"
+  splitting=(${old_ngram:+--old-lm-model "$old_ngram"})
+  if $compact; then expansion+=(--compact); fi
   echo "$0: rescoring the lattices of $indir, $nj jobs"
   run_jobs rescore "$indir/lat.JOB.gz" --format kaldi-lattice --symbols "$symbols" "${models[@]}" "${expansion[@]}" \
-    "${skipping[@]}" --weights "$weights_file" --lattice-output "$dir/lat.JOB.gz" --output "$dir/best.JOB.txt"
+    "${splitting[@]}" "${skipping[@]}" --weights "$weights_file" --lattice-output "$dir/lat.JOB.gz" --output "$dir/best.JOB.txt"
   echo "$nj" >"$dir/num_jobs"
 fi
 if [ "$stage" -le 2 ]; then score; fi

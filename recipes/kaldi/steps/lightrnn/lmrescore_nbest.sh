@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rescores the N best hypotheses of each lattice of a decode directory with a LightRNN, sentence by sentence. Reads
 # lat.JOB.gz and num_jobs, and writes the scores to archives.JOB, best.JOB.txt (`utt words`), and the hypotheses as
-# lattices, lat.JOB.gz with num_jobs, ready for local/score.sh; these have no alignments.
+# lattices with their alignments, lat.JOB.gz with num_jobs, ready for local/score.sh.
 
 # Options, with their defaults.
 cmd=run.pl
@@ -15,7 +15,8 @@ weights=
 ngram=
 old_ngram=
 max_ngram_order=1 # one history a state: the N best of the first pass do not depend on histories
-beam=16
+beam=
+lattice_prune_beam=
 max_histories=0
 device=cpu
 memory=1024
@@ -26,7 +27,8 @@ scoring_opts=
 # shellcheck disable=SC2034 # common.sh and Kaldi's parser use it
 help_message="Rescores the N best hypotheses of lattices with a LightRNN language model.
 
-Usage: $0 [options] <lightrnn.pt> <lang-dir> <data-dir> <in-decode-dir> <out-decode-dir>
+Usage: $0 [options] [<lightrnn.pt>] <lang-dir> <data-dir> <in-decode-dir> <out-decode-dir>
+   or: $0 [options] <lang-dir> <lightrnn.pt> <data-dir> <in-decode-dir> <out-decode-dir>
 e.g.:  $0 --cmd queue.pl --N 50 --weight 0.5 lightrnn.pt data/lang data/test
          exp/tri3b/decode_test exp/tri3b/decode_test_lightrnn_nbest
 Options:
@@ -39,9 +41,9 @@ Options:
   --weight W                       share of the new model, 0 to 1; the old one counts 1 - W (0.5)
   --acwt A, --inv-acwt I           scale of the acoustic costs, or 1 / that (inverse: 10)
   --old-ngram KENLM                the n-gram model that is in the lattices: only its costs count 1 - W, then;
-                                   without it, all graph costs do
-  --ngram KENLM                    an n-gram model, mixed into the new model word by word
-  --beam B                         how far the N best may lie behind the best (16)
+                                   without it, all graph costs do; weights tuned with --old-lm-model need it
+  --ngram KENLM                    an n-gram model, mixed into the new model word by word; alone without lightrnn.pt
+  --beam B, --lattice-prune-beam B how far the N best may lie behind the best (16)
   --device (cpu|cuda)              where the model runs (cpu)
   --memory MIB                     for the histories of a job (1024)
   --threads N                      of a job (1)
@@ -53,9 +55,6 @@ echo "$0 $*"
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 [[ $N =~ ^[1-9][0-9]*$ ]] || fail "--N $N: expected a whole number above 0"
-[ -z "$old_ngram" ] || require "$old_ngram"
-[ -z "$old_ngram" ] || [ -z "$weights" ] ||
-  fail "--weights scales the graph costs as a whole: give it without --old-ngram, or --weight"
 interpolated=lmwt.interp.${weight:-tuned}
 lists=$dir/lists # as rescore reads and writes them: first-JOB, old-JOB, split-JOB, scored-JOB
 mkdir -p "$lists"
@@ -85,12 +84,8 @@ if [ "$stage" -le 2 ]; then
 fi
 
 if [ "$stage" -le 3 ]; then
-  echo "$0: scoring the hypotheses with $model"
-  if [ -z "$weights" ] && [ -n "$old_ngram" ]; then
-    write_weights "$weights_file" "$weight" graph 1 first_lm "$old_share"
-  elif [ -z "$weights" ]; then
-    write_weights "$weights_file" "$weight" graph "$old_share"
-  fi
+  echo "$0: scoring the hypotheses with ${model:-${ngram:-the English model of the package}}"
+  [ -n "$weights" ] || write_default_weights "$weights_file"
   run_jobs rescore "$lists/split-JOB" "${models[@]}" --weights "$weights_file" --nbest-output "$lists/scored-JOB" \
     --output "$dir/best.JOB.txt"
 fi
@@ -101,12 +96,12 @@ if [ "$stage" -le 4 ]; then
     archives=$dir/archives.$n scored=$lists/scored-$n
     rm -rf "$archives"
     mkdir "$archives"
-    cp "$lists/first-$n"/{words_text,acwt} "$archives/"
+    cp "$lists/first-$n"/{words_text,acwt,ali.gz} "$archives/"
     cp "$lists/first-$n/lmwt.nolm" "$archives/lmwt.withlm"
     [ -z "$old_ngram" ] || cp "$lists/split-$n"/lmwt.{nolm,lmonly} "$archives/"
     # The mixture's; where weights leave the models out, there is none.
-    if [ -f "$scored/lmwt.lm" ]; then cp "$scored/lmwt.lm" "$archives/lmwt.nn"
-    else cp "$scored/lmwt.lightrnn" "$archives/lmwt.nn"; fi
+    for score in lm lightrnn ngram lightrnn-english; do [ ! -f "$scored/lmwt.$score" ] || break; done
+    cp "$scored/lmwt.$score" "$archives/lmwt.nn"
     # All but the acoustic costs, which scoring scales itself.
     awk -v acwt="$acwt" 'NR == FNR { acoustic[$1] = $2; next } { printf "%s %.6f\n", $1, $2 - acwt * acoustic[$1] }' \
       "$archives/acwt" "$scored/lmwt.total" >"$archives/$interpolated"
@@ -118,7 +113,8 @@ if [ "$stage" -le 5 ]; then
   for ((n = 1; n <= nj; n++)); do
     archives=$dir/archives.$n
     # shellcheck disable=SC2154 # of common.sh
-    awk -f "$lightrnn_steps/nbest_lattice.awk" "$symbols" "$archives"/{"$interpolated",acwt,words_text} |
+    gzip -dc "$archives/ali.gz" |
+      awk -f "$lightrnn_steps/nbest_lattice.awk" "$symbols" "$archives"/{"$interpolated",acwt} - "$archives/words_text" |
       gzip -c >"$dir/lat.$n.gz.part" || fail "no lattices of $archives: see above"
     mv "$dir/lat.$n.gz.part" "$dir/lat.$n.gz"
   done
