@@ -7,6 +7,7 @@ the limit on time) costs one input: the next worker goes on behind it.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import hashlib
 import json
 import mmap
@@ -183,6 +184,7 @@ def _of_signal(target: Target, number: int, at: int) -> Finding:
 
 
 def _work(target: Target, numbers: range, seed: int, place: Path, state: mmap.mmap, log: Path) -> None:
+    faulthandler.disable()  # a signal is told by the parent
     output = _limit(place)
     path = place / target.file
     read = refused = 0
