@@ -1,5 +1,8 @@
 # make demo      set everything up, then recipes/mini from end to end
 # make test      set everything up, then ruff, mypy and pytest
+# make fuzz      200,000 damaged inputs for all readers: FUZZ="--inputs 10000 --seed 2 --only lattice"; a finding is
+#                kept in build/fuzz, and FUZZ="--replay build/fuzz/…" reads it again
+# make torture   commands that are killed at random moments: TORTURE="--kills 100 --seed 2 --only train"
 # make test-k2   what touches k2 beside k2 itself, on Python 3.10 with torch 1.13.1 (some 3 GB of packages)
 # make test-3.10 all of pytest there
 #
@@ -12,7 +15,7 @@ BIN := .venv/bin
 PYTHON_3_10 ?= $(shell for python in python3.10 ~/.pyenv/versions/3.10.*/bin/python3.10; do \
 	$$python -c '' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: venv kenlm demo test test-k2 test-3.10
+.PHONY: venv kenlm demo test fuzz torture test-k2 test-3.10
 
 venv: .venv/ready
 kenlm:
@@ -32,6 +35,12 @@ test: venv kenlm
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+fuzz: venv kenlm
+	PATH="$(CURDIR)/build/kenlm/bin:$$PATH" PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz $(FUZZ)
+
+torture: venv
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m torture $(TORTURE)
 
 .venv-3.10/ready: pyproject.toml tools/install_k2.sh
 	@[ -n "$(PYTHON_3_10)" ] || { echo "no Python 3.10, which k2 needs; remedy: install it, or PYTHON_3_10=…" >&2; exit 2; }

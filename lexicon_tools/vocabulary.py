@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import zlib
 from pathlib import Path
 
 from rescorer.files import open_binary
@@ -17,7 +19,10 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
         InputError: it is neither, or damaged.
     """
     with open_binary(path) as file:
-        is_torch = file.read(2) == _TORCH_MAGIC
+        try:
+            is_torch = file.read(2) == _TORCH_MAGIC
+        except (OSError, EOFError, zlib.error, lzma.LZMAError):  # damaged compression, of which the reader below tells
+            is_torch = False
     if not is_torch:
         return Vocabulary.load(path)
     from rescorer.models.light_rnn import LightRNN

@@ -150,3 +150,17 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> None:
         with opener(work, "wt", encoding="utf-8", newline="\n") as file:  # type: ignore[operator]
             for line in lines:
                 file.write(line + "\n")
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a plain, gzip or xz file.
+
+    Raises:
+        InputError: unreadable, damaged or cut short.
+    """
+    with open_binary(path) as file:
+        try:
+            return file.read()
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise InputError(f"cannot be read: {error}", remedy="the file is damaged or cut short: make it again",
+                             file=path) from None

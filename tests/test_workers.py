@@ -6,9 +6,11 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import make_model
 from distributed import LocalCluster, WorkerPlugin
+from distributed.comm import CommClosedError
 from test_cli_lattices import drawn
 from tiny import KNOWN, draw_sentences, nbest, write_arpa
 from tiny_lattices import make_lattice
@@ -283,3 +286,48 @@ def test_no_worker_yet() -> None:
     with LocalCluster(n_workers=0, dashboard_address=":0") as empty, \
             connected(empty.scheduler_address, lines.append):
         assert lines == [f"the scheduler {empty.scheduler_address} has no worker yet: waiting for one"]
+
+
+def test_a_scheduler_that_is_lost(tmp_path: Path) -> None:
+    """One line, and nothing of what Dask logs."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    (tmp_path / "text").write_text("the cat\n" * 10)
+    run_python = partial(subprocess.Popen, cwd=tmp_path, text=True, env={
+        **os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s", "PYTHONPATH": os.pathsep.join(sys.path)})
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"]
+    scheduler = run_python(dask, stderr=subprocess.PIPE)
+    count = "from lexicon_tools.cli import lexicon; lexicon()"
+    try:
+        assert scheduler.stderr and any("Scheduler at" in line for line in scheduler.stderr)
+        counting = run_python([sys.executable, "-c", count, "count", "text", "--output", "counts", "--scheduler",
+                               address], stderr=subprocess.PIPE)
+        assert counting.stderr and "has no worker yet" in counting.stderr.readline()
+    finally:
+        scheduler.kill()
+        scheduler.communicate()
+    said = counting.communicate(timeout=60)[1]
+    assert said == "error: the Dask scheduler was lost; remedy: see its log, start it and run this again\n"
+    assert counting.returncode == 2 and not (tmp_path / "counts").exists()
+
+
+@pytest.mark.parametrize(("error", "status", "lost"), [
+    (CommClosedError("in <TCP>: Stream is closed"), "running", True), (CancelledError(), "running", True),
+    (RuntimeError("not running"), "closed", True), (ZeroDivisionError("of the task"), "running", False),
+])
+def test_however_the_scheduler_is_lost(error: Exception, status: str, lost: bool) -> None:
+    class Lost:
+        def __init__(self) -> None:
+            self.status = status
+
+        def submit(self, *_: Any, **__: Any) -> Lost:
+            return self
+
+        def nthreads(self) -> dict[str, int]:
+            return {}
+
+        def result(self) -> bytes:
+            raise error
+
+    with pytest.raises(InputError if lost else type(error), match="scheduler was lost" if lost else None):
+        list(Cluster(Lost()).mapped(abs, [1]))

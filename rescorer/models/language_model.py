@@ -130,11 +130,15 @@ class LanguageModel(ABC):
             raise InputError("the model cannot list its words", remedy="give the candidates to choose from")
         if prefix is not None:
             candidates = [word for word in candidates if word.startswith(prefix) and word not in MARKS]
-        ids = self.encode(candidates)
-        log_probs = self.score(state, torch.zeros(len(candidates), dtype=torch.int64), ids)
-        best = torch.topk(log_probs, min(k, len(candidates)))
+        best = self._best(state, self.encode(candidates), min(k, len(candidates)))
         return [(candidates[index], float(np.exp(value))) for value, index in
-                zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+                zip(*(part.tolist() for part in best), strict=True)]
+
+    def _best(self, state: State, words: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """[k] log-probs of the best of words [M], and which they are; where the model is."""
+        log_probs = self.score(state, torch.zeros(len(words), dtype=torch.int64), words)
+        values, places = torch.topk(log_probs, k)
+        return values, places
 
     def _walk(self, words: Sequence[str]) -> Iterator[tuple[float, State]]:
         """Yield (log-prob, state) after each word."""

@@ -153,13 +153,10 @@ class LightRNN(Trainable, LanguageModel):
         self.column_out = nn.Linear(width, columns)
         self.row_in = nn.Embedding(rows, width)
         self.column_in = nn.Embedding(columns, width)
-        if settings.tied:
-            self.row_in.weight = self.row_out.weight
-            self.column_in.weight = self.column_out.weight
         if settings.own_width:
             own = min(settings.own_columns, columns) * settings.own_width
             self.own_out = nn.Parameter(torch.zeros(rows, own))  # [R, K · E]
-            self.own_in = self.own_out if settings.tied else nn.Parameter(torch.zeros(rows, own))
+            self.own_in = nn.Parameter(torch.zeros(rows, own))
             self.own_up = nn.Linear(settings.own_width, width, bias=False)
             self.own_key = nn.Linear(width, settings.own_width, bias=False)
         if settings.rows_in_parts:
@@ -169,12 +166,27 @@ class LightRNN(Trainable, LanguageModel):
             self.cell_bias = nn.Parameter(torch.zeros(rows, columns))
         if not settings.half_steps:
             self.row_mixed = nn.Linear(width, width)
+        self._tie()
         self._initialise()
         for name, kind in (("row_of", torch.int64), ("column_of", torch.int64), ("free", torch.bool),
                            ("wordless", torch.bool), ("chances", torch.float64)):
             self.register_buffer(name, torch.empty(0, dtype=kind), persistent=False)
         self.place(table)
         self._expect_frequent_words()
+
+    def _tie(self) -> None:
+        """Let one parameter be input and output, where the settings say so."""
+        if not self.settings.tied:
+            return
+        self.row_in.weight, self.column_in.weight = self.row_out.weight, self.column_out.weight
+        if self.settings.own_width:
+            self.own_in = self.own_out
+
+    def _apply(self, *given: Any, **options: Any) -> LightRNN:
+        # torch makes new parameters on the way to some devices, such as `meta`, each tied one twice.
+        super()._apply(*given, **options)  # type: ignore[no-untyped-call]
+        self._tie()
+        return self
 
     def _initialise(self) -> None:
         for parameter in (self.row_in.weight, self.column_in.weight, self.row_out.weight, self.column_out.weight):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import kenlm
 import numpy as np
@@ -24,6 +25,7 @@ _LN10 = math.log(10.0)
 _BINARY = b"mmap lm http://kheafield.com/code"  # how every KenLM binary begins
 _ARPA = (b"\\data\\", b"#")  # KenLM lets comment lines precede \data\
 _UNKNOWN_ID = 0
+_meeting = Lock()  # of threads that meet new words; of the module, as an object that holds a lock cannot be pickled
 
 
 class Ngram(LanguageModel):
@@ -82,9 +84,10 @@ class Ngram(LanguageModel):
         try:
             return torch.tensor([ids[word] for word in words], dtype=torch.int64)
         except KeyError:
-            for word in words:
-                if word not in ids:
-                    ids[word] = self._new_id(word)
+            with _meeting:
+                for word in words:
+                    if word not in ids:
+                        ids[word] = self._new_id(word)
             return self.encode(words)
 
     def _new_id(self, word: str) -> int:

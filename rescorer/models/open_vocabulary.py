@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from threading import RLock
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import MARKS, UNKNOWN, LanguageModel, State
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.spelling import Spelling
+
+_meeting = RLock()  # of threads that meet new words; of the module, as an object that holds a lock cannot be pickled
 
 
 def open_vocabulary(models: Sequence[LanguageModel]) -> list[LanguageModel]:
@@ -56,6 +59,7 @@ class OpenVocabulary(LanguageModel):
 
     `<unk>` itself, as a word, is any unknown word: it keeps all of their probability, and so do the sentence marks
     theirs. The ids are its own and count up as words are first met. A mixture is made of opened models, not opened.
+    Several threads may use one object.
     """
 
     def __init__(self, model: LanguageModel, speller: LightRNN) -> None:
@@ -94,8 +98,10 @@ class OpenVocabulary(LanguageModel):
 
     def encode(self, words: Sequence[str]) -> Tensor:
         """[len(words)] int64 ids, this object's own."""
-        if new := [word for word in dict.fromkeys(words) if word not in self._ids]:
-            self._meet(new)
+        if not all(word in self._ids for word in words):
+            with _meeting:
+                if new := [word for word in dict.fromkeys(words) if word not in self._ids]:
+                    self._meet(new)
         return torch.tensor([self._ids[word] for word in words], dtype=torch.int64)
 
     def log_shares(self, words: Tensor) -> Tensor:
@@ -134,13 +140,14 @@ class OpenVocabulary(LanguageModel):
         return log_probs + self.log_shares(words).to(log_probs.dtype).to(log_probs.device, non_blocking=True)
 
     def _meet(self, new: Sequence[str]) -> None:
-        """Give words that were not met before their ids."""
+        """Give words that were not met before their ids; one thread at a time."""
         known = self.model.knows(new)
         shares = [0.0 if knows or word in MARKS else self._log_share(self._speller.vocabulary.normalise(word))
                   for word, knows in zip(new, known.tolist(), strict=True)]
-        self._ids.update(zip(new, range(len(self._ids), len(self._ids) + len(new)), strict=True))
         self._own_ids = torch.cat([self._own_ids, self.model.encode(new)])
         self._log_shares = torch.cat([self._log_shares, torch.tensor(shares, dtype=torch.float64)])
+        # Last: a thread that finds an id finds what belongs to it.
+        self._ids.update(zip(new, range(len(self._ids), len(self._ids) + len(new)), strict=True))
 
     def _log_share(self, word: str) -> float:
         """Log P(word | unknown), of a word that the model does not know."""

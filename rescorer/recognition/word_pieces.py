@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rescorer.errors import InputError
-from rescorer.files import open_binary
+from rescorer.files import read_bytes
 from rescorer.recognition.lattice import SILENCE, Column, Lattice, Symbols, depths, spans
 
 WORD_PIECE = "word_piece"  # the piece that an arc had, among the fields of arcs
@@ -39,8 +39,7 @@ def load_model(path: Path) -> Any:
         raise InputError("sentencepiece, which reads this file, is not installed", file=path,
                          remedy="pip install sentencepiece, or give a table of lines `piece id`") from None
     model = sentencepiece.SentencePieceProcessor()
-    with open_binary(path) as file:
-        content = file.read()
+    content = read_bytes(path)
     try:
         model.LoadFromSerializedProto(content)
     except RuntimeError:

@@ -7,6 +7,7 @@ digits of float32 where they are asked for more or fewer histories at a time.
 from __future__ import annotations
 
 import asyncio
+import logging
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rescorer.errors import InputError
 
@@ -63,18 +64,34 @@ class Cluster:
         """
         waiting: deque[Future] = deque()
         for item in items:
-            # With the task itself, not by `scatter`: what is scattered is lost with the worker that holds it.
-            waiting.append(self._client.submit(_work, pickle.dumps((function, item)), pure=False))
-            while len(waiting) >= _AHEAD * max(1, self._workers()):
-                yield pickle.loads(_result(waiting.popleft()))
+            with self._scheduler():
+                # With the task itself, not by `scatter`: what is scattered is lost with the worker that holds it.
+                waiting.append(self._client.submit(_work, pickle.dumps((function, item)), pure=False))
+                full = len(waiting) >= _AHEAD * max(1, len(self._client.nthreads()))  # workers come and go
+            if full:
+                yield self._result(waiting.popleft())
         while waiting:
-            yield pickle.loads(_result(waiting.popleft()))
+            yield self._result(waiting.popleft())
 
-    def _workers(self) -> int:
-        """How many there are now: they come and go."""
+    def _result(self, future: Future) -> Any:
+        with self._scheduler():
+            found = _result(future)
+        return pickle.loads(found)
+
+    @contextmanager
+    def _scheduler(self) -> Iterator[None]:
+        """Raises InputError where the scheduler goes while it is talked to."""
+        from distributed.comm import CommClosedError
+
         try:
-            return len(self._client.nthreads())
-        except OSError:
+            yield
+        except (CommClosedError, CancelledError):
+            raise _lost() from None
+        except InputError:
+            raise
+        except Exception:
+            if self._client.status == "running":
+                raise
             raise _lost() from None
 
     def holding(self, load: _Load, files: Iterable[Path]) -> Spread:
@@ -101,8 +118,6 @@ def _result(future: Future) -> bytes:
     except KilledWorker as error:
         raise InputError(f"{error.allowed_failures + 1} workers were lost over the same piece of work",
                          expected="workers that live", remedy="give them more memory, or lower --memory") from None
-    except CancelledError:
-        raise _lost() from None
     except ImportError as error:
         raise InputError(f"a worker cannot run this: {error}", expected="the same packages on all machines",
                          remedy="install this release of lightrnn-rescorer there too") from None
@@ -161,12 +176,26 @@ def connected(scheduler: str, say: Callable[[str], None]) -> Iterator[Cluster]:
         client = Client(scheduler, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError, asyncio.TimeoutError) as error:
         raise InputError(f"no Dask scheduler answers at {scheduler}" + (f": {error}" if str(error) else ""),
-                         expected="tcp://HOST:PORT",
+                         expected="tcp://HOST:PORT, or tls://HOST:PORT with Dask set up for TLS",
                          remedy="start one with `dask scheduler`, or check the address") from None
-    with client:
+    with _quiet_logs(), client:
         if not client.nthreads():
             say(f"the scheduler {scheduler} has no worker yet: waiting for one")
         yield Cluster(client)
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """What goes wrong comes as an exception, and is said once: Dask would log its tracebacks, too."""
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 async def _meet(scheduler: str) -> None:

@@ -1,0 +1,491 @@
+"""What reads files, with whole inputs to damage, and what must hold of each input that is read.
+
+A target's `read` raises InputError, or uses what it read: an AssertionError says that the result is none.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner
+from conftest import WORDS, make_model, make_vocabulary
+from tiny import KNOWN, write_arpa
+from tiny_lattices import random_lattice
+
+from fuzz.mutations import Case
+from lexicon_tools.counts import count_words, read_counts
+from lexicon_tools.gazetteer import read_gazetteer
+from lexicon_tools.normalise import normalise_files
+from lexicon_tools.oov import count_source
+from lexicon_tools.pieces import convert
+from lexicon_tools.vocabulary import load_vocabulary
+from lexicon_tools.word_lists import read_word_lists, write_word_lists
+from lexicon_tools.words_txt import fit
+from rescorer.cli import rescore
+from rescorer.errors import InputError
+from rescorer.files import write_lines
+from rescorer.models.language_model import LanguageModel
+from rescorer.models.light_rnn import LightRNN
+from rescorer.models.loading import load
+from rescorer.models.ngram import Ngram
+from rescorer.models.spelling import Spelling
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_list import WordList
+from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS, read_lattices, read_nbest, words_txt, write_nbest
+from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, Hypothesis, NBest
+from rescorer.recognition.references import read_references
+from rescorer.recognition.word_pieces import join_words, read_pieces
+from rescorer.rescoring.weights import TunedWeights, Weights
+from rescorer.training.corpus import Corpus
+
+_SENTENCE = ("the", "cat", "strange", "on", "mat")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader.
+
+    Attributes:
+        name: what findings call it by.
+        cases: whole inputs.
+        read: reads what lies at a path, and uses it; may write beside it.
+        share: how many of all inputs it gets, relative to the others'.
+        file: the name that the input has.
+    """
+
+    name: str
+    cases: Sequence[Case]
+    read: Callable[[Path], object]
+    share: float = 1.0
+    file: str = "in"
+
+
+def all_targets(folder: Path) -> list[Target]:
+    """Every target; what they need lies in a folder."""
+    model = make_model(layers=2)
+    model.spelling = Spelling.learn(model.vocabulary.words)
+    made = (_nbest, _lattices, _tables, _word_lists, _models, _commands)
+    return [target for make in made for target in make(folder, model)]
+
+
+def _file(content: bytes | str) -> Case:
+    return {"": content.encode() if isinstance(content, str) else content}
+
+
+def _case(path: Path) -> Case:
+    """What lies there, which goes."""
+    if path.is_dir():
+        case = {file.name: file.read_bytes() for file in sorted(path.iterdir())}
+        shutil.rmtree(path)
+        return case
+    case = {"": path.read_bytes()}
+    path.unlink()
+    return case
+
+
+def _beside(path: Path, name: str) -> Path:
+    """A place for outputs, empty."""
+    place = path.parent / name
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    return place
+
+
+# ---- n-best lists ----
+
+_LISTS = [
+    NBest(f"utt-{i}", tuple(Hypothesis(str(n), ("the", "dây")[: n % 3], {FIRST_PASS: -n / 7}) for n in (1, 2, 3, 4)))
+    for i in range(3)
+]
+_MORE_NBEST = {
+    "jsonl": ['{"id": "a", "ref": "x y", "nbest": [{"text": "x", "score": -1.5}, {"text": "y", "score": -2}]}\n'],
+    "hyporadise": ['[{"input": ["a b", "a c"], "output": "a b"}, {"input": ["d"], "output": "d", "am_score": [1]}]'],
+    "text": ["a-1 -1.5 x y\na-2 -2 x\nb-1 -3\n"],
+}
+
+
+def _nbest(folder: Path, _: LightRNN) -> Iterator[Target]:
+    for name in sorted(FORMATS):
+        write_nbest(folder / "made", _LISTS, name)
+        cases = [_case(folder / "made"), *map(_file, _MORE_NBEST.get(name, ()))]
+        if name == "text":
+            cases.append(_file(gzip.compress(cases[0][""], mtime=0)))
+        yield Target(f"nbest-{name}", cases, lambda path, name=name: _read_lists(path, name), 3)
+    yield Target("references", [_file("utt-1 the dây\nutt-2\n"),
+                                _file('{"id": "a", "ref": "x y"}\n{"id": "b", "ref": ""}'),
+                                _file(gzip.compress(b"a x y\nb z\n", mtime=0))], _read_references, 3)
+
+
+def _read_lists(path: Path, name: str) -> None:
+    """As the content says, and as its name says; what is read can be written and read again."""
+    failed = None
+    try:
+        read_nbest(path)
+    except Exception as error:  # judged after the other way
+        failed = error
+    lists = read_nbest(path, name).lists
+    out = _beside(path, "out")
+    write_nbest(out, lists, name)
+    assert read_nbest(out, name).lists == lists, "not what was written"
+    if failed is not None:
+        raise failed
+
+
+def _read_references(path: Path) -> None:
+    references = read_references(path)
+    assert references and all(references)
+
+
+# ---- lattices ----
+
+_HTK = """VERSION=1.1
+UTTERANCE=utt-1
+base=10 lmscale=2 wdpenalty=-0.5
+N=4 L=4
+I=0 t=0.00
+I=1 t=0.10
+I=2
+I=3 t=0.50
+J=0 S=0 E=1 W=a v=1 a=-1 l=-0.3 n=-7 p=0.75 d=:a,0.1:
+J=1 S=0 E=2 W=b(2) a=-2 r=-1
+J=2 S=1 E=3 W=!NULL l=-0.5
+J=3 S=2 E=3 W=c x1=4 a=-3
+"""
+_HTK_NODES = """VERSION=1.0
+start=3
+end=0
+N=4 L=4
+I=0 t=0.9 W=!SENT_END v=1
+I=1 t=0.4 W=one v=2
+I=2 t=0.4 W=two(3) v=3
+I=3 t=0.0 W=!SENT_START v=1
+J=0 S=1 E=0 a=-1 p=0.25
+J=1 S=2 E=0 a=-2 p=0.75
+J=2 S=3 E=2 a=-43000.5 p=0.75
+J=3 S=3 E=1 a=-4 p=0.25 W=won
+"""
+_KALDI_TEXT = "utt-1\n0\t1\tthe\t0.5,2.25,3_1_1_12\n0\t2\tcat\n1\t2\tsat\t-1,8,7\n2\t0.125,0,5_5\n\n" \
+              "utt-2\n0\t1\t3\t1,1,\n1\n\n"
+_SYMBOLS = ("<eps>", *KNOWN)
+
+
+def _drawn(*scores: str) -> list[Lattice]:
+    draw = np.random.default_rng(3)
+    found = []
+    for number in range(3):
+        lattice = random_lattice(draw, 7, 12, KNOWN)
+        labels = np.array([_SYMBOLS.index(lattice.symbols.labels[label] or "<eps>") for label in lattice.labels],
+                          dtype=np.int64)
+        found.append(Lattice(f"u{number}", Symbols(_SYMBOLS), lattice.states, lattice.sources, lattice.targets, labels,
+                             {name: draw.normal(size=lattice.arcs).round(3) for name in scores}))
+    return found
+
+
+def _lattices(folder: Path, _: LightRNN) -> Iterator[Target]:
+    symbols = folder / "words.txt"
+    write_lines(symbols, (f"{word} {number}" for number, word in enumerate(_SYMBOLS)))
+    made = {"kaldi-lattice": _drawn(GRAPH, ACOUSTIC), "k2": _drawn(ACOUSTIC, FIRST_LM)}
+    made["htk"] = made["k2"]
+    more = {"kaldi-lattice": [_KALDI_TEXT], "htk": [_HTK, _HTK_NODES], "k2": []}
+    tables = {"kaldi-lattice": symbols, "k2": symbols, "htk": None}
+    for name, format in LATTICE_FORMATS.items():
+        format.write(folder / "made", made[name])
+        case = _case(folder / "made")
+        cases = [case, *map(_file, more[name])]
+        if name != "k2":
+            cases += [{key: gzip.compress(content, mtime=0) for key, content in case.items()}]
+        yield Target(f"lattice-{name}", cases, lambda path, name=name: _read_lattices(path, name, tables[name]), 4)
+        yield Target(f"lattice-{name}-passing-over", cases,
+                     lambda path, name=name: list(read_lattices(path, tables[name], name, Faults(_pass_over))), 1)
+    archive = folder / "lat.ark"
+    LATTICE_FORMATS["kaldi-lattice"].write(archive, made["kaldi-lattice"])
+    keys = b"".join(f"u{number} {archive}:{place}\n".encode() for number, place in enumerate(_places(archive)))
+    yield Target("lattice-scp", [_file(keys)],
+                 lambda path: _read_lattices(path, "kaldi-lattice", symbols), 1, "in.scp")
+
+
+def _places(archive: Path) -> list[int]:
+    content = archive.read_bytes()
+    return [content.index(f"u{number} ".encode()) + 3 for number in range(3)]
+
+
+def _pass_over(error: InputError) -> None:
+    """As --skip-bad."""
+
+
+def _read_lattices(path: Path, name: str, symbols: Path | None) -> None:
+    """What is read can be written and read again, or is refused by the writer."""
+    lattices = list(read_lattices(path, symbols, name))
+    assert lattices, "no lattice, and no error"
+    for lattice in lattices:
+        assert all(np.isfinite(score).all() for score in lattice.scores.values()), "a score is not finite"
+        assert (lattice.sources < lattice.targets).all(), "not in topological order"
+    out = _beside(path, "out" + ("" if path.is_dir() else path.suffix))
+    LATTICE_FORMATS[name].write(out, lattices)
+    again = {lattice.utterance: lattice for lattice in read_lattices(out, symbols, name)}  # a folder's by name
+    assert again.keys() == {lattice.utterance for lattice in lattices}, "not the same utterances"
+    for one in lattices:
+        two = again[one.utterance]
+        # The writer may put empty arcs before and after; what is said stays.
+        assert np.sum(one.symbols.spoken[one.labels]) == np.sum(two.symbols.spoken[two.labels]), "words were lost"
+
+
+# ---- tables of words ----
+
+
+def _tables(folder: Path, _: LightRNN) -> Iterator[Target]:
+    vocabulary = make_vocabulary()
+    table = folder / "words.txt"
+    yield Target("words.txt", [_case_of(table)], lambda path: words_txt.read(path).spoken.sum(), 3)
+    yield Target("words.txt-fit", [_case_of(table)], lambda path: fit(path, vocabulary), 1)
+    vocabulary.save(folder / "made")
+    saved = _case(folder / "made")
+    yield Target("vocabulary", [saved], _read_vocabulary, 3)
+    yield Target("vocabulary-of-model", [saved], load_vocabulary, 1)
+    counts = "the\t12\ncat\t7\ndây\t3\n</s>\t5\n"
+    yield Target("counts", [_file(counts), _file(gzip.compress(counts.encode(), mtime=0))], _read_counts, 3)
+    text = "the cat sat on the mat\nthe dog ran\n\nDây là 42 words at $3.50\n"
+    yield Target("text-count", [_file(text)], lambda path: count_words([path]), 2)
+    yield Target("text-encode", [_file(text)], lambda path: Corpus.encode([path], vocabulary, _beside(path, "out")), 2)
+    yield Target("text-normalise", [_file(text)], lambda path: normalise_files([path], _beside(path, "out")), 2)
+    yield Target("text-oov", [_file(text), _file(gzip.compress(text.encode(), mtime=0))],
+                 lambda path: count_source(path, vocabulary), 1)
+
+
+def _case_of(path: Path) -> Case:
+    return {"": path.read_bytes()}
+
+
+def _read_vocabulary(path: Path) -> None:
+    vocabulary = Vocabulary.load(path)
+    out = _beside(path, "out")
+    vocabulary.save(out)
+    again = Vocabulary.load(out)
+    assert again.words == vocabulary.words and (again.counts == vocabulary.counts).all(), "not what was written"
+
+
+def _read_counts(path: Path) -> None:
+    counts = read_counts(path, case="lower")
+    assert counts and all(count >= 0 for count in counts.values())
+
+
+# ---- lists of words ----
+
+_NAMES_TSV = "Name\tCount\tAlternate Names\nJosé García\t1200\tPepe|Jose\nNguyễn\t7\t\nO'Neill\t0\tONL\n"
+_NAMES_CSV = 'first name,population\n"Smith, John",12\nZoë,3\n"two\nlines",4\n'
+
+
+def _word_lists(folder: Path, _: LightRNN) -> Iterator[Target]:
+    vocabulary = make_vocabulary(case="lower")
+    listed = "Phúc\t12\tnames,places\nbudapest\t3\tplaces\ncat\n"
+    yield Target("word-list", [_file("the\t3\nWizard\ndây\t0.5\n"), _file("a\t2\tnames\n")],
+                 lambda path: WordList.read(path, vocabulary), 3)
+    yield Target("word-lists", [_file(listed)], _read_word_lists, 3)
+    yield Target("gazetteer-tsv", [_file(_NAMES_TSV), _file(gzip.compress(_NAMES_TSV.encode(), mtime=0))],
+                 _read_gazetteer, 3, "names.tsv")
+    yield Target("gazetteer-csv", [_file(_NAMES_CSV)], _read_gazetteer, 3, "names.csv")
+    yield Target("gazetteer-plain", [_file("New York\nPhú Quốc\nO'Neill-Smith\n")], _read_gazetteer, 2, "names.txt")
+
+
+def _read_word_lists(path: Path) -> None:
+    words = read_word_lists(path, case="lower")
+    out = _beside(path, "out")
+    write_word_lists(out, words)
+    assert read_word_lists(out) == words, "not what was written"
+
+
+def _read_gazetteer(path: Path) -> None:
+    found = read_gazetteer([path])
+    assert found.words and all(words.strip() for words in found.words)
+    found.save(_beside(path, "out"), report=_beside(path, "report"))
+
+
+# ---- models ----
+
+_WEIGHTS = TunedWeights(
+    Weights({FIRST_PASS: 1.0}, 0.7, mixture={"lightrnn": 0.25, "ngram": 0.75}),
+    Weights({FIRST_PASS: 1.0}, lm_scale=0.0),
+)
+
+
+def _models(folder: Path, model: LightRNN) -> Iterator[Target]:
+    _WEIGHTS.save(folder / "made")
+    yield Target("weights", [_case(folder / "made")], _use_weights, 4)
+    model.save(folder / "made")
+    plain = make_model(tied=False, own_width=0, cell_bias=False, half_steps=True)
+    cases = [_case(folder / "made")]
+    plain.save(folder / "made")
+    yield Target("lightrnn.pt", [*cases, _case(folder / "made")], _use_light_rnn, 1.5, "in.pt")
+    arpa = write_arpa(folder / "lm.arpa")
+    yield Target("arpa", [_case_of(arpa), _file(gzip.compress(arpa.read_bytes(), mtime=0))], _use_ngram, 1.5)
+    if (packed := _kenlm_binaries(arpa, folder)):
+        yield Target("kenlm-binary", packed, _use_ngram, 1.5)
+    yield Target("sentencepiece", _piece_models(), _use_pieces, 1)
+    if (exported := _onnx(model)) is not None:
+        yield Target("onnx", [_file(exported)], _use_onnx, 0.4, "in.onnx")
+
+
+def _kenlm_binaries(arpa: Path, folder: Path) -> list[Case]:
+    """None where KenLM's programs are not built."""
+    program = shutil.which("build_binary")
+    if program is None:
+        return []
+    cases = []
+    for kind in (["probing"], ["trie"], ["-q", "8", "trie"], ["-a", "64", "trie"]):
+        subprocess.run([program, *kind, str(arpa), str(folder / "made")], check=True, capture_output=True)
+        cases.append(_case(folder / "made"))
+    return cases
+
+
+def _piece_models() -> list[Case]:
+    import sentencepiece
+
+    cases = []
+    for kind, more in (("unigram", {}), ("bpe", {"byte_fallback": True})):
+        written = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(KNOWN), model_writer=written, model_type=kind, vocab_size=300 if more else 25,
+            hard_vocab_limit=False, num_threads=1, minloglevel=3, **more)
+        cases.append(_file(written.getvalue()))
+    return cases
+
+
+def _onnx(model: LightRNN) -> bytes | None:
+    """None where onnx is not installed."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        return None
+    from rescorer.models.onnx_export import as_onnx
+
+    return as_onnx(model)
+
+
+def _use_weights(path: Path) -> None:
+    """As `rescore --weights` does, with a mixture of two models."""
+    tuned = TunedWeights.load(path)
+    lists = path.parent / "lists.jsonl"
+    if not lists.exists():
+        write_nbest(lists, _LISTS, "jsonl")
+    rows = np.log(np.array([[0.5, 0.25], [1e-9, 0.125]]))
+    from rescorer.rescoring.word_kinds import WordKinds
+
+    kinds = WordKinds.of(["the", "strange"], _two_models())
+    for weights in (tuned.weights, tuned.first_pass):
+        if weights.mixture.keys() == {"lightrnn", "ngram"}:
+            mixed = weights.mixed(rows, kinds, ("lightrnn", "ngram"))
+            assert not np.isnan(mixed).any(), "NaN from the mixture"
+    out = _beside(path, "out")
+    tuned.save(out)
+    assert TunedWeights.load(out) == tuned, "not what was written"
+
+
+_held: list[LanguageModel] = []
+
+
+def _two_models() -> list[LanguageModel]:
+    if not _held:
+        light, other = make_model(), make_model(seed=1)
+        other.name = "ngram"
+        _held.extend((light, other))
+    return _held
+
+
+def _use_light_rnn(path: Path) -> None:
+    model = load(path)
+    total = model.logprob(_SENTENCE)
+    assert np.isfinite(total) and total <= 1e-3, "log P is not finite, or above 0"
+    assert len(model.next_words(["the"], 3, prefix="")) <= 3
+    model.log_spellings(_SENTENCE)
+
+
+def _use_ngram(path: Path) -> None:
+    model = Ngram.load(path)
+    total = model.logprob([*_SENTENCE, *WORDS])
+    assert not np.isnan(total), "log P is NaN"
+    model.knows(WORDS)
+
+
+def _use_pieces(path: Path) -> None:
+    symbols = read_pieces(path)
+    join_words(symbols.words)
+    text = path.parent / "pieces.txt"
+    if not text.exists():
+        text.write_text("the cat\n", encoding="utf-8")
+    from lexicon_tools.pieces import PieceModel
+
+    pieces = PieceModel(path)
+    convert(text, _beside(path, "out"), pieces.to_pieces)
+    convert(path.parent / "out", _beside(path, "words"), pieces.to_words)
+
+
+def _use_onnx(path: Path) -> None:
+    from rescorer.models.onnx_scorer import OnnxScorer
+
+    scorer = OnnxScorer.load(path)
+    total = scorer.logprob(_SENTENCE)
+    assert not np.isnan(total), "log P is NaN"
+
+
+# ---- commands, from end to end ----
+
+
+def _commands(folder: Path, model: LightRNN) -> Iterator[Target]:
+    lm = folder / "lightrnn.pt"
+    model.save(lm)
+    references = folder / "ref"
+    references.write_text("".join(f"utt-{number} the dây\n" for number in range(3)), encoding="utf-8")
+    symbols = folder / "words.txt"
+    write_nbest(folder / "lists.jsonl", _LISTS, "jsonl")
+    write_nbest(folder / "made", _LISTS, "text")
+    lists = [_case(folder / "made"), _case_of(folder / "lists.jsonl")]
+    yield Target("command-lists", lists, lambda path: _run(path, "--lm", lm), 0.3)
+    LATTICE_FORMATS["htk"].write(folder / "made", _drawn(ACOUSTIC, FIRST_LM))
+    yield Target("command-htk", [_case(folder / "made"), _file(_HTK)], lambda path: _run(path, "--lm", lm), 0.3)
+    LATTICE_FORMATS["kaldi-lattice"].write(folder / "made", _drawn(GRAPH, ACOUSTIC))
+    yield Target("command-kaldi", [_case(folder / "made"), _file(_KALDI_TEXT)],
+                 lambda path: _run(path, "--lm", lm, "--symbols", symbols, "--nbest-output", _beside(path, "n")), 0.3)
+    _WEIGHTS.save(folder / "made")
+    given = json.loads(_case(folder / "made")[""])
+    for weights in given.values():
+        weights["mixture"] = {"lightrnn": 1.0} if weights["mixture"] else {}
+    yield Target("command-weights", [_file(json.dumps(given, indent=2))],
+                 lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--weights", path, out=path), 0.3)
+    yield Target("command-references", [_case_of(references)],
+                 lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--ref", path, out=path), 0.2)
+    yield Target("command-bias", [_file("the\ndây\t2\n")],
+                 lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--bias", path, out=path), 0.2)
+
+
+class CommandError(Exception):
+    """What a command said where it ended with status 2."""
+
+
+def _run(given: Path, *options: str | Path, out: Path | None = None) -> None:
+    output = _beside(out or given, "best")
+    result = CliRunner().invoke(rescore, [str(given), *map(str, options), "--output", str(output)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code in (0, 2), f"status {result.exit_code}"
+    assert output.exists() == (result.exit_code == 0), "a status that does not fit the output"
+    if result.exit_code:
+        raise CommandError(_error_line(result.stderr))
+
+
+def _error_line(said: str) -> str:
+    """What follows `error: `, which is the last line."""
+    _, mark, message = said.partition("error: ")
+    assert mark and message.endswith("\n"), f"no error line: {said[-200:]!r}"
+    return message[:-1]
