@@ -1,7 +1,7 @@
 """How good and how fast the assignment of words to cells is, beside simpler ways and the exact optimum.
 
-    python benchmarks/assignment.py --words 10000
-    python benchmarks/assignment.py --costs costs.npz --skip exact
+    python -m benchmarks.assignment --words 10000
+    python -m benchmarks.assignment --costs costs.npz --skip exact
 
 Prints one line a method: cost per token in nats, seconds, gap to the optimum (without `exact`: to the lower bound).
 """
@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from machine import machine
 from scipy.optimize import linear_sum_assignment
 
+from benchmarks.machine import machine
 from rescorer.training.assignment import AssignmentSettings, assign
 
 Array = np.ndarray[Any, Any]

@@ -1,6 +1,6 @@
 """How far bands are from the best assignment known, on a cut-out of a large table's costs.
 
-    python benchmarks/bands.py costs.npz [--words 40000] [--block-sizes 10000 2500 400]
+    python -m benchmarks.bands costs.npz [--words 40000] [--block-sizes 10000 2500 400]
 
 costs.npz is what a reallocation keeps in its work folder while it runs. The cut-out takes words evenly by frequency and
 as many cells in random rows and columns. The best known is the table priced as a whole. Blocks as large as those of the
@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.training.assignment import AssignmentSettings, assign
 from rescorer.training.cell_costs import CellCosts, LineCosts
 

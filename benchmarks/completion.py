@@ -1,6 +1,6 @@
 """Words completed as they are typed: milliseconds a key, and letters that need not be typed.
 
-    python benchmarks/completion.py text.txt model.pt… [--sentences 40] [--top 5] [--peer-keys 40]
+    python -m benchmarks.completion text.txt model.pt… [--sentences 40] [--top 5] [--peer-keys 40]
 
 Random sentences of the text are typed letter by letter on one thread: a key has the sentence so far as its history and
 the first 0 to n letters of the next word as its prefix; its first key also reads the word before. The peer scores the
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.completion import Completer, prefix_index
 from rescorer.models.light_rnn import LightRNN
 

@@ -16,12 +16,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.distributed as dist
-from machine import machine
-from rivals.full_softmax import FullSoftmax, FullSoftmaxSettings
 from torch import Tensor
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
+from benchmarks.baselines.full_softmax import FullSoftmax, FullSoftmaxSettings
+from benchmarks.machine import machine
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary

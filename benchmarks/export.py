@@ -1,6 +1,6 @@
 """Exported LightRNNs: size of the files, what int8 loses, and words scored a second by torch and by onnxruntime.
 
-    python benchmarks/export.py TEXT MODEL [MODEL …] [--sizes 10000 100000 1000000] [--lines 2000]
+    python -m benchmarks.export TEXT MODEL [MODEL …] [--sizes 10000 100000 1000000] [--lines 2000]
 
 Each MODEL, a lightrnn.pt, is exported, and scores the first --lines sentences of TEXT, each by itself. Each of --sizes
 is an untrained network of that many words, the first of the last MODEL's, with four rows a column: of these only the
@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.onnx_export import as_int8, as_onnx, log_probs_of_sentences, packed_words
 from rescorer.models.onnx_scorer import OnnxScorer

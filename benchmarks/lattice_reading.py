@@ -1,6 +1,6 @@
 """How fast archives of Kaldi's lattices are read: unpacked, taken apart and assembled, on one core.
 
-    OMP_NUM_THREADS=1 python benchmarks/lattice_reading.py ARCHIVE... [--symbols words.txt] [--repeats 3]
+    OMP_NUM_THREADS=1 python -m benchmarks.lattice_reading ARCHIVE... [--symbols words.txt] [--repeats 3]
 
 Each archive is read as a stream, one lattice at a time; the table of words is read each time too, and its time counts.
 """
@@ -11,8 +11,7 @@ import argparse
 import time
 from pathlib import Path
 
-from machine import machine
-
+from benchmarks.machine import machine
 from rescorer.recognition.formats import kaldi_lattice
 from rescorer.recognition.formats.parsing import Faults
 

@@ -1,6 +1,6 @@
 """Rescoring as lattices grow, as the batch grows, and under a small memory: words a second and peak memory.
 
-    python benchmarks/lattice_scaling.py LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols words.txt]
+    python -m benchmarks.lattice_scaling LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols words.txt]
 
 A lattice of a given size is made of real ones, end to start, like a longer utterance. Each row is a process of its own:
 peak memory is its largest resident size, less what it had after model and lattices were read; scored are the words that
@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.loading import load
 from rescorer.recognition.formats import read_lattices
 from rescorer.recognition.lattice import Lattice

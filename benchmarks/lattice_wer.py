@@ -1,6 +1,6 @@
 """Word error rates of lattices rescored with histories of N - 1 words, beside their n-best lists, and the time of each.
 
-    python benchmarks/lattice_wer.py LATTICES --dev REFERENCES --test REFERENCES --lm lightrnn.pt --ngram ngram.binary
+    python -m benchmarks.lattice_wer LATTICES --dev REFERENCES --test REFERENCES --lm lightrnn.pt --ngram ngram.binary
                                      [--symbols words.txt] [--orders 3,4,5] [--max-histories 16] [--threads 1]
 
 KenLM alone, the LightRNN alone and their mixtures, each with weights of its own: tuned on the lattices (N = 4) and on
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.recognition.formats import read_lattices

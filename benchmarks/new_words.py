@@ -1,6 +1,6 @@
 """New words without retraining: the perplexity of names that a model was not trained with, and of all other words.
 
-    python benchmarks/new_words.py TEXT… --without without.pt --with with.pt --names names.tsv
+    python -m benchmarks.new_words TEXT… --without without.pt --with with.pt --names names.tsv
                                    [--examples examples.1.txt examples.5.txt examples.20.txt] [--priors 1 10 100 counts]
                                    [--many 10000 --gazetteers DIR]
 
@@ -26,9 +26,9 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from machine import machine
-from row_purity import fields_of
 
+from benchmarks.machine import machine
+from benchmarks.row_purity import fields_of
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.spelling import Spelling
 from rescorer.models.text import perplexity

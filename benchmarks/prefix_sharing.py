@@ -1,6 +1,6 @@
 """What the tree of histories spares on n-best lists: words really scored, and time, against each hypothesis alone.
 
-    python benchmarks/prefix_sharing.py NBEST --lm lightrnn.pt [--device cpu] [--threads 1]
+    python -m benchmarks.prefix_sharing NBEST --lm lightrnn.pt [--device cpu] [--threads 1]
 
 The peer scores the same hypotheses with the same network in padded batches of like length, without sharing.
 Shapes: U hypotheses of a batch, T words of the longest.
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.light_rnn import LightRNN
 from rescorer.recognition.formats import read_nbest
 from rescorer.rescoring.history_tree import HistoryTree, score_sentences

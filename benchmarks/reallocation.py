@@ -1,6 +1,6 @@
 """What each way of reallocating brings: perplexity before, straight after, and after one more epoch.
 
-    python benchmarks/reallocation.py TRAIN VALID --vocabulary words.tsv [--epochs 2] [--save-costs costs.npz]
+    python -m benchmarks.reallocation TRAIN VALID --vocabulary words.tsv [--epochs 2] [--save-costs costs.npz]
 
 One network is trained for some epochs; then each way starts from a copy of it: words are placed anew (or not), and the
 copy is trained for one more epoch, the learning rate falling to nothing. Seeds and texts are the same for all.
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.models.vocabulary import Vocabulary

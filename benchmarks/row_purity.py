@@ -1,6 +1,6 @@
 """Do rows mean something? The share of lists of words that lands in their fullest rows, after training and by chance.
 
-    python benchmarks/row_purity.py lightrnn.pt --gazetteers DIR [--rows 10] [--least 20] [--seeds 5] [--show 8]
+    python -m benchmarks.row_purity lightrnn.pt --gazetteers DIR [--rows 10] [--least 20] [--seeds 5] [--show 8]
 
 The folder of gazetteers holds places, surnames and first-names (.tsv.xz) and english-words.txt.xz (SCOWL). Only words
 that the model saw so often (`--least`) count. The same lists are looked up in the model's table, in the table in order
@@ -30,8 +30,8 @@ from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 import numpy as np
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.table_view import TableView, share_in_fullest_rows
 from rescorer.models.word_table import WordTable

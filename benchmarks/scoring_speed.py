@@ -1,6 +1,6 @@
 """Words scored a second: LightRNN against an LSTM of the same width with a softmax over all words, in one run.
 
-    python benchmarks/scoring_speed.py [--width 256] [--device cpu] [--threads 2]
+    python -m benchmarks.scoring_speed [--width 256] [--device cpu] [--threads 2]
 
 Both score the same random sentences in batches, log P of every word, with the recurrence and the softmax. The full
 softmax is computed over as many histories at a time as fit the memory. Shapes: U sentences, T words, V words known.
@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from machine import machine
 from torch import Tensor, nn
 
+from benchmarks.machine import machine
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable

@@ -1,6 +1,6 @@
 """Memory and time of a LightRNN by the size of its vocabulary: parameters, file, training, scoring, reallocation.
 
-    python benchmarks/vocabulary_size.py TRAIN VALID --vocabulary words.tsv [--sizes 10000 100000 1000000]
+    python -m benchmarks.vocabulary_size TRAIN VALID --vocabulary words.tsv [--sizes 10000 100000 1000000]
 
 Each size is a process of its own, which takes the first words of the vocabulary, trains on the first --train-words of
 TRAIN, saves, loads, scores VALID and reallocates once; peak memory is that of the process and of the largest of its
@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.text import log_probs_of
 from rescorer.models.vocabulary import Vocabulary

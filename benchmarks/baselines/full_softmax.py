@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rivals.recurrent import OutputLayer, Recurrent, RivalSettings, log_shares
+from benchmarks.baselines.recurrent import BaselineSettings, OutputLayer, Recurrent, log_shares
 
 _SCORES_AT_ONCE = 1 << 26  # 256 MiB of float32
 
@@ -60,7 +60,7 @@ class FullOutput(ScoresOfAll):
 
 
 @dataclass(frozen=True)
-class FullSoftmaxSettings(RivalSettings):
+class FullSoftmaxSettings(BaselineSettings):
     """
     Attributes:
         tied: the same vectors serve as input and output.

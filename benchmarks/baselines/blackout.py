@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rivals.recurrent import Recurrent
-from rivals.sampled_softmax import SampledOutput, SampledSettings
+from benchmarks.baselines.recurrent import Recurrent
+from benchmarks.baselines.sampled_softmax import SampledOutput, SampledSettings
 
 _ALMOST_SURE = -1e-6  # log p beyond which log(1 − p) would leave float32
 
@@ -41,7 +41,7 @@ class BlackOutOutput(SampledOutput):
 
 
 class BlackOut(Recurrent):
-    """The rival."""
+    """The baseline."""
 
     name = "BlackOut"
     Settings = BlackOutSettings

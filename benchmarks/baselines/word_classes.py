@@ -1,4 +1,4 @@
-"""Word classes for the two-level softmax: by frequency, and by the company that words keep.
+"""Word classes for the two-level softmax: by frequency, and by clusters of PPMI-SVD embeddings.
 
 Shapes: N words of the text, V vocabulary, C classes.
 """
@@ -23,11 +23,11 @@ def by_frequency(counts: np.ndarray, classes: int) -> np.ndarray:
 
 
 def by_clusters(ids: np.ndarray, counts: np.ndarray, classes: int, seed: int = 0) -> np.ndarray:
-    """[V] the class of each word: words with like neighbours together.
+    """[V] the class of each word, by k-means of PPMI-SVD embeddings.
 
-    Brown's merging takes V² steps; this serves the same end for a million words: k-means of the vectors by which
-    LightRNN's first table is filled; classes of more than three times the mean size are cut, frequent words first.
-    Words that the text lacks are of one kind, cut likewise.
+    Brown clustering takes V² steps; k-means of the embeddings that initialise LightRNN's table works for a million
+    words. Classes of more than three times the mean size are cut, frequent words first. Words that the text lacks have
+    equal embeddings and are cut likewise.
 
     Args:
         ids: [N] the training text.

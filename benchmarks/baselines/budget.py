@@ -1,10 +1,10 @@
-"""What all lines of one table have in common, and the folder that holds it.
+"""The budget that all entries of one table share, and the folder that holds the table.
 
-    FOLDER/terms.json               the terms
-    FOLDER/lstm.json                words a second of the LSTM alone, of which the networks' are shares
+    FOLDER/budget.json              the budget
+    FOLDER/lstm.json                words a second of the LSTM alone; the speed of a network is a share of it
     FOLDER/{train,valid,test}.ids   the texts
-    FOLDER/ROW.json                 a finished line
-    FOLDER/ROW.work/                its models, logs and checkpoints; log.txt is what it printed
+    FOLDER/ENTRY.json               a finished entry
+    FOLDER/ENTRY.work/              its models, logs and checkpoints; log.txt is what it printed
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.baselines.recurrent import BaselineSettings
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.corpus import Corpus
 from rescorer.training.trainer import PRECISIONS
-from rivals.recurrent import RivalSettings
 
 SCORED = ("valid", "test")
 _TEXTS = ("train", *SCORED)
 
 
 @dataclass(frozen=True)
-class Terms:
-    """The equal terms.
+class Budget:
+    """What every network gets.
 
     Attributes:
         texts: names of the training texts, of the validation text and of the test text.
@@ -79,12 +79,12 @@ class Terms:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
         if not self.learning_rates or min(self.learning_rates) <= 0:
             raise ValueError(f"learning_rates = {self.learning_rates}: expected numbers of more than 0")
-        RivalSettings(**self.network)  # which checks itself
+        BaselineSettings(**self.network)  # which checks itself
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision = {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
 
     @property
-    def budget(self) -> str:
+    def duration(self) -> str:
         """How long networks train, in words."""
         whole = f"{self.epochs} epochs" if self.epochs else f"{self.seconds:g} s of one core a training"
         return f"{whole}, {self.trial_seconds:g} s a trial" if len(self.learning_rates) > 1 else whole
@@ -96,19 +96,19 @@ class Terms:
 
 
 class Folder:
-    """Where one table is made."""
+    """Where one table is measured."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def terms(self) -> Terms:
-        content = json.loads((self.path / "terms.json").read_text(encoding="utf-8"))
-        return Terms(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+    def budget(self) -> Budget:
+        content = json.loads((self.path / "budget.json").read_text(encoding="utf-8"))
+        return Budget(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
 
     def vocabulary(self) -> Vocabulary:
-        terms = self.terms()
-        whole = Vocabulary.load(terms.vocabulary)
-        size = terms.size or len(whole)
+        budget = self.budget()
+        whole = Vocabulary.load(budget.vocabulary)
+        size = budget.size or len(whole)
         return Vocabulary(whole.words[:size], whole.counts[:size], whole.case)
 
     def text(self, name: str) -> Corpus:
@@ -122,30 +122,30 @@ class Folder:
         return self.path / f"{slug(spec)}.work"
 
     def log_probs(self, spec: str, name: str) -> Path:
-        """[N] of the row's model for the text of that name, of SCORED."""
+        """[N] of the entry's model for the text of that name, of SCORED."""
         return self.work(spec) / f"{name}.npy"
 
-    def prepare(self, terms: Terms, texts: Sequence[Path], valid: Path, test: Path) -> None:
-        """Write the terms and the texts' ids, or check that the folder was made on the same terms.
+    def prepare(self, budget: Budget, texts: Sequence[Path], valid: Path, test: Path) -> None:
+        """Write the budget and the texts' ids, or check that the folder has the same budget.
 
         Raises:
-            InputError: it was made on other terms, or a text cannot be read.
+            InputError: it has another budget, or a text cannot be read.
         """
-        if (self.path / "terms.json").exists():
-            old, new = asdict(self.terms()), asdict(terms)
+        if (self.path / "budget.json").exists():
+            old, new = asdict(self.budget()), asdict(budget)
             changed = [key for key in new if old[key] != new[key]]
             if changed:
                 key = changed[0]
-                raise InputError(f"{key} is {new[key]}, and was {old[key]} for the rows that are there", file=self.path,
-                                 remedy="give the same terms, or another --output")
+                raise InputError(f"{key} is {new[key]}, and was {old[key]} for the entries that are there",
+                                 file=self.path, remedy="give the same budget, or another --output")
             return
-        whole = Vocabulary.load(terms.vocabulary)
-        size = terms.size or len(whole)
+        whole = Vocabulary.load(budget.vocabulary)
+        size = budget.size or len(whole)
         try:
             words = Vocabulary(whole.words[:size], whole.counts[:size], whole.case)
         except ValueError as error:
-            raise InputError(str(error), remedy="give a larger --size", file=terms.vocabulary) from None
-        limits = (terms.train_words, terms.eval_words, terms.eval_words)
+            raise InputError(str(error), remedy="give a larger --size", file=budget.vocabulary) from None
+        limits = (budget.train_words, budget.eval_words, budget.eval_words)
         for name, paths, limit in zip(_TEXTS, (texts, [valid], [test]), limits, strict=True):
             file = self.path / f"{name}.ids"
             ids = Corpus.encode(paths, words, file).ids
@@ -153,7 +153,7 @@ class Folder:
                 kept = np.array(up_to_sentence(ids, limit, words.end_id))
                 del ids
                 kept.tofile(file)
-        write_lines(self.path / "terms.json", [json.dumps(asdict(terms), indent=1)])  # last: what it tells is there
+        write_lines(self.path / "budget.json", [json.dumps(asdict(budget), indent=1)])  # last: what it tells is there
 
 
 def up_to_sentence(ids: np.ndarray, limit: int, end: int) -> np.ndarray:
@@ -163,5 +163,5 @@ def up_to_sentence(ids: np.ndarray, limit: int, end: int) -> np.ndarray:
 
 
 def slug(spec: str) -> str:
-    """A file name for a row."""
+    """A file name for an entry."""
     return re.sub(r"[^\w.-]+", "-", spec).strip("-")

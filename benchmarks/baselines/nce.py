@@ -14,8 +14,8 @@ import math
 
 from torch import Tensor, nn
 
-from rivals.recurrent import Recurrent
-from rivals.sampled_softmax import SampledOutput, SampledSettings
+from benchmarks.baselines.recurrent import Recurrent
+from benchmarks.baselines.sampled_softmax import SampledOutput, SampledSettings
 
 
 class NCEOutput(SampledOutput):
@@ -29,7 +29,7 @@ class NCEOutput(SampledOutput):
 
 
 class NCE(Recurrent):
-    """The rival."""
+    """The baseline."""
 
     name = "NCE"
     Settings = SampledSettings

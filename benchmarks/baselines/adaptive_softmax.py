@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rivals.recurrent import OutputLayer, Recurrent, RivalSettings, log_shares
+from benchmarks.baselines.recurrent import BaselineSettings, OutputLayer, Recurrent, log_shares
 
 _WORDS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
-class AdaptiveSoftmaxSettings(RivalSettings):
+class AdaptiveSoftmaxSettings(BaselineSettings):
     """
     Attributes:
         shares: the clusters end where the words up to there make up so much of the training text.
@@ -79,7 +79,7 @@ def cutoffs(counts: np.ndarray, shares: tuple[float, ...]) -> list[int]:
 
 
 class AdaptiveSoftmax(Recurrent):
-    """The rival."""
+    """The baseline."""
 
     name = "adaptive softmax"
     Settings = AdaptiveSoftmaxSettings

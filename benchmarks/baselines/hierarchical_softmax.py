@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rivals.recurrent import OutputLayer, Recurrent, RivalSettings, log_shares
+from benchmarks.baselines.recurrent import BaselineSettings, OutputLayer, Recurrent, log_shares
 
 _WORDS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class HierarchicalSoftmaxSettings(RivalSettings):
+class HierarchicalSoftmaxSettings(BaselineSettings):
     """
     Attributes:
         classes: how many classes the words are put into; None: √V. Clusters that are too large are cut, so that they
@@ -94,7 +94,7 @@ class HierarchicalOutput(OutputLayer):
 
 
 class HierarchicalSoftmax(Recurrent):
-    """The rival; `classes` [V] are given."""
+    """The baseline; `classes` [V] are given."""
 
     name = "hierarchical softmax"
     Settings = HierarchicalSoftmaxSettings

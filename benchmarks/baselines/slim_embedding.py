@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rivals.full_softmax import ScoresOfAll
-from rivals.recurrent import Recurrent, RivalSettings, log_shares
+from benchmarks.baselines.full_softmax import ScoresOfAll
+from benchmarks.baselines.recurrent import BaselineSettings, Recurrent, log_shares
 
 # Gathering is quick while the scores of the parts are in the processor's cache.
 _HISTORIES_AT_ONCE = 16
@@ -24,7 +24,7 @@ _SCORES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
-class SlimEmbeddingSettings(RivalSettings):
+class SlimEmbeddingSettings(BaselineSettings):
     """
     Attributes:
         parts: K, of a word's vector.
@@ -90,7 +90,7 @@ class SlimOutput(ScoresOfAll):
 
 
 class SlimEmbedding(Recurrent):
-    """The rival."""
+    """The baseline."""
 
     name = "slim embedding"
     Settings = SlimEmbeddingSettings

@@ -1,8 +1,7 @@
-"""What all recurrent rivals share: embedding → LSTM → an output layer. The LSTM, its initial values and the places of
-dropout are LightRNN's; only the embeddings and the output layer differ.
+"""What all recurrent baselines share: embedding → LSTM → output layer.
 
-Every bias of an output layer begins at the logarithm of the word's share of the training text: a rival need not spend
-its first steps on learning how frequent words are.
+The LSTM, its initial values and the places of dropout are LightRNN's; only the embeddings and the output layer differ.
+Every output bias is initialised with the word's unigram log-probability, so that no steps are spent on learning it.
 
 Shapes: U streams, T words, N histories, M words to score, V vocabulary, D width, L layers.
 """
@@ -18,17 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.baselines.lazy_adam import LazyAdamW, clip_gradients
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.light_rnn import FIRST_SPREAD, LightRNNState
 from rescorer.models.lstm import LSTM
 from rescorer.models.trainable import ADAM, Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.trainer import TrainingSettings
-from rivals.lazy_adam import LazyAdamW, clip_gradients
 
 
 @dataclass(frozen=True)
-class RivalSettings:
+class BaselineSettings:
     """The network, but for its output layer.
 
     Attributes:
@@ -70,15 +69,15 @@ class OutputLayer(nn.Module, ABC):
 
 
 class Recurrent(Trainable, LanguageModel):
-    """One rival: a subclass says which settings, embedding and output layer.
+    """One baseline: a subclass says which settings, embedding and output layer.
 
     Attributes:
         classes: [V] of each word, where the output layer has word classes.
     """
 
-    Settings: ClassVar[type[RivalSettings]] = RivalSettings
+    Settings: ClassVar[type[BaselineSettings]] = BaselineSettings
 
-    def __init__(self, settings: RivalSettings, vocabulary: Vocabulary, classes: np.ndarray | None = None) -> None:
+    def __init__(self, settings: BaselineSettings, vocabulary: Vocabulary, classes: np.ndarray | None = None) -> None:
         super().__init__()
         self.settings, self.vocabulary, self.classes = settings, vocabulary, classes
         self.provenance: dict[str, Any] = {}

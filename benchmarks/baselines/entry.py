@@ -1,9 +1,11 @@
-"""One line of the table, in a process of its own: `python -m rivals.row FOLDER SPEC [--memory-gb G] [--probe]`.
+"""One entry of the table, in a process of its own.
 
-With `--probe` it measures the words a second of the network's first steps beside those of its LSTM alone; without, it
-gives it as many words as these measurements say that the budget has time for, tries the learning rates where there are
-several, trains with the best, and measures. Called again, it goes on where it was. Its time is processor time of one
-thread, for the machine may be shared.
+    python -m benchmarks.baselines.entry FOLDER SPEC --lmplz LMPLZ [--memory-gb G] [--probe]
+
+`--probe` measures the words a second of the network's first steps beside those of its LSTM alone. Without it, the
+network gets as many words as fit the budget at that speed; the learning rates are tried where there are several, the
+best one trains, and the model is measured. Called again, it resumes. Time is processor time of one thread, because the
+machine may be shared.
 
 Shapes: N words of a text, U streams.
 """
@@ -23,8 +25,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.baselines import kneser_ney
+from benchmarks.baselines.budget import SCORED, Budget, Folder
+from benchmarks.baselines.registry import KNESER_NEY, Entry
+from benchmarks.machine import machine
 from rescorer.errors import InputError
 from rescorer.files import whole_path, write_lines
 from rescorer.models.language_model import LanguageModel
@@ -38,9 +43,6 @@ from rescorer.rescoring.history_tree import score_sentences
 from rescorer.rescoring.perplexity import score_text
 from rescorer.training.corpus import Corpus
 from rescorer.training.trainer import Trainer, TrainingSettings
-from rivals import kneser_ney
-from rivals.line_up import KNESER_NEY, Entry
-from rivals.terms import SCORED, Folder, Terms
 
 _PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
 _PROBE_SECONDS = (2.0, 20.0)
@@ -50,17 +52,17 @@ _SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words
 _SCORING_RUNS = 3  # of which the fastest counts
 _OUT_OF_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "not enough memory",
                   "could not create a memory")
-_PROBLEMS = ("diverged", "no time left")  # of a row's own making: the row says so
+_PROBLEMS = ("diverged", "no time left")  # of an entry's own making: the table says so
 _CHECKPOINTS = 6  # in a training: those of a large softmax are gigabytes
 
 
-def make_row(folder: Folder, entry: Entry, lmplz: Path, say: Any = print) -> dict[str, Any]:
+def measure_entry(folder: Folder, entry: Entry, lmplz: Path, say: Any = print) -> dict[str, Any]:
     """Everything that the table says of it."""
-    terms, vocabulary = folder.terms(), folder.vocabulary()
+    budget, vocabulary = folder.budget(), folder.vocabulary()
     if entry.name == KNESER_NEY:
-        model, found = _estimated(folder, entry, terms, vocabulary, lmplz)
+        model, found = _estimated(folder, entry, budget, vocabulary, lmplz)
     else:
-        model, found = _trained(folder, entry, terms, vocabulary, say)
+        model, found = _trained(folder, entry, budget, vocabulary, say)
     scores = {name: _scores(model, folder.text(name), vocabulary) for name in SCORED}
     for name, log_probs in scores.items():
         with whole_path(folder.log_probs(entry.spec, name)) as work:
@@ -108,10 +110,11 @@ def _scoring_speed(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -
 # ---- the n-gram ----
 
 
-def _estimated(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
+def _estimated(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary,
                lmplz: Path) -> tuple[LanguageModel, dict[str, Any]]:
     text, began = folder.text("train"), _processor_seconds()
-    binary, ngrams = kneser_ney.estimate(text.ids, vocabulary, folder.work(entry.spec), lmplz, terms.order, terms.prune)
+    work = folder.work(entry.spec)
+    binary, ngrams = kneser_ney.estimate(text.ids, vocabulary, work, lmplz, budget.order, budget.prune)
     taken = _processor_seconds() - began
     return Ngram.load(binary), {"parameters": ngrams, "file_bytes": binary.stat().st_size, "words_read": len(text),
                                 "training_seconds": taken, "training_words_per_second": len(text) / taken}
@@ -152,19 +155,19 @@ class _TimedTrainer(Trainer):
         return words
 
 
-def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
+def _trained(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary,
              say: Any) -> tuple[Any, dict[str, Any]]:
     plan = _Plan.read(folder, entry) or probe(folder, entry, say)
     speed = plan.speed(folder)
 
     def train(rate: float, length: _Length) -> _Training:
-        return _train(folder, entry, terms, vocabulary, plan.known, rate, length, say)
+        return _train(folder, entry, budget, vocabulary, plan.known, rate, length, say)
 
-    whole, trials = _whole(folder, terms, plan), {}
-    if len(terms.learning_rates) > 1:
-        length = _in_seconds(terms.trial_seconds, speed, terms.streams)
-        trials = {rate: train(rate, length) for rate in terms.learning_rates}
-    rate = min(terms.learning_rates, key=lambda each: trials[each].best if trials else 0.0)
+    whole, trials = _whole(folder, budget, plan), {}
+    if len(budget.learning_rates) > 1:
+        length = _in_seconds(budget.trial_seconds, speed, budget.streams)
+        trials = {rate: train(rate, length) for rate in budget.learning_rates}
+    rate = min(budget.learning_rates, key=lambda each: trials[each].best if trials else 0.0)
     training = train(rate, whole)
     if not math.isfinite(training.best):
         raise InputError("the training diverged")
@@ -174,7 +177,7 @@ def _trained(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary,
         "preparation_seconds": plan.preparation_seconds,
         "training_words_per_second": speed,
         "words_per_second_as_it_went": training.words_per_second,
-        "words_read": whole.columns * terms.streams,
+        "words_read": whole.columns * budget.streams,
         "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
         "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
     }
@@ -186,23 +189,23 @@ def _in_seconds(seconds: float, speed: float, streams: int) -> _Length:
     return _Length(f"{seconds:g}", max(1, int(seconds * speed / streams)))
 
 
-def _whole(folder: Folder, terms: Terms, plan: _Plan) -> _Length:
+def _whole(folder: Folder, budget: Budget, plan: _Plan) -> _Length:
     """Of a training that is no trial: what its preparation has left of the budget."""
-    if terms.epochs is None:
-        left = terms.seconds - plan.preparation_seconds
+    if budget.epochs is None:
+        left = budget.seconds - plan.preparation_seconds
         if left <= 0:
-            raise InputError(f"no time left of {terms.seconds:g} s by a preparation of {plan.preparation_seconds:.0f}")
-        return _in_seconds(left, plan.speed(folder), terms.streams)
-    return _Length(f"{terms.epochs}-epochs", terms.epochs * folder.text("train").streams(terms.streams).shape[1])
+            raise InputError(f"no time left of {budget.seconds:g} s by a preparation of {plan.preparation_seconds:.0f}")
+        return _in_seconds(left, plan.speed(folder), budget.streams)
+    return _Length(f"{budget.epochs}-epochs", budget.epochs * folder.text("train").streams(budget.streams).shape[1])
 
 
-def _made(entry: Entry, terms: Terms, vocabulary: Vocabulary, known: Mapping[str, np.ndarray]) -> Trainable:
-    torch.manual_seed(terms.seed)
-    return entry.make(terms.network, vocabulary, known)
+def _made(entry: Entry, budget: Budget, vocabulary: Vocabulary, known: Mapping[str, np.ndarray]) -> Trainable:
+    torch.manual_seed(budget.seed)
+    return entry.make(budget.network, vocabulary, known)
 
 
 class _Plan(NamedTuple):
-    """What must not change when a row goes on."""
+    """What must not change when an entry is resumed."""
 
     known: dict[str, np.ndarray]  # of each word by the network: `Entry.known`
     preparation_seconds: float  # that finding this took
@@ -241,61 +244,61 @@ def probes(folder: Folder, entry: Entry) -> int:
 
 def probe(folder: Folder, entry: Entry, say: Any = print) -> _Plan:
     """Measure the network's words a second once more."""
-    terms, vocabulary, plan = folder.terms(), folder.vocabulary(), _Plan.read(folder, entry)
+    budget, vocabulary, plan = folder.budget(), folder.vocabulary(), _Plan.read(folder, entry)
     if plan is None:
         began = time.process_time()
-        known = entry.known(terms.network, folder.text("train").ids, vocabulary)
+        known = entry.known(budget.network, folder.text("train").ids, vocabulary)
         plan = _Plan(known, time.process_time() - began, [])
-    share = _share_of_lstm(entry, terms, vocabulary, plan.known, folder)
+    share = _share_of_lstm(entry, budget, vocabulary, plan.known, folder)
     plan = plan._replace(probes=[*plan.probes, share])
     plan.write(folder, entry)
     say(f"{share:.3f} of the LSTM's words/s in its first steps: {plan.speed(folder):,.0f}")
     return plan
 
 
-def _share_of_lstm(entry: Entry, terms: Terms, vocabulary: Vocabulary, known: Mapping[str, np.ndarray],
+def _share_of_lstm(entry: Entry, budget: Budget, vocabulary: Vocabulary, known: Mapping[str, np.ndarray],
                    folder: Folder) -> float:
     """Words a second of the first steps by those of the LSTM alone, in turn: other work on the machine slows both."""
-    settings = _settings(terms, entry, terms.learning_rates[0], 1)
+    settings = _settings(budget, entry, budget.learning_rates[0], 1)
     with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
-        columns = folder.text("train").ids[: 100_000 * terms.streams]
-        trainer = Trainer(_made(entry, terms, vocabulary, known), Corpus(columns), folder.text("valid"), settings,
+        columns = folder.text("train").ids[: 100_000 * budget.streams]
+        trainer = Trainer(_made(entry, budget, vocabulary, known), Corpus(columns), folder.text("valid"), settings,
                           Path(work) / "model.pt", work)
         trainer.train_step()  # the very first makes room
-        step, began, shares = _lstm_step(terms), time.process_time(), []
-        while time.process_time() - began < _probe_seconds(terms):
+        step, began, shares = _lstm_step(budget), time.process_time(), []
+        while time.process_time() - began < _probe_seconds(budget):
             shares.append(_words_a_second(trainer.train_step) / _words_a_second(step))
         return float(np.median(shares))
 
 
-def _lstm_step(terms: Terms) -> Callable[[], int]:
+def _lstm_step(budget: Budget) -> Callable[[], int]:
     """A step of the LSTM that all networks have, without words: forward and back through a batch of vectors."""
-    lstm = LSTM(terms.width, terms.layers, terms.dropout, 0.0)
-    vectors = torch.randn(terms.unroll, terms.streams, terms.width, requires_grad=True)
+    lstm = LSTM(budget.width, budget.layers, budget.dropout, 0.0)
+    vectors = torch.randn(budget.unroll, budget.streams, budget.width, requires_grad=True)
 
     def step() -> int:
-        with torch.autocast("cpu", torch.bfloat16, enabled=terms.precision == "bfloat16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=budget.precision == "bfloat16"):
             lstm(vectors)[0].sum().backward()
-        return terms.unroll * terms.streams
+        return budget.unroll * budget.streams
 
     step()
     return step
 
 
 def _lstm_speed(folder: Folder) -> float:
-    """Words a second of the LSTM alone in its quickest steps: found once for all rows of a table."""
+    """Words a second of the LSTM alone in its quickest steps: found once for all entries of a table."""
     path = folder.path / "lstm.json"
     if not path.exists():
-        terms = folder.terms()
-        step, began, speeds = _lstm_step(terms), time.process_time(), []
-        while time.process_time() - began < _probe_seconds(terms):
+        budget = folder.budget()
+        step, began, speeds = _lstm_step(budget), time.process_time(), []
+        while time.process_time() - began < _probe_seconds(budget):
             speeds.append(_words_a_second(step))
         write_lines(path, [json.dumps({"words_per_second": max(speeds)})])
     return float(json.loads(path.read_text(encoding="utf-8"))["words_per_second"])
 
 
-def _probe_seconds(terms: Terms) -> float:
-    return min(max(_PROBE_SHARE * terms.seconds, _PROBE_SECONDS[0]), _PROBE_SECONDS[1])
+def _probe_seconds(budget: Budget) -> float:
+    return min(max(_PROBE_SHARE * budget.seconds, _PROBE_SECONDS[0]), _PROBE_SECONDS[1])
 
 
 def _words_a_second(step: Callable[[], int]) -> float:
@@ -306,25 +309,25 @@ def _words_a_second(step: Callable[[], int]) -> float:
     return words / (time.process_time() - began)
 
 
-def _settings(terms: Terms, entry: Entry, rate: float, steps: int) -> TrainingSettings:
+def _settings(budget: Budget, entry: Entry, rate: float, steps: int) -> TrainingSettings:
     return TrainingSettings(
-        epochs=1, streams=terms.streams, unroll=terms.unroll, learning_rate=rate,
-        intervals=min(terms.intervals, steps), precision=terms.precision, seed=terms.seed,
-        reallocate_after=tuple(after for after in entry.reallocate_after if after < min(terms.intervals, steps)),
-        checkpoint_seconds=max(60.0, terms.seconds / _CHECKPOINTS),
+        epochs=1, streams=budget.streams, unroll=budget.unroll, learning_rate=rate,
+        intervals=min(budget.intervals, steps), precision=budget.precision, seed=budget.seed,
+        reallocate_after=tuple(after for after in entry.reallocate_after if after < min(budget.intervals, steps)),
+        checkpoint_seconds=max(60.0, budget.seconds / _CHECKPOINTS),
     )
 
 
-def _train(folder: Folder, entry: Entry, terms: Terms, vocabulary: Vocabulary, known: Mapping[str, np.ndarray],
+def _train(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary, known: Mapping[str, np.ndarray],
            rate: float, length: _Length, say: Any) -> _Training:
     """Train for so long; what was trained already is not trained again."""
     work = folder.work(entry.spec) / f"{rate:g}-{length.name}"
     output, done = work / "model.pt", work / "done.json"
     if not done.exists():
-        say(f"learning rate {rate:g}, {length.columns * terms.streams:,} words")
-        train = repeated(folder.text("train"), terms.streams, length.columns)
-        settings = _settings(terms, entry, rate, math.ceil(length.columns / terms.unroll))
-        trainer = _TimedTrainer(_made(entry, terms, vocabulary, known), train, folder.text("valid"), settings, output,
+        say(f"learning rate {rate:g}, {length.columns * budget.streams:,} words")
+        train = repeated(folder.text("train"), budget.streams, length.columns)
+        settings = _settings(budget, entry, rate, math.ceil(length.columns / budget.unroll))
+        trainer = _TimedTrainer(_made(entry, budget, vocabulary, known), train, folder.text("valid"), settings, output,
                                 work, say=say)
         try:
             best = trainer.run()
@@ -377,24 +380,24 @@ def main() -> None:
         if arguments.probe:
             probe(folder, entry)
             return
-        row: dict[str, Any] = make_row(folder, entry, arguments.lmplz)
+        found: dict[str, Any] = measure_entry(folder, entry, arguments.lmplz)
     except (MemoryError, RuntimeError, InputError) as error:
         problem = _problem(error)
         if problem is None and isinstance(error, InputError):
             raise SystemExit(f"error: {error}") from None
         if problem is None:
             raise
-        row = {"problem": problem}
-    if "problem" in row:
+        found = {"problem": problem}
+    if "problem" in found:
         plan = _Plan.read(folder, entry)
-        row["training_words_per_second"] = plan and plan.speed(folder)
-    write_lines(folder.result(entry.spec), [json.dumps({"row": entry.spec, **row}, indent=1)])
+        found["training_words_per_second"] = plan and plan.speed(folder)
+    write_lines(folder.result(entry.spec), [json.dumps({"entry": entry.spec, **found}, indent=1)])
     for folder_of_trial in folder.work(entry.spec).glob("*/tensorboard"):
         shutil.rmtree(folder_of_trial)
 
 
 def _problem(error: Exception) -> str | None:
-    """What the row says in place of figures; None: this is no problem of the row's own making."""
+    """What the entry says in place of figures; None: the problem is not the entry's own."""
     if is_of_memory(error):
         return "out of memory"
     return next((problem for problem in _PROBLEMS if isinstance(error, InputError) and problem in str(error)), None)

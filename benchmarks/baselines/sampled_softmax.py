@@ -15,23 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.baselines.full_softmax import ScoresOfAll
+from benchmarks.baselines.recurrent import BaselineSettings, Recurrent, biases, log_shares, vectors
 from rescorer.training.first_vectors import projected
-from rivals.full_softmax import ScoresOfAll
-from rivals.recurrent import Recurrent, RivalSettings, biases, log_shares, vectors
 
 
 @dataclass(frozen=True)
-class SampledSettings(RivalSettings):
+class SampledSettings(BaselineSettings):
     """
     Attributes:
         samples: K, words drawn for a batch.
         alpha: 1 draws words as often as they occur, 0 all alike.
-        alike: vectors of words, in and out, begin by the company that words keep, as LightRNN's do.
+        ppmi_init: input and output embeddings are initialised with PPMI-SVD embeddings, as LightRNN's are.
     """
 
     samples: int = 1000
     alpha: float = 1.0
-    alike: bool = False
+    ppmi_init: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,12 +39,12 @@ class SampledSettings(RivalSettings):
             raise ValueError(f"samples = {self.samples}: expected at least 1")
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha = {self.alpha}: expected 0 ≤ alpha ≤ 1")
-        if self.alike not in (False, True):
-            raise ValueError(f"alike = {self.alike}: expected true or false")
+        if self.ppmi_init not in (False, True):
+            raise ValueError(f"ppmi_init = {self.ppmi_init}: expected true or false")
 
 
-def begin_alike(model: Recurrent, vectors: np.ndarray) -> None:
-    """Set the vectors of words by the company [V, F] that they keep."""
+def init_embeddings(model: Recurrent, vectors: np.ndarray) -> None:
+    """Set the input and output embeddings from PPMI-SVD embeddings [V, F]."""
     with torch.no_grad():
         first = projected(torch.as_tensor(vectors), model.settings.width)
         model.input.weight.copy_(first)

@@ -1,4 +1,4 @@
-"""The rivals: distributions that sum to 1, losses by the papers' formulas, and a table that goes on where it was."""
+"""The baselines: distributions that sum to 1, losses by the papers' formulas, and a table that resumes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ import pytest
 import torch
 from conftest import make_vocabulary
 
+from benchmarks import results
+from benchmarks.baselines import entry as entry_process
+from benchmarks.baselines import plots, registry, table, word_classes
+from benchmarks.baselines.adaptive_softmax import cutoffs
+from benchmarks.baselines.budget import Folder, slug, up_to_sentence
+from benchmarks.baselines.lazy_adam import LazyAdamW, clip_gradients
+from benchmarks.baselines.recurrent import Recurrent
+from benchmarks.baselines.registry import BASELINES, Entry
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.light_rnn import LightRNN
@@ -26,15 +34,6 @@ from rescorer.models.torch_file import read_torch
 from rescorer.training.corpus import Corpus
 
 ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "benchmarks"))
-
-from rivals import line_up, plots, row, table, word_classes  # noqa: E402
-from rivals.adaptive_softmax import cutoffs  # noqa: E402
-from rivals.lazy_adam import LazyAdamW, clip_gradients  # noqa: E402
-from rivals.line_up import RIVALS, Entry  # noqa: E402
-from rivals.recurrent import Recurrent  # noqa: E402
-from rivals.terms import Folder, slug, up_to_sentence  # noqa: E402
-
 SIZE = 40
 CLUSTERS = pytest.param("hierarchical-clusters:classes=5", marks=pytest.mark.skipif(
     find_spec("sklearn") is None, reason="no scikit-learn here: pip install '.[benchmarks]'"))
@@ -44,7 +43,7 @@ TEXT = np.random.default_rng(3).integers(SIZE, size=2000).astype(np.int64)
 
 
 def make(spec: str, *, width: int = 16, layers: int = 1, noise: float = 0.3) -> Recurrent:
-    """A rival of random parameters, in eval mode."""
+    """A baseline of random parameters, in eval mode."""
     vocabulary, entry = make_vocabulary(SIZE), Entry.parse(spec)
     common = {"width": width, "layers": layers, "dropout": 0.0}
     torch.manual_seed(0)
@@ -130,7 +129,7 @@ def test_tied_vectors_are_counted_once() -> None:
 
 
 def test_large_softmax_is_scored_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rivals import full_softmax
+    from benchmarks.baselines import full_softmax
 
     model = make("slim:parts=4,sharing=3")
     hidden, parents, words = hidden_of(model, 7), torch.tensor([6, 0, 3, 3, 1]), torch.tensor([1, 2, 39, 0, 5])
@@ -295,8 +294,9 @@ def test_clipping_takes_sparse_and_dense_together() -> None:
 # ---- the table ----
 
 
-@pytest.mark.parametrize(("spec", "found"), [("fool", "no rival"), ("full:wide=3", "sets wide"), ("slim:parts", "row")])
-def test_rows_that_are_none(spec: str, found: str) -> None:
+@pytest.mark.parametrize(("spec", "found"), [("fool", "no baseline"), ("full:wide=3", "sets wide"),
+                                             ("slim:parts", "entry")])
+def test_entries_that_are_none(spec: str, found: str) -> None:
     with pytest.raises(InputError, match=found):
         Entry.parse(spec)
 
@@ -313,15 +313,15 @@ def test_fields_of_a_row() -> None:
 
 def test_text_of_any_length() -> None:
     text = Corpus(np.arange(11))
-    assert row.repeated(text, 2, 3).ids.tolist() == [0, 1, 2, 5, 6, 7]
-    assert row.repeated(text, 2, 7).streams(2).tolist() == [[0, 1, 2, 3, 4, 0, 1], [5, 6, 7, 8, 9, 5, 6]]
+    assert entry_process.repeated(text, 2, 3).ids.tolist() == [0, 1, 2, 5, 6, 7]
+    assert entry_process.repeated(text, 2, 7).streams(2).tolist() == [[0, 1, 2, 3, 4, 0, 1], [5, 6, 7, 8, 9, 5, 6]]
     ids = np.array([4, 1, 0, 5, 0, 6])
     assert [up_to_sentence(ids, limit, 0).tolist() for limit in (1, 3, 4)] == [[4, 1, 0], [4, 1, 0], [4, 1, 0, 5, 0]]
 
 
 @pytest.fixture
 def call(tmp_path: Path, sentences: Path) -> list[str]:
-    """The command on a toy text, but for the rows."""
+    """The command on a toy text, but for the entries."""
     words = tmp_path / "words.tsv"
     counts: dict[str, int] = {}
     for word in sentences.read_text().split():
@@ -334,21 +334,21 @@ def call(tmp_path: Path, sentences: Path) -> list[str]:
     return [str(sentences), "--valid", str(sentences), "--test", str(sentences), "--vocabulary", str(words),
             "--output", str(tmp_path / "out"), "--eval-words", "60", "--seconds", "0.4", "--trial-seconds", "0.1",
             "--learning-rates", "0.02", "0.05", "--width", "8", "--streams", "4", "--unroll", "6", "--precision",
-            "float32", "--intervals", "2", "--lmplz", str(lmplz), "--memory-gb", "0", "--rows"]
+            "float32", "--intervals", "2", "--lmplz", str(lmplz), "--memory-gb", "0", "--entries"]
 
 
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Rows are made here, without the seconds that a process takes to begin; returns what was done, in order."""
+    """Entries run here, without the seconds that a process takes to begin; returns what was done, in order."""
     done = []
 
     def run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str) -> None:
         done.append(" ".join([entry.spec, *more]))
-        monkeypatch.setattr(sys, "argv", ["row", str(folder.path), entry.spec, "--lmplz", str(lmplz), *more])
-        row.main()
+        monkeypatch.setattr(sys, "argv", ["entry", str(folder.path), entry.spec, "--lmplz", str(lmplz), *more])
+        entry_process.main()
 
     monkeypatch.setattr(table, "_run", run)
-    monkeypatch.setattr(row, "_PROBE_SECONDS", (0.05, 0.05))
-    monkeypatch.setattr(row, "_BLOCK_SECONDS", 0.02)
+    monkeypatch.setattr(entry_process, "_PROBE_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(entry_process, "_BLOCK_SECONDS", 0.02)
     monkeypatch.setattr(table.signal, "signal", lambda *_: None)
     return done
 
@@ -367,11 +367,11 @@ def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     assert first.endswith(capsys.readouterr().out)
     assert done == 7 * ["lightrnn --probe", "nce:samples=4 --probe"] + ["lightrnn", "nce:samples=4"]
     (tmp_path / "out/nce-samples-4.json").unlink()
-    monkeypatch.setattr(row.Trainer, "run", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr(entry_process.Trainer, "run", lambda self: pytest.fail("trained again"))
     assert table.main([*call, "lightrnn", "nce:samples=4"]) == 0
     again = json.loads((tmp_path / "out/nce-samples-4.json").read_text())
     assert again["test_perplexity"] == found["test_perplexity"]
-    # Other terms are another table.
+    # Another budget is another table.
     assert table.main([*call, "full", "--width", "9"]) == 2
     assert "width is 9, and was 8" in capsys.readouterr().err
 
@@ -381,10 +381,10 @@ def test_the_middle_of_three_probes_cuts_what_preparation_leaves(call: list[str]
     """In turn with the other rows'; a table that was cut goes on with those that are missing."""
     in_this_process(monkeypatch)
     shares = iter([0.1, 0.4, 0.3, 0.2, 0.05, 0.6])
-    monkeypatch.setattr(row, "_share_of_lstm", lambda *_: next(shares))
-    monkeypatch.setattr(row, "_lstm_speed", lambda *_: 1000.0)
+    monkeypatch.setattr(entry_process, "_share_of_lstm", lambda *_: next(shares))
+    monkeypatch.setattr(entry_process, "_lstm_speed", lambda *_: 1000.0)
     clock = itertools.count()
-    monkeypatch.setattr(row.time, "process_time", lambda: float(next(clock)))  # so a step takes a second
+    monkeypatch.setattr(entry_process.time, "process_time", lambda: float(next(clock)))  # so a step takes a second
     monkeypatch.setattr(table, "_PROBES", 1)
     made = table._make
     monkeypatch.setattr(table, "_make", lambda *_: False)
@@ -403,7 +403,7 @@ def test_the_middle_of_three_probes_cuts_what_preparation_leaves(call: list[str]
 def test_a_probe_is_a_share_of_the_lstm(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose best speed is found once for all rows."""
     in_this_process(monkeypatch)
-    monkeypatch.setattr(row, "_words_a_second", lambda step: 5.0 if getattr(step, "__self__", None) else 20.0)
+    monkeypatch.setattr(entry_process, "_words_a_second", lambda step: 5.0 if getattr(step, "__self__", None) else 20.0)
     assert table.main([*call, "full"]) == 0
     assert json.loads((tmp_path / "out/lstm.json").read_text()) == {"words_per_second": 20}
     assert np.load(tmp_path / "out/full.work/plan.npz")["probes"].tolist() == [0.25] * 7
@@ -427,23 +427,23 @@ def test_a_budget_too_small_gives_a_row(call: list[str], tmp_path: Path, monkeyp
                                         capsys: pytest.CaptureFixture[str]) -> None:
     """At least one batch is trained on, unless what comes before the training takes all the time."""
     in_this_process(monkeypatch)
-    monkeypatch.setattr(row, "_share_of_lstm", lambda *_: 1.0)
-    monkeypatch.setattr(row, "_lstm_speed", lambda *_: 1.0)
+    monkeypatch.setattr(entry_process, "_share_of_lstm", lambda *_: 1.0)
+    monkeypatch.setattr(entry_process, "_lstm_speed", lambda *_: 1.0)
     assert table.main([*call, "full"]) == 0
     assert json.loads((tmp_path / "out/full.json").read_text())["words_read"] == 4
     clock = itertools.count()
-    monkeypatch.setattr(row.time, "process_time", lambda: float(next(clock)))
-    monkeypatch.setattr(row, "_train", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(entry_process.time, "process_time", lambda: float(next(clock)))
+    monkeypatch.setattr(entry_process, "_train", lambda *_: pytest.fail("trained"))
     assert table.main([*call, "hierarchical"]) == 0
-    assert "| hierarchical |  |  | no time left |" in capsys.readouterr().out
+    assert re.search(r"^\| hierarchical \|.* no time left \|$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_divergence_is_a_row(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                              capsys: pytest.CaptureFixture[str]) -> None:
     in_this_process(monkeypatch)
-    monkeypatch.setattr(row.Trainer, "_valid_perplexity", lambda self: math.inf)
+    monkeypatch.setattr(entry_process.Trainer, "_valid_perplexity", lambda self: math.inf)
     assert table.main([*call, "full"]) == 0
-    assert "| full |  |  | diverged |" in capsys.readouterr().out
+    assert re.search(r"^\| full \|.* diverged \|$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_out_of_memory_is_a_row(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -452,7 +452,7 @@ def test_out_of_memory_is_a_row(call: list[str], tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(table, "_PROBES", 1)
     # Processes of their own, under a limit that leaves room for Python and torch alone: 5 GB of own vectors.
     assert table.main([*call, "lightrnn:own_width=30000000", "full", "--memory-gb", "2.5"]) == 0
-    assert "| lightrnn:own_width=30000000 |  |  | out of memory |" in capsys.readouterr().out
+    assert re.search(r"^\| lightrnn:own_width=30000000 \|.* out of memory \|$", capsys.readouterr().out, re.MULTILINE)
     assert json.loads((tmp_path / "out/full.json").read_text())["test_perplexity"] > 1
 
 
@@ -463,7 +463,7 @@ def test_out_of_memory_is_a_row(call: list[str], tmp_path: Path, monkeypatch: py
     (InputError("lmplz failed: BadDiscountException"), False),
 ])
 def test_which_errors_are_of_memory(error: Exception, of_memory: bool) -> None:
-    assert row.is_of_memory(error) == of_memory
+    assert entry_process.is_of_memory(error) == of_memory
 
 
 @pytest.mark.parametrize(("says", "problem"), [("std::bad_alloc", True), ("a bug", False)])
@@ -492,11 +492,12 @@ def test_an_ngram_that_runs_out_of_memory_leaves_the_networks_their_rows(
     call[call.index("--lmplz") + 1] = str(lmplz)
     assert table.main([*call, "kneser-ney", "full"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("| kneser-ney |  |  | out of memory |") for line in lines)
+    assert any(re.match(r"\| kneser-ney \|.* out of memory \|$", line) for line in lines)
     assert json.loads((tmp_path / "out/full.json").read_text())["test_perplexity"] > 1
 
 
-def test_mixture_with_the_ngram(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mixture_with_the_ngram(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                capsys: pytest.CaptureFixture[str]) -> None:
     """Whichever row was made first."""
     lmplz = ROOT / "build/kenlm/bin/lmplz"
     if not lmplz.exists():
@@ -511,49 +512,55 @@ def test_mixture_with_the_ngram(call: list[str], tmp_path: Path, monkeypatch: py
     assert 2 < ngram["test_perplexity"] < 12 and ngram["parameters"] > 20 and table.mixed(folder, entries[0]) == {}
     assert found["test_mixed"] <= min(ngram["test_perplexity"], full["test_perplexity"]) + 0.2
     assert 0 <= found["ngram_weight"] <= 1
-    assert f"{found['test_mixed']:.2f}" in (tmp_path / "out/table.md").read_text()
+    assert f"{found['test_mixed']:.2f}" in capsys.readouterr().out
 
 
-def test_plots_are_the_same_each_time(tmp_path: Path) -> None:
+ROWS = [{"entry": "lightrnn", "parameters": 1000, "test_perplexity": 80.0, "curve": [[5.0, 90.0], [7.0, 80.0]]},
+        {"entry": "kneser-ney", "parameters": 9000, "test_perplexity": 90.0, "valid_perplexity": 95.0},
+        {"entry": "full", "problem": "out of memory"}]
+
+
+@pytest.mark.parametrize("draw", [plots.draw_by_parameters, plots.draw_by_seconds])
+def test_plots_are_the_same_each_time(draw: Any, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    (tmp_path / "a.work").mkdir()
-    (tmp_path / "a.work/log.csv").write_text("interval,tokens,valid_perplexity,event\n1,100,90,\n2,200,80,\n")
-    rows = [{"row": "lightrnn", "parameters": 1000, "test_perplexity": 80.0, "training_words_per_second": 50.0,
-             "preparation_seconds": 3.0, "log": "a.work/log.csv"},
-            {"row": "kneser-ney", "parameters": 9000, "test_perplexity": 90.0},
-            {"row": "full", "problem": "out of memory"}]
-    (tmp_path / "lstm.json").write_text('{"words_per_second": 100.0}')  # as other files there, no row
-    for each in rows:
-        (tmp_path / f"{each['row']}.json").write_text(json.dumps(each))
-    for folder in ("one", "two"):
-        plots.main([str(tmp_path), "--output", str(tmp_path / folder), "--name", "toy"])
-    for figure in ("toy-parameters.svg", "toy-seconds.svg"):
-        one, two = ((tmp_path / folder / figure).read_bytes() for folder in ("one", "two"))
-        assert one == two and b"lightrnn" in one and b"dc:date" not in one
+    for name in ("one", "two"):
+        draw(ROWS, tmp_path / f"{name}.svg", "toy")
+    one, two = ((tmp_path / f"{name}.svg").read_bytes() for name in ("one", "two"))
+    assert one == two and b"lightrnn" in one and b"kneser-ney" in one and b"dc:date" not in one
 
 
-def test_curves_begin_when_the_preparation_is_done() -> None:
-    points = [{"tokens": "100"}, {"tokens": "200"}]
-    row = {"training_words_per_second": 50.0, "preparation_seconds": 3.0}
-    assert plots._seconds(row, points) == [5.0, 7.0]
+def test_curves_begin_when_the_preparation_is_done(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("interval,tokens,valid_perplexity,event\n1,100,90,\n1,100,95,reallocated\n2,200,80,\n")
+    assert plots.curve({"training_words_per_second": 50.0, "preparation_seconds": 3.0}, log) == [(5, 90), (7, 80)]
 
 
-def test_rows_of_one_name_are_told_apart() -> None:
-    rows = [{"row": spec} for spec in ("nce:samples=6", "lightrnn:rows=4", "lightrnn:rows=5")]
-    assert [plots._label(each, rows) for each in rows] == ["nce", "lightrnn:rows=4", "lightrnn:rows=5"]
+def test_entries_of_one_name_are_told_apart() -> None:
+    rows = [{"entry": spec} for spec in ("nce:samples=6", "lightrnn:rows=4", "lightrnn:rows=5")]
+    assert [plots.label(each, rows) for each in rows] == ["nce", "lightrnn:rows=4", "lightrnn:rows=5"]
+
+
+def test_a_table_is_recorded_with_its_curves(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_this_process(monkeypatch)
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    assert table.main([*call, "full", "--record", "toy"]) == 0
+    result = results.read_all(tmp_path / "results")["toy"]
+    (row,) = result.rows
+    assert [len(point) for point in row["curve"]] == [2, 2] and row["entry"] == "full" and result.settings["width"] == 8
+    assert "benchmarks/baselines/full_softmax.py" in result.measures and not result.changed_sources()
 
 
 def test_the_command_has_help() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks/rivals/table.py"), "--help"]
-    assert "--learning-rates" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = [sys.executable, "-m", "benchmarks.baselines.table", "--help"]
+    assert "--learning-rates" in subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
 
-@pytest.mark.parametrize("spec", ["nce:samples=6,alike=true", "blackout:samples=6,alike=true"])
-def test_vectors_of_words_begin_alike_where_their_company_is(spec: str) -> None:
+@pytest.mark.parametrize("spec", ["nce:samples=6,ppmi_init=true", "blackout:samples=6,ppmi_init=true"])
+def test_equal_ppmi_embeddings_give_equal_first_vectors(spec: str) -> None:
     vocabulary, entry, common = make_vocabulary(SIZE), Entry.parse(spec), {"width": 16}
     known = entry.known(common, TEXT, vocabulary)
-    model = entry.make(common, vocabulary, {"company": np.repeat(known["company"][: SIZE // 2], 2, 0)})
-    assert isinstance(model, Recurrent) and known["company"].shape[0] == SIZE
+    model = entry.make(common, vocabulary, {"embeddings": np.repeat(known["embeddings"][: SIZE // 2], 2, 0)})
+    assert isinstance(model, Recurrent) and known["embeddings"].shape[0] == SIZE
     for parameter in (model.input.weight, model.output.vectors.weight):
         pairs = parameter.detach().numpy().reshape(SIZE // 2, 2, 16)
         assert pairs[:, 0] == pytest.approx(pairs[:, 1], abs=1e-6) and pairs.std() == pytest.approx(0.1, rel=1e-4)
@@ -561,15 +568,15 @@ def test_vectors_of_words_begin_alike_where_their_company_is(spec: str) -> None:
 
 
 def test_light_rnn_begins_by_what_its_words_are_known_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_up, "begin_alike", lambda model, vectors: model.row_out.weight.data.fill_(vectors[0, 0]))
-    for how, begun in (("likeness", True), ("frequency", False)):
-        entry, vocabulary = Entry.parse(f"lightrnn:rows=8,first_table={how}"), make_vocabulary(SIZE)
+    monkeypatch.setattr(registry, "begin_alike", lambda model, vectors: model.row_out.weight.data.fill_(vectors[0, 0]))
+    for how, begun in (("ppmi", True), ("frequency", False)):
+        entry, vocabulary = Entry.parse(f"lightrnn:rows=8,table_init={how}"), make_vocabulary(SIZE)
         known = entry.known({"width": 16}, TEXT, vocabulary)
         model = entry.make({"width": 16}, vocabulary, known)
         assert isinstance(model, LightRNN) and model.table.cells.tolist() == known["cells"].tolist()
         assert bool((model.row_out.weight == model.row_out.weight[0, 0]).all()) == begun
 
 
-def test_every_rival_is_in_the_line_up() -> None:
+def test_every_rival_is_in_the_registry() -> None:
     specs = (CLUSTERS.values[0], *(spec for spec in SPECS if spec is not CLUSTERS))
-    assert {Entry.parse(spec).name for spec in specs} == set(RIVALS)
+    assert {Entry.parse(spec).name for spec in specs} == set(BASELINES)
