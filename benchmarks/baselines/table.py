@@ -195,9 +195,10 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
         measured.add(**{key: value for key, value in row.items() if key not in ("machine", "log", "trials")})
     measured.note(
         f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, "
-        f"test {len(folder.text('test')):,}; width {budget.width}, layers {budget.layers}, dropout {budget.dropout:g}, of weights "
-        f"{budget.weight_dropout:g}, batch {budget.streams} × {budget.unroll}, {budget.precision}, "
-        f"seed {budget.seed}; {budget.duration}; state carried through the text.")
+        f"test {len(folder.text('test')):,}; width {budget.width}, layers {budget.layers}, "
+        f"dropout {budget.dropout:g}, of weights {budget.weight_dropout:g}, "
+        f"batch {budget.streams} × {budget.unroll}, {budget.precision}, seed {budget.seed}; "
+        f"{budget.duration}; state carried through the text.")
     measured.finish()
 
 
