@@ -152,6 +152,9 @@ class Result:
         check(
             bool(_DATE.fullmatch(str(content["date"]))), f"date {content['date']!r}", "YYYY-MM-DD"
         )
+        for column in content["columns"]:
+            fits = {"key", "label"} <= column.keys() <= {"key", "label", "format"}
+            check(fits, f"column {column}", "key, label and perhaps format")
         columns = tuple(Column(**column) for column in content["columns"])
         check(
             bool(columns) and bool(content["rows"]),
