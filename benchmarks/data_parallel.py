@@ -63,7 +63,8 @@ def main() -> None:
         measured = Measurement(
             __file__, arguments, "Data-parallel training: traffic of a step",
             "How many bytes do processes that train one model exchange at each step, and how long does that take?",
-            COLUMNS, f"{machine('cpu', 'torch')}; {processes.count} processes", launcher="torchrun --nproc_per_node 2")
+            COLUMNS, f"{machine('cpu', 'torch')}; {processes.count} processes",
+            launcher=f"torchrun --nproc_per_node {processes.count}")
         for size in arguments.sizes:
             for name, make in MODELS.items():
                 found = row(make, size, arguments, processes)

@@ -17,7 +17,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -294,21 +294,22 @@ class Measurement:
         name = getattr(arguments, "record", None) or file.stem
         self._record = getattr(arguments, "record", None) is not None
         sources = sources_of(file)
-        self._known = {
-            "name": f"{name}_{part}" if part else name,
-            "title": title,
-            "question": question,
-            "command": f"{launcher} -m {module} {shlex.join(map(public, sys.argv[1:]))}".strip(),
-            "commit": _commit(),
-            "date": date.today().isoformat(),
-            "machine": machine,
-            "measures": tuple(sources),
-            "settings": {
+        self._result = Result(
+            name=f"{name}_{part}" if part else name,
+            title=title,
+            question=question,
+            command=f"{launcher} -m {module} {shlex.join(map(public, sys.argv[1:]))}".strip(),
+            commit=_commit(),
+            date=date.today().isoformat(),
+            machine=machine,
+            measures=tuple(sources),
+            settings={
                 key: _plain(value) for key, value in vars(arguments).items() if key != "record"
             },
-            "columns": tuple(columns),
-            "sources": {path: digest(path) for path in sources},
-        }
+            columns=tuple(columns),
+            rows=(),
+            sources={path: digest(path) for path in sources},
+        )
         self.columns = tuple(columns)
         self.rows: list[dict[str, Any]] = []
         self.notes: list[str] = []
@@ -323,15 +324,13 @@ class Measurement:
     def note(self, sentence: str) -> None:
         """A sentence under the table."""
         self.notes.append(sentence)
-        print(f"\n{sentence}", flush=True)
 
     def finish(self) -> None:
-        """Write the result where that is asked for."""
+        """Print the notes, and write the result where that is asked for."""
+        print("".join(f"\n{note}\n" for note in self.notes), flush=True)
         if self._record:
-            path = Result(**self._known, rows=tuple(self.rows), notes=tuple(self.notes)).write(
-                FOLDER
-            )
-            print(f"\nwrote {path}", file=sys.stderr)
+            whole = replace(self._result, rows=tuple(self.rows), notes=tuple(self.notes))
+            print(f"wrote {whole.write(FOLDER)}", file=sys.stderr)
 
 
 def table_head(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import lzma
+import os
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import make_model, make_vocabulary
 
-from benchmarks import new_words, row_purity
+from benchmarks import new_words, results, row_purity
 from rescorer.models.spelling import Spelling
 from rescorer.models.word_table import WordTable
 
@@ -87,6 +89,35 @@ def test_names_and_other_words_are_measured_apart(tmp_path: Path) -> None:
     assert unknown["others_perplexity"] == spelled["others_perplexity"]
     assert unknown["names_perplexity"] < spelled["names_perplexity"]
     assert len(put_back) == 4 and all(row["seconds"] == 0.5 for row in put_back)
+
+
+def test_the_recipe_of_names_finds_its_benchmark(tmp_path: Path) -> None:
+    """Wherever it is called from."""
+    recipe = (ROOT / "recipes/names/run.sh").read_text(encoding="utf-8").replace("\\\n", " ")
+    (call,) = re.findall(r"env PYTHONPATH=\S+ +python3 -m benchmarks\.\w+", recipe)
+    command = ["bash", "-c", f"set -eu; unset PYTHONPATH; stages_root={ROOT}; {call} --help"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PATH": path})
+    assert run.returncode == 0 and "--without" in run.stdout, run.stderr
+
+
+def test_names_are_measured_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    known = make_vocabulary().words
+    make_model(table=WordTable.shaped(len(known), 5, 5)).save("without.pt")
+    Path("names.tsv").write_text("emu\t30\nyak\t4\n", encoding="utf-8")
+    Path("text.txt").write_text(f"{known[2]} emu {known[3]}\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["new_words", "text.txt", "--without", "without.pt", "--names", "names.tsv",
+                                      "--priors", "counts", "--record", "toy"])
+    new_words.main()
+    assert "| `<unk>` and the piece model |" in capsys.readouterr().out
+    toy = results.read_all(tmp_path / "results")["toy"]
+    assert [row.get("prior") for row in toy.rows] == [None, None, "counts", "counts"]
+    assert toy.command.endswith("benchmarks.new_words text.txt --without without.pt --names names.tsv --priors counts "
+                                "--record toy")
 
 
 NAMES = [f"qu{chr(97 + first)}{chr(97 + second)}" for first in range(26) for second in range(26)]
