@@ -198,7 +198,7 @@ def _section(result: Result, root: Path) -> list[str]:
         "\n".join(table),
         *(["\n".join(f"- {note}" for note in result.notes)] if result.notes else []),
         *_figures(result, root),
-        f"```sh\n{result.command}\n```",
+        f"```text\n{result.command}\n```",
         f"{result.date}, commit {result.commit}; {result.machine}."
         + (f" Settings: {settings}." if settings else ""),
     ]
