@@ -1,9 +1,9 @@
-"""How good and how fast the assignment of words to cells is, beside simpler ways and the exact optimum.
+"""How good and how fast the assignment of words to cells is, beside simpler methods and the exact optimum.
 
-    python benchmarks/assignment.py --words 10000
-    python benchmarks/assignment.py --costs costs.npz --skip exact
+    python -m benchmarks.assignment --words 10000
+    python -m benchmarks.assignment --costs costs.npz --skip exact
 
-Prints one line a method: cost per token in nats, seconds, gap to the optimum (without `exact`: to the lower bound).
+A row a method: nats per token, seconds, gap to the optimum (without `exact`: to the lower bound).
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from machine import machine
 from scipy.optimize import linear_sum_assignment
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.training.assignment import AssignmentSettings, assign
 
 Array = np.ndarray[Any, Any]
+COLUMNS = (Column("method", "method"), Column("cost", "nats/token", ".4f"), Column("seconds", "seconds", ".2f"),
+           Column("gap", "gap", ".2%"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--words", type=int, default=2500, help="words of the synthetic costs (default %(default)s)")
     parser.add_argument("--costs", help="an .npz: row_costs [V, R], column_costs [V, C], maybe cells [V], counts [V]")
     parser.add_argument("--skip", nargs="*", default=[], choices=list(METHODS), help="methods to leave out")
@@ -35,9 +38,9 @@ def main() -> None:
     words, rows, columns = len(row_costs), row_costs.shape[1], column_costs.shape[1]
     start = costs.get("cells", np.random.default_rng(arguments.seed).permutation(rows * columns)[:words])
     tokens = float(costs["counts"].sum()) if "counts" in costs else 1.0
-    print(machine("cpu", "scipy"))
-    print(f"{words} words, {rows} x {columns} cells, {tokens:.0f} tokens")
-
+    measured = Measurement(__file__, arguments, "Assignment of words to cells",
+                           "How near the optimum is each method, and how long does it take?", COLUMNS,
+                           machine("cpu", "scipy"))
     results: dict[str, tuple[float, float]] = {"start": (total(row_costs, column_costs, start), 0.0)}
     bound = -np.inf
     for name, method in METHODS.items():
@@ -48,13 +51,14 @@ def main() -> None:
         results[name] = total(row_costs, column_costs, cells), time.perf_counter() - began
         bound = max(bound, found_bound)
     least, reference = (results["exact"][0], "optimum") if "exact" in results else (bound, "bound")
-    print(f"{'method':<14}{'nats/token':>12}{'seconds':>10}   gap to the {reference}")
     for name, (cost, seconds) in [*results.items(), ("lower bound", (bound, 0.0))]:
-        print(f"{name:<14}{cost / tokens:>12.4f}{seconds:>10.2f}   {100 * (cost / least - 1):.2f} %")
+        measured.add(method=name, cost=cost / tokens, seconds=seconds, gap=cost / least - 1)
+    measured.note(f"{words:,} words, {rows} × {columns} cells, {tokens:,.0f} tokens; gap to the {reference}.")
+    measured.finish()
 
 
 def synthetic(words: int, seed: int) -> dict[str, Array]:
-    """Rank-32 log-softmax costs of Zipf counts; words come in kinds of about 20 that want the same cells."""
+    """Rank-32 log-softmax costs of Zipf counts; about 20 words at a time prefer the same cells."""
     generator = np.random.default_rng(seed)
     side = int(np.ceil(np.sqrt(words)))
     counts = np.maximum(1, np.round(10 * words / np.arange(1, words + 1)))
@@ -121,7 +125,9 @@ def alternating(
     return cells, -np.inf
 
 
-def blocks(row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace) -> tuple[Array, float]:
+def random_blocks(
+    row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
+) -> tuple[Array, float]:
     """Alternating, then exact over random blocks of 500 words and free cells, 10 sweeps."""
     cells, columns = alternating(row_costs, column_costs, start, arguments)[0], column_costs.shape[1]
     generator = np.random.default_rng(arguments.seed)
@@ -137,15 +143,17 @@ def blocks(row_costs: Array, column_costs: Array, start: Array, arguments: argpa
     return cells, -np.inf
 
 
-def prices(row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace) -> tuple[Array, float]:
-    """What the package does for tables that it prices as a whole."""
+def dual_ascent(
+    row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
+) -> tuple[Array, float]:
+    """What the package does for tables that it assigns as a whole."""
     settings = AssignmentSettings(exact_limit=0, block_size=len(start))
     found = assign(row_costs, column_costs, start=start, settings=settings)
     return found.cells, found.lower_bound
 
 
-def bands(row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace) -> tuple[Array, float]:
-    """What the package does for larger tables, here in bands of a quarter; the bound is the separable one."""
+def blocks(row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace) -> tuple[Array, float]:
+    """What the package does for larger tables, here with four blocks; the bound is the separable one."""
     settings = AssignmentSettings(
         exact_limit=0, block_size=-(-len(start) // 4), processes=arguments.processes, seed=arguments.seed
     )
@@ -160,8 +168,8 @@ def exact(row_costs: Array, column_costs: Array, start: Array, arguments: argpar
 
 
 METHODS: dict[str, Callable[..., tuple[Array, float]]] = {
-    "greedy": greedy, "regret": regret, "alternating": alternating, "blocks": blocks, "prices": prices, "bands": bands,
-    "exact": exact,
+    "greedy": greedy, "regret": regret, "alternating": alternating, "random-blocks": random_blocks,
+    "dual-ascent": dual_ascent, "blocks": blocks, "exact": exact,
 }
 
 

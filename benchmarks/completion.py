@@ -1,6 +1,6 @@
 """Words completed as they are typed: milliseconds a key, and letters that need not be typed.
 
-    python benchmarks/completion.py text.txt model.pt… [--sentences 40] [--top 5] [--peer-keys 40]
+    python -m benchmarks.completion text.txt model.pt… [--sentences 40] [--top 5] [--peer-keys 40]
 
 Random sentences of the text are typed letter by letter on one thread: a key has the sentence so far as its history and
 the first 0 to n letters of the next word as its prefix; its first key also reads the word before. The peer scores the
@@ -10,17 +10,25 @@ first among the proposed; choosing it, which takes a key or a look, is not count
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.completion import Completer, prefix_index
 from rescorer.models.light_rnn import LightRNN
+
+COLUMNS = (
+    Column("model", "model"), Column("words", "words", ",d"), Column("table", "table"), Column("how", "how"),
+    Column("median", "ms a key, median", ".1f"), Column("p95", "95 %", ".1f"), Column("worst", "worst", ".1f"),
+    Column("cpu_median", "of the processor: median", ".1f"), Column("cpu_p95", "95 %", ".1f"),
+    Column("cpu_worst", "worst", ".1f"), Column("saved", "letters saved", ".1%"),
+    Column("agree", "same proposals", "d"),
+)
 
 Key = tuple[list[str], str, str]  # history, prefix, the word that it is of
 
@@ -86,9 +94,14 @@ def _top(ids: np.ndarray, log_probs: np.ndarray, top: int) -> np.ndarray:
     return chosen[np.lexsort((ids[chosen], -log_probs[chosen]))]
 
 
-def figures(values: Sequence[float]) -> str:
-    milliseconds = 1000 * np.array(values)
-    return " | ".join(f"{value:.1f}" for value in (*np.percentile(milliseconds, [50, 95]), milliseconds.max()))
+def figures(seconds: Sequence[float], processor: Sequence[float]) -> dict[str, float]:
+    """Milliseconds by the keys of the columns."""
+    found = {}
+    for prefix, values in (("", seconds), ("cpu_", processor)):
+        milliseconds = 1000 * np.array(values)
+        median, p95 = np.percentile(milliseconds, [50, 95]).tolist()
+        found |= {f"{prefix}median": median, f"{prefix}p95": p95, f"{prefix}worst": float(milliseconds.max())}
+    return found
 
 
 def read_sentences(path: Path, count: int, seed: int) -> list[list[str]]:
@@ -98,7 +111,7 @@ def read_sentences(path: Path, count: int, seed: int) -> list[list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("text", type=Path)
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--sentences", type=int, default=40)
@@ -107,28 +120,26 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(machine("cpu", "torch"))
+    measured = Measurement(__file__, arguments, "Word completion",
+                           "How long does a key take when words are completed, and how many letters are saved?",
+                           COLUMNS, machine("cpu", "torch"))
     keys = list(keys_of(read_sentences(arguments.text, arguments.sentences, arguments.seed)))
     sample = np.random.default_rng(arguments.seed).choice(len(keys), min(arguments.peer_keys, len(keys)), replace=False)
-    print(f"{len(keys)} keys of {arguments.sentences} sentences; top {arguments.top}; the peer: {len(sample)} of them; "
-          "milliseconds of the clock, of the processor")
-    print("| model | words | table | how | median | 95 % | worst | median | 95 % | worst | letters saved |")
-    print("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for path in arguments.models:
         model = LightRNN.load(path)
         prefix_index(model.vocabulary, model.table)
-        table = f"{model.table.rows} × {model.table.columns}"
         typing = Typing(model, keys, arguments.top)
         left, total = saved(keys, typing.proposed)
-        print(f"| {path.name} | {len(model.vocabulary):,} | {table} | search | {figures(typing.seconds)} | "
-              f"{figures(typing.processor)} | {100 * left / total:.1f} % |", flush=True)
+        measured.add(model=path.name, words=len(model.vocabulary), table=f"{model.table.rows} × {model.table.columns}",
+                     how="search", **figures(typing.seconds, typing.processor), saved=left / total)
         peers = [score_all(model, *keys[place][:2], arguments.top) for place in sample]
-        print(f"| {path.name} | | | every word | {figures([each[0] for each in peers])} | "
-              f"{figures([each[1] for each in peers])} | |", flush=True)
         agree = sum(words == [word for word, _ in model.next_words(*keys[place][:1], arguments.top,
                                                                    prefix=keys[place][1])]
                     for place, (_, _, words) in zip(sample, peers, strict=True))
-        print(f"{path.name}: the same proposals for {agree} of {len(sample)} keys", flush=True)
+        measured.add(model=path.name, how="every word", **figures(*list(zip(*peers, strict=True))[:2]), agree=agree)
+    measured.note(f"{len(keys):,} keys of {arguments.sentences} sentences, top {arguments.top}; every word: "
+                  f"{len(sample)} of the keys.")
+    measured.finish()
 
 
 if __name__ == "__main__":

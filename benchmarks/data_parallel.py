@@ -1,6 +1,6 @@
 """What processes that train one model together tell each other at each step, and how long that takes on a network.
 
-    torchrun --nproc_per_node 2 benchmarks/data_parallel.py [--sizes 10000 33000 200000 1000000] [--width 256]
+    torchrun --nproc_per_node 2 -m benchmarks.data_parallel [--sizes 10000 33000 200000 1000000] [--width 256]
 
 The bytes are those of the gradients that DistributedDataParallel hands to its communication hook, counted over --steps
 steps of the trainer's own loss; they do not depend on the batch. What needs more than --memory is computed instead,
@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from machine import machine
-from rivals.full_softmax import FullSoftmax, FullSoftmaxSettings
 from torch import Tensor
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
+from benchmarks.baselines.full_softmax import FullSoftmax, FullSoftmaxSettings
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
@@ -30,7 +32,11 @@ from rescorer.training.distributed import Processes, processes_on
 
 STREAMS, UNROLL = 2, 4
 NETWORKS = [(machines, gigabits) for machines in (8, 64) for gigabits in (10, 100)]
-COLUMNS = ("model", "V", "parameters", "MB a step", "", *(f"{n} machines, {rate} Gbit/s" for n, rate in NETWORKS))
+COLUMNS = (
+    Column("model", "model"), Column("words", "V", ",d"), Column("parameters", "parameters", ",d"),
+    Column("mb", "MB a step", ",.2f"), Column("how", "how"),
+    *(Column(f"ms_{n}_{rate}", f"ms, {n} machines, {rate} Gbit/s", ",.2f") for n, rate in NETWORKS),
+)
 
 
 class Traffic:
@@ -44,7 +50,7 @@ class Traffic:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 33_000, 200_000, 1_000_000])
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--steps", type=int, default=3)
@@ -54,27 +60,32 @@ def main() -> None:
     with processes_on("cpu") as processes:
         if processes.count == 1:
             parser.error("one process tells nobody anything: start two with torchrun")
-        if processes.is_first:
-            print(f"{machine('cpu', 'torch')}; {processes.count} processes\n")
-            print("| " + " | ".join(COLUMNS) + " |\n| --- " + "| ---: " * (len(COLUMNS) - 1) + "|", flush=True)
+        measured = Measurement(
+            __file__, arguments, "Data-parallel training: traffic of a step",
+            "How many bytes do processes that train one model exchange at each step, and how long does that take?",
+            COLUMNS, f"{machine('cpu', 'torch')}; {processes.count} processes",
+            launcher=f"torchrun --nproc_per_node {processes.count}")
         for size in arguments.sizes:
             for name, make in MODELS.items():
-                cells = row(make, size, arguments, processes)
+                found = row(make, size, arguments, processes)
                 if processes.is_first:
-                    print("| " + " | ".join([name, *cells]) + " |", flush=True)
+                    measured.add(model=name, **found)
+        if processes.is_first:
+            measured.note("Times are computed: a ring all-reduce among n machines sends 2 (n − 1) / n times the bytes.")
+            measured.finish()
 
 
 def row(make: Callable[[Vocabulary, int], Trainable], size: int, arguments: argparse.Namespace,
-        processes: Processes) -> list[str]:
+        processes: Processes) -> dict[str, Any]:
     words = vocabulary(size)
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in make(words, arguments.width).parameters())
     # Each process holds the parameters, their gradients, and those once more where they are averaged.
-    measured = 3 * 4 * parameters * processes.count < arguments.memory * 1e9
-    size_of_all = exchanged(make(words, arguments.width), arguments.steps, processes) if measured else 4.0 * parameters
-    times = (least_seconds(size_of_all, machines, gigabits) for machines, gigabits in NETWORKS)
-    return [f"{size:,}", f"{parameters:,}", f"{size_of_all / 1e6:,.2f}", "measured" if measured else "computed",
-            *(f"{1000 * seconds:,.2f} ms" for seconds in times)]
+    fits = 3 * 4 * parameters * processes.count < arguments.memory * 1e9
+    size_of_all = exchanged(make(words, arguments.width), arguments.steps, processes) if fits else 4.0 * parameters
+    times = {f"ms_{n}_{rate}": 1000 * least_seconds(size_of_all, n, rate) for n, rate in NETWORKS}
+    return {"words": size, "parameters": parameters, "mb": size_of_all / 1e6,
+            "how": "measured" if fits else "computed", **times}
 
 
 def exchanged(model: Trainable, steps: int, processes: Processes) -> float:

@@ -1,6 +1,6 @@
 """Exported LightRNNs: size of the files, what int8 loses, and words scored a second by torch and by onnxruntime.
 
-    python benchmarks/export.py TEXT MODEL [MODEL …] [--sizes 10000 100000 1000000] [--lines 2000]
+    python -m benchmarks.export TEXT MODEL [MODEL …] [--sizes 10000 100000 1000000] [--lines 2000]
 
 Each MODEL, a lightrnn.pt, is exported, and scores the first --lines sentences of TEXT, each by itself. Each of --sizes
 is an untrained network of that many words, the first of the last MODEL's, with four rows a column: of these only the
@@ -9,7 +9,6 @@ sizes count. Words are scored 32 sentences side by side on one thread; speeds ar
 
 from __future__ import annotations
 
-import argparse
 import math
 import tempfile
 import time
@@ -17,11 +16,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.onnx_export import as_int8, as_onnx, log_probs_of_sentences, packed_words
 from rescorer.models.onnx_scorer import OnnxScorer
@@ -30,16 +31,24 @@ from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import read_sentences
 
-SIZES = ("words", "table", "parameters", ".pt, MB", "float32, MB", "int8, MB", "of these words, MB", "int8 / float32",
-         "without words")
-SCORES = ("words", "off, float32", "perplexity", "perplexity, int8", "loss", "torch, words/s", "float32, words/s",
-          "int8, words/s")
+SIZES = (
+    Column("words", "words", ",d"), Column("table", "table"), Column("parameters", "parameters", ",d"),
+    Column("pt", ".pt, MB", ".2f"), Column("float32", "float32, MB", ".2f"), Column("int8", "int8, MB", ".2f"),
+    Column("words_mb", "of these words, MB", ".2f"), Column("ratio", "int8 / float32", ".3f"),
+    Column("network_ratio", "without words", ".3f"),
+)
+SCORES = (
+    Column("words", "words", ",d"), Column("off", "largest difference, nats", ".1e"),
+    Column("perplexity", "perplexity, float32", ".2f"), Column("int8_perplexity", "perplexity, int8", ".2f"),
+    Column("loss", "loss", "+.2%"), Column("torch", "torch, words/s", ",.0f"),
+    Column("float32", "float32, words/s", ",.0f"), Column("int8", "int8, words/s", ",.0f"),
+)
 
 _Text = Sequence[Sequence[str]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("text", type=Path)
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
@@ -47,22 +56,27 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=2000)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(machine("cpu", "torch", "onnx", "onnxruntime"))
+    here = machine("cpu", "torch", "onnx", "onnxruntime")
+    scores = Measurement(__file__, arguments, "ONNX export: what int8 loses and how fast it is",
+                         "How far is the exported model from torch, what does int8 lose, and how fast is it?",
+                         SCORES, here, part="scores")
+    sizes = Measurement(__file__, arguments, "ONNX export: size of files",
+                        "How large are exported models in float32 and in int8?", SIZES, here, part="sizes")
     sentences = list(islice(read_sentences([arguments.text]), arguments.lines))
-    sizes, scores = [], []
-    for path in arguments.models:
-        model = LightRNN.load(path)
-        files = as_files(model)
-        sizes.append(size_cells(model, *files))
-        scores.append(score_cells(model, *files, sentences))
-    vocabulary = model.vocabulary
+    models = [LightRNN.load(path) for path in arguments.models]
+    vocabulary = models[-1].vocabulary
     if max(arguments.sizes, default=0) > len(vocabulary):
         parser.error(f"{arguments.models[-1]} has {len(vocabulary)} words: give smaller --sizes")
+    exported = [(model, *as_files(model)) for model in models]
+    for each in exported:
+        sizes.add(**sizes_of(*each))
     for size in arguments.sizes:
         model = untrained(vocabulary, size, arguments.width)
-        sizes.append(size_cells(model, *as_files(model)))
-    print_table(SIZES, sizes)
-    print_table(SCORES, scores)
+        sizes.add(**sizes_of(model, *as_files(model)))
+    for each in exported:
+        scores.add(**scores_of(*each, sentences))
+    sizes.finish()
+    scores.finish()
 
 
 def untrained(vocabulary: Vocabulary, size: int, width: int) -> LightRNN:
@@ -79,23 +93,25 @@ def as_files(model: LightRNN) -> tuple[bytes, bytes]:
     return float32, as_int8(float32)
 
 
-def size_cells(model: LightRNN, float32: bytes, int8: bytes) -> list[str]:
+def sizes_of(model: LightRNN, float32: bytes, int8: bytes) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model.pt")
         saved = (Path(folder) / "model.pt").stat().st_size
     words = len(packed_words(model))
-    return [f"{len(model.vocabulary):,}", f"{model.table.rows} × {model.table.columns}",
-            f"{model.parameter_count():,}", *(f"{size / 1e6:.2f}" for size in (saved, len(float32), len(int8), words)),
-            f"{len(int8) / len(float32):.3f}", f"{(len(int8) - words) / (len(float32) - words):.3f}"]
+    megabytes = {"pt": saved / 1e6, "float32": len(float32) / 1e6, "int8": len(int8) / 1e6, "words_mb": words / 1e6}
+    return {"words": len(model.vocabulary), "table": f"{model.table.rows} × {model.table.columns}",
+            "parameters": model.parameter_count(), **megabytes, "ratio": len(int8) / len(float32),
+            "network_ratio": (len(int8) - words) / (len(float32) - words)}
 
 
-def score_cells(model: LightRNN, float32: bytes, int8: bytes, sentences: _Text) -> list[str]:
+def scores_of(model: LightRNN, float32: bytes, int8: bytes, sentences: _Text) -> dict[str, Any]:
     by_torch, torch_speed = timed(partial(log_probs_of_sentences, model), sentences)
     whole, whole_speed = timed(OnnxScorer(float32).log_probs, sentences)
     small, small_speed = timed(OnnxScorer(int8).log_probs, sentences)
     before, after = perplexity(whole), perplexity(small)
-    return [f"{len(model.vocabulary):,}", f"{np.abs(whole - by_torch).max():.1e}", f"{before:.2f}", f"{after:.2f}",
-            f"{after / before - 1:+.2%}", *(f"{speed:,.0f}" for speed in (torch_speed, whole_speed, small_speed))]
+    return {"words": len(model.vocabulary), "off": float(np.abs(whole - by_torch).max()), "perplexity": before,
+            "int8_perplexity": after, "loss": after / before - 1, "torch": torch_speed, "float32": whole_speed,
+            "int8": small_speed}
 
 
 def timed(score: Callable[[_Text], list[np.ndarray]], sentences: _Text) -> tuple[np.ndarray, float]:
@@ -103,12 +119,6 @@ def timed(score: Callable[[_Text], list[np.ndarray]], sentences: _Text) -> tuple
     began = time.process_time()
     log_probs = np.concatenate(score(sentences))
     return log_probs, len(log_probs) / (time.process_time() - began)
-
-
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    print("\n| " + " | ".join(head) + " |\n" + "| ---: " * len(head) + "|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
 
 
 if __name__ == "__main__":

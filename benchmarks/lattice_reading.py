@@ -1,20 +1,23 @@
 """How fast archives of Kaldi's lattices are read: unpacked, taken apart and assembled, on one core.
 
-    OMP_NUM_THREADS=1 python benchmarks/lattice_reading.py ARCHIVE... [--symbols words.txt] [--repeats 3]
+    OMP_NUM_THREADS=1 python -m benchmarks.lattice_reading ARCHIVE... [--symbols words.txt] [--repeats 3]
 
 Each archive is read as a stream, one lattice at a time; the table of words is read each time too, and its time counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 
-from machine import machine
-
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.recognition.formats import kaldi_lattice
 from rescorer.recognition.formats.parsing import Faults
+
+COLUMNS = (Column("archive", "archive"), Column("kind", "kind"), Column("lattices", "lattices", ",d"),
+           Column("arcs", "arcs", ",d"), Column("seconds", "processor seconds", ".2f"),
+           Column("arcs_per_second", "arcs/s", ",.0f"))
 
 
 def read(path: Path, symbols: Path | None) -> tuple[int, int, str]:
@@ -28,13 +31,13 @@ def read(path: Path, symbols: Path | None) -> tuple[int, int, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("archives", type=Path, nargs="+")
     parser.add_argument("--symbols", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    print(machine("cpu", "scipy"))
-    print(f"{'archive':<20} {'kind':<16} {'lattices':>8} {'arcs':>9} {'CPU s':>8} {'arcs/s':>10}")
+    measured = Measurement(__file__, arguments, "Lattices: reading Kaldi archives",
+                           "How many arcs a second are read from Kaldi's archives?", COLUMNS, machine("cpu", "scipy"))
     for path in arguments.archives:
         times = []
         for _ in range(arguments.repeats):
@@ -42,8 +45,10 @@ def main() -> None:
             lattices, arcs, kind = read(path, arguments.symbols)
             times.append(time.process_time() - began)
         least = min(times)
-        print(f"{path.name:<20} {kind:<16} {lattices:>8} {arcs:>9} {least:>8.2f} {arcs / least:>10.0f}")
-    print(f"least of {arguments.repeats} runs")
+        measured.add(archive=path.name, kind=kind, lattices=lattices, arcs=arcs, seconds=least,
+                     arcs_per_second=arcs / least)
+    measured.note(f"The least of {arguments.repeats} runs, from the packed file to assembled lattices.")
+    measured.finish()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Rescoring as lattices grow, as the batch grows, and under a small memory: words a second and peak memory.
 
-    python benchmarks/lattice_scaling.py LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols words.txt]
+    python -m benchmarks.lattice_scaling LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols words.txt]
 
 A lattice of a given size is made of real ones, end to start, like a longer utterance. Each row is a process of its own:
 peak memory is its largest resident size, less what it had after model and lattices were read; scored are the words that
@@ -23,17 +23,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.loading import load
 from rescorer.recognition.formats import read_lattices
 from rescorer.recognition.lattice import Lattice
-from rescorer.rescoring import lattice as verbs
+from rescorer.rescoring import lattice as rescoring
 from rescorer.rescoring.expansion import ExpansionSettings, expand
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 20_000)
 BATCHES = (1, 4, 16, 64)
 MEMORIES = (4096, 1024, 512, 384, 256)  # MiB
+COLUMNS = (
+    Column("memory", "memory option, MiB", ",d"), Column("beam", "beam", "g"), Column("histories", "histories", "d"),
+    Column("lattices", "lattices", "d"), Column("arcs", "arcs", ",d"), Column("expanded", "expanded arcs", ",d"),
+    Column("scored", "words scored", ",d"), Column("seconds", "seconds", ".2f"),
+    Column("expanded_per_second", "expanded/s", ",.0f"), Column("words_per_second", "words/s", ",.0f"),
+    Column("peak", "peak, MiB", ",.0f"), Column("result", "result"),
+)
 _USUAL = 2_500  # arcs
 _WIDE, _MANY = 30.0, 200  # an expansion that needs memory
 
@@ -62,44 +70,43 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     lattices = sorted((each for each in read if each.states), key=lambda each: abs(each.arcs - arguments.unit))
     models = [load(path, arguments.device) for path in (arguments.lm, arguments.ngram) if path]
     work = [chained(lattices[number:], arguments.arcs) for number in range(arguments.count)]
-    verbs._BATCH_ARCS = 10**9  # one batch
+    rescoring._BATCH_ARCS = 10**9  # one batch
     warm = [chained(lattices[:1], 1)]
-    list(verbs.rescore_lattices(warm, models))
+    list(rescoring.rescore_lattices(warm, models))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begin = time.perf_counter()
     settings = ExpansionSettings(beam=arguments.beam, max_histories=arguments.max_histories)
-    results = list(verbs.rescore_lattices(work, models, None, settings, arguments.memory << 20))
+    results = list(rescoring.rescore_lattices(work, models, None, settings, arguments.memory << 20))
     seconds = time.perf_counter() - begin
     words = "\n".join(" ".join(each.best()) for each in results)
     mebibytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    weights = verbs.default_weights(work[0], models)
+    weights = rescoring.default_weights(work[0], models)
     scored = expand(work, models, weights.weights, weights.first_pass, settings, 1 << 40).scored
     return {
         "arcs": sum(each.arcs for each in work), "expanded": sum(each.lattice.arcs for each in results),
-        "scored": scored, "seconds": seconds, "mebibytes": mebibytes,
+        "scored": scored, "seconds": seconds, "peak": mebibytes,
         "result": hashlib.sha256(words.encode()).hexdigest()[:8],
     }
 
 
-def row(arguments: argparse.Namespace, **changed: Any) -> None:
-    """One row, in a process of its own."""
+def row(arguments: argparse.Namespace, **changed: Any) -> dict[str, Any]:
+    """One row, in a process of its own; where it fails, its result is the error."""
     given = {**vars(arguments), **changed}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()
-               if value is not None and name not in ("lattices", "row")]
-    result = subprocess.run([sys.executable, __file__, str(arguments.lattices), *options, "--row"],
-                            capture_output=True, text=True)
-    if result.returncode:
-        print(f"{given['memory']:>6} {given['count']:>6}  {result.stderr.splitlines()[-1]}")
-        return
-    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    rates = [found[what] / found["seconds"] for what in ("expanded", "scored")]
-    print(f"{given['memory']:>6} {given['count']:>6} {found['arcs']:>9} {found['expanded']:>10} {found['scored']:>9} "
-          f"{found['seconds']:>8.2f} {rates[0]:>12.0f} {rates[1]:>9.0f} {found['mebibytes']:>9.0f}   {found['result']}",
-          flush=True)
+               if value is not None and name not in ("lattices", "row", "record")]
+    command = [sys.executable, "-m", "benchmarks.lattice_scaling", str(arguments.lattices), *options, "--row"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    tried = {"memory": given["memory"], "beam": given["beam"], "histories": given["max_histories"],
+             "lattices": given["count"]}
+    if ended.returncode:
+        return {**tried, "result": ended.stderr.splitlines()[-1]}
+    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return {**tried, **found, "expanded_per_second": found["expanded"] / found["seconds"],
+            "words_per_second": found["scored"] / found["seconds"]}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("lattices", type=Path)
     parser.add_argument("--lm", type=Path, required=True)
     parser.add_argument("--ngram", type=Path)
@@ -116,14 +123,16 @@ def main() -> None:
     if arguments.row:
         print(json.dumps(run(arguments)))
         return
-    print(machine(arguments.device, "torch"))
-    print("memory  count      arcs   expanded    scored  seconds   expanded/s  scored/s  peak MiB   result")
+    measured = Measurement(__file__, arguments, "Lattices: time and memory by size",
+                           "How do time and memory of rescoring grow with the arcs, the batch and the memory option?",
+                           COLUMNS, machine(arguments.device, "torch"))
     for size in SIZES:
-        row(arguments, arcs=size, unit=min(size, _USUAL))
+        measured.add(**row(arguments, arcs=size, unit=min(size, _USUAL)))
     for count in BATCHES:
-        row(arguments, count=count)
+        measured.add(**row(arguments, count=count))
     for memory in MEMORIES:
-        row(arguments, arcs=SIZES[-1], memory=memory, beam=_WIDE, max_histories=_MANY)
+        measured.add(**row(arguments, arcs=SIZES[-1], memory=memory, beam=_WIDE, max_histories=_MANY))
+    measured.finish()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Word error rates of lattices rescored with histories of N - 1 words, beside their n-best lists, and the time of each.
 
-    python benchmarks/lattice_wer.py LATTICES --dev REFERENCES --test REFERENCES --lm lightrnn.pt --ngram ngram.binary
+    python -m benchmarks.lattice_wer LATTICES --dev REFERENCES --test REFERENCES --lm lightrnn.pt --ngram ngram.binary
                                      [--symbols words.txt] [--orders 3,4,5] [--max-histories 16] [--threads 1]
 
 KenLM alone, the LightRNN alone and their mixtures, each with weights of its own: tuned on the lattices (N = 4) and on
@@ -10,15 +10,15 @@ the lattices by the first pass's scores. Times are of the test set, after readin
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.recognition.formats import read_lattices
@@ -33,6 +33,8 @@ from rescorer.rescoring.nbest import rerank, score_lists, tune_lists
 from rescorer.rescoring.oracle import oracle_words
 
 _TUNED_ORDER = 4
+COLUMNS = (Column("system", "system"), Column("wer", "WER, %", ".2f"), Column("low", "95 % interval, low", ".2f"),
+           Column("high", "high", ".2f"), Column("errors", "errors", ",d"), Column("seconds", "seconds", ".1f"))
 
 
 def lists_of(lattices: Sequence[Lattice], models: Sequence[LanguageModel], n: int) -> list[NBest]:
@@ -47,35 +49,40 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.perf_counter() - begin
 
 
-def show(name: str, references: dict[str, Words], heard: dict[str, Words], seconds: float | None = None) -> None:
-    rate = error_rate([references[utterance] for utterance in heard], list(heard.values()))
-    took = f"{seconds:8.1f}" if seconds is not None else " " * 8
-    print(f"{name:<44} {rate.percent:6.2f}  [{rate.low:5.2f}, {rate.high:5.2f}]  {rate.errors:5} {took}", flush=True)
+class Table:
+    """Error rates against the references, a row a system."""
 
+    def __init__(self, measured: Measurement, references: dict[str, Words]) -> None:
+        self.measured, self.references = measured, references
 
-def measure_lists(name: str, dev: list[NBest], test: list[NBest], references: dict[str, Words],
-                  models: list[LanguageModel], kind: str, longer: list[NBest]) -> None:
-    weights = tune_lists(dev, references, score_lists(dev, models), kind=kind).weights
-    for size, lists in ((100, test), (1000, longer)):
-        ranked, seconds = timed(lambda lists=lists: rerank(lists, score_lists(lists, models), weights))
-        show(f"{name}, {size}-best", references, {each.utterance: each.hypotheses[0].words for each in ranked}, seconds)
+    def show(self, name: str, heard: dict[str, Words], seconds: float | None = None) -> None:
+        rate = error_rate([self.references[utterance] for utterance in heard], list(heard.values()))
+        self.measured.add(system=name, wer=rate.percent, low=rate.low, high=rate.high, errors=rate.errors,
+                          seconds=seconds)
 
+    def measure_lists(self, name: str, dev: list[NBest], test: list[NBest], models: list[LanguageModel], kind: str,
+                      longer: list[NBest]) -> None:
+        weights = tune_lists(dev, self.references, score_lists(dev, models), kind=kind).weights
+        for size, lists in ((100, test), (1000, longer)):
+            ranked, seconds = timed(lambda lists=lists: rerank(lists, score_lists(lists, models), weights))
+            self.show(f"{name}, {size}-best", {each.utterance: each.hypotheses[0].words for each in ranked}, seconds)
 
-def measure_lattices(name: str, dev: list[Lattice], test: list[Lattice], references: dict[str, Words],
-                     models: list[LanguageModel], kind: str, orders: Sequence[int], most: int) -> None:
-    tuned = tune_lattices(dev, references, models, ExpansionSettings(_TUNED_ORDER, max_histories=most), kind=kind)
-    print(f"({name}: {tuned.weights})")
-    for order in orders:
-        settings = ExpansionSettings(order, max_histories=most)
-        rescored, seconds = timed(lambda s=settings: list(rescore_lattices(test, models, tuned, s)))
-        heard = {each.lattice.utterance: each.best() for each in rescored}
-        show(f"{name}, lattices, N = {order}", references, heard, seconds)
-        safest = {each.lattice.utterance: each.minimum_bayes_risk().words for each in rescored}
-        show(f"{name}, lattices, N = {order}, Bayes risk", references, safest)
+    def measure_lattices(self, name: str, dev: list[Lattice], test: list[Lattice], models: list[LanguageModel],
+                         kind: str, orders: Sequence[int], most: int) -> None:
+        settings = ExpansionSettings(_TUNED_ORDER, max_histories=most)
+        tuned = tune_lattices(dev, self.references, models, settings, kind=kind)
+        for order in orders:
+            settings = ExpansionSettings(order, max_histories=most)
+            rescored, seconds = timed(lambda s=settings: list(rescore_lattices(test, models, tuned, s)))
+            self.show(f"{name}, lattices, N = {order}",
+                      {each.lattice.utterance: each.best() for each in rescored}, seconds)
+            safest = {each.lattice.utterance: each.minimum_bayes_risk().words for each in rescored}
+            self.show(f"{name}, lattices, N = {order}, minimum Bayes risk", safest)
+        self.measured.note(f"{name}: {tuned.weights}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("lattices", type=Path)
     for name in ("dev", "test", "lm", "ngram"):
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -95,19 +102,22 @@ def main() -> None:
         ("KenLM", [ngram], "linear"), ("LightRNN", [lightrnn], "linear"),
         ("linear mixture", [lightrnn, ngram], "linear"), ("log-linear mixture", [lightrnn, ngram], "log-linear"),
     ]
-    print(machine(arguments.device, "torch"))
-    print(f"{len(test)} lattices, {sum(each.arcs for each in test)} arcs; {arguments.max_histories} histories a state")
-    print(f"{f'{sum(map(len, references[1].values()))} words':<44} {'WER':>6}   95 % interval   errors  seconds")
+    measured = Measurement(__file__, arguments, "Lattices beside their n-best lists",
+                           "What do lattices give that lists do not, and how does the WER depend on the order N?",
+                           COLUMNS, machine(arguments.device, "torch"))
+    table = Table(measured, said)
     first_pass = default_weights(test[0], [ngram]).first_pass
-    show("first pass", said, {each.utterance: best_words(each, first_pass) for each in test})
-    (dev_lists, test_lists), _ = timed(lambda: [lists_of(part, [ngram], 100) for part in (dev, test)])
+    table.show("first pass", {each.utterance: best_words(each, first_pass) for each in test})
+    dev_lists, test_lists = (lists_of(part, [ngram], 100) for part in (dev, test))
     longer, seconds = timed(lambda: lists_of(test, [ngram], 1000))
-    print(f"(the 1000-best lists of the test set took {seconds:.1f} s to find, and hold "
-          f"{sum(len(each.hypotheses) for each in longer)} sentences)")
     for name, models, kind in systems:
-        measure_lists(name, dev_lists, test_lists, said, models, kind, longer)
-        measure_lattices(name, dev, test, said, models, kind, arguments.orders, arguments.max_histories)
-    show("oracle", said, {each.utterance: oracle_words(each, said[each.utterance]) for each in test})
+        table.measure_lists(name, dev_lists, test_lists, models, kind, longer)
+        table.measure_lattices(name, dev, test, models, kind, arguments.orders, arguments.max_histories)
+    table.show("oracle", {each.utterance: oracle_words(each, said[each.utterance]) for each in test})
+    measured.note(f"{len(test)} lattices, {sum(map(len, references[1].values())):,} words, "
+                  f"{sum(each.arcs for each in test):,} arcs; the 1000-best lists took {seconds:.1f} s to find "
+                  f"and hold {sum(len(each.hypotheses) for each in longer):,} sentences.")
+    measured.finish()
 
 
 if __name__ == "__main__":

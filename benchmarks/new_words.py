@@ -1,6 +1,6 @@
 """New words without retraining: the perplexity of names that a model was not trained with, and of all other words.
 
-    python benchmarks/new_words.py TEXT… --without without.pt --with with.pt --names names.tsv
+    python -m benchmarks.new_words TEXT… --without without.pt --with with.pt --names names.tsv
                                    [--examples examples.1.txt examples.5.txt examples.20.txt] [--priors 1 10 100 counts]
                                    [--many 10000 --gazetteers DIR]
 
@@ -16,19 +16,19 @@ With --many so many words of the gazetteers that the model does not know are add
 
 from __future__ import annotations
 
-import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from machine import machine
-from row_purity import fields_of
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
+from benchmarks.row_purity import fields_of
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.spelling import Spelling
 from rescorer.models.text import perplexity
@@ -39,6 +39,12 @@ from rescorer.training.corpus import read_sentences
 from rescorer.training.new_words import NewWordSettings, add_words
 
 _MEMORY = 1 << 30
+COLUMNS = (
+    Column("names", "the names"), Column("prior", "pseudo-count"),
+    Column("names_perplexity", "perplexity of names", ",.0f"), Column("others_perplexity", "of all other words", ".2f"),
+    Column("change", "of others, against without", "+.3%"), Column("perplexity", "of all", ".2f"),
+    Column("seconds", "seconds to add", ".1f"),
+)
 _Result = TypeVar("_Result")
 
 
@@ -60,7 +66,7 @@ class Names:
 
 
 class HeldOut:
-    """Text with its names, and what models say of it; figures of old words are held against those of `base`."""
+    """Text with its names and its perplexities; those of old words are compared with `base`."""
 
     def __init__(self, paths: Sequence[Path], names: Names, base: LightRNN, spelling: Spelling) -> None:
         listed = set(names.words)
@@ -74,20 +80,21 @@ class HeldOut:
     def _log_probs(self, model: LightRNN) -> np.ndarray:
         return score_text(self.sentences, [model], context="sentence", memory=_MEMORY).log_probs[:, 0]
 
-    def show_base(self) -> None:
+    def rows_of_base(self) -> list[dict[str, Any]]:
         """The model without the names."""
-        self._show("`<unk>`, not spelled out", "", self.base)
-        self._show("`<unk>` and the piece model", "", self.base + self._spelled)
+        return [self._row("`<unk>`, not spelled out", self.base),
+                self._row("`<unk>` and the piece model", self.base + self._spelled)]
 
-    def show(self, name: str, model: LightRNN, prior: str = "", seconds: float | None = None) -> None:
-        self._show(name, prior, self._log_probs(model), seconds)
+    def row(self, name: str, model: LightRNN, prior: str | None = None, seconds: float | None = None) -> dict[str, Any]:
+        return self._row(name, self._log_probs(model), prior, seconds)
 
-    def _show(self, name: str, prior: str, log_probs: np.ndarray, seconds: float | None = None) -> None:
+    def _row(self, name: str, log_probs: np.ndarray, prior: str | None = None,
+             seconds: float | None = None) -> dict[str, Any]:
+        """By the keys of the columns."""
         others = perplexity(log_probs[~self.is_name])
-        change = 100 * (others / perplexity(self.base[~self.is_name]) - 1)
-        took = "" if seconds is None else f"{seconds:.1f}"
-        print(f"| {name} | {prior} | {perplexity(log_probs[self.is_name]):,.0f} | {others:.2f} | {change:+.3f} % | "
-              f"{perplexity(log_probs):.2f} | {took} |", flush=True)
+        return {"names": name, "prior": prior, "names_perplexity": perplexity(log_probs[self.is_name]),
+                "others_perplexity": others, "change": others / perplexity(self.base[~self.is_name]) - 1,
+                "perplexity": perplexity(log_probs), "seconds": seconds}
 
 
 def timed(work: Callable[[], _Result]) -> tuple[_Result, float]:
@@ -124,7 +131,7 @@ def unknown_names(model: LightRNN, gazetteers: Path, count: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("texts", type=Path, nargs="+")
     parser.add_argument("--without", type=Path, required=True)
     parser.add_argument("--with", dest="every", type=Path, help="the model that had the names from the start")
@@ -143,26 +150,30 @@ def main() -> None:
     text = HeldOut(arguments.texts, names, model, model.spelling or Spelling.learn(model.vocabulary.words))
     if not text.is_name.any():
         parser.error("the texts hold none of the names")
-    print(f"{machine('cpu', 'torch')}, {arguments.threads} threads")
-    print(f"{len(names.words)} names; of {len(text.tokens):,} words and sentence ends of held-out text "
-          f"{text.is_name.sum():,} are names; perplexities\n")
-    print("| the names | pseudo-count | of names | of all else | against without | of all | seconds to add |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    measured = Measurement(__file__, arguments, "Names added without retraining: perplexity",
+                           "How well does a model predict names that were added to it?", COLUMNS,
+                           machine("cpu", "torch"))
     if arguments.every:
-        text.show("known from the start", LightRNN.load(arguments.every))
-    text.show_base()
+        measured.add(**text.row("known from the start", LightRNN.load(arguments.every)))
+    for row in text.rows_of_base():
+        measured.add(**row)
     for prior in arguments.priors:
         counts = names.pseudo_counts(prior)
         for examples in (None, *arguments.examples):
             new, seconds = timed(lambda examples=examples, counts=counts: added(model, names.words, counts, examples))
-            text.show(f"added, {examples.name}" if examples else "added, no examples", new, prior, seconds)
+            name = f"added, {examples.name}" if examples else "added, no examples"
+            measured.add(**text.row(name, new, prior, seconds))
         for seed in range(arguments.random):
-            text.show("random free cells", in_random_cells(model, names, counts, seed), prior)
+            measured.add(**text.row("random free cells", in_random_cells(model, names, counts, seed), prior))
+    measured.note(f"{len(names.words):,} names; of {len(text.tokens):,} words and sentence ends of held-out text "
+                  f"{text.is_name.sum():,} are names; {arguments.threads} threads.")
     if arguments.many and arguments.gazetteers:
         words = unknown_names(model, arguments.gazetteers, arguments.many)
         new, seconds = timed(lambda: added(model, words, np.ones(len(words))))
-        print(f"\n{len(words)} names of the gazetteers, no examples: {seconds:.1f} s, table "
-              f"{model.table.rows} × {model.table.columns} before, {new.table.rows} × {new.table.columns} after")
+        measured.note(f"{len(words):,} names of the gazetteers, no examples: {seconds:.1f} s, table "
+                      f"{model.table.rows} × {model.table.columns} before, {new.table.rows} × {new.table.columns} "
+                      "after.")
+    measured.finish()
 
 
 if __name__ == "__main__":

@@ -1,26 +1,33 @@
-"""What the tree of histories spares on n-best lists: words really scored, and time, against each hypothesis alone.
+"""What the prefix tree saves on n-best lists: words scored, and time, against each hypothesis alone.
 
-    python benchmarks/prefix_sharing.py NBEST --lm lightrnn.pt [--device cpu] [--threads 1]
+    python -m benchmarks.prefix_sharing NBEST --lm lightrnn.pt [--device cpu] [--threads 1]
 
-The peer scores the same hypotheses with the same network in padded batches of like length, without sharing.
+The other way scores the same hypotheses with the same network in padded batches of like length, without sharing.
 Shapes: U hypotheses of a batch, T words of the longest.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.light_rnn import LightRNN
 from rescorer.recognition.formats import read_nbest
 from rescorer.rescoring.history_tree import HistoryTree, score_sentences
 
 _BATCH = 1024
+COLUMNS = (
+    Column("lists", "lists", ",d"), Column("hypotheses", "hypotheses", ",d"), Column("words", "words", ",d"),
+    Column("in_list", "scored, prefixes shared in a list", ",d"), Column("scored", "in all lists", ",d"),
+    Column("fewer", "times fewer", ".2f"), Column("tree_seconds", "seconds, tree", ".2f"),
+    Column("alone_seconds", "seconds, each alone", ".2f"), Column("faster", "times faster", ".2f"),
+    Column("difference", "largest difference of a score", ".1e"),
+)
 
 
 @torch.no_grad()
@@ -43,7 +50,7 @@ def batched(model: LightRNN, sentences: list[tuple[str, ...]]) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("nbest", type=Path)
     parser.add_argument("--lm", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
@@ -54,14 +61,12 @@ def main() -> None:
     model = LightRNN.load(arguments.lm, arguments.device)
     lists = read_nbest(arguments.nbest).lists
     sentences = [hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses]
-    print(machine(arguments.device, "torch"))
+    measured = Measurement(__file__, arguments, "Prefix tree of n-best lists",
+                           "How many words and how much time does the prefix tree of hypotheses save?", COLUMNS,
+                           machine(arguments.device, "torch"))
     tokens = sum(len(sentence) + 1 for sentence in sentences)
     one_each = sum(HistoryTree.of([hypothesis.words for hypothesis in nbest.hypotheses]).size for nbest in lists)
     nodes = HistoryTree.of(sentences).size
-    print(f"{len(lists)} lists, {len(sentences)} hypotheses, {tokens} words with </s>; each costs two half-steps")
-    print(f"words scored, each hypothesis alone      {tokens:>9}")
-    print(f"words scored, prefixes shared in a list  {one_each:>9}   {tokens / one_each:.2f} times fewer")
-    print(f"words scored, prefixes shared in all     {nodes:>9}   {tokens / nodes:.2f} times fewer")
     times: dict[str, list[float]] = {"tree": [], "alone": []}
     for _ in range(arguments.repeats):
         began = time.perf_counter()
@@ -71,9 +76,12 @@ def main() -> None:
         alone = batched(model, sentences)
         times["alone"].append(time.perf_counter() - began)
     tree = scores.paths @ scores.log_probs[:, 0]
-    print(f"seconds, tree {min(times['tree']):.2f}, alone in batches of {_BATCH} {min(times['alone']):.2f}: "
-          f"{min(times['alone']) / min(times['tree']):.2f} times faster; least of {arguments.repeats} runs")
-    print(f"largest difference of a hypothesis' score {np.abs(tree - alone).max():.1e}")
+    measured.add(lists=len(lists), hypotheses=len(sentences), words=tokens, in_list=one_each, scored=nodes,
+                 fewer=tokens / nodes, tree_seconds=min(times["tree"]), alone_seconds=min(times["alone"]),
+                 faster=min(times["alone"]) / min(times["tree"]), difference=float(np.abs(tree - alone).max()))
+    measured.note(f"The least of {arguments.repeats} runs. Each alone: batches of {_BATCH:,} hypotheses of similar "
+                  "length.")
+    measured.finish()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """What each way of reallocating brings: perplexity before, straight after, and after one more epoch.
 
-    python benchmarks/reallocation.py TRAIN VALID --vocabulary words.tsv [--epochs 2] [--save-costs costs.npz]
+    python -m benchmarks.reallocation TRAIN VALID --vocabulary words.tsv [--epochs 2] [--save-costs costs.npz]
 
-One network is trained for some epochs; then each way starts from a copy of it: words are placed anew (or not), and the
-copy is trained for one more epoch, the learning rate falling to nothing. Seeds and texts are the same for all.
+One network is trained for some epochs. Each way then starts from a copy of it: words are reallocated (or not), and the
+copy is trained for one more epoch, the learning rate falling to 0. Seeds and texts are the same for all.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import math
 import tempfile
@@ -18,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.models.vocabulary import Vocabulary
@@ -34,21 +34,26 @@ WAYS = {
     "plain": ReallocationSettings(),
     "a word moves for > 0.5 nats only": ReallocationSettings(min_gain=0.5),
 }
+COLUMNS = (Column("way", "way"), Column("moved", "words moved", ",d"),
+           Column("straight_after", "straight after", ".2f"), Column("epoch_later", "an epoch later", ".2f"),
+           Column("seconds", "seconds", ".1f"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("train", type=Path)
     parser.add_argument("valid", type=Path)
     parser.add_argument("--vocabulary", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--save-costs", type=Path, help="for benchmarks/assignment.py --costs")
+    parser.add_argument("--save-costs", type=Path, help="for benchmarks.assignment --costs")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
-    print(machine("cpu", "torch"))
+    measured = Measurement(__file__, arguments, "What a reallocation changes",
+                           "What does one reallocation bring straight away and an epoch later?", COLUMNS,
+                           machine("cpu", "torch"))
     words = Vocabulary.load(arguments.vocabulary)
     settings = TrainingSettings(epochs=arguments.epochs, streams=32, learning_rate=4e-3, precision="bfloat16")
     with tempfile.TemporaryDirectory() as folder:
@@ -63,9 +68,6 @@ def main() -> None:
             np.savez(arguments.save_costs, row_costs=costs.rows.block(every, every),
                      column_costs=costs.columns.block(every, every), cells=base.table.cells, counts=words.counts)
         before = perplexity(log_probs_of(base, valid.ids, streams=32))
-        print(f"{len(words)} words, table {base.table.rows} × {base.table.columns}, {base.parameter_count():,} "
-              f"parameters; validation perplexity after {arguments.epochs} epochs: {before:.2f}")
-        print(f"{'way':<28}{'words moved':>12}{'straight after':>16}{'an epoch later':>16}{'seconds':>9}")
         for number, (name, way) in enumerate(WAYS.items()):
             model = copy.deepcopy(base)
             began = time.perf_counter()
@@ -74,7 +76,10 @@ def main() -> None:
             after = perplexity(log_probs_of(model, valid.ids, streams=32))
             later = Trainer(model, train, valid, replace(settings, epochs=1), work / f"{number}.pt",
                             work / str(number)).run()
-            print(f"{name:<28}{moved:>12}{after:>16.2f}{later:>16.2f}{seconds:>9.1f}", flush=True)
+            measured.add(way=name, moved=moved, straight_after=after, epoch_later=later, seconds=seconds)
+    measured.note(f"Validation perplexity; {len(words):,} words, table {base.table.rows} × {base.table.columns}, "
+                  f"{base.parameter_count():,} parameters, {before:.2f} before.")
+    measured.finish()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Do rows mean something? The share of lists of words that lands in their fullest rows, after training and by chance.
 
-    python benchmarks/row_purity.py lightrnn.pt --gazetteers DIR [--rows 10] [--least 20] [--seeds 5] [--show 8]
+    python -m benchmarks.row_purity lightrnn.pt --gazetteers DIR [--rows 10] [--least 20] [--seeds 5] [--show 8]
 
 The folder of gazetteers holds places, surnames and first-names (.tsv.xz) and english-words.txt.xz (SCOWL). Only words
 that the model saw so often (`--least`) count. The same lists are looked up in the model's table, in the table in order
@@ -24,18 +24,23 @@ noun has one, so walks is on no list, and includes is.
 
 from __future__ import annotations
 
-import argparse
 import lzma
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 import numpy as np
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.light_rnn import LightRNN
 from rescorer.models.table_view import TableView, share_in_fullest_rows
 from rescorer.models.word_table import WordTable
 
+COLUMNS = (
+    Column("list", "list"), Column("words", "words", ",d"), Column("model", "the model's"),
+    Column("counts", "by counts"), Column("random", "random"), Column("ceiling", "ceiling"),
+    Column("fullest", "words of its fullest row, those on the list in bold"),
+)
 _PEOPLE, _INHABITANTS = 5_000, 15_000
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 _NUMBERS = f"{_UNITS} seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
@@ -146,7 +151,7 @@ def percent(pair: tuple[float, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--gazetteers", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=10)
@@ -160,19 +165,19 @@ def main() -> None:
     size, columns = len(model.vocabulary), trained.columns
     first = WordTable.shaped(size, trained.rows, columns)
     chance = [trained.shuffled(seed) for seed in range(arguments.seeds)]
-    print(machine())
-    print(f"{arguments.model.name}: {size} words, {trained.rows} rows × {columns} columns; words seen "
-          f"{arguments.least} times or more; per cent of a list in its {arguments.rows} fullest rows (in the one)\n")
-    print("| list | words | the model's | by counts | random | ceiling |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    columns_shown = COLUMNS if arguments.show else COLUMNS[:-1]
+    measured = Measurement(__file__, arguments, "Do rows mean something?",
+                           "What share of a list of words is in its fullest rows, in the model's table and by chance?",
+                           columns_shown, machine())
     for name, words in lists.items():
         found = [shares(model, tables, words, arguments.rows) for tables in ([trained], [first], chance)]
         most = (min(1.0, arguments.rows * columns / len(words)), min(1.0, columns / len(words)))
-        print(f"| {name} | {len(words):,} | " + " | ".join(percent(pair) for pair in (*found, most)) + " |", flush=True)
-    if arguments.show:
-        print("\n| list | its fullest row, the most frequent words first, those on the list in bold |\n| --- | --- |")
-        for name, words in lists.items():
-            print(f"| {name} | {fullest(view, words, arguments.show)} |")
+        row = dict(zip(("model", "counts", "random", "ceiling"), map(percent, (*found, most)), strict=True))
+        measured.add(list=name, words=len(words), **row, fullest=fullest(view, words, arguments.show))
+    measured.note(f"{arguments.model.name}: {size:,} words, {trained.rows} rows × {columns} columns; words seen "
+                  f"{arguments.least} times or more; per cent of a list in its {arguments.rows} fullest rows "
+                  "(in the one).")
+    measured.finish()
 
 
 if __name__ == "__main__":

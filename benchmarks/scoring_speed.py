@@ -1,6 +1,6 @@
 """Words scored a second: LightRNN against an LSTM of the same width with a softmax over all words, in one run.
 
-    python benchmarks/scoring_speed.py [--width 256] [--device cpu] [--threads 2]
+    python -m benchmarks.scoring_speed [--width 256] [--device cpu] [--threads 2]
 
 Both score the same random sentences in batches, log P of every word, with the recurrence and the softmax. The full
 softmax is computed over as many histories at a time as fit the memory. Shapes: U sentences, T words, V words known.
@@ -14,18 +14,24 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from machine import machine
 from torch import Tensor, nn
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
+COLUMNS = (
+    Column("words", "V", ",d"), Column("lightrnn_parameters", "LightRNN parameters", ",d"),
+    Column("full_parameters", "full softmax parameters", ",d"), Column("lightrnn", "LightRNN words/s", ",.0f"),
+    Column("full", "full softmax words/s", ",.0f"), Column("ratio", "ratio", ".1f"),
+)
 _LOGITS_AT_ONCE = 1 << 26  # 256 MiB of float32
 
 
 class FullSoftmax(nn.Module):
-    """Embedding, LSTM and a softmax over V words: the peer."""
+    """Embedding, LSTM and a softmax over V words: the baseline."""
 
     def __init__(self, size: int, width: int) -> None:
         super().__init__()
@@ -63,7 +69,7 @@ def seconds(run: Callable[[], Tensor], repeats: int) -> float:
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--rows", type=int, help="of the table; four words a row without it, up to 3,000")
@@ -78,11 +84,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
-    print(machine(arguments.device, "torch"))
-    print(f"width {arguments.width}, {arguments.sentences} sentences of {arguments.words - 1} scored words, float32, "
-          f"{arguments.threads} threads")
-    print(f"{'V':>10} {'LightRNN parameters':>20} {'full softmax':>14} {'LightRNN words/s':>17} {'full softmax':>13} "
-          f"{'ratio':>7}")
+    measured = Measurement(__file__, arguments, "Scoring speed",
+                           "How many words a second does a LightRNN score, against a full softmax of the same LSTM?",
+                           COLUMNS, machine(arguments.device, "torch"))
     settings = LightRNNSettings(width=arguments.width, tied=arguments.tied, own_width=arguments.own_width,
                                 own_columns=arguments.own_columns)
     for size in arguments.sizes:
@@ -95,9 +99,10 @@ def main() -> None:
         slow = seconds(lambda peer=peer, words=words: peer(words), arguments.repeats)
         large = sum(parameter.numel() for parameter in peer.parameters())
         scored = words[1:].numel()
-        print(f"{size:>10,} {small:>20,} {large:>14,} {scored / quick:>17,.0f} {scored / slow:>13,.0f} "
-              f"{slow / quick:>7.1f}", flush=True)
+        measured.add(words=size, lightrnn_parameters=small, full_parameters=large, lightrnn=scored / quick,
+                     full=scored / slow, ratio=slow / quick)
         del peer, model
+    measured.finish()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Memory and time of a LightRNN by the size of its vocabulary: parameters, file, training, scoring, reallocation.
 
-    python benchmarks/vocabulary_size.py TRAIN VALID --vocabulary words.tsv [--sizes 10000 100000 1000000]
+    python -m benchmarks.vocabulary_size TRAIN VALID --vocabulary words.tsv [--sizes 10000 100000 1000000]
 
 Each size is a process of its own, which takes the first words of the vocabulary, trains on the first --train-words of
 TRAIN, saves, loads, scores VALID and reallocates once; peak memory is that of the process and of the largest of its
@@ -15,11 +15,14 @@ import multiprocessing
 import resource
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.text import log_probs_of
 from rescorer.models.vocabulary import Vocabulary
@@ -29,12 +32,18 @@ from rescorer.training.corpus import Corpus
 from rescorer.training.reallocation import ReallocationSettings, reallocate
 from rescorer.training.trainer import Trainer, TrainingSettings
 
-COLUMNS = ("words", "table", "parameters", "file, MB", "training, words/s", "scoring, words/s", "loading, s",
-           "costs, s", "assignment, s", "processor, s", "peak, GB", "gap to the bound")
+COLUMNS = (
+    Column("words", "words", ",d"), Column("table", "table"), Column("parameters", "parameters", ",d"),
+    Column("file", "file, MB", ".1f"), Column("training", "training, words/s", ",.0f"),
+    Column("scoring", "scoring, words/s", ",.0f"), Column("loading", "loading, s", ".1f"),
+    Column("costs", "costs, s", ".0f"), Column("assignment", "assignment, s", ".0f"),
+    Column("processor", "processor, s", ".0f"), Column("peak", "peak, GB", ".1f"),
+    Column("gap", "gap to the bound", ".1%"),
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("train", type=Path)
     parser.add_argument("valid", type=Path)
     parser.add_argument("--vocabulary", type=Path, required=True)
@@ -47,16 +56,17 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    print(machine("cpu", "torch"))
-    print(" | ".join(["", *COLUMNS, ""]).strip() + "\n" + "| ---: " * len(COLUMNS) + "|")
+    measured = Measurement(__file__, arguments, "Vocabulary size: memory and time",
+                           "How do memory, file and time grow with the vocabulary?", COLUMNS, machine("cpu", "torch"))
     for size in arguments.sizes:
         # A process of its own: its peak memory is its own.
-        process = multiprocessing.get_context("spawn").Process(target=measure, args=(size, arguments))
-        process.start()
-        process.join()
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            measured.add(**pool.submit(measure, size, arguments).result())
+    measured.finish()
 
 
-def measure(size: int, arguments: argparse.Namespace) -> None:
+def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """One row, by the keys of the columns."""
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     words = Vocabulary.load(arguments.vocabulary)
@@ -84,13 +94,12 @@ def measure(size: int, arguments: argparse.Namespace) -> None:
             cost_words=arguments.cost_words,
             assignment=AssignmentSettings(block_size=arguments.block_size, sweeps=1, processes=arguments.processes)))
         seconds, processor = time.perf_counter() - began, processor_seconds() - processor
-    cells = (
-        f"{size:,}", f"{model.table.rows} × {columns}", f"{model.parameter_count():,}", f"{size_on_disk / 1e6:.1f}",
-        f"{arguments.train_words / trainer.seconds:,.0f}", f"{scoring:,.0f}", f"{loading:.1f}",
-        f"{seconds - found.seconds:.0f}", f"{found.seconds:.0f}", f"{processor:.0f}", f"{peak_memory() / 1e9:.1f}",
-        f"{100 * found.gap:.1f} %",
-    )
-    print("| " + " | ".join(cells) + " |", flush=True)
+    return {
+        "words": size, "table": f"{model.table.rows} × {columns}", "parameters": model.parameter_count(),
+        "file": size_on_disk / 1e6, "training": arguments.train_words / trainer.seconds, "scoring": scoring,
+        "loading": loading, "costs": seconds - found.seconds, "assignment": found.seconds, "processor": processor,
+        "peak": peak_memory() / 1e9, "gap": found.gap,
+    }
 
 
 def processor_seconds() -> float:

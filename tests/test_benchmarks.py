@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import lzma
+import os
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from conftest import make_model, make_vocabulary
 
+from benchmarks import new_words, results, row_purity
 from rescorer.models.spelling import Spelling
 from rescorer.models.word_table import WordTable
 
@@ -22,14 +24,6 @@ SCOWL = "walk walks walked walking walk's include includes included including ca
         "agrees agreed agreeing pass passes passed passing house house's York Lincoln lincoln take takes"
 TOWNS = ["York\tGB\t200000\t", "Lincoln\tGB\t100000\t", "New York\tUS\t8000000\t", "Smith\tUS\t20000\t",
          "Hamlet\tGB\t12\t"]
-
-
-@pytest.fixture
-def row_purity(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import row_purity
-
-    return row_purity
 
 
 @pytest.fixture
@@ -45,11 +39,11 @@ def gazetteers(tmp_path: Path) -> Path:
     return folder
 
 
-def test_regular_verbs_are_no_nouns(row_purity: ModuleType) -> None:
+def test_regular_verbs_are_no_nouns() -> None:
     assert row_purity.regular_verbs(set(SCOWL.split())) == {"include", "carry", "agree", "pass"}
 
 
-def test_lists_are_cleaned_of_common_words(row_purity: ModuleType, gazetteers: Path) -> None:
+def test_lists_are_cleaned_of_common_words(gazetteers: Path) -> None:
     lists = row_purity.make_lists(gazetteers)
     assert lists["places"] == {"york"} and lists["surnames"] == {"kwan"}
     assert {"includes", "carries", "agrees", "passes", "takes"} <= lists["verbs -s"]
@@ -57,7 +51,7 @@ def test_lists_are_cleaned_of_common_words(row_purity: ModuleType, gazetteers: P
     assert "carried" in lists["past -ed"] and "taken" in lists["participles"] and "ninety" in lists["numbers"]
 
 
-def test_shares_of_trained_and_random_tables(row_purity: ModuleType) -> None:
+def test_shares_of_trained_and_random_tables() -> None:
     vocabulary = make_vocabulary()
     words = list(vocabulary.words[2:6])
     model = make_model(table=WordTable.shaped(len(vocabulary), len(vocabulary), 4))
@@ -73,11 +67,7 @@ def test_shares_of_trained_and_random_tables(row_purity: ModuleType) -> None:
     assert 0.25 <= one < 1 and one <= ten <= 1
 
 
-def test_names_and_other_words_are_measured_apart(
-    row_purity: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import new_words
-
+def test_names_and_other_words_are_measured_apart(tmp_path: Path) -> None:
     known = make_vocabulary().words
     model = make_model(table=WordTable.shaped(len(known), 5, 5))
     text, examples = tmp_path / "text.txt", tmp_path / "examples.1.txt"
@@ -89,16 +79,45 @@ def test_names_and_other_words_are_measured_apart(
     held = new_words.HeldOut([text], names, model, spelling)
     assert held.tokens == [known[2], "emu", known[3], "</s>", known[4], "</s>"]
     assert held.is_name.tolist() == [False, True, False, False, False, False]
-    held.show_base()
+    rows = held.rows_of_base()
     for counts in (names.pseudo_counts("1"), names.pseudo_counts("counts")):
         for new in (new_words.added(model, names.words, counts, examples),
                     new_words.in_random_cells(model, names, counts, 1)):
             assert new.vocabulary.words[-2:] == ("emu", "yak") and len(set(new.table.cells)) == len(known) + 2
-            held.show("added", new, "1", 0.5)
-    rows = [[field.strip() for field in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+            rows.append(held.row("added", new, "1", 0.5))
     unknown, spelled, *put_back = rows
-    assert unknown[3] == spelled[3] and float(unknown[2].replace(",", "")) < float(spelled[2].replace(",", ""))
-    assert len(put_back) == 4 and all(row[6] == "0.5" for row in put_back)
+    assert unknown["others_perplexity"] == spelled["others_perplexity"]
+    assert unknown["names_perplexity"] < spelled["names_perplexity"]
+    assert len(put_back) == 4 and all(row["seconds"] == 0.5 for row in put_back)
+
+
+def test_the_recipe_of_names_finds_its_benchmark(tmp_path: Path) -> None:
+    """Wherever it is called from."""
+    recipe = (ROOT / "recipes/names/run.sh").read_text(encoding="utf-8").replace("\\\n", " ")
+    (call,) = re.findall(r"env PYTHONPATH=\S+ +python3 -m benchmarks\.\w+", recipe)
+    command = ["bash", "-c", f"set -eu; unset PYTHONPATH; stages_root={ROOT}; {call} --help"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PATH": path})
+    assert run.returncode == 0 and "--without" in run.stdout, run.stderr
+
+
+def test_names_are_measured_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    known = make_vocabulary().words
+    make_model(table=WordTable.shaped(len(known), 5, 5)).save("without.pt")
+    Path("names.tsv").write_text("emu\t30\nyak\t4\n", encoding="utf-8")
+    Path("text.txt").write_text(f"{known[2]} emu {known[3]}\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["new_words", "text.txt", "--without", "without.pt", "--names", "names.tsv",
+                                      "--priors", "counts", "--record", "toy"])
+    new_words.main()
+    assert "| `<unk>` and the piece model |" in capsys.readouterr().out
+    toy = results.read_all(tmp_path / "results")["toy"]
+    assert [row.get("prior") for row in toy.rows] == [None, None, "counts", "counts"]
+    assert toy.command.endswith("benchmarks.new_words text.txt --without without.pt --names names.tsv --priors counts "
+                                "--record toy")
 
 
 NAMES = [f"qu{chr(97 + first)}{chr(97 + second)}" for first in range(26) for second in range(26)]
@@ -154,8 +173,7 @@ def test_exported_files_are_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sentences: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import export
+    from benchmarks import export
 
     make_model(width=128).save(tmp_path / "tiny.pt")
     monkeypatch.setattr(sys, "argv", ["export.py", str(sentences), str(tmp_path / "tiny.pt"), "--sizes", "4",

@@ -93,7 +93,8 @@ stage 8 "add the names" --in "$output"/{without.pt,names.txt,names.tsv,examples.
   --out "$output"/{added.0,added.1,added.5,added.20,counted.20}.pt -- add
 
 measure_perplexity() {
-  write "$output/perplexity.md" python3 "$stages_root/benchmarks/new_words.py" "$valid" "$test" \
+  write "$output/perplexity.md" env PYTHONPATH="$stages_root${PYTHONPATH:+:$PYTHONPATH}" \
+    python3 -m benchmarks.new_words "$valid" "$test" \
     --without "$output/without.pt" --with "$output/with.pt" --names "$names" \
     --examples "$output"/examples.{1,5,20}.txt --many 10000 --gazetteers "$data/gazetteers" --threads "$threads"
   cat "$output/perplexity.md"

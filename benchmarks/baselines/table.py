@@ -1,0 +1,231 @@
+"""LightRNN and the baselines with the same budget, one entry each: train, measure, print the table.
+
+    python -m benchmarks.baselines.table TRAIN… --valid VALID --test TEST --vocabulary words.tsv --output FOLDER
+
+Each network gets the same seconds of one core (`--seconds`). Words a second of its first steps are
+measured in turn with those of the LSTM that all networks have, seven times, so that other work on
+the machine slows both. The network reads as many words as the median share of the LSTM's best speed
+makes of the budget that its preparation (table initialisation, word classes, embeddings) leaves,
+repeating a short text, and its learning rate falls to 0 at the end of the budget. Width, layers,
+dropout, batch, seed and the tried learning rates are the same for all; scoring the validation text
+is not counted. With `--epochs` each network reads the text that often instead, however long it
+takes. A single learning rate is not tried first. Each entry is a process of its own with a memory
+limit. A finished entry is a file in FOLDER: called again, the command runs only the entries that
+are missing, and resumes one that was cut. An entry that runs out of memory, diverges or has no time
+left says so. `--record` keeps the table and the curves for `benchmarks.render`.
+
+Penn Treebank; WikiText-2; Wikipedia with 33,000, 200,000 and 1,000,000 words. DATA is the folder of the recipes; the
+texts of Wikipedia are output of `lexicon normalise`. Needs lmplz (`make kenlm`) and `pip install '.[benchmarks]'`:
+
+    lexicon vocabulary DATA/text/ptb/train.txt --output ptb.tsv
+    python -m benchmarks.baselines.table DATA/text/ptb/train.txt --valid DATA/text/ptb/valid.txt \\
+      --test DATA/text/ptb/test.txt --vocabulary ptb.tsv --output out/ptb --seconds 150 --dropout 0.3
+    lexicon vocabulary DATA/text/wikitext-2/train.txt.xz --output wt2.tsv
+    python -m benchmarks.baselines.table DATA/text/wikitext-2/train.txt.xz --valid DATA/text/wikitext-2/valid.txt.xz \\
+      --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 150 --dropout 0.3
+    head -n 576553 enwiki-train.txt >wiki13m.txt
+    lexicon vocabulary wiki13m.txt --max-size 33000 --output 33k.tsv  # and 200000 for 200k.tsv
+    python -m benchmarks.baselines.table wiki13m.txt --valid enwiki-valid.txt --test enwiki-test.txt \\
+      --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 10000 --seconds 150
+    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000 --seconds 300 --learning-rates 0.006
+    lexicon gazetteer DATA/gazetteers/{places,surnames,first-names}.tsv.xz --cap places-alternates 0 --output names.tsv
+    lexicon gazetteer DATA/gazetteers/english-words.txt.xz --output english.tsv
+    lexicon vocabulary wiki13m.txt --list names.tsv 1 --list english.tsv 1 --max-size 1000000 --output 1m.tsv
+    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300 --learning-rates 0.006 \\
+      --intervals 2 --memory-gb 16
+
+The text alone has fewer than a million words; the n-gram scores those that it lacks as `<unk>`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.baselines.budget import SCORED, Budget, Folder
+from benchmarks.baselines.entry import probes
+from benchmarks.baselines.plots import curve
+from benchmarks.baselines.registry import CHEAP_FIRST, KNESER_NEY, Entry
+from benchmarks.results import ROOT, Column, Measurement, make_parser
+from rescorer.errors import InputError
+from rescorer.files import write_lines
+from rescorer.rescoring.perplexity import TextScores
+
+COLUMNS = (
+    Column("entry", "model"), Column("parameters", "parameters", ",d"), Column("file_mb", "file, MB", ",.1f"),
+    Column("test_perplexity", "test perplexity", ".2f"), Column("test_mixed", "with the 5-gram", ".2f"),
+    Column("words_read", "words read", ",d"), Column("training_words_per_second", "training, words/s", ",.0f"),
+    Column("words_per_second_as_it_went", "words/s of the whole training", ",.0f"),
+    Column("scoring_words_per_second", "scoring, words/s", ",.0f"), Column("peak_gb", "peak memory, GB", ".1f"),
+    Column("learning_rate", "learning rate", "g"), Column("preparation_seconds", "preparation, s", ".0f"),
+    Column("problem", "problem"),
+)
+_PROBES = 7  # of a network's words a second; single ones differ by up to a fifth
+_CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    try:
+        entries = [Entry.parse(spec) for spec in options.entries]
+        lmplz = _lmplz(options.lmplz)
+        folder = Folder(options.output)
+        folder.prepare(_budget(options), options.texts, options.valid, options.test)
+    except (InputError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that an entry's process ends with this one
+    _probe_in_turn(folder, entries, lmplz, options.memory_gb)
+    failed = [entry.spec for entry in entries if not _make(folder, entry, lmplz, options.memory_gb)]
+    show(folder, entries, options)
+    for spec in failed:
+        print(f"error: {spec} is not finished: see {folder.work(spec) / 'log.txt'}; the same command resumes it",
+              file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = make_parser(__doc__)
+    parser.add_argument("texts", type=Path, nargs="+", metavar="TEXT")
+    parser.add_argument("--valid", type=Path, required=True)
+    parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("--vocabulary", type=Path, required=True, help="made of TEXT by `lexicon vocabulary`")
+    parser.add_argument("--size", type=int, help="only the first so many of it, `<unk>` among them")
+    parser.add_argument("--output", type=Path, required=True, help="folder of this table")
+    parser.add_argument("--entries", nargs="+", default=list(CHEAP_FIRST), metavar="NAME[:FIELD=VALUE,…]",
+                        help=f"in this order: {' '.join(CHEAP_FIRST)}; see registry.py for the fields")
+    parser.add_argument("--train-words", type=int, help="only so many words of TEXT; make the vocabulary of the same")
+    parser.add_argument("--eval-words", type=int, help="only so many words of the validation and test texts")
+    parser.add_argument("--seconds", type=float, default=600.0, help="of one core, for each training")
+    parser.add_argument("--epochs", type=int, help="instead of --seconds, which then are of trials alone: times that "
+                        "each network reads the text")
+    parser.add_argument("--trial-seconds", type=float, help="for each trial of a learning rate; a fifth of --seconds "
+                        "without it. As many as --seconds: the better trial is the training")
+    parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.002, 0.006])
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--weight-dropout", type=float, default=0.0, help="of the LSTM's recurrent weights")
+    parser.add_argument("--streams", type=int, default=64)
+    parser.add_argument("--unroll", type=int, default=35)
+    parser.add_argument("--precision", default="bfloat16", help="of training: float32 or bfloat16")
+    parser.add_argument("--intervals", type=int, default=10, help="points of the curve of a training")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--order", type=int, default=5, help="of the n-gram")
+    parser.add_argument("--prune", type=int, nargs="*", default=[], help="of lmplz, such as 0 0 1 1 1")
+    parser.add_argument("--memory-gb", type=float, default=12.0, help="that an entry's process may take; 0: no limit")
+    parser.add_argument("--lmplz", type=Path, help="that of the PATH or of build/kenlm/bin without it")
+    return parser.parse_args(arguments)
+
+
+def _budget(options: argparse.Namespace) -> Budget:
+    given = vars(options)
+    shared = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+              if name in Budget.__dataclass_fields__}
+    names = tuple(path.name for path in (*options.texts, options.valid, options.test))
+    trial = options.seconds / 5 if options.trial_seconds is None else options.trial_seconds
+    return Budget(**{**shared, "texts": names, "vocabulary": str(options.vocabulary.resolve()), "trial_seconds": trial})
+
+
+def _lmplz(given: Path | None) -> Path:
+    built = ROOT / "build/kenlm/bin/lmplz"
+    found = given or Path(shutil.which("lmplz") or built)
+    if not found.is_file():
+        raise InputError("there is no lmplz", remedy="make kenlm, or say where with --lmplz", file=found)
+    return found.resolve()
+
+
+def _probe_in_turn(folder: Folder, entries: Sequence[Entry], lmplz: Path, memory_gb: float) -> None:
+    """Measure words a second of networks whose entries are missing, in turn: a slow minute hits all of them."""
+    for turn in range(_PROBES):
+        for entry in entries:
+            missing = entry.name != KNESER_NEY and not folder.result(entry.spec).exists()
+            if missing and probes(folder, entry) <= turn:
+                _run(folder, entry, lmplz, memory_gb, "--probe")
+
+
+def _make(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float) -> bool:
+    """Run the entry unless its result is there; whether it is there now."""
+    if not folder.result(entry.spec).exists():
+        print(f"{entry.spec} …", file=sys.stderr, flush=True)
+        _run(folder, entry, lmplz, memory_gb)
+    return folder.result(entry.spec).exists()
+
+
+def _run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str) -> None:
+    """Run an entry in a process of its own."""
+    work = folder.work(entry.spec)
+    work.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "benchmarks.baselines.entry", str(folder.path.resolve()), entry.spec,
+               "--lmplz", str(lmplz), "--memory-gb", str(memory_gb), *more]
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    with open(work / "log.txt", "ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT,
+                                   env={**os.environ, "PYTHONUNBUFFERED": "1", **one_thread})
+        try:
+            process.wait()
+        finally:
+            process.terminate()
+            process.wait()
+    if -process.returncode in _CRASHES and b"alloc" in (work / "log.txt").read_bytes()[-2000:]:
+        # Where C++ runs out of memory outside of what torch catches, the process ends.
+        write_lines(folder.result(entry.spec), [json.dumps({"entry": entry.spec, "problem": "out of memory"})])
+
+
+def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) -> None:
+    """Print the table of the finished entries and record it where that is asked for."""
+    rows = [_row(folder, entry) for entry in entries if folder.result(entry.spec).exists()]
+    budget = folder.budget()
+    machine = next((row["machine"] for row in rows if "machine" in row), "")
+    measured = Measurement(
+        __file__, options, f"Output layers of one LSTM, {len(folder.vocabulary()):,} words",
+        "Which output layer predicts text best with the same budget, with how many parameters, and how fast?",
+        [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)], machine)
+    for row in rows:
+        measured.add(**{key: value for key, value in row.items() if key not in ("machine", "log", "trials")})
+    measured.note(
+        f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, "
+        f"test {len(folder.text('test')):,}; width {budget.width}, layers {budget.layers}, "
+        f"dropout {budget.dropout:g}, of weights {budget.weight_dropout:g}, "
+        f"batch {budget.streams} × {budget.unroll}, {budget.precision}, seed {budget.seed}; "
+        f"{budget.duration}; state carried through the text.")
+    measured.finish()
+
+
+def _row(folder: Folder, entry: Entry) -> dict[str, Any]:
+    """What the table holds of a finished entry, with its curve."""
+    found = json.loads(folder.result(entry.spec).read_text(encoding="utf-8"))
+    row = {**found, **mixed(folder, entry)}
+    for key, bytes_key, scale in (("file_mb", "file_bytes", 1e-6), ("peak_gb", "peak_bytes", 1e-9)):
+        if bytes_key in row:
+            row[key] = row.pop(bytes_key) * scale
+    if "log" in row:
+        row["curve"] = curve(row, folder.path / row["log"])
+    return row
+
+
+def mixed(folder: Folder, entry: Entry) -> dict[str, float]:
+    """The linear mixture with the n-gram, its weight fitted on the validation text; empty where either is missing."""
+    specs = (KNESER_NEY, entry.spec)
+    if entry.name == KNESER_NEY or not all(folder.log_probs(spec, name).exists() for spec in specs for name in SCORED):
+        return {}
+    beside = {}
+    for name in SCORED:
+        log_probs = np.stack([np.load(folder.log_probs(spec, name)) for spec in specs], 1)
+        beside[name] = TextScores(specs, log_probs, np.zeros(2, dtype=np.int64), len(log_probs))
+    weights = beside["valid"].best_weights()
+    return {"test_mixed": beside["test"].mixed(weights), "ngram_weight": float(weights[0])}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

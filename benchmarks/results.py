@@ -1,0 +1,367 @@
+"""Results as data: what a benchmark measured, with its command, machine and measured sources.
+
+A benchmark makes a `Measurement`, adds rows as it measures them, and finishes it. Each row is
+printed as it is found; with `--record` the whole is written to `benchmarks/results/NAME.json`,
+which `benchmarks.render` reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rescorer.errors import InputError
+from rescorer.files import write_lines
+
+ROOT = Path(__file__).parents[1]
+FOLDER = Path(__file__).parent / "results"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+# What no figure depends on.
+_PLAIN = (
+    "rescorer/errors.py",
+    "rescorer/files.py",
+    "benchmarks/results.py",
+    "benchmarks/machine.py",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    Attributes:
+        key: of the values in the rows.
+        label: head of the column.
+        format: of its numbers, as Python's `format` takes it, such as ",d" or ".2f".
+    """
+
+    key: str
+    label: str
+    format: str = ""
+
+    def shown(self, row: Mapping[str, Any]) -> str:
+        """The cell of this column in a row."""
+        value = row.get(self.key)
+        if value is None:
+            return ""
+        if isinstance(value, str | bool):
+            return str(value)
+        if self.format:
+            return format(value, self.format)
+        return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+    def is_number(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether all values in these rows are numbers."""
+        values = [row[self.key] for row in rows if row.get(self.key) is not None]
+        return bool(values) and all(
+            isinstance(value, int | float) and not isinstance(value, bool) for value in values
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measurement.
+
+    Attributes:
+        name: of its file, without `.json`.
+        title: head of its table.
+        question: that it answers, one sentence.
+        command: that measures it again.
+        commit: that was measured; for figures of older notes, the commit that recorded them.
+        date: YYYY-MM-DD.
+        machine: processor, cores, versions.
+        measures: source files, or folders of them, whose change makes the result old.
+        settings: that matter.
+        columns: of the table.
+        rows: its lines; a value that no column names is not shown.
+        notes: sentences under the table.
+        sources: digest of each of `measures` as it was measured.
+        outdated: why the command would not give these figures today, as far as it is known.
+    """
+
+    name: str
+    title: str
+    question: str
+    command: str
+    commit: str
+    date: str
+    machine: str
+    measures: tuple[str, ...]
+    settings: Mapping[str, Any]
+    columns: tuple[Column, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    outdated: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Result:
+        """Raises InputError where the file is no result."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"no JSON: {error}", remedy="measure it again", file=path) from None
+        result = cls.from_dict(content, path)
+        if result.name != path.stem:
+            raise InputError(
+                f"its name is {result.name!r}",
+                expected=repr(path.stem),
+                remedy="rename it",
+                file=path,
+            )
+        return result
+
+    @classmethod
+    def from_dict(cls, content: Any, path: Path) -> Result:
+        """Raises InputError where a field is missing, unknown or empty, or a row has no cell."""
+
+        def check(holds: bool, problem: str, expected: str) -> None:
+            if not holds:
+                raise InputError(
+                    problem, expected=expected, remedy="correct it or measure it again", file=path
+                )
+
+        names = {each.name for each in fields(cls)}
+        check(isinstance(content, dict), "it holds no object", "a result")
+        unknown, missing = (
+            sorted(content.keys() - names),
+            sorted(names - content.keys() - _OPTIONAL),
+        )
+        check(not unknown, f"unknown field {unknown[:1]}", f"fields {sorted(names)}")
+        check(not missing, f"no field {missing[:1]}", f"fields {sorted(names - _OPTIONAL)}")
+        for name in ("title", "question", "command", "commit", "machine"):
+            filled = isinstance(content[name], str) and bool(content[name].strip())
+            check(filled, f"{name} is {content[name]!r}", "a text")
+        check(
+            bool(_NAME.fullmatch(str(content["name"]))),
+            f"name {content['name']!r}",
+            "lower-case letters, digits, _",
+        )
+        check(
+            bool(_DATE.fullmatch(str(content["date"]))), f"date {content['date']!r}", "YYYY-MM-DD"
+        )
+        for column in content["columns"]:
+            fits = {"key", "label"} <= column.keys() <= {"key", "label", "format"}
+            check(fits, f"column {column}", "key, label and perhaps format")
+        columns = tuple(Column(**column) for column in content["columns"])
+        check(
+            bool(columns) and bool(content["rows"]),
+            "columns or rows are empty",
+            "at least one of each",
+        )
+        for row in content["rows"]:
+            found = [column.key for column in columns if column.key in row]
+            check(
+                bool(found),
+                f"the row {row} has no value of a column",
+                f"some of {[each.key for each in columns]}",
+            )
+        texts = {name: tuple(content.get(name, ())) for name in ("measures", "rows", "notes")}
+        return cls(**{**content, **texts, "columns": columns})
+
+    def write(self, folder: Path = FOLDER) -> Path:
+        content = asdict(self)
+        content["columns"] = [
+            {key: value for key, value in column.items() if value} for column in content["columns"]
+        ]
+        kept = {key: value for key, value in content.items() if value or key not in _OPTIONAL}
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.json"
+        write_lines(path, _json_lines(kept))
+        return path
+
+    def changed_sources(self, root: Path = ROOT) -> list[str]:
+        """Those of `measures` that differ from what was measured, or of which it is not known."""
+        return [path for path in self.measures if self.sources.get(path) != digest(path, root)]
+
+
+_OPTIONAL = {"notes", "sources", "outdated"}
+
+
+def _json_lines(content: Mapping[str, Any]) -> list[str]:
+    """JSON with a line for each row and each column, so that changes of figures can be read."""
+    lines = []
+    for key, value in content.items():
+        if isinstance(value, list | tuple) and value:
+            items = ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in value)
+            text = f"[\n{items}\n ]"
+        else:
+            text = json.dumps(value, ensure_ascii=False)
+        lines.append(f" {json.dumps(key)}: {text}")
+    return ["{", *",\n".join(lines).split("\n"), "}"]
+
+
+def read_all(folder: Path = FOLDER) -> dict[str, Result]:
+    """All results by name."""
+    return {path.stem: Result.read(path) for path in sorted(folder.glob("*.json"))}
+
+
+# ---- what is measured ----
+
+
+def digest(path: str, root: Path = ROOT) -> str:
+    """Of a file's content, or of all Python files of a folder; empty where there is none."""
+    whole = root / path
+    files = sorted(whole.rglob("*.py")) if whole.is_dir() else [whole] if whole.is_file() else []
+    return digest_of([file.read_bytes() for file in files])
+
+
+def digest_of(contents: Sequence[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(contents)).hexdigest()[:16] if contents else ""
+
+
+def sources_of(program: Path, root: Path = ROOT) -> list[str]:
+    """The program and what it imports of rescorer and of benchmarks, paths from the root."""
+    seen: list[str] = []
+    waiting = [program.relative_to(root).as_posix()]
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path in _PLAIN:
+            continue
+        seen.append(path)
+        if path.startswith("benchmarks/"):
+            waiting += _imported(root / path, root)
+    return sorted(seen)
+
+
+def _imported(file: Path, root: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.startswith(("rescorer", "benchmarks"))
+        ):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            paths = [name.replace(".", "/") + ".py" for name in names]
+            yield from (path for path in paths if (root / path).is_file())
+
+
+# ---- measuring ----
+
+
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """The parser of a benchmark, with the option that writes the result."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--record",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="write benchmarks/results/NAME.json; without a name, that of the program",
+    )
+    return parser
+
+
+class Measurement:
+    """A result under way: rows are printed as Markdown when they are found.
+
+    Args:
+        program: `__file__` of the benchmark.
+        arguments: that it was called with; they are the settings. `record` says whether it is
+            written.
+        part: of the name, where a program makes several tables.
+        launcher: that starts the program, where it is not Python.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        arguments: argparse.Namespace,
+        title: str,
+        question: str,
+        columns: Sequence[Column],
+        machine: str,
+        *,
+        part: str = "",
+        launcher: str = "python",
+    ) -> None:
+        file = Path(program).resolve()
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        name = getattr(arguments, "record", None) or file.stem
+        self._record = getattr(arguments, "record", None) is not None
+        sources = sources_of(file)
+        self._result = Result(
+            name=f"{name}_{part}" if part else name,
+            title=title,
+            question=question,
+            command=f"{launcher} -m {module} {shlex.join(map(public, sys.argv[1:]))}".strip(),
+            commit=_commit(),
+            date=date.today().isoformat(),
+            machine=machine,
+            measures=tuple(sources),
+            settings={
+                key: _plain(value) for key, value in vars(arguments).items() if key != "record"
+            },
+            columns=tuple(columns),
+            rows=(),
+            sources={path: digest(path) for path in sources},
+        )
+        self.columns = tuple(columns)
+        self.rows: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+
+    def add(self, **values: Any) -> None:
+        """A row, by the keys of the columns."""
+        if not self.rows:
+            print("\n" + "\n".join(table_head(self.columns, [values])))
+        self.rows.append(values)
+        print(table_row(self.columns, values), flush=True)
+
+    def note(self, sentence: str) -> None:
+        """A sentence under the table."""
+        self.notes.append(sentence)
+
+    def finish(self) -> None:
+        """Print the notes, and write the result where that is asked for."""
+        print("".join(f"\n{note}\n" for note in self.notes), flush=True)
+        if self._record:
+            whole = replace(self._result, rows=tuple(self.rows), notes=tuple(self.notes))
+            print(f"wrote {whole.write(FOLDER)}", file=sys.stderr)
+
+
+def table_head(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The first two lines of a table in Markdown; columns of numbers are set right."""
+    rule = ["---:" if column.is_number(rows) else "---" for column in columns]
+    return [
+        "| " + " | ".join(column.label for column in columns) + " |",
+        "| " + " | ".join(rule) + " |",
+    ]
+
+
+def table_row(columns: Sequence[Column], row: Mapping[str, Any]) -> str:
+    return "| " + " | ".join(column.shown(row) for column in columns) + " |"
+
+
+def public(argument: str) -> str:
+    """A path as another machine has it: below DATA where it is in RESCORER_DATA, else its name."""
+    data = os.environ.get("RESCORER_DATA")
+    if data and argument.startswith(data.rstrip("/") + "/"):
+        return "DATA/" + argument[len(data.rstrip("/")) + 1 :]
+    return Path(argument).name if argument.startswith("/") else argument
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return public(str(value))
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    )
+    return found.stdout.strip() or "unknown"
