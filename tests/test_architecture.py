@@ -14,11 +14,12 @@ ROOT = Path(__file__).parent.parent
 OURS = ("rescorer", "lexicon_tools")
 
 # Floors of the house, from the ground: a module may import its own floor's package and the floors below.
-BASE = ("errors", "files", "processes")
+BASE = ("errors", "files", "processes", "torch_zip")
 FLOORS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "files": ("errors", "files"),
     "processes": ("errors", "processes"),
+    "torch_zip": (),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
     "training": (*BASE, "models", "recognition", "training"),
