@@ -299,7 +299,8 @@ def test_damaged_files_give_a_message_or_totals(tmp_path: Path) -> None:
     weights = Weights(dict.fromkeys(lists.score_names, 0.5), mixture=dict.fromkeys(lists.model_names, 0.5))
     TunedWeights(weights, replace(weights, lm_scale=0.0, mixture={})).save(tmp_path / "w.json")
     whole, chance, loaded = (tmp_path / "w.json").read_text(), random.Random(1), 0
-    values = ["1e308", "-1e308", "1e999", "NaN", "true", "null", '"1"', "[]", "{}", "0", "-1", '{"a": 1}', "9" * 5000, "0.25", "3.5"]
+    values = ["1e308", "-1e308", "1e999", "NaN", "true", "null", '"1"', "[]", "{}", "0", "-1", '{"a": 1}', "9" * 5000,
+              "0.25", "3.5"]
     for _ in range(500):
         found = list(re.finditer(r'[0-9.]+|"[^"]*"|[{},:]', whole))
         place = chance.choice(found)
