@@ -76,8 +76,9 @@ def _aligned(size: int) -> int:
 
 def _check_logs(found: np.ndarray, most: float = _LARGEST) -> None:
     """Raises ValueError for log probabilities or backoffs that are none."""
-    if len(found) and not (found.min() >= -_LARGEST and found.max() <= most):  # NaN, too
-        raise ValueError("a probability that is not finite")
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        if len(found) and not (found.min() >= -_LARGEST and found.max() <= most):  # NaN, too
+            raise ValueError("a probability that is not finite")
 
 
 # ---- hash tables ----
