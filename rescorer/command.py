@@ -115,8 +115,21 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except KeyboardInterrupt:
             say("error: interrupted, every output file is whole or as it was; remedy: run it again")
             sys.exit(2)
+        except (MemoryError, RuntimeError) as error:
+            if not _lacks_memory(error):
+                raise
+            cause = f"{error}".partition("\n")[0][:120]
+            say(f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, a smaller input "
+                "or model, or take a machine with more")
+            sys.exit(2)
 
     return guarded
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """torch raises RuntimeErrors of its own, on a GPU those of a class named so."""
+    return (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+            or "can't allocate memory" in str(error))
 
 
 def say(line: str) -> None:

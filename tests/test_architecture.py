@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 OURS = ("rescorer", "lexicon_tools")
 
 # Floors of the house, from the ground: a module may import its own floor's package and the floors below.
-BASE = ("errors", "files", "inputs", "processes", "work_folders")
+BASE = ("errors", "files", "inputs", "processes", "torch_zip", "work_folders")
 FLOORS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "files": ("errors", "files", "inputs", "work_folders"),
@@ -22,6 +22,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "work_folders": ("work_folders",),
     "command": (*BASE, "command"),
     "processes": ("errors", "processes"),
+    "torch_zip": (),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
     "training": (*BASE, "models", "recognition", "training"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ from click.testing import CliRunner, Result
 from conftest import make_model
 
 from rescorer.cli import lightrnn
+
+ROOT = Path(__file__).parents[1]
 
 pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -42,3 +47,15 @@ def test_bad_input_leaves_nothing(model: Path, tmp_path: Path) -> None:
         result = run(*arguments)
         assert result.exit_code == 2 and found in result.output and len(result.output.splitlines()) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"empty.txt", "lightrnn.pt"}
+
+
+@pytest.mark.skipif(not (ROOT / "build/kenlm/bin/lmplz").exists(), reason="recipes/mini needs lmplz: make kenlm")
+def test_the_demo_exports_its_model(tmp_path: Path, sentences: Path) -> None:
+    """It is trained with dropout."""
+    make_model(dropout=0.3).save(tmp_path / "lightrnn.pt")
+    (tmp_path / "test.txt").write_text("".join(sentences.read_text().splitlines(keepends=True)[:20]))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    result = subprocess.run(["bash", ROOT / "recipes/mini/run.sh", "--stage", "9", "--output", tmp_path],
+                            env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "nats a word off torch" in result.stdout and (tmp_path / "lightrnn.onnx").exists()

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.light_rnn import LightRNN, LightRNNSettings, shapes_of
 from rescorer.models.torch_file import write_torch
 from rescorer.models.word_table import WordTable
 
@@ -504,6 +504,23 @@ def change(**changes: Any) -> dict[str, Any]:
         (change(settings={"breadth": 7}), "breadth"),
         (change(settings={"width": "7"}), "do not fit"),
         (change(settings={"width": 10**9}), "do not fit"),
+        (change(settings={"layers": 10**9}), "1000000000 layers"),
+        (change(settings={**good()["settings"], "layers": 3}), "Missing key lstm"),
+        (change(settings={**good()["settings"], "width": 5000}), "has the shape"),
+        (change(settings={**good()["settings"], "own_width": 5000}), "has the shape"),
+        (change(settings={**good()["settings"], "own_columns": 1}), "has the shape"),
+        (change(settings={**good()["settings"], "layers": True}), "layers = True"),
+        (change(settings={**good()["settings"], "width": 6.0}), "width = 6.0"),
+        (change(settings={**good()["settings"], "tied": 1}), "tied = 1"),
+        (change(settings={**good()["settings"], "row_samples": 1.5}), "row_samples = 1.5"),
+        (change(settings={**good()["settings"], "dropout": math.nan}), "dropout = nan"),
+        (change(parameters={**good()["parameters"], "more": torch.zeros(1)}), "Unexpected key more"),
+        (change(parameters={**good()["parameters"], "row_out.bias": [1.0]}), "row_out.bias holds no tensor"),
+        (change(rows=10**12), "has the shape"),
+        (change(counts=-torch.arange(11)), "no list of whole numbers"),
+        (change(counts=torch.full((11,), math.nan)), "no list of whole numbers"),
+        (change(spelling=[1]), "spelling is list"),
+        (change(given=1), "given is int"),
         (change(words="a\nb"), "11 counts for 2 words"),
         (change(words=7), "do not fit"),
         (change(case="title"), "title"),
@@ -529,6 +546,33 @@ def test_not_a_number(tmp_path: Path) -> None:
     content["parameters"]["row_out.bias"][1] = math.nan
     write_torch(content, tmp_path / "lightrnn.pt")
     assert "row_out.bias" in check_refused(tmp_path / "lightrnn.pt")
+
+
+@pytest.mark.parametrize("value", [1e30, -math.inf])
+def test_numbers_of_which_scores_would_be_infinite(tmp_path: Path, value: float) -> None:
+    content = good()
+    content["parameters"]["lstm.weight_ih_l0"][0, 0] = value
+    write_torch(content, tmp_path / "lightrnn.pt")
+    assert "lstm.weight_ih_l0 holds numbers" in check_refused(tmp_path / "lightrnn.pt")
+
+
+def test_a_table_of_few_words_is_not_built_however_large(tmp_path: Path) -> None:
+    """Its rows and columns are each in the file, its cells are not."""
+    small = make_model(table=WordTable.shaped(11, 11, 1), width=1, own_width=0, cell_bias=False, tied=False)
+    content = small.as_dict()
+    many, vectors = torch.zeros(50_000, 1), ("row_in", "row_out", "column_in", "column_out")
+    content.update(rows=50_000, columns=50_000, parameters={
+        **content["parameters"], **{f"{name}.weight": many for name in vectors},
+        "row_out.bias": many[:, 0], "column_out.bias": many[:, 0]})
+    write_torch(content, tmp_path / "lightrnn.pt")
+    assert "a table of 2,500,000,000 cells for 11 words" in check_refused(tmp_path / "lightrnn.pt")
+
+
+@pytest.mark.parametrize("settings", [{}, {"layers": 3}, {"tied": False}, {"own_width": 0}, {"own_columns": 2},
+                                      {"own_rows": False}, {"cell_bias": False}, {"half_steps": True}], ids=str)
+def test_shapes_are_those_of_the_network(settings: dict[str, Any]) -> None:
+    model = make_model(table=WordTable.shaped(11, 4, 3), **settings)
+    assert shapes_of(model.settings, 4, 3) == {name: tuple(each.shape) for name, each in model.state_dict().items()}
 
 
 def test_a_tied_network_of_an_older_release_is_refused(tmp_path: Path) -> None:

@@ -67,6 +67,17 @@ def test_the_model_stays_as_it_is() -> None:
     assert model.logprob(["the", "cat"]) == before
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"layers": 2, "dropout": 0.5, "weight_dropout": 0.5}])
+def test_a_network_with_dropout(settings: dict[str, Any], training: bool, tmp_path: Path) -> None:
+    """It is exported without, and all of its parts are in the mode that they were in."""
+    model = make_model(**settings).train(training)
+    assert "torch" in export(model, tmp_path / "model.onnx", sentences=SENTENCES)[0]
+    assert all(module.training == training for module in model.modules())
+    found = OnnxScorer.load(tmp_path / "model.onnx").log_probs(SENTENCES)
+    assert largest(found, log_probs_of_sentences(model.eval(), SENTENCES)) < PARITY
+
+
 def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
     """What a larger table of the same words adds: vectors and biases, and an eighth of a byte a cell."""
     model = make_model(40, WordTable(40, 100, np.arange(40) * 100), cell_bias=False)

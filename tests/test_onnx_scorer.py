@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +154,74 @@ def test_long_sentences_are_read_in_parts(scorer: OnnxScorer, monkeypatch: pytes
     monkeypatch.setattr(onnx_scorer, "_SENTENCES", 2)
     for one, other in zip(whole, scorer.log_probs(sentences), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def changed(content: bytes, change: Callable[[onnx.GraphProto], None]) -> bytes:
+    model = onnx.load_from_string(content)
+    change(model.graph)
+    return bytes(model.SerializeToString())
+
+
+def _fill(name: str, number: bytes) -> Callable[[onnx.GraphProto], None]:
+    def fill(graph: onnx.GraphProto) -> None:
+        tensor = next(each for each in graph.initializer if name in each.name)
+        tensor.raw_data = number * (len(tensor.raw_data) // len(number))
+    return fill
+
+
+def _five_words(graph: onnx.GraphProto) -> None:
+    graph.input[0].type.tensor_type.shape.dim[0].dim_value = 5
+
+
+@pytest.mark.parametrize(("change", "found"), [
+    (_fill("column_out.bias", b"\0\0\xc0\x7f"), "something else than log-probabilities"),
+    (_fill("packed_words", b"B"), "not an ONNX file"),
+    (_five_words, "cannot run the network"),
+])
+def test_networks_that_cannot_be_run_are_refused(
+    content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str], change: Callable[[onnx.GraphProto], None],
+    found: str,
+) -> None:
+    (tmp_path / "bad.onnx").write_bytes(changed(content, change))
+    with pytest.raises(InputError, match=f"bad.onnx: .*{found}.*lightrnn export") as caught:
+        OnnxScorer.load(tmp_path / "bad.onnx")
+    assert str(caught.value).count("remedy") == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_fails_later_is_an_input_error(scorer: OnnxScorer) -> None:
+    wide = OnnxState(*np.zeros((2, 2, 1, 99), dtype=np.float32))
+    with pytest.raises(InputError, match="onnxruntime cannot run the network"):
+        scorer.advance(scorer.encode(["the"])[:, None], wide)
+    with pytest.raises(InputError, match="onnxruntime cannot run the network"):
+        scorer.advance(np.array([[10**9]]), scorer.start(1))
+
+
+def test_damaged_files_give_a_message_or_scores(
+    content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also where onnxruntime tries a second time, which prints a banner: names that are no UTF-8."""
+    chance, loaded = random.Random(1), 0
+    for number in range(300):
+        data = bytearray(content)
+        names = [place for place in range(len(data) - 5) if data[place : place + 5] == b"model"] if number < 30 else []
+        at = chance.choice(names) if names else chance.randrange(len(data))
+        if number % 3 == 2:
+            del data[at : at + chance.choice((1, 40))]
+        else:
+            data[at] = chance.randrange(128, 256)
+        (tmp_path / "bad.onnx").write_bytes(data)
+        try:
+            assert np.isfinite(OnnxScorer.load(tmp_path / "bad.onnx").logprob(["the", "strange"]))
+            loaded += 1
+        except InputError as error:
+            assert "\n" not in str(error) and "remedy" in str(error)
+    assert loaded > 20
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_small_file_of_many_words(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_scorer, "_VOCABULARY", 40)  # the file's own has more
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(InputError, match="a vocabulary of more than 40 bytes"):
+        OnnxScorer.load(tmp_path / "model.onnx")

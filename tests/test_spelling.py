@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +128,22 @@ def test_without_sentencepiece(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     with pytest.raises(InputError, match=r"sentencepiece.*not installed; remedy: pip install"):
         Spelling.learn(WORDS)
+
+
+def test_refuses_pieces_that_leave_a_word_without_probability() -> None:
+    for pieces in ({"a": math.log(0.999)}, {"▁": -math.inf, "a": math.log(0.999)}):
+        with pytest.raises(ValueError, match="no probability"):
+            Spelling(pieces, 0.0)
+    with pytest.raises(ValueError, match="no text"):
+        Spelling({"▁": math.log(0.999), None: -math.inf}, 0.0)  # type: ignore[dict-item]
+
+
+def test_the_time_goes_with_the_length_of_a_word() -> None:
+    """As long as a damaged file's only word may be; by squares it would take minutes."""
+    model = by_hand()
+    begun = time.perf_counter()
+    long = model.log_prob("ab" * 150_000)
+    assert time.perf_counter() - begun < 6
+    # Far from its beginning, each "ab" adds the same.
+    step = model.log_prob("ab" * 1001) - model.log_prob("ab" * 1000)
+    assert long == pytest.approx(model.log_prob("ab" * 1000) + step * 149_000, rel=1e-9)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -251,7 +253,7 @@ def test_weights_of_an_older_release_count_spellings_in_full(tmp_path: Path) -> 
     assert TunedWeights.load(path).weights == replace(WEIGHTS, spelling_scale=1.0)
 
 
-GOOD = {"scales": {"a": 1.0}}
+GOOD = {"scales": {"a": 1.0}, "lm_scale": 0.0}
 
 
 @pytest.mark.parametrize("text", [
@@ -264,6 +266,19 @@ GOOD = {"scales": {"a": 1.0}}
     json.dumps({"weights": {**GOOD, "mixture": 1}, "first_pass": GOOD}),
     json.dumps({"weights": {**GOOD, "mixture_kind": ["linear"]}, "first_pass": GOOD}),
     '{"weights": {"scales": {"a": NaN}}, "first_pass": {"scales": {}}}',
+    json.dumps({"weights": {**GOOD, "scales": {"a": 1e308}}, "first_pass": GOOD}),
+    json.dumps({"weights": {**GOOD, "scales": {"a": -2e9}}, "first_pass": GOOD}),
+    json.dumps({"weights": {**GOOD, "scales": {"a": True}}, "first_pass": GOOD}),
+    json.dumps({"weights": {**GOOD, "scales": {"a": [1.0]}}, "first_pass": GOOD}),
+    json.dumps({"weights": {**GOOD, "scales": "a"}, "first_pass": GOOD}),
+    json.dumps({"weights": {**GOOD, "word_penalty": "0"}, "first_pass": GOOD}),
+    json.dumps({"weights": {**GOOD, "mixture": {"m": {"m": 1.0}}}, "first_pass": GOOD}),
+    json.dumps({"weights": {**GOOD, "mixture_kind": None}, "first_pass": GOOD}),
+    json.dumps({"weights": {**GOOD, "lm_scale": 0.5}, "first_pass": GOOD}),
+    json.dumps({"weights": GOOD, "first_pass": {**GOOD, "lm_scale": 0.5}}),
+    json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {"b": 1.0}}}),
+    json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {}}}),
+    '{"weights": {"scales": {"a": 1, "a": 2}, "lm_scale": 0}, "first_pass": {"scales": {"a": 1}, "lm_scale": 0}}',
     '{"weights": {"scales": {"a": 1' + "0" * 400 + '}}, "first_pass": {"scales": {}}}',
 ])
 def test_bad_files(tmp_path: Path, text: str) -> None:
@@ -271,6 +286,34 @@ def test_bad_files(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=r"w.json.*remedy: make it with `rescore --tune`"):
         TunedWeights.load(path)
+
+
+def test_good_files(tmp_path: Path) -> None:
+    """What the bad ones above differ from."""
+    (tmp_path / "w.json").write_text(json.dumps({"weights": GOOD, "first_pass": GOOD}))
+    assert TunedWeights.load(tmp_path / "w.json").weights == Weights({"a": 1.0}, lm_scale=0.0)
+
+
+def test_damaged_files_give_a_message_or_totals(tmp_path: Path) -> None:
+    lists = lists_of(np.array([[1.0, 2.0], [0.5, 3.0]]), np.ones(2), np.array([[-5.0, -4.0], [-6.0, -3.0]]), 2)
+    weights = Weights(dict.fromkeys(lists.score_names, 0.5), mixture=dict.fromkeys(lists.model_names, 0.5))
+    TunedWeights(weights, replace(weights, lm_scale=0.0, mixture={})).save(tmp_path / "w.json")
+    whole, chance, loaded = (tmp_path / "w.json").read_text(), random.Random(1), 0
+    values = ["1e308", "-1e308", "1e999", "NaN", "true", "null", '"1"', "[]", "{}", "0", "-1", '{"a": 1}', "9" * 5000,
+              "0.25", "3.5"]
+    for _ in range(500):
+        found = list(re.finditer(r'[0-9.]+|"[^"]*"|[{},:]', whole))
+        place = chance.choice(found)
+        (tmp_path / "w.json").write_text(
+            whole[: place.start()] + chance.choice([*values, place[0] * 2, ""]) + whole[place.end() :])
+        try:
+            tuned = TunedWeights.load(tmp_path / "w.json")
+            assert np.isfinite(lists.totals(tuned.weights)).all()
+            assert np.isfinite(lists.without_models().totals(tuned.first_pass)).all()
+            loaded += 1
+        except InputError as error:
+            assert "remedy" in str(error) and "\n" not in str(error)
+    assert loaded > 5
 
 
 def test_unreadable_files(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@
 #   recipes/mini/run.sh [--stage N] [--stop-stage N] [--output DIR] [--data DIR] [--threads N] [--precision P]
 #
 # Some five minutes on a CPU core or two. DIR (out/ in this folder) gets lightrnn.pt, ngram.binary, weights.json (tuned on
-# data/dev.jsonl), perplexity.txt and wer.json (measured on data/test.jsonl; synthetic speech: see data/README.md).
+# data/dev.jsonl), perplexity.txt, wer.json (measured on data/test.jsonl; synthetic speech: see data/README.md) and
+# lightrnn.onnx (which needs pip install '.[onnx]').
 # P is auto (the default: the quicker), float32 or bfloat16.
 
 set -euo pipefail
@@ -74,3 +75,7 @@ packaged() {
     "LightRNN=$output/wer.lightrnn.json" "mixture=$output/wer.mixture.json" "the package's LightRNN=$output/wer.english.json"
 }
 stage 8 "the package's model" --in "$data"/{dev,test}.jsonl "$output/wer.json" --out "$output/wer.packaged.json" -- packaged
+
+# The network for where there is no torch; it prints how far its log-probabilities are off torch's.
+stage 9 export --in "$lightrnn" "$output/test.txt" --out "$output/lightrnn.onnx" -- \
+  lightrnn export "$lightrnn" --output "$output/lightrnn.onnx" --text "$output/test.txt"

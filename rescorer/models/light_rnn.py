@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,10 +35,13 @@ from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.torch_zip import Damaged, HoldsCode
 
 _FILE_KIND = "lightrnn"
 _FILE_VERSION = 1
 _ROW_SAMPLES, _MANY_WORDS = 500, 30_000  # tried: 240 to 800 (benchmarks/README.md)
+_LARGEST = 1e6  # of parameters: a score of far greater ones may be infinite
+_WIDE, _CELLS = 1 << 24, 100  # larger tables have at most so many cells a word: no file says how many are free
 FIRST_SPREAD = 0.1  # standard deviation of first vectors
 _BY_ROW = ("row_in.weight", "row_out.weight", "row_out.bias", "cell_bias", "own_in", "own_out", "first_odds")
 _BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 0, "cell_bias": 1}  # the dimension
@@ -563,8 +566,9 @@ class LightRNN(Trainable, LanguageModel):
         """Rebuild what `as_dict` gave.
 
         Raises:
-            KeyError, TypeError, ValueError, RuntimeError: something is missing or does not fit.
+            LookupError, TypeError, ValueError, RuntimeError, OverflowError: something is missing or does not fit.
         """
+        _check_kinds(content)
         counts = content["counts"].numpy().astype(np.int64)
         vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
         table = WordTable(content["rows"], content["columns"], content["cells"].numpy().astype(np.int64))
@@ -572,15 +576,17 @@ class LightRNN(Trainable, LanguageModel):
         said = {"half_steps": True, "own_width": 0, "own_rows": False, "gated": False, **content["settings"]}
         if said.pop("gated"):
             raise ValueError("columns gated by rows, which older releases had")
-        settings = LightRNNSettings(**said)
-        model = cls(settings, vocabulary, table)
+        settings = _settings_of(said)
         parameters = content["parameters"]
+        _check_sizes(parameters, settings, table)
+        model = cls(settings, vocabulary, table)
         model.load_state_dict(parameters)
         if settings.tied and settings.own_width and not torch.equal(parameters["own_in"], parameters["own_out"]):
             raise ValueError("own_in and own_out differ in a tied network, as older releases had them")
         for name, parameter in model.named_parameters():
-            if not torch.isfinite(parameter).all():
-                raise ValueError(f"{name} holds numbers that are not finite")
+            least, most = torch.aminmax(parameter.detach())
+            if not (least >= -_LARGEST and most <= _LARGEST):  # NaN, too
+                raise ValueError(f"{name} holds numbers that are not finite, or beyond ±{_LARGEST:g}")
         model.provenance = dict(content["provenance"])
         if "spelling" in content:
             model.spelling = Spelling.from_dict(content["spelling"])
@@ -598,10 +604,14 @@ class LightRNN(Trainable, LanguageModel):
         expected, remedy = "a lightrnn.pt", "train one with `lightrnn train`"
         try:
             content = read_torch(path)
-        except Exception as error:  # a foreign file makes torch raise almost anything, a short one an OSError too
-            if isinstance(error, OSError) and error.filename is not None:
-                raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
-            raise InputError("not a model file, or cut short", expected=expected, remedy=remedy, file=path) from None
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
+        except HoldsCode as code:
+            raise InputError(f"holds code: {code}", expected=expected, remedy="do not open it with torch.load; train a "
+                             "model with `lightrnn train`", file=path) from None
+        except Damaged as error:
+            raise InputError(f"not a model file, or cut short: {error}", expected=expected, remedy=remedy,
+                             file=path) from None
         if not isinstance(content, dict) or content.get("kind") != _FILE_KIND:
             raise InputError("a torch file, but no LightRNN", expected=expected, remedy=remedy, file=path)
         if content.get("version") != _FILE_VERSION:
@@ -609,8 +619,74 @@ class LightRNN(Trainable, LanguageModel):
                              remedy="use the release that wrote it, or train again", file=path)
         try:
             return cls.from_dict(content).to(device)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
             raise InputError(f"its parts do not fit: {error}", expected=expected, remedy=remedy, file=path) from None
+
+
+def _check_kinds(content: Mapping[str, Any]) -> None:
+    """Raises ValueError where a part of a file is of another kind: most would be taken, and fail later."""
+    kinds: dict[str, type] = {"words": str, "case": str, "rows": int, "columns": int, "settings": dict,
+                              "parameters": dict, "provenance": dict, "counts": Tensor, "cells": Tensor}
+    optional: dict[str, type] = {name: kind for name, kind in (("spelling", dict), ("given", str)) if name in content}
+    for name, kind in {**kinds, **optional}.items():
+        if type(content[name]) is not kind:
+            raise ValueError(f"{name} is {type(content[name]).__name__}, not {kind.__name__}")
+    for name in ("counts", "cells"):
+        numbers = content[name]
+        if numbers.ndim != 1 or numbers.dtype not in (torch.int32, torch.int64) or (numbers < 0).any():
+            raise ValueError(f"{name} are no list of whole numbers")
+    for name, parameter in content["parameters"].items():
+        if type(parameter) is not Tensor or not parameter.is_floating_point():
+            raise ValueError(f"{name} holds no tensor of numbers")
+
+
+def _settings_of(said: Mapping[str, Any]) -> LightRNNSettings:
+    """Raises TypeError for a name that is none, ValueError for a value of another kind or out of its range."""
+    for field in fields(LightRNNSettings):
+        value = said.get(field.name, field.default)
+        kinds = {"int": (int,), "float": (int, float), "bool": (bool,), "int | None": (int, type(None))}
+        if type(value) not in kinds[str(field.type)]:
+            raise ValueError(f"{field.name} = {value!r}: expected {field.type}")
+    return LightRNNSettings(**said)
+
+
+def _check_sizes(parameters: Mapping[str, Tensor], settings: LightRNNSettings, table: WordTable) -> None:
+    """Raises ValueError where the parameters are not of the sizes that are told: these are about to be built."""
+    if settings.layers > max(1, len(parameters)):
+        raise ValueError(f"{settings.layers} layers in {len(parameters)} parameters")
+    shapes = shapes_of(settings, table.rows, table.columns)
+    for name in parameters.keys() - shapes.keys():
+        raise ValueError(f"Unexpected key {name}")
+    for name, shape in shapes.items():
+        if name not in parameters:
+            raise ValueError(f"Missing key {name}")
+        if parameters[name].shape != shape:
+            raise ValueError(f"{name} has the shape {tuple(parameters[name].shape)}, not {shape}")
+    cells = table.rows * table.columns
+    if cells > max(_WIDE, _CELLS * len(table.cells)):
+        raise ValueError(f"a table of {cells:,} cells for {len(table.cells):,} words")
+
+
+def shapes_of(settings: LightRNNSettings, rows: int, columns: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each parameter of a network, by its name in a file."""
+    width, own_width = settings.width, settings.own_width
+    own = min(settings.own_columns, columns) * own_width
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, size in (("row", rows), ("column", columns)):
+        shapes |= {f"{name}_in.weight": (size, width), f"{name}_out.weight": (size, width), f"{name}_out.bias": (size,)}
+    for layer in range(settings.layers):
+        for way in ("ih", "hh"):
+            shapes |= {f"lstm.weight_{way}_l{layer}": (4 * width, width), f"lstm.bias_{way}_l{layer}": (4 * width,)}
+    if own_width:
+        shapes |= {"own_in": (rows, own), "own_out": (rows, own), "own_up.weight": (width, own_width),
+                   "own_key.weight": (own_width, width)}
+    if settings.rows_in_parts:
+        shapes |= {"own_row_key.weight": (own_width, width), "first_odds": (rows,)}
+    if settings.cell_bias:
+        shapes["cell_bias"] = (rows, columns)
+    if not settings.half_steps:
+        shapes |= {"row_mixed.weight": (width, width), "row_mixed.bias": (width,)}
+    return shapes
 
 
 class _PartsAt(torch.autograd.Function):

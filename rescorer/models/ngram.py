@@ -6,6 +6,7 @@ The only import of kenlm in the project.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -17,6 +18,8 @@ from torch import Tensor
 
 from rescorer.errors import InputError
 from rescorer.files import open_binary
+from rescorer.models.arpa import UNREADABLE, check_arpa, line_at
+from rescorer.models.kenlm_binary import check_kenlm_binary
 from rescorer.models.language_model import UNKNOWN, LanguageModel
 
 # Shapes: N histories, M words to score, each after one of the histories.
@@ -48,16 +51,20 @@ class Ngram(LanguageModel):
         Raises:
             InputError: the file cannot be read, is no KenLM model, or is damaged or cut short.
         """
-        _check_beginning(path)
+        is_arpa = _is_arpa(path)
         config = kenlm.Config()
         config.show_progress = False
         config.arpa_complain = kenlm.ARPALoadComplain.NONE
         try:
             return cls(kenlm.Model(str(path), config), name)
-        except (OSError, RuntimeError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # what C++ throws becomes almost any
+            reason, byte = _reason(error)
             raise InputError(
-                f"KenLM cannot load it: {_reason(error)}", expected="a whole ARPA file or KenLM binary",
+                f"KenLM cannot load it: {reason}", expected="a whole ARPA file or KenLM binary",
                 remedy="make it again with lmplz or build_binary", file=path,
+                line=line_at(path, byte) if is_arpa and byte is not None else None,
             ) from None
 
     @property
@@ -138,24 +145,50 @@ class Ngram(LanguageModel):
             for parent, word, new in zip(parents.tolist(), words.tolist(), longer, strict=True)
         ]
         # The product in float64: one rounding only.
-        return (torch.tensor(log10, dtype=torch.float64) * _LN10).float()
+        log_probs = (torch.tensor(log10, dtype=torch.float64) * _LN10).float()
+        if not torch.isfinite(log_probs).all():
+            raise InputError(f"the n-gram model {self.name} gives a word no finite probability",
+                             remedy="make it again with lmplz or build_binary")
+        return log_probs
 
 
-def _check_beginning(path: str | Path) -> None:
-    """KenLM's own message on a stranger's file is long and speaks of its internals: look first."""
+def _is_arpa(path: str | Path) -> bool:
+    """Whether it is ARPA, else a binary.
+
+    Raises InputError for what ends KenLM's process, what it misreads, and what it refuses in words of its own.
+    """
     with open_binary(path) as file:
         try:
             beginning = file.read(256).lstrip()
-        except (OSError, EOFError):  # damaged compression
+        except UNREADABLE:
             beginning = b""
-    if not beginning.startswith((_BINARY, *_ARPA)):
+    if beginning.startswith(_ARPA):
+        check_arpa(path)
+        return True
+    if not beginning.startswith(_BINARY):
         raise InputError(
             "not a KenLM model" if beginning else "empty or damaged", expected="an ARPA file or a KenLM binary",
             remedy="make one with lmplz or build_binary, or check the path", file=path,
         )
+    try:
+        check_kenlm_binary(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"a damaged KenLM binary: {error}", expected="what build_binary wrote",
+                         remedy="make it again with build_binary, or give the ARPA file", file=path) from None
+    return False
 
 
-def _reason(error: Exception) -> str:
-    """What went wrong, of KenLM's `Cannot read model 'x' (file.cc:12 in ... because `...'. reason)`."""
-    text = str(error).split(" (", 1)[-1].removesuffix(")")
-    return text.split("'. ", 1)[-1].strip()
+def _reason(error: Exception) -> tuple[str, int | None]:
+    """What went wrong, of KenLM's `Cannot read model 'x' (file.cc:12 in ... because `...'. reason Byte: 7)`.
+
+    And the place in an ARPA file.
+    """
+    # Words of the file that are no UTF-8 are in the message.
+    text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    text = text.split(" (", 1)[-1].removesuffix(")").split("'. ", 1)[-1].strip()
+    # KenLM stands within an n-gram that it cannot read; of other lines, it has read the end.
+    within, after = re.search(r"-gram at byte ([0-9]+)", text), re.search(r"\bByte: ([0-9]+)", text)
+    byte = int(within[1]) if within else int(after[1]) - 1 if after else None
+    text = re.sub(r"^\S+\.(cc|hh):[0-9]+ in .*? threw \w+( because `.*?'\.)?\. ?", "", text, flags=re.S)
+    said = re.sub(r"( in the [0-9]+-gram at byte [0-9]+)? Byte: [0-9]+.*", "", text, flags=re.S).rstrip(" .")
+    return said[:200], byte

@@ -12,7 +12,8 @@ import copy
 import hashlib
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def export(
     """
     content = as_onnx(model)
     compared = sentences or _random_sentences(model)
-    given = np.concatenate(log_probs_of_sentences(model, compared))
+    with _evaluated(model):
+        given = np.concatenate(log_probs_of_sentences(model, compared))
     found = _scores(content, compared)
     off = np.abs(found - given).max()
     if not off <= PARITY:  # NaN, too
@@ -198,12 +200,24 @@ def _traced(model: LightRNN) -> bytes:
     """
     example = (torch.zeros(2, 3, dtype=torch.int64), *torch.zeros(2, model.settings.layers, 3, model.settings.width))
     options: Any = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
-    with temporary_folder() as folder, warnings.catch_warnings(), torch.no_grad():
+    with temporary_folder() as folder, warnings.catch_warnings(), torch.no_grad(), _evaluated(model):
         warnings.simplefilter("ignore")  # of the old exporter, and that an LSTM is traced with one batch size
         path = folder / "float32.onnx"
-        torch.onnx.export(_CellNetwork(model), example, str(path), input_names=_INPUTS, output_names=_OUTPUTS,
+        torch.onnx.export(_CellNetwork(model).eval(), example, str(path), input_names=_INPUTS, output_names=_OUTPUTS,
                           dynamic_axes=_DYNAMIC, opset_version=_OPSET, **options)
         return path.read_bytes()
+
+
+@contextmanager
+def _evaluated(model: nn.Module) -> Iterator[None]:
+    """Without dropout, and then as it was: torch's exporter leaves parts that modules share in training mode."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _inexpressible(model: LightRNN, error: Exception) -> InputError:

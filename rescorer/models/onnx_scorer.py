@@ -25,6 +25,8 @@ FILE_KIND, FILE_VERSION = "lightrnn", "1"
 
 _SENTENCES = 32  # read side by side
 _WORDS = 32  # of each at a time: memory stays small however long a sentence is
+_VOCABULARY = 1 << 28  # bytes of all words at most: a small file may unpack to any size
+_AGAIN = "make the file again with `lightrnn export`"
 _ERRORS_ONLY = 4  # of onnxruntime's log: what goes wrong comes as an exception too
 
 
@@ -47,6 +49,7 @@ class OnnxScorer:
         Raises:
             ImportError: onnxruntime is not installed.
             ValueError: some other network.
+            InputError: onnxruntime cannot run it, or it gives no finite log-probabilities.
             Exception: onnxruntime's own, for what is no ONNX at all.
         """
         import onnxruntime
@@ -54,7 +57,9 @@ class OnnxScorer:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = _ERRORS_ONLY
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # Without its second try, which is the same here, and prints.
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"],
+                                                     enable_fallback=0)
         told = self._session.get_modelmeta().custom_metadata_map
         if told.get("kind") != FILE_KIND:
             raise ValueError("an ONNX file, but no exported LightRNN")
@@ -66,6 +71,7 @@ class OnnxScorer:
         self._cells = np.array([cell for cell, word in enumerate(words) if word], dtype=np.int64)  # [V]
         known = tuple(word for word in words if word)
         self.vocabulary = Vocabulary(known, np.zeros(len(known), dtype=np.int64), told["case"])
+        self.log_probs([[]])  # one that cannot be run is found at once
 
     @classmethod
     def load(cls, path: str | Path, threads: int = 1) -> OnnxScorer:
@@ -79,8 +85,11 @@ class OnnxScorer:
                 return cls(file.read(), threads)
             except ImportError:
                 raise InputError("onnxruntime is not installed", remedy="pip install onnxruntime") from None
+            except MemoryError:
+                raise
             except Exception as error:  # onnxruntime's have no common ancestor of their own
-                found = str(error) if type(error) is ValueError else "not an ONNX file, or cut short"
+                known = type(error) is ValueError or isinstance(error, InputError)
+                found = str(error).partition("; ")[0] if known else "not an ONNX file, or cut short"
                 raise InputError(found, expected="an exported LightRNN", remedy="make one with `lightrnn export`",
                                  file=path) from None
 
@@ -94,13 +103,18 @@ class OnnxScorer:
 
     def advance(self, cells: np.ndarray, state: OnnxState) -> tuple[np.ndarray, OnnxState]:
         """[T, U] natural log P of each of the words in cells [T, U] after histories [U]; and the longer histories."""
-        log_probs, *after = self._session.run(["log_probs", "next_hidden", "next_cell"], _inputs(cells, state))
+        log_probs, *after = self._run(["log_probs", "next_hidden", "next_cell"], cells, state)
+        if log_probs.shape != cells.shape or np.isnan(log_probs).any():
+            raise InputError("the network gives something else than log-probabilities", remedy=_AGAIN)
         return log_probs, OnnxState(*after)
 
     def log_probs(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """[N] natural log P of each word and of the `</s>` of each sentence."""
         cells = [self.encode([*sentence, SENTENCE_END]) for sentence in sentences]
-        return log_probs_by_sentence(cells, self.start, self.advance)
+        found = log_probs_by_sentence(cells, self.start, self.advance)
+        if not all(np.isfinite(each).all() for each in found):
+            raise InputError("the network gives a word no finite probability", remedy=_AGAIN)
+        return found
 
     def logprob(self, words: Sequence[str]) -> float:
         """Natural log P of a sentence with its `</s>`."""
@@ -111,13 +125,24 @@ class OnnxScorer:
         return OnnxState(*np.zeros((2, layers, size, width), dtype=np.float32))
 
     def _words(self) -> list[str]:
-        inputs = _inputs(np.zeros((1, 1), dtype=np.int64), self._nothing(1))
-        (packed,) = self._session.run(["vocabulary"], inputs)
-        return bz2.decompress(packed.tobytes()).decode("utf-8").split("\n")
+        (packed,) = self._run(["vocabulary"], np.zeros((1, 1), dtype=np.int64), self._nothing(1))
+        unpacking = bz2.BZ2Decompressor()
+        unpacked = unpacking.decompress(packed.tobytes(), _VOCABULARY)
+        if not unpacking.eof:
+            raise ValueError(f"a vocabulary of more than {_VOCABULARY:,} bytes, or one that is cut short")
+        return unpacked.decode("utf-8").split("\n")
 
-
-def _inputs(cells: np.ndarray, state: OnnxState) -> dict[str, np.ndarray]:
-    return {"words": cells, "hidden": state.hidden, "cell": state.cell}
+    def _run(self, outputs: Sequence[str], cells: np.ndarray, state: OnnxState) -> list[np.ndarray]:
+        """Raises InputError where onnxruntime cannot: its exceptions have no common ancestor of their own."""
+        try:
+            given = {"words": cells, "hidden": state.hidden, "cell": state.cell}
+            found: list[np.ndarray] = self._session.run(outputs, given)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise InputError(f"onnxruntime cannot run the network: {f'{error}'.strip().partition(chr(10))[0][:120]}",
+                             remedy=_AGAIN) from None
+        return found
 
 
 def log_probs_by_sentence(

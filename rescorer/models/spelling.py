@@ -43,6 +43,10 @@ class Spelling:
     known: float
 
     def __post_init__(self) -> None:
+        if not all(type(piece) is str for piece in self.pieces):
+            raise ValueError("a piece that is no text")
+        if self.pieces.get(_BLANK, -math.inf) == -math.inf:
+            raise ValueError(f"the piece {_BLANK!r}, with which any word can begin, has no probability")
         total = math.fsum(map(math.exp, self.pieces.values())) + _ANY_CHARACTER
         if not abs(total - 1) < 1e-6:  # NaN, too
             raise ValueError(f"the probabilities of the pieces sum to {total}, not to 1")
@@ -70,14 +74,14 @@ class Spelling:
         return replace(self, known=max(0.0, known))
 
     def log_prob(self, word: str) -> float:
-        """Log P of the string among all strings."""
+        """Log P of the string among all strings; the time goes with its length."""
         spelled = [self._beginnings.get("", -math.inf)]  # log P of word[:end], for each end
         for end in range(1, len(word) + 1):
             ways = [spelled[-1] + self._inner.get(word[end - 1], _LOG_ANY)]
             for begin in range(max(0, end - self._longest), end - 1):
                 if (piece := self._inner.get(word[begin:end])) is not None:
                     ways.append(spelled[begin] + piece)
-            if (piece := self._beginnings.get(word[:end])) is not None:
+            if end <= self._longest_beginning and (piece := self._beginnings.get(word[:end])) is not None:
                 ways.append(piece)
             spelled.append(_log_sum(ways))
         return spelled[-1]
@@ -117,6 +121,10 @@ class Spelling:
     @cached_property
     def _longest(self) -> int:
         return max(map(len, self._inner), default=1)
+
+    @cached_property
+    def _longest_beginning(self) -> int:
+        return max(map(len, self._beginnings), default=0)
 
 
 def _log_sum(log_probs: Sequence[float]) -> float:

@@ -1,6 +1,7 @@
 """Plain data and tensors in one torch file, which opening cannot make run code.
 
-The safe reader of torch 1.13 knows texts and tensors, but not even floats: what is plain goes as JSON, tensors apart.
+What is plain goes as JSON, tensors apart. The reader is the project's own, whatever the release of torch: its
+`weights_only` has had holes (CVE-2025-32434, CVE-2026-24747).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import torch
 from torch import Tensor
 
 from rescorer.files import whole_path
+from rescorer.torch_zip import Damaged, read_torch_zip
 
 _TENSOR = "tensor"
+_DEEPEST = 100  # dictionaries and lists within each other
 
 
 def write_torch(content: Mapping[str, Any], path: str | Path) -> None:
@@ -35,17 +38,35 @@ def write_torch(content: Mapping[str, Any], path: str | Path) -> None:
         work.write_bytes(buffer.getbuffer())
 
 
-def read_torch(path: str | Path, device: str | torch.device = "cpu") -> Any:
-    """Read what `write_torch` wrote, tensors onto the device; what another program saved comes as it is.
+def read_torch(path: str | Path) -> Any:
+    """Read what `write_torch` wrote.
 
     Raises:
-        Exception: almost any, for a file of another kind.
+        OSError: the file cannot be opened.
+        HoldsCode, Damaged: it is of another kind, or damaged.
     """
-    content = torch.load(path, map_location=device, weights_only=True)
+    with open(path, "rb") as file:
+        content = read_torch_zip(file, tensor=torch.from_numpy)
     if not isinstance(content, dict) or content.keys() != {"plain", "tensors"}:
-        return content
+        raise Damaged("a file of another program")
     tensors = content["tensors"]
-    return json.loads(content["plain"], object_hook=lambda item: tensors[item[_TENSOR]] if _TENSOR in item else item)
+    try:
+        return _with_tensors(json.loads(content["plain"]), tensors, _DEEPEST)
+    except (TypeError, ValueError, LookupError, RecursionError) as error:
+        raise Damaged(f"{error}") from None
+
+
+def _with_tensors(value: Any, tensors: Any, levels: int) -> Any:
+    """The value with each tensor in its place, as `_without_tensors` took it."""
+    if not isinstance(value, (dict, list)):
+        return value
+    if not levels:
+        raise ValueError("more lists within each other than any model has")
+    if isinstance(value, list):
+        return [_with_tensors(item, tensors, levels - 1) for item in value]
+    if _TENSOR in value:
+        return tensors[value[_TENSOR]]
+    return {key: _with_tensors(item, tensors, levels - 1) for key, item in value.items()}
 
 
 def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:

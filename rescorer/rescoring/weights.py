@@ -14,7 +14,6 @@ Shapes: U utterances, H hypotheses of all of them, n nodes of the history tree, 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -38,6 +37,7 @@ from rescorer.rescoring.word_kinds import WordKinds
 DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
 # A word that is spelled out has tens of nats less than one that is known, though no speaker finds it harder.
 _PENALTIES = (-40.0, 12.0)
+_LARGEST = 1e9  # of a weight: raw scores may be in any unit
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,7 @@ class Weights:
     new_word_penalty: float = 0.0
 
     def __post_init__(self) -> None:
-        numbers = [*self.scales.values(), *self.mixture.values(), self.lm_scale, self.word_penalty,
-                   self.unknown_penalty, self.new_word_penalty, self.spelling_scale]
-        if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
-            raise ValueError("every weight must be a finite number")
+        _check_numbers(self)
         if not 0 <= self.spelling_scale <= 1:
             raise ValueError(f"spelling_scale = {self.spelling_scale}: expected 0 to 1")
         if self.mixture_kind not in KINDS:
@@ -104,6 +101,17 @@ class Weights:
         """
         return cls({name: DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.5 if models else 0.0,
                    mixture={name: 1 / len(models) for name in models})
+
+
+def _check_numbers(weights: Weights) -> None:
+    """Raises ValueError for a weight that is no number, or so great that a total may be infinite."""
+    for name in ("scales", "mixture"):
+        if not isinstance(getattr(weights, name), Mapping):
+            raise ValueError(f"{name} {getattr(weights, name)!r:.80}: expected a number for each name")
+    alone = ("lm_scale", "word_penalty", "unknown_penalty", "spelling_scale", "new_word_penalty")
+    for name, number in [*weights.scales.items(), *weights.mixture.items(), *((n, getattr(weights, n)) for n in alone)]:
+        if not isinstance(number, (int, float)) or isinstance(number, bool) or not abs(number) <= _LARGEST:  # NaN, too
+            raise ValueError(f"{name} = {number!r:.40}: expected a finite number, at most {_LARGEST:g} large")
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,14 +309,35 @@ class TunedWeights:
         """
         remedy = "make it with `rescore --tune`"
         try:
-            text = Path(path).read_text(encoding="utf-8")
-            content: Any = json.loads(text)
-            return cls(Weights(**content["weights"]), Weights(**content["first_pass"]))
+            text = Path(path).read_text(encoding="utf-8-sig")
+            return cls._from_json(json.loads(text, object_pairs_hook=_without_doubles))
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
         except json.JSONDecodeError as error:
             raise InputError(f"no JSON: {error.msg}", expected="a weights file", remedy=remedy, file=path,
                              line=error.lineno) from None
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise InputError(f"no weights: {type(error).__name__} {error}", expected="a weights file", remedy=remedy,
-                             file=path) from None
+        except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            said = error if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+            raise InputError(f"no weights: {said}", expected="a weights file", remedy=remedy, file=path) from None
+
+    @classmethod
+    def _from_json(cls, content: Any) -> TunedWeights:
+        """Raises ValueError, TypeError: it is something else, or its two parts are for other scores."""
+        for name in ("weights", "first_pass"):
+            if not isinstance(content, dict) or not isinstance(content.get(name), dict):
+                raise ValueError(f"no {name} in it")
+        weights, first_pass = Weights(**content["weights"]), Weights(**content["first_pass"])
+        if set(weights.scales) != set(first_pass.scales):
+            raise ValueError(f"scales of {', '.join(weights.scales) or 'none'} in weights, of "
+                             f"{', '.join(first_pass.scales) or 'none'} in first_pass")
+        if any(part.lm_scale and not part.mixture for part in (weights, first_pass)):
+            raise ValueError("an lm_scale, and no model in the mixture")
+        return cls(weights, first_pass)
+
+
+def _without_doubles(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for a name that comes twice, of which one would be lost."""
+    found = dict(items)
+    if len(found) < len(items):
+        raise ValueError("a name comes twice")
+    return found

@@ -1,20 +1,11 @@
-"""The `.pt` files of k2's lattices, read without k2 and torch.
-
-torch.save writes a zip archive: a pickle, and the numbers of each tensor. The reader here knows tensors and plain
-values only: no file can run code, and none can claim more memory than it has bytes.
-"""
+"""The `.pt` files of k2's lattices, read without k2 and torch: see torch_zip.py."""
 
 from __future__ import annotations
 
-import io
-import math
-import pickle
-import zipfile
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +13,9 @@ from rescorer.errors import InputError
 from rescorer.files import open_binary
 from rescorer.recognition.formats.parsing import Place, show
 from rescorer.recognition.lattice import spans
+from rescorer.torch_zip import Damaged, HoldsCode, Pickled, read_torch_zip
 
 AGAIN = "make the file again"
-_DTYPES = {f"{name}Storage": np.dtype(dtype) for name, dtype in (
-    ("Float", "<f4"), ("Double", "<f8"), ("Half", "<f2"), ("Long", "<i8"), ("Int", "<i4"), ("Short", "<i2"),
-    ("Char", "i1"), ("Byte", "u1"), ("Bool", "?"))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +48,13 @@ def load(path: Path) -> dict[str, Any]:
     place = Place(path)
     with open_binary(path) as file:
         try:
-            with zipfile.ZipFile(file) as archive:
-                content = _Unpickler(archive, place).load()
-        except InputError:
-            raise
-        except Exception as error:  # a damaged pickle can raise almost any
-            _damaged(place, error)
+            content = read_torch_zip(file, ["_k2.ragged.RaggedTensor"])
+        except HoldsCode as code:
+            raise place.error(f"holds code: {code}", "tensors, texts and numbers only", "delete this attribute before "
+                              "as_dict(); never open a file from a stranger with torch.load") from None
+        except Damaged as error:
+            raise place.error(f"damaged, cut short, or no file of torch.save: {error}", "a .pt file of Fsa.as_dict()",
+                              AGAIN) from None
     if not (isinstance(content, dict) and all(isinstance(name, str) for name in content)):
         raise place.error("no dictionary of attributes", "what Fsa.as_dict() gives",
                           "save fsa.as_dict() with torch.save")
@@ -96,92 +86,9 @@ def too_deep(name: str, place: Place) -> InputError:
                        "delete the attribute before as_dict()")
 
 
-def _damaged(place: Place, error: Exception) -> NoReturn:
-    cause = f"{error}".partition("\n")[0][:80] or type(error).__name__
-    raise place.error(f"damaged, cut short, or no file of torch.save: {cause}", "a .pt file of Fsa.as_dict()", AGAIN)
-
-
-@dataclass(frozen=True)
-class _Storage:
-    """The numbers of one or more tensors."""
-
-    __slots__ = ("data", "dtype")
-    data: bytes
-    dtype: np.dtype[Any]
-
-
-class _Unpickler(pickle._Unpickler):  # in Python: to the one in C, a damaged file can claim gigabytes
-    """Unpickles tensors and plain values, and nothing else.
-
-    What is given for the names in the file is made for it and cannot be changed by it, and does nothing but keep data.
-    """
-
-    def __init__(self, archive: zipfile.ZipFile, place: Place) -> None:
-        self._archive, self._place = archive, place
-        self._members: dict[str, bytes] = {}
-        (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-        self._root = pickled.removesuffix("data.pkl")
-        super().__init__(io.BytesIO(self._member("data.pkl")))
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name in _DTYPES:
-            return _DTYPES[name]
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _Rebuild()
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if (module, name) == ("_k2.ragged", "RaggedTensor"):
-            return type("RaggedTensor", (_Pickled,), {})
-        raise self._place.error(
-            f"holds code: {module}.{name}", "tensors, texts and numbers only",
-            "delete this attribute before as_dict(); never open a file from a stranger with torch.load",
-        )
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _, _ = pid
-        if kind != "storage" or not isinstance(dtype, np.dtype):
-            raise ValueError("unknown storage")
-        return _Storage(self._member(f"data/{key}"), dtype)
-
-    def _member(self, name: str) -> bytes:
-        if name not in self._members:
-            info = self._archive.getinfo(self._root + name)
-            if info.compress_type != zipfile.ZIP_STORED:  # torch never packs: this may be a bomb
-                raise ValueError("a compressed archive")
-            self._members[name] = self._archive.read(info)
-        return self._members[name]
-
-
-class _Rebuild:
-    """Stands for the function that makes a tensor of a storage."""
-
-    __slots__ = ()
-
-    def __call__(self, storage: _Storage, offset: int, size: Sequence[int], stride: Sequence[int],
-                 *_: Any) -> np.ndarray:
-        if not isinstance(storage, _Storage) or len(size) != len(stride):
-            raise ValueError("a tensor without storage")
-        item = storage.dtype.itemsize
-        if min((offset, *size, *stride), default=0) < 0 or math.prod(size) > len(storage.data) // item:
-            raise ValueError("a tensor greater than its storage")
-        # NumPy checks that all of it lies within the data.
-        strides = tuple(item * each for each in stride)
-        tensor: np.ndarray = np.ndarray(tuple(size), storage.dtype, storage.data, offset * item, strides)
-        return tensor
-
-
-class _Pickled:
-    """Stands for a RaggedTensor: keeps its state, (row splits, "row_ids1", values)."""
-
-    state: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
 def _ragged(name: str, value: Any, place: Place) -> Any:
     """`value`, or the Ragged that it stands for."""
-    if not isinstance(value, _Pickled):
+    if not isinstance(value, Pickled):
         return value
     state = value.state
     if isinstance(state, tuple) and len(state) > 3:
