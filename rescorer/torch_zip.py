@@ -1,7 +1,8 @@
 """The files of torch.save, read without torch.
 
-torch.save writes a zip archive: a pickle, and the numbers of each tensor. The reader here knows tensors and plain
-values only: no file can run code, and none can claim more memory than it has bytes.
+torch.save writes a zip archive: a pickle, and the numbers of each tensor. The reader here knows
+tensors and plain values only: no file can run code, and none can claim more memory than it has
+bytes.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from typing import IO, Any, ClassVar
 import numpy as np
 
 _DTYPES = {f"{name}Storage": np.dtype(dtype) for name, dtype in (
-    ("Float", "<f4"), ("Double", "<f8"), ("Half", "<f2"), ("Long", "<i8"), ("Int", "<i4"), ("Short", "<i2"),
-    ("Char", "i1"), ("Byte", "u1"), ("Bool", "?"))}
+    ("Float", "<f4"), ("Double", "<f8"), ("Half", "<f2"), ("Long", "<i8"), ("Int", "<i4"),
+    ("Short", "<i2"), ("Char", "i1"), ("Byte", "u1"), ("Bool", "?"))}
 _BLOCK = 1 << 24  # bytes that are read at a time
-_OPCODES = (  # those of torch.save: marks, plain values, lists, tuples, the memo; the others are below
-    pickle.PROTO + pickle.FRAME + pickle.STOP + pickle.MARK + pickle.NONE + pickle.NEWTRUE + pickle.NEWFALSE
-    + pickle.BININT + pickle.BININT1 + pickle.BININT2 + pickle.LONG1 + pickle.BINFLOAT + pickle.BINUNICODE
-    + pickle.SHORT_BINUNICODE + pickle.EMPTY_LIST + pickle.APPEND + pickle.APPENDS + pickle.EMPTY_DICT
-    + pickle.EMPTY_TUPLE + pickle.TUPLE + pickle.TUPLE1 + pickle.TUPLE2 + pickle.TUPLE3 + pickle.BINPUT
-    + pickle.LONG_BINPUT + pickle.BINGET + pickle.LONG_BINGET + pickle.MEMOIZE + pickle.GLOBAL + pickle.STACK_GLOBAL
-    + pickle.BINPERSID)
+# Those of torch.save: marks, plain values, lists, tuples, the memo, names. The others are below.
+_OPCODES = (
+    pickle.PROTO + pickle.FRAME + pickle.STOP + pickle.MARK
+    + pickle.NONE + pickle.NEWTRUE + pickle.NEWFALSE
+    + pickle.BININT + pickle.BININT1 + pickle.BININT2 + pickle.LONG1 + pickle.BINFLOAT
+    + pickle.BINUNICODE + pickle.SHORT_BINUNICODE
+    + pickle.EMPTY_LIST + pickle.APPEND + pickle.APPENDS + pickle.EMPTY_DICT
+    + pickle.EMPTY_TUPLE + pickle.TUPLE + pickle.TUPLE1 + pickle.TUPLE2 + pickle.TUPLE3
+    + pickle.BINPUT + pickle.LONG_BINPUT + pickle.BINGET + pickle.LONG_BINGET + pickle.MEMOIZE
+    + pickle.GLOBAL + pickle.STACK_GLOBAL + pickle.BINPERSID)
 
 MakeTensor = Callable[[np.ndarray], Any]
 
@@ -65,7 +69,9 @@ class _Storage:
 _REBUILD, _ORDERED, _OBJECT = _Name("_rebuild_tensor_v2"), _Name("OrderedDict"), _Name("object")
 
 
-def read_torch_zip(file: IO[bytes], classes: Collection[str] = (), tensor: MakeTensor = lambda array: array) -> Any:
+def read_torch_zip(
+    file: IO[bytes], classes: Collection[str] = (), tensor: MakeTensor = lambda array: array
+) -> Any:
     """What torch.save was given.
 
     Args:
@@ -82,8 +88,8 @@ def read_torch_zip(file: IO[bytes], classes: Collection[str] = (), tensor: MakeT
     except (HoldsCode, MemoryError):
         raise
     except Exception as error:  # a damaged pickle can raise almost any
-        said = "" if isinstance(error, KeyError) else f"{error}".partition("\n")[0][:80]
-        raise Damaged(said or type(error).__name__) from None
+        said = "a part that is missing or unknown" if isinstance(error, KeyError) else f"{error}"
+        raise Damaged(said.partition("\n")[0][:80] or type(error).__name__) from None
 
 
 class _Members:
@@ -119,15 +125,17 @@ class _Members:
         return data
 
 
-class _Unpickler(pickle._Unpickler):  # in Python: to the one in C, a damaged file can claim gigabytes
+class _Unpickler(pickle._Unpickler):  # in Python: from C's, a damaged file can claim gigabytes
     """Unpickles tensors and plain values, and nothing else.
 
-    Keys are texts and numbers: the hash of a tuple within tuples takes time without end, or all of the stack.
+    Keys are texts and numbers: the hash of tuples within tuples can take time without end, or all
+    of the stack.
     """
 
     stack: list[Any]  # of the base class, as is `pop_mark`
     pop_mark: Callable[[], list[Any]]
-    dispatch: ClassVar[dict[int, Any]] = {code: pickle._Unpickler.dispatch[code] for code in _OPCODES}
+    dispatch: ClassVar[dict[int, Any]] = {
+        code: pickle._Unpickler.dispatch[code] for code in _OPCODES}
 
     def __init__(self, members: _Members, classes: frozenset[str], tensor: MakeTensor) -> None:
         self._members, self._classes, self._tensor = members, classes, tensor
@@ -172,7 +180,7 @@ class _Unpickler(pickle._Unpickler):  # in Python: to the one in C, a damaged fi
         state, made = self.stack.pop(), self.stack[-1]
         if isinstance(made, Pickled):
             made.state = state
-        elif not isinstance(made, OrderedDict):  # of whose attributes, as a state_dict has them, nothing is kept
+        elif not isinstance(made, OrderedDict):  # nothing is kept of a state_dict's attributes
             raise ValueError("an unknown object")
 
     def load_setitem(self) -> None:
@@ -184,15 +192,20 @@ class _Unpickler(pickle._Unpickler):  # in Python: to the one in C, a damaged fi
         self._set(items[::2], items[1::2])
 
     def _set(self, keys: Sequence[Any], values: Sequence[Any]) -> None:
-        if not isinstance(self.stack[-1], dict) or not all(type(key) in (str, int, float, bool) for key in keys):
+        made = self.stack[-1]
+        plain = all(type(key) in (str, int, float, bool) for key in keys)
+        if not isinstance(made, dict) or not plain:
             raise ValueError("a key that is neither text nor number")
-        self.stack[-1].update(zip(keys, values, strict=True))
+        made.update(zip(keys, values, strict=True))
 
-    dispatch.update({pickle.REDUCE[0]: load_reduce, pickle.NEWOBJ[0]: load_newobj, pickle.BUILD[0]: load_build,
-                     pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems})
+    dispatch.update({
+        pickle.REDUCE[0]: load_reduce, pickle.NEWOBJ[0]: load_newobj, pickle.BUILD[0]: load_build,
+        pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems})
 
 
-def _array(storage: _Storage, offset: int, size: Sequence[int], stride: Sequence[int]) -> np.ndarray:
+def _array(
+    storage: _Storage, offset: int, size: Sequence[int], stride: Sequence[int]
+) -> np.ndarray:
     if not isinstance(storage, _Storage) or len(size) != len(stride):
         raise ValueError("a tensor without storage")
     item = storage.dtype.itemsize

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import re
 import resource
 import time
 import zipfile
@@ -189,6 +190,34 @@ def test_damaged_models_give_a_message_or_scores(tmp_path: Path) -> None:
         except InputError as error:
             assert "\n" not in str(error) and "remedy" in str(error)
     assert 10 < loaded < 150, "some damage is of no account, and what comes after the archive was tried too"
+
+
+def test_damaged_plain_data_gives_a_message_or_scores(tmp_path: Path) -> None:
+    """Of the settings, sizes and names, in a file that is whole otherwise."""
+    model, chance = make_model(), random.Random(2)
+    model.spelling = Spelling.learn(model.vocabulary.words)
+    model.save(tmp_path / "file.pt")
+    content = torch.load(tmp_path / "file.pt", weights_only=False)
+    plain, loaded = content["plain"], 0
+    found = list(re.finditer(r'"[^"]*"|[0-9.]+|true|false', plain))
+    values = ["1e308", "NaN", "true", "null", '"x"', "[]", "{}", "0", "-1", '{"tensor": 3}', "9" * 400, "7", "0.5",
+              "3000"]
+    for _ in range(300):
+        place = chance.choice(found[:60] if chance.random() < 0.7 else found)
+        torch.save({**content, "plain": f"{plain[:place.start()]}{chance.choice(values)}{plain[place.end():]}"},
+                   tmp_path / "bad.pt")
+        begun = time.perf_counter()
+        try:
+            damaged = LightRNN.load(tmp_path / "bad.pt")
+            assert np.isfinite(damaged.logprob(["the", "cat", "strange"]))
+            if damaged.spelling:
+                assert np.isfinite(damaged.spelling.unknown_log_prob("strange"))
+            damaged.save(tmp_path / "again.pt")
+            loaded += 1
+        except InputError as error:
+            assert "\n" not in str(error) and "remedy" in str(error)
+        assert time.perf_counter() - begun < 5
+    assert loaded
 
 
 def test_small_files_take_little_memory(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Checks an ARPA file before KenLM reads it: what KenLM would take and go wrong with later, and where a fault is."""
+"""Checks an ARPA file before KenLM reads it, and finds the line of what KenLM finds."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from rescorer.files import open_binary
 _BLOCK = 1 << 24  # bytes read at a time
 _HEAD = 1 << 16  # bytes in which the numbers of n-grams are looked for
 _COUNT = re.compile(rb"^ngram [0-9]+=([0-9]+)\r?$", re.M)
-# A log10 probability that KenLM reads as infinite or as no number; without re.I, which takes ten times as long.
+# A log10 probability that is infinite or no number; without re.I, which takes ten times as long.
 _INFINITE = re.compile(rb"\n[ \t]*([+-]?(?:[iI][nN][fF]|[nN][aA][nN])\S*)")
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, struct.error)  # of damaged compression
 
 
 def check_arpa(path: str | Path) -> None:
-    """Raises InputError with the line for text that is not UTF-8, a probability that is not finite, damaged
-    compression, and more n-grams told than there are lines."""
+    """Raises InputError with the line for what KenLM takes and misreads, and damaged compression.
+
+    That is text other than UTF-8, a probability that is not finite, and more n-grams told than
+    there are lines.
+    """
     told, lines = 0, 0
     for block in _blocks(path):
         if not lines:
             told = sum(int(count[:18]) for count in _COUNT.findall(block[:_HEAD]))
         _check_text(block, path, lines)
         if found := _INFINITE.search(block):
-            raise InputError(f"the log probability {found[1].decode()[:40]}", expected="a finite number",
+            raise InputError(f"the log probability {found[1].decode()[:40]}",
+                             expected="a finite number",
                              remedy="write -99 where a probability is 0", file=path,
                              line=lines + block.count(b"\n", 0, found.start(1)) + 1)
         lines += block.count(b"\n")
@@ -59,8 +63,8 @@ def _blocks(path: str | Path) -> Iterator[bytes]:
                 yield block
                 lines += block.count(b"\n")
         except UNREADABLE as error:
-            raise InputError(f"cannot be read on: {error}", remedy="the file is damaged or cut short: make it again",
-                             file=path, line=lines + 1) from None
+            raise InputError(f"cannot be read on: {error}", file=path, line=lines + 1,
+                             remedy="the file is damaged or cut short: make it again") from None
 
 
 def _check_text(block: bytes, path: str | Path, lines: int) -> None:
@@ -68,5 +72,5 @@ def _check_text(block: bytes, path: str | Path, lines: int) -> None:
         block.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"byte 0x{block[error.start]:02x} is not UTF-8", expected="UTF-8 text",
-                         remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)", file=path,
-                         line=lines + block.count(b"\n", 0, error.start) + 1) from None
+                         remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
+                         file=path, line=lines + block.count(b"\n", 0, error.start) + 1) from None

@@ -1,9 +1,10 @@
-"""Checks a KenLM binary before KenLM maps it: KenLM trusts it, and one that is damaged ends the process.
+"""Checks a KenLM binary before KenLM maps it: a damaged one would end the process.
 
-KenLM follows what it reads: sizes of tables, ids of words, places in the next table. All of these are checked here, and
-that the tables lie within the file and no number is infinite. What the numbers are worth no check can tell: the format
-has no checksum. It is read as KenLM's lm/binary_format.cc, vocab.cc, search_hashed.hh, trie.cc, bhiksha.cc and
-quantize.cc of its version 5 write it, on little-endian machines.
+KenLM follows what it reads: sizes of tables, ids of words, places in the next table. All of these
+are checked here, and that the tables lie within the file and no number is infinite. Whether the
+numbers are the right ones no check can tell: the format has no checksum. The format is version 5,
+as KenLM's lm/binary_format.cc, vocab.cc, search_hashed.hh, trie.cc, bhiksha.cc and quantize.cc
+write it on little-endian machines.
 
 Shapes: N n-grams of an order, B buckets of a hash table.
 """
@@ -18,7 +19,7 @@ import numpy as np
 
 _MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\0"
 _TEST_VALUES = 32  # bytes of numbers after it, which KenLM checks
-_FIXED = struct.Struct("<B3xfIB3xI")  # order, probing multiplier, kind, whether it has words, version
+_FIXED = struct.Struct("<B3xfIB3xI")  # order, probing multiplier, kind, has words, version
 _HEAD = 4096  # bytes that hold all of it, and the number of n-grams of 255 orders
 _PROBING, _REST_PROBING, _TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE = range(6)
 _WORD = np.dtype([("key", "<u8"), ("id", "<u4")])
@@ -66,7 +67,8 @@ class _Parts:
         """[size] the next bytes."""
         self.place += size
         if self.place > len(self._data):
-            raise ValueError(f"cut short: {len(self._data):,} bytes where at least {self.place:,} are told")
+            raise ValueError(f"cut short: {len(self._data):,} bytes where at least {self.place:,} "
+                             "are told")
         return self._data[self.place - size : self.place]
 
 
@@ -127,9 +129,10 @@ def _check_trie(parts: _Parts, counts: tuple[int, ...], kind: int) -> None:
         longest = order == len(counts)
         if kind in (_ARRAY_TRIE, _QUANT_ARRAY_TRIE) and not longest and array_bits is None:
             array_bits = _array_bits(parts)
-        following = None if longest else counts[order]
+        following, high = None if longest else counts[order], None
         count = counts[order - 1]
-        high = None if longest or array_bits is None else _HighBits.read(parts, count + 1, counts[order], array_bits)
+        if following is not None and array_bits is not None:
+            high = _HighBits.read(parts, count + 1, following, array_bits)
         _NGrams.read(parts, counts[0], count, following, bins, high).check(order)
 
 
@@ -141,13 +144,16 @@ def _check_unigrams(data: np.ndarray, counts: tuple[int, ...]) -> None:
 
 
 def _check_places(places: np.ndarray, count: int) -> None:
-    """Places in the table of the next order: one n-gram's end where those of the n-gram after it begin."""
+    """Places in the next order's table: an n-gram's end where those of the one after it begin."""
     if places[-1] > count or (places[1:] < places[:-1]).any():
         raise ValueError("an n-gram beyond the table")
 
 
 def _array_bits(parts: _Parts) -> int:
-    """How many bits arrays may save, told where the first of them begins. KenLM checks the version before it."""
+    """How many bits arrays may save, told where the first of them begins.
+
+    KenLM checks the version that stands before it.
+    """
     _, bits = parts.take(2)
     parts.place -= 2
     return int(bits)
@@ -155,11 +161,15 @@ def _array_bits(parts: _Parts) -> int:
 
 @dataclass(frozen=True)
 class _Bins:
-    """What quantised log probabilities and backoffs stand for."""
+    """What quantised log probabilities and backoffs stand for.
+
+    Attributes:
+        tables: float32, of bigrams: logs, backoffs; of trigrams …; of the longest: logs.
+    """
 
     log_bits: int
     backoff_bits: int
-    tables: np.ndarray  # [all] float32: those of bigrams: logs, backoffs; of trigrams … of the longest: logs
+    tables: np.ndarray
 
     @classmethod
     def read(cls, parts: _Parts, orders: int) -> _Bins:
@@ -178,7 +188,7 @@ class _Bins:
 
 @dataclass(frozen=True)
 class _HighBits:
-    """An array that keeps the high bits of places in the next table: from which n-gram on they are one more."""
+    """High bits of places in the next table: an array of the n-grams where they are one more."""
 
     low_bits: int
     first: np.ndarray  # [2^high]
@@ -196,13 +206,13 @@ class _HighBits:
         return cls(required - chopped, first)
 
     def of(self, ngrams: np.ndarray) -> np.ndarray:
-        high: np.ndarray = np.searchsorted(self.first, ngrams, "right").astype(np.uint64) - np.uint64(1)
-        return high << np.uint64(self.low_bits)
+        high: np.ndarray = np.searchsorted(self.first, ngrams, "right").astype(np.uint64)
+        return (high - np.uint64(1)) << np.uint64(self.low_bits)
 
 
 @dataclass(frozen=True)
 class _NGrams:
-    """N n-grams of an order at so many bits each: the word, the backoff, the log, the place in the next table."""
+    """N n-grams of an order at so many bits each: word, values, place in the next table."""
 
     data: np.ndarray
     count: int
@@ -217,7 +227,7 @@ class _NGrams:
              high: _HighBits | None) -> _NGrams:
         place_bits = high.low_bits if high else (following or 0).bit_length()
         ngrams = cls(parts.take(0), count, following, words.bit_length(), place_bits, bins, high)
-        size = ((1 + count) * ngrams.bits + 7) // 8 + 8  # the last of them: KenLM reads eight bytes wherever it reads
+        size = ((1 + count) * ngrams.bits + 7) // 8 + 8  # KenLM reads eight bytes at a time
         return cls(parts.take(size), count, following, words.bit_length(), place_bits, bins, high)
 
     @property
@@ -256,7 +266,7 @@ class _NGrams:
             _check_logs(_as_floats(self._read(ngrams, self.word_bits + 31, 32)))
 
     def _check_bins(self, ngrams: range, order: int) -> None:
-        """Bins that no n-gram is in may hold anything: KenLM fills those before the first with -inf."""
+        """Bins that no n-gram is in may hold anything: KenLM fills the first with -inf."""
         assert self.bins is not None
         logs, backoffs = self.bins.of(order)
         backoff_bits = 0 if self.following is None else self.bins.backoff_bits

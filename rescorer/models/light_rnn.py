@@ -614,8 +614,9 @@ class LightRNN(Trainable, LanguageModel):
                              file=path) from None
         if not isinstance(content, dict) or content.get("kind") != _FILE_KIND:
             raise InputError("a torch file, but no LightRNN", expected=expected, remedy=remedy, file=path)
-        if content.get("version") != _FILE_VERSION:
-            raise InputError(f"version {content.get('version')!r} of the file", expected=f"version {_FILE_VERSION}",
+        version = content.get("version")
+        if type(version) is not int or version != _FILE_VERSION:
+            raise InputError(f"version {version!r:.40} of the file", expected=f"version {_FILE_VERSION}",
                              remedy="use the release that wrote it, or train again", file=path)
         try:
             return cls.from_dict(content).to(device)
@@ -631,6 +632,9 @@ def _check_kinds(content: Mapping[str, Any]) -> None:
     for name, kind in {**kinds, **optional}.items():
         if type(content[name]) is not kind:
             raise ValueError(f"{name} is {type(content[name]).__name__}, not {kind.__name__}")
+    for name in ("additions", "reallocations", "removals"):
+        if type(content["provenance"].get(name, [])) is not list:
+            raise ValueError(f"{name} of its provenance are no list")
     for name in ("counts", "cells"):
         numbers = content[name]
         if numbers.ndim != 1 or numbers.dtype not in (torch.int32, torch.int64) or (numbers < 0).any():
