@@ -68,7 +68,8 @@ PAGES = (
         "baselines",
         "Baselines",
         "LightRNN beside other output layers of the same LSTM, each with the same budget of one "
-        "core. An entry is a model with its settings; the n-gram is lmplz's of the same words.",
+        "core. An entry is a model with its settings; the n-gram is lmplz's of the same words. "
+        "Labels in older learning curves are option names of their time.",
         (
             "baselines_ptb",
             "baselines_wikitext2",

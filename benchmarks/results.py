@@ -60,7 +60,9 @@ class Column:
             return str(value)
         if self.format:
             return format(value, self.format)
-        return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+        if isinstance(value, int):
+            return f"{value:,}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
     def is_number(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Whether all values in these rows are numbers."""

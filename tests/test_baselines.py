@@ -20,7 +20,7 @@ from conftest import make_vocabulary
 
 from benchmarks import results
 from benchmarks.baselines import entry as entry_process
-from benchmarks.baselines import plots, registry, table, word_classes
+from benchmarks.baselines import plots, reference_lstm, registry, table, word_classes
 from benchmarks.baselines.adaptive_softmax import cutoffs
 from benchmarks.baselines.budget import Folder, slug, up_to_sentence
 from benchmarks.baselines.lazy_adam import LazyAdamW, clip_gradients
@@ -347,8 +347,8 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         entry_process.main()
 
     monkeypatch.setattr(table, "_run", run)
-    monkeypatch.setattr(entry_process, "_PROBE_SECONDS", (0.05, 0.05))
-    monkeypatch.setattr(entry_process, "_BLOCK_SECONDS", 0.02)
+    monkeypatch.setattr(reference_lstm, "_PROBE_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(reference_lstm, "_BLOCK_SECONDS", 0.02)
     monkeypatch.setattr(table.signal, "signal", lambda *_: None)
     return done
 
@@ -382,7 +382,7 @@ def test_the_middle_of_three_probes_cuts_what_preparation_leaves(call: list[str]
     in_this_process(monkeypatch)
     shares = iter([0.1, 0.4, 0.3, 0.2, 0.05, 0.6])
     monkeypatch.setattr(entry_process, "_share_of_lstm", lambda *_: next(shares))
-    monkeypatch.setattr(entry_process, "_lstm_speed", lambda *_: 1000.0)
+    monkeypatch.setattr(reference_lstm, "speed", lambda *_: 1000.0)
     clock = itertools.count()
     monkeypatch.setattr(entry_process.time, "process_time", lambda: float(next(clock)))  # so a step takes a second
     monkeypatch.setattr(table, "_PROBES", 1)
@@ -403,7 +403,7 @@ def test_the_middle_of_three_probes_cuts_what_preparation_leaves(call: list[str]
 def test_a_probe_is_a_share_of_the_lstm(call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose best speed is found once for all rows."""
     in_this_process(monkeypatch)
-    monkeypatch.setattr(entry_process, "_words_a_second", lambda step: 5.0 if getattr(step, "__self__", None) else 20.0)
+    monkeypatch.setattr(reference_lstm, "words_a_second", lambda step: 5.0 if getattr(step, "__self__", None) else 20.0)
     assert table.main([*call, "full"]) == 0
     assert json.loads((tmp_path / "out/lstm.json").read_text()) == {"words_per_second": 20}
     assert np.load(tmp_path / "out/full.work/plan.npz")["probes"].tolist() == [0.25] * 7
@@ -428,7 +428,7 @@ def test_a_budget_too_small_gives_a_row(call: list[str], tmp_path: Path, monkeyp
     """At least one batch is trained on, unless what comes before the training takes all the time."""
     in_this_process(monkeypatch)
     monkeypatch.setattr(entry_process, "_share_of_lstm", lambda *_: 1.0)
-    monkeypatch.setattr(entry_process, "_lstm_speed", lambda *_: 1.0)
+    monkeypatch.setattr(reference_lstm, "speed", lambda *_: 1.0)
     assert table.main([*call, "full"]) == 0
     assert json.loads((tmp_path / "out/full.json").read_text())["words_read"] == 4
     clock = itertools.count()

@@ -19,21 +19,20 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from benchmarks.baselines import kneser_ney
+from benchmarks.baselines import kneser_ney, reference_lstm
 from benchmarks.baselines.budget import SCORED, Budget, Folder
 from benchmarks.baselines.registry import KNESER_NEY, Entry
 from benchmarks.machine import machine
 from rescorer.errors import InputError
 from rescorer.files import whole_path, write_lines
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.lstm import LSTM
 from rescorer.models.ngram import Ngram
 from rescorer.models.text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch
@@ -44,9 +43,6 @@ from rescorer.rescoring.perplexity import score_text
 from rescorer.training.corpus import Corpus
 from rescorer.training.trainer import Trainer, TrainingSettings
 
-_PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
-_PROBE_SECONDS = (2.0, 20.0)
-_BLOCK_SECONDS = 0.5  # of steps that are timed together: enough for what they differ in by themselves
 _MEMORY = 1 << 30  # of the histories of one level
 _SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words
 _SCORING_RUNS = 3  # of which the fastest counts
@@ -230,7 +226,7 @@ class _Plan(NamedTuple):
 
     def speed(self, folder: Folder) -> float:
         """Words a second: the middle one of the shares, of the words a second of the LSTM alone at its best."""
-        return float(np.median(self.probes)) * _lstm_speed(folder)
+        return float(np.median(self.probes)) * reference_lstm.speed(folder)
 
 
 def probes(folder: Folder, entry: Entry) -> int:
@@ -265,48 +261,10 @@ def _share_of_lstm(entry: Entry, budget: Budget, vocabulary: Vocabulary, known: 
         trainer = Trainer(_made(entry, budget, vocabulary, known), Corpus(columns), folder.text("valid"), settings,
                           Path(work) / "model.pt", work)
         trainer.train_step()  # the very first makes room
-        step, began, shares = _lstm_step(budget), time.process_time(), []
-        while time.process_time() - began < _probe_seconds(budget):
-            shares.append(_words_a_second(trainer.train_step) / _words_a_second(step))
+        step, began, shares = reference_lstm.make_step(budget), time.process_time(), []
+        while time.process_time() - began < reference_lstm.probe_seconds(budget):
+            shares.append(reference_lstm.words_a_second(trainer.train_step) / reference_lstm.words_a_second(step))
         return float(np.median(shares))
-
-
-def _lstm_step(budget: Budget) -> Callable[[], int]:
-    """A step of the LSTM that all networks have, without words: forward and back through a batch of vectors."""
-    lstm = LSTM(budget.width, budget.layers, budget.dropout, 0.0)
-    vectors = torch.randn(budget.unroll, budget.streams, budget.width, requires_grad=True)
-
-    def step() -> int:
-        with torch.autocast("cpu", torch.bfloat16, enabled=budget.precision == "bfloat16"):
-            lstm(vectors)[0].sum().backward()
-        return budget.unroll * budget.streams
-
-    step()
-    return step
-
-
-def _lstm_speed(folder: Folder) -> float:
-    """Words a second of the LSTM alone in its quickest steps: found once for all entries of a table."""
-    path = folder.path / "lstm.json"
-    if not path.exists():
-        budget = folder.budget()
-        step, began, speeds = _lstm_step(budget), time.process_time(), []
-        while time.process_time() - began < _probe_seconds(budget):
-            speeds.append(_words_a_second(step))
-        write_lines(path, [json.dumps({"words_per_second": max(speeds)})])
-    return float(json.loads(path.read_text(encoding="utf-8"))["words_per_second"])
-
-
-def _probe_seconds(budget: Budget) -> float:
-    return min(max(_PROBE_SHARE * budget.seconds, _PROBE_SECONDS[0]), _PROBE_SECONDS[1])
-
-
-def _words_a_second(step: Callable[[], int]) -> float:
-    """Of processor time."""
-    began, words = time.process_time(), 0
-    while time.process_time() - began < _BLOCK_SECONDS:
-        words += step()
-    return words / (time.process_time() - began)
 
 
 def _settings(budget: Budget, entry: Entry, rate: float, steps: int) -> TrainingSettings:

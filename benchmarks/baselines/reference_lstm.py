@@ -1,0 +1,58 @@
+"""Words a second of the LSTM that all networks have: what a budget of seconds is measured by.
+
+Shapes: U streams.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import torch
+
+from benchmarks.baselines.budget import Budget, Folder
+from rescorer.files import write_lines
+from rescorer.models.lstm import LSTM
+
+_PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
+_PROBE_SECONDS = (2.0, 20.0)
+_BLOCK_SECONDS = 0.5  # of steps that are timed together: enough for what they differ in by themselves
+
+
+def make_step(budget: Budget) -> Callable[[], int]:
+    """A step of the LSTM that all networks have, without words: forward and back through a batch of vectors."""
+    lstm = LSTM(budget.width, budget.layers, budget.dropout, 0.0)
+    vectors = torch.randn(budget.unroll, budget.streams, budget.width, requires_grad=True)
+
+    def step() -> int:
+        with torch.autocast("cpu", torch.bfloat16, enabled=budget.precision == "bfloat16"):
+            lstm(vectors)[0].sum().backward()
+        return budget.unroll * budget.streams
+
+    step()
+    return step
+
+
+def speed(folder: Folder) -> float:
+    """Words a second of the LSTM alone in its quickest steps: found once for all entries of a table."""
+    path = folder.path / "lstm.json"
+    if not path.exists():
+        budget = folder.budget()
+        step, began, speeds = make_step(budget), time.process_time(), []
+        while time.process_time() - began < probe_seconds(budget):
+            speeds.append(words_a_second(step))
+        write_lines(path, [json.dumps({"words_per_second": max(speeds)})])
+    return float(json.loads(path.read_text(encoding="utf-8"))["words_per_second"])
+
+
+def probe_seconds(budget: Budget) -> float:
+    return min(max(_PROBE_SHARE * budget.seconds, _PROBE_SECONDS[0]), _PROBE_SECONDS[1])
+
+
+def words_a_second(step: Callable[[], int]) -> float:
+    """Of processor time."""
+    began, words = time.process_time(), 0
+    while time.process_time() - began < _BLOCK_SECONDS:
+        words += step()
+    return words / (time.process_time() - began)
