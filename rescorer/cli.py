@@ -97,8 +97,8 @@ _lm_option = click.option("--lm", type=_EXISTING, multiple=True, help="A lightrn
 _ngram_option = click.option("--ngram", type=_EXISTING, help="A KenLM file, ARPA or binary, mixed in word by word.")
 _device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 _memory_option = click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, metavar="MIB",
-                              help="Memory for histories; of a total it changes the last digits of float32 (1e-5 nats), and so the "
-                              "order of hypotheses that are as close.")
+                              help="Memory for histories. Of a total it changes the last digits of float32 (1e-5 nats), "
+                              "and so the order of hypotheses that are as close.")
 
 scheduler_option = click.option("--scheduler", metavar="tcp://HOST:PORT", help="Of a Dask cluster whose workers do "
                                 "the work; the result is the same.")
@@ -151,7 +151,8 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "compact", "old
 @click.option("--lattice-output", type=_OUTPUT, help="Lattices: where they go rescored, in their own format.")
 @click.option("--nbest", type=click.IntRange(min=1), default=100, show_default=True, metavar="N",
               help="Lattices: hypotheses of each in --nbest-output.")
-@click.option("--mbr", is_flag=True, help="Lattices: the words with the fewest expected errors, not the best path's.")
+@click.option("--mbr", is_flag=True, help="Lattices: words with few expected errors, not the best path's: the "
+              "best of some local optima.")
 @click.option("--confidence-output", type=_OUTPUT, help="Lattices: where those words go with their confidences, as "
               "JSON lines.")
 @click.option("--skip-bad", is_flag=True, help="Lattices: pass over utterances that cannot be used, and list them.")
