@@ -97,7 +97,7 @@ _lm_option = click.option("--lm", type=_EXISTING, multiple=True, help="A lightrn
 _ngram_option = click.option("--ngram", type=_EXISTING, help="A KenLM file, ARPA or binary, mixed in word by word.")
 _device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 _memory_option = click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, metavar="MIB",
-                              help="Memory for histories. Of a total it changes the last digits of float32 (1e-5 nats), "
+                              help="Memory for histories. It changes the last digits of float32 in totals (1e-5), "
                               "and so the order of hypotheses that are as close.")
 
 scheduler_option = click.option("--scheduler", metavar="tcp://HOST:PORT", help="Of a Dask cluster whose workers do "
