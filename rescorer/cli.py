@@ -208,7 +208,7 @@ def lightrnn() -> None:
 @click.option("--valid", type=_EXISTING, required=True, help="Held-out text: the model that predicts it best is kept.")
 @click.option("--vocabulary", type=_FILE, required=True, help="Made by `lexicon vocabulary`.")
 @click.option("-o", "--output", type=_OUTPUT, required=True, help="Where lightrnn.pt goes.")
-@click.option("--work", type=_FOLDER, help="Folder of checkpoint and logs; OUTPUT.work without it. "
+@click.option("--work", type=_FOLDER, help="Folder of checkpoint, best model and logs; OUTPUT.work without it. "
               "A run that was cut goes on from there.")
 @click.option("--rows", type=click.IntRange(min=1), help="Of the table; without --rows and --columns four words "
               "a row, up to 3,000 rows.")
