@@ -80,7 +80,8 @@ _lm_option = click.option("--lm", type=_FILE, multiple=True, help="A lightrnn.pt
 _ngram_option = click.option("--ngram", type=_FILE, help="A KenLM file, ARPA or binary, mixed in word by word.")
 _device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 _memory_option = click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, metavar="MIB",
-                              help="Memory for histories; the result does not depend on it.")
+                              help="Memory for histories. It changes the last digits of float32 in totals (1e-5), "
+                              "and so the order of hypotheses that are as close.")
 
 scheduler_option = click.option("--scheduler", metavar="tcp://HOST:PORT", help="Of a Dask cluster whose workers do "
                                 "the work; the result is the same.")
@@ -133,7 +134,8 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "compact", "old
 @click.option("--lattice-output", type=_OUTPUT, help="Lattices: where they go rescored, in their own format.")
 @click.option("--nbest", type=click.IntRange(min=1), default=100, show_default=True, metavar="N",
               help="Lattices: hypotheses of each in --nbest-output.")
-@click.option("--mbr", is_flag=True, help="Lattices: the words with the fewest expected errors, not the best path's.")
+@click.option("--mbr", is_flag=True, help="Lattices: words with few expected errors, not the best path's: the "
+              "best of some local optima.")
 @click.option("--confidence-output", type=_OUTPUT, help="Lattices: where those words go with their confidences, as "
               "JSON lines.")
 @click.option("--skip-bad", is_flag=True, help="Lattices: pass over utterances that cannot be used, and list them.")
@@ -211,7 +213,7 @@ def lightrnn() -> None:
 @click.option("--valid", type=_EXISTING, required=True, help="Held-out text: the model that predicts it best is kept.")
 @click.option("--vocabulary", type=_FILE, required=True, help="Made by `lexicon vocabulary`.")
 @click.option("-o", "--output", type=_OUTPUT, required=True, help="Where lightrnn.pt goes.")
-@click.option("--work", type=_FOLDER, help="Folder of checkpoint and logs; OUTPUT.work without it. "
+@click.option("--work", type=_FOLDER, help="Folder of checkpoint, best model and logs; OUTPUT.work without it. "
               "A run that was cut goes on from there.")
 @click.option("--rows", type=click.IntRange(min=1), help="Of the table; without --rows and --columns four words "
               "a row, up to 3,000 rows.")

@@ -55,7 +55,10 @@ def open_binary(path: str | Path, *, once: bool = False) -> IO[bytes]:
     """
     try:
         file = open_input(path, once=once)
-        unpacker = _UNPACKERS.get(file.peek(2)[:2])
+        with ExitStack() as failed:
+            failed.callback(file.close)
+            unpacker = _UNPACKERS.get(file.peek(2)[:2])
+            failed.pop_all()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot be read: {reason}", remedy="check the path", file=path) from None

@@ -40,9 +40,9 @@ def work_folder(parent: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    if parent not in _swept:
-        _swept.add(parent)
-        _sweep(parent)
+    if (place := parent.absolute()) not in _swept:
+        _swept.add(place)
+        _sweep(place)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{_host()}-{os.getpid()}-", dir=parent))
     try:
         with locked(folder / _LOCK):

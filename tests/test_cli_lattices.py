@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,18 @@ def test_everything_that_can_be_written(here: Path) -> None:
     report = json.loads(Path("wer.json").read_text())
     assert set(report["rows"]) == {"first pass", "oracle", "rescored", "rescored, minimum Bayes risk"}
     assert report["rows"]["oracle"]["errors"] <= report["rows"]["rescored"]["errors"]
+
+
+def test_compact_lattices_and_alignments_of_kaldis(here: Path) -> None:
+    """Two alignments of "the cat": the better one stays, with its transition ids."""
+    Path("words.txt").write_text("<eps> 0\nthe 1\ncat 2\n")
+    Path("lat.1.txt").write_text("one \n0 1 1 1,10,1_1\n0 2 1 1,12,1\n1 3 2 1,9,3\n2 3 2 1,9,3_3\n3 0,0,4\n\n")
+    options = ("lat.1.txt", "--format", "kaldi-lattice", "--lm", "lightrnn.pt")
+    for flags, arcs in (((), 5), (("--compact",), 3)):
+        good(*options, *flags, "--output", "best", "--lattice-output", "out.txt", "--nbest-output", "nbest")
+        (lattice,) = LATTICE_FORMATS["kaldi-lattice"].read(Path("out.txt"), Path("words.txt"), Faults())
+        assert lattice.arcs == arcs and lines("best") == {"one": ["the", "cat"]}
+        assert gzip.decompress(Path("nbest/ali.gz").read_bytes()) == b"one-1 1 1 3 4\n"
 
 
 def test_rescored_lattices_hold_the_new_totals(here: Path) -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from conftest import make_vocabulary
 
+from lexicon_tools.counts import read_counts
 from lexicon_tools.gazetteer import Gazetteer, read_gazetteer, without_diacritics
 from lexicon_tools.normalise import has_other_script, normalise
 from lexicon_tools.word_lists import Listed, by_list, joined, pseudo_counts, read_word_lists, write_word_lists
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_list import read_counted
+from rescorer.recognition.formats import words_txt
+from rescorer.training.unseen_words import read_lists
 
 DATA = os.environ.get("RESCORER_DATA")
 
@@ -231,3 +239,16 @@ def test_real_lists() -> None:
     assert len(lists["surnames"]) == 1000 and len(lists["first-names"]) == 53_615
     assert found.words["smith"].count >= 2_442_977
     assert list(found.dropped) == [("surnames", "words beyond the cap")]
+
+
+@pytest.mark.parametrize("read", [
+    read_word_lists, read_counts, Vocabulary.load, words_txt.read, lambda path: read_gazetteer([path]),
+    lambda path: read_lists(path, make_vocabulary()), lambda path: list(read_counted(path)),
+])
+@pytest.mark.parametrize("line", ["anna\t{}", "anna\t{}\tlist", "anna\t-{}", "anna {}", "anna\t1e{}", "name\tcount\nanna\t{}"])
+def test_a_count_of_5000_digits_is_told(tmp_path: Path, read: Callable[[Path], object], line: str) -> None:
+    """Python refuses to convert such a number."""
+    path = tmp_path / "words.tsv"
+    path.write_text(line.format("9" * 5000) + "\n")
+    with suppress(InputError):  # some readers pass over what stands after a word
+        read(path)

@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rescorer.models.loading import load
 from rescorer.recognition.formats import read_lattices
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, GRAPH
-from rescorer.rescoring.expansion import known_totals
+from rescorer.recognition.references import read_references
+from rescorer.rescoring.error_rate import errors
+from rescorer.rescoring.expansion import ExpansionSettings, known_totals
+from rescorer.rescoring.lattice import rescore_lattices
 from rescorer.rescoring.lattice_paths import n_best
+from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import Weights
 
@@ -63,3 +68,18 @@ def test_ten_best() -> None:
             np.testing.assert_allclose(costs(lattice, path), (*graph[key], *acoustic[key]), atol=1e-3, rtol=1e-5)
             compared += 1
     assert compared > 1000
+
+
+def test_compact_lattices_keep_the_oracle_and_are_hardly_larger() -> None:
+    """The pruned lattices lie within the beam: no word of theirs is lost."""
+    references = read_references(KALDI.parent / "kathleen-refs.test.txt")
+    lattices = [each for each in read_lattices(KALDI / "pruned.1.gz") if each.utterance in references][:20]
+    settings = ExpansionSettings(compact=True)
+    compact = [each.lattice for each in rescore_lattices(lattices, load(), settings=settings)]
+
+    def oracle_errors(found: list[Lattice]) -> int:
+        return sum(errors(oracle_words(each, references[each.utterance]), references[each.utterance])
+                   for each in found)
+
+    assert oracle_errors(compact) == oracle_errors(lattices)
+    assert sum(each.arcs for each in compact) < 1.5 * sum(each.arcs for each in lattices)

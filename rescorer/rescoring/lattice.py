@@ -70,7 +70,7 @@ class RescoredLattice:
         return Trellis.of([self.lattice]).posteriors(self.totals)
 
     def minimum_bayes_risk(self) -> SafestWords:
-        """The words with the fewest expected errors, and how sure each is."""
+        """Words with few expected errors, and how sure each is."""
         return minimum_bayes_risk(self.lattice, self.totals)
 
     def as_first_pass(self, lm_score: str) -> Lattice:
@@ -159,7 +159,8 @@ def rescore_lattices(
 ) -> Iterator[RescoredLattice]:
     """Expand lattices by the histories of one or several language models, and score every arc anew.
 
-    Lattices are taken in batches; the result depends neither on those nor on the memory, but for float32's rounding.
+    Lattices are taken in batches. Batches and memory say how many histories a model is asked for at once, and with it
+    the order of float32's sums changes: totals differ by some 1e-6 nats, paths that are as close may change places.
     Compact ones are determinised by their words before they are expanded: so they stay while histories are appended.
 
     Args:

@@ -1,4 +1,4 @@
-"""The words with the fewest expected errors, and how sure each of them is.
+"""Words with few expected errors, and how sure each of them is.
 
 Xu, Povey, Mangu & Zhu, "Minimum Bayes Risk decoding and system combination based on a recursion for lattice edit
 distance", 2011. Shapes: A arcs, S states, a arcs of one level, Q positions of the hypothesis, W distinct words.
@@ -6,18 +6,20 @@ distance", 2011. Shapes: A arcs, S states, a arcs of one level, Q positions of t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from rescorer.recognition.lattice import Arcs, Lattice, assemble
-from rescorer.rescoring.lattice_paths import NO_WORD, words_on_arcs
+from rescorer.rescoring.lattice_paths import NO_WORD, n_best, words_on_arcs
 from rescorer.rescoring.trellis import Trellis
 
 _TOTAL = "total"
 _NEGLIGIBLE = 1e-6  # the probability of all paths that are left out together
 _UNPLACED = 1e-5  # what a word at no position costs beyond its error: of equal alignments that with most words placed
+_STARTS = 4  # best paths that the search starts from
 _TIE = 1e-12  # errors closer than this differ by rounding
 _ALIGNED, _INSERTED, _SKIPPED = 0, 1, 2  # an arc's word stands at a position, at none; a position is passed without
 
@@ -38,7 +40,10 @@ class SafestWords:
 
 
 def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
-    """Start at the best path's words and, at each position, take the most probable word or none, while errors fall.
+    """Start at a sentence and, at each position, take the most probable word or none, while errors fall.
+
+    That ends at a local optimum. The search starts from the words of the best paths and from those of the path whose
+    arcs are the most probable, and takes the best of what it finds. Nothing promises that no words have fewer errors.
 
     Positions are the words and the gaps around them. The expected edit distance is computed by a recursion over the
     lattice that averages the distances of all ways to a state before it aligns what follows: an upper bound, exact
@@ -54,14 +59,27 @@ def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
     if not lattice.states:
         return SafestWords((), np.zeros(0), 0.0)
     recursion = _Recursion.of(_probable(lattice, totals))
-    found = recursion.evaluate(recursion.best_words())
-    while not np.array_equal(words := found.improved(), found.words):
-        better = recursion.evaluate(words)
-        if better.errors > found.errors - _TIE:
+    best: _Evaluation | None = None
+    seen: set[tuple[int, ...]] = set()
+    for words in recursion.starts():
+        found = _descend(recursion, words, seen)
+        if found and (best is None or found.errors < best.errors - _TIE):
+            best = found
+    assert best is not None  # the first start is new
+    return recursion.safest(best)
+
+
+def _descend(recursion: _Recursion, words: np.ndarray, seen: set[tuple[int, ...]]) -> _Evaluation | None:
+    """Take the most probable words while errors fall; stop at what was seen before, None where that is the start."""
+    found = None
+    while (key := tuple(words.tolist())) not in seen:
+        seen.add(key)
+        next_one = recursion.evaluate(words)
+        if found is not None and next_one.errors > found.errors - _TIE:
             break
-        found = better
-    confidences = found.chances[found.words, np.arange(1, len(found.positions), 2)].clip(0, 1)
-    return SafestWords(tuple(recursion.names[word] for word in found.words), confidences, found.errors)
+        found = next_one
+        words = found.improved()
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +119,7 @@ class _Recursion:
         shares: [A] how probable it is to have come to the arc's target over this arc.
     """
 
+    lattice: Lattice
     trellis: Trellis
     names: tuple[str, ...]
     words: np.ndarray
@@ -112,12 +131,20 @@ class _Recursion:
         trellis, totals = Trellis.of([lattice]), lattice.scores[_TOTAL]
         before = trellis.forward(totals, "all")
         shares = np.exp(before[lattice.sources] + totals - before[lattice.targets])
-        return cls(trellis, *words_on_arcs(lattice), totals, shares)
+        return cls(lattice, trellis, *words_on_arcs(lattice), totals, shares)
 
-    def best_words(self) -> np.ndarray:
-        """The words of the best path."""
-        words = self.words[self.trellis.best_paths(self.totals)[0]]
-        return np.asarray(words[words != NO_WORD])
+    def starts(self) -> Iterator[np.ndarray]:
+        """Word sequences to start from, the best path's first."""
+        after = self.trellis.posteriors(self.totals) * (self.words != NO_WORD)
+        surest = self.trellis.best_paths(after)[0]
+        for path in (*n_best(self.lattice, self.totals, _STARTS), surest):
+            words = self.words[path]
+            yield np.asarray(words[words != NO_WORD])
+
+    def safest(self, found: _Evaluation) -> SafestWords:
+        """The words by name, and how sure they are."""
+        sure = found.chances[found.words, np.arange(1, len(found.positions), 2)].clip(0, 1)
+        return SafestWords(tuple(self.names[word] for word in found.words), sure, found.errors)
 
     def evaluate(self, words: np.ndarray) -> _Evaluation:
         """The paper's forward and backward passes for one hypothesis."""

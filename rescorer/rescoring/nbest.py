@@ -116,7 +116,7 @@ def rescore(
         lm: a model, or models that are mixed word by word; what `open_vocabulary` makes of them tells unknown words
             apart, as the command does.
         weights: as tuned on a development set; None: `default_weights`.
-        memory: bytes that the histories of one level may take; the result does not depend on it.
+        memory: bytes that the histories of one level may take; totals depend on it by float32's rounding, 1e-6 nats.
         bias: words that are expected, as the hypotheses write them; each is worth the scale of the score `bias`.
 
     Returns:

@@ -208,7 +208,7 @@ class LatticeRequest:
         old_lm_model: the n-gram model that Kaldi's graph costs hold.
         lattice_output: where the rescored lattices go, in their own format.
         nbest: how many hypotheses of each go to the request's `nbest_output`.
-        mbr: give the words with the fewest expected errors, rather than those of the best path.
+        mbr: give words with few expected errors, rather than those of the best path.
         confidence_output: where those go with their confidences.
         skip_bad: pass over what cannot be used.
     """
