@@ -27,6 +27,7 @@ class ByteStream:
         """Raises InputError where the file cannot be read, or is compressed and `byte` is not 0."""
         self.path, self.byte, self.line = path, byte, 1
         self.window = b""
+        self._ahead: list[memoryview] = []  # what was read beyond the window, the last piece first
         self._file = open_binary(path)
         self._broken: InputError | None = None
         if byte:
@@ -55,7 +56,8 @@ class ByteStream:
         """
         if self._broken is not None:
             raise self._broken
-        pieces, wanted = [self.window], max(_CHUNK, len(self.window))
+        pieces: list[bytes | memoryview] = [self.window]
+        wanted = max(_CHUNK, len(self.window))
         while wanted > 0 and (piece := self._piece(wanted)):
             pieces.append(piece)
             wanted -= len(piece)
@@ -64,7 +66,12 @@ class ByteStream:
             raise self._broken
         return len(pieces) > 1
 
-    def _piece(self, size: int) -> bytes:
+    def _piece(self, size: int) -> bytes | memoryview:
+        if self._ahead:
+            ahead = self._ahead.pop()
+            if len(ahead) > size:
+                self._ahead.append(ahead[size:])
+            return ahead[:size]
         try:
             return self._file.read1(size)  # type: ignore[attr-defined,no-any-return]
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
@@ -80,7 +87,13 @@ class ByteStream:
         return self.window[:count]
 
     def skip(self, count: int) -> None:
-        """Pass over bytes of the window."""
+        """Pass over bytes of the window.
+
+        What lies far behind them waits apart: after a great piece, a small one costs no more than before it.
+        """
         self.line += self.window.count(b"\n", 0, count)
         self.byte += count
-        self.window = self.window[count:]
+        end = count + _CHUNK
+        if len(self.window) > end:
+            self._ahead.append(memoryview(self.window[end:]))
+        self.window = self.window[count:end]
