@@ -33,6 +33,10 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except InputError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
+        except MemoryError:
+            click.echo("error: there is not enough memory for this input; remedy: cut it into parts, lower --memory, "
+                       "or take a machine with more", err=True)
+            sys.exit(2)
         except KeyboardInterrupt:
             click.echo("error: interrupted, every output file is whole or as it was; remedy: run it again", err=True)
             sys.exit(2)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from rescorer.errors import InputError
+from rescorer.packed import unpacked
 
 _OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7": lzma.open}  # by first bytes
 _WRITERS = {".gz": gzip.open, ".xz": lzma.open}  # by suffix
@@ -28,7 +29,8 @@ def open_binary(path: str | Path) -> IO[bytes]:
     try:
         with open(path, "rb") as file:
             magic = file.read(2)
-        return _OPENERS.get(magic, open)(path, "rb")  # type: ignore[operator,no-any-return]
+        opener = _OPENERS.get(magic)
+        return unpacked(opener(path, "rb"), path) if opener else open(path, "rb")  # type: ignore[operator]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
 

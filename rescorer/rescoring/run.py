@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -299,6 +300,14 @@ def _check_references(kept: Iterable[str], references: Mapping[str, Words], file
     return lists.check_references(utterances, references, str(file))
 
 
+def _physical_memory() -> int | None:
+    """The bytes of this machine, where it tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 class _LatticeRun:
     """What is gathered while lattices come and go."""
 
@@ -348,9 +357,13 @@ class _LatticeRun:
         """The rescored lattices as they go by."""
         for result in rescored:
             lattice = result.lattice
-            self._keep(_BEST, lattice, result.best())
             if self._asked.mbr or self._asked.confidence_output:
-                self._keep_safest(result)
+                try:
+                    self._keep_safest(result)
+                except InputError as error:
+                    faults.add(error)
+                    continue
+            self._keep(_BEST, lattice, result.best())
             if self._request.nbest_output:
                 self._nbest.append(result.n_best(self._asked.nbest))
             yield result
@@ -366,7 +379,7 @@ class _LatticeRun:
                 self._request.say(line)
 
     def _keep_safest(self, result: lattices.RescoredLattice) -> None:
-        safest = result.minimum_bayes_risk()
+        safest = result.minimum_bayes_risk(_physical_memory())
         self._keep(_SAFEST, result.lattice, safest.words)
         self._confidences.append(json.dumps({
             "id": result.lattice.utterance, "text": " ".join(safest.words),

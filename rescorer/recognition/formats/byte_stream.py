@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import lzma
 import zlib
 from pathlib import Path
 
 from rescorer.errors import InputError
 from rescorer.files import open_binary
+from rescorer.packed import is_unpacked
 
 _CHUNK = 1 << 16
 
@@ -34,13 +34,18 @@ class ByteStream:
             self._seek(byte)
 
     def _seek(self, byte: int) -> None:
-        if isinstance(self._file, (gzip.GzipFile, lzma.LZMAFile)):
+        if is_unpacked(self._file):
             self._file.close()
             raise InputError(
                 f"is compressed, and byte {byte} of it is wanted", expected="a file that is not compressed",
                 remedy="unpack it, or give the archive instead of the .scp", file=self.path,
             )
-        self._file.seek(byte)
+        try:
+            self._file.seek(byte)
+        except OSError as error:
+            self._file.close()
+            raise InputError(f"byte {byte} cannot be sought: {error.strerror}", expected="a place in the file",
+                             remedy="make the .scp again", file=self.path) from None
 
     def __enter__(self) -> ByteStream:
         return self
