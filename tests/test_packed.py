@@ -65,7 +65,7 @@ def test_the_limit_is_one_of_the_environment(tmp_path: Path, pack: Callable[[byt
     assert sum(1 for _ in read_lines(path)) == _LINES
     for value in ("x", "0", "nan", "inf", "-3"):
         monkeypatch.setenv("RESCORER_UNPACK_RATIO", value)
-        with pytest.raises(InputError, match="RESCORER_UNPACK_RATIO=.*remedy: correct it"):
+        with pytest.raises(InputError, match=r"RESCORER_UNPACK_RATIO=.*remedy: correct it"):
             list(read_lines(path))
 
 
@@ -73,7 +73,7 @@ def test_text_that_packs_well_is_read(tmp_path: Path) -> None:
     draw = random.Random(0)
     lines = [f"utt-{number} {' '.join(draw.choices(['the', 'cat', 'sat'], k=100))}" for number in range(3000)]
     path = tmp_path / "text.gz"
-    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    path.write_bytes(gzip.compress("\n".join(lines).encode(), 1))
     assert [line for _, line in read_lines(path)] == lines
     with open_binary(path) as file:
         assert file.seek(0, 2) == sum(map(len, lines)) + 2999 and file.seek(4) == 4
