@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 from machine import machine
@@ -64,7 +65,8 @@ def write_inputs(folder: Path, steps: int, states: int, arcs: int) -> None:
     unigrams = "".join(f"-3\t{word}\t-0.3\n" for word in WORDS)
     bigrams = "".join(f"-{draw.uniform(0.2, 2):.3f}\t{one} {draw.choice(WORDS)}\n" for one in WORDS)
     (folder / "bigram.arpa").write_text(
-        f"\\data\\\nngram 1={len(WORDS) + 3}\nngram 2={len(WORDS)}\n\n\\1-grams:\n-4\t<unk>\t0\n0\t<s>\t-0.3\n-2\t</s>\t0\n"
+        f"\\data\\\nngram 1={len(WORDS) + 3}\nngram 2={len(WORDS)}\n\n"
+        "\\1-grams:\n-4\t<unk>\t0\n0\t<s>\t-0.3\n-2\t</s>\t0\n"
         f"{unigrams}\n\\2-grams:\n{bigrams}\n\\end\\\n")
 
 
@@ -98,7 +100,7 @@ def measure(shape: str, steps: int, states: int, arcs: int) -> dict[str, object]
         for _ in source:
             pass
         times.append(time.process_time())
-        read, rescored, best, written, small = (round(b - a, 2) for a, b in zip(times, times[1:], strict=False))
+        read, rescored, best, written, small = (round(b - a, 2) for a, b in pairwise(times))
         return {**row, "read": read, "rescored": rescored, "microseconds": round(1e6 * rescored / row["arcs"]),
                 "best": best, "written": written, "small": small, "alone": round(alone, 2),
                 "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, "later": memory()}

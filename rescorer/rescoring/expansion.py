@@ -200,14 +200,19 @@ class _Pruning:
     def survivors(self, states: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Which of the histories stay, ascending; `states` ascend, and every state keeps its best."""
         begins = runs(states)
-        best = np.repeat(np.maximum.reduceat(scores, begins), np.diff(begins, append=len(states)))
+        best = np.repeat(np.maximum.reduceat(scores, begins), _lengths(begins, len(states)))
         kept = np.flatnonzero((best - scores <= self.slack[states]) | (scores == best))
         if not self.max_histories:
             return kept
         kept = kept[np.lexsort((-scores[kept], states[kept]))]
         begins = runs(states[kept])
-        rank = np.arange(len(kept)) - np.repeat(begins, np.diff(begins, append=len(kept)))
+        rank = np.arange(len(kept)) - np.repeat(begins, _lengths(begins, len(kept)))
         return np.sort(kept[rank < self.max_histories])
+
+
+def _lengths(begins: np.ndarray, end: int) -> np.ndarray:
+    """How long each run is, of which the last ends before `end`; np.diff takes several times as long for few runs."""
+    return np.asarray(np.concatenate([begins[1:], [end]]) - begins)
 
 
 class _Histories:
@@ -406,7 +411,9 @@ class _Growth:
         last_words = histories[:, None] if self._histories.exact else self._histories.last_words(histories)
         columns = np.where(self._is_end[targets, None], 0, last_words).T  # at the end no history matters any more
         order = np.lexsort((-scores, *columns, targets))
-        differs = np.any([np.diff(column[order], prepend=-2) != 0 for column in (*columns, targets)], axis=0)
+        sorted_columns = np.concatenate([columns, targets[None]])[:, order]
+        differs = np.ones(len(order), dtype=bool)
+        (sorted_columns[:, 1:] != sorted_columns[:, :-1]).any(axis=0, out=differs[1:])
         group = np.empty(len(order), dtype=np.int64)
         group[order] = np.cumsum(differs) - 1
         return group, order[differs]
@@ -421,7 +428,7 @@ class _Growth:
     def _add_states(self, states: np.ndarray, histories: np.ndarray, scores: np.ndarray) -> None:
         begins = runs(states)
         self._first[states[begins]] = len(self._state) + begins
-        self._count[states[begins]] = np.diff(begins, append=len(states))
+        self._count[states[begins]] = _lengths(begins, len(states))
         for column, new in ((self._state, states), (self._history, histories), (self._score, scores)):
             column.append(new)
         going_on = ~self._is_end[states]
