@@ -83,6 +83,18 @@ def test_a_machine_without_memory_is_told(monkeypatch: pytest.MonkeyPatch, error
     assert kept == ["a", "b", "c", "d"] and len(faults.errors) == 1
 
 
+@pytest.mark.parametrize("size", [1e6, 1e12, 1e18, 1e30])
+def test_the_best_path_of_great_scores_is_kept(size: float) -> None:
+    """Their sums differ by more than the beam, for that they are rounded."""
+    draw = np.random.default_rng(0)
+    arcs = [(state, state + 1, word) for state in range(40) for word in KNOWN[:2]]
+    lattice = make_lattice(arcs, [40], np.concatenate([size * draw.normal(size=80), [0.0]]).tolist())
+    (result,) = rescore_lattices([lattice], make_model())
+    best = np.argmax(lattice.scores["score"][:80].reshape(40, 2), axis=1)
+    words = [lattice.symbols.words[label] for label in lattice.labels[:80].reshape(40, 2)[np.arange(40), best]]
+    assert list(result.best()) == words
+
+
 def test_other_errors_of_torch_are_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> object:
         raise RuntimeError("shapes do not match")

@@ -193,9 +193,10 @@ class _Pruning:
         best[some] = backward[trellis.first_state[:-1][some]]
         of_state = np.repeat(best, np.diff(trellis.first_state))
         # A path's sum differs in its last digits by the order of its terms: the best path is never behind itself.
-        slack = settings.beam + np.minimum(0.0, forward + backward - of_state + 1e-6)
+        rounding = 1e-6 + 1e-12 * np.abs(of_state)
+        slack = settings.beam + np.minimum(0.0, forward + backward - of_state + rounding)
         through = forward[trellis.sources] + totals + backward[trellis.targets] - of_state[trellis.sources]
-        return cls(through + 1e-6 >= -settings.beam, slack, settings.max_histories)
+        return cls(through + rounding[trellis.sources] >= -settings.beam, slack, settings.max_histories)
 
     def survivors(self, states: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Which of the histories stay, ascending; `states` ascend, and every state keeps its best."""

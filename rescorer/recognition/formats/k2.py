@@ -274,10 +274,11 @@ def _split(content: Any, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarr
     if not (isinstance(content, np.ndarray) and content.dtype == np.int32):
         raise place.error("no arcs", "a dictionary of Fsa.as_dict(), with an int32 tensor `arcs`",
                           "save fsa.as_dict() with torch.save")
-    if content.nbytes < _stored_bytes(content):
-        raise place.error(f"arcs of {content.nbytes} bytes, where the file has {_stored_bytes(content)} for them",
-                          "all of them", "save it again from a clone of the tensor, or make the lattice again")
     if content.ndim == 2 and content.shape[1] == 4:
+        # Unlike an FsaVec's, an Fsa's tensor does not tell how many arcs there are.
+        if content.nbytes < _stored_bytes(content):
+            raise place.error(f"arcs of {content.nbytes} bytes, where the file has {_stored_bytes(content)} for them",
+                              "all of them", "save it again from a clone of the tensor, or make the lattice again")
         states = int(content[:, :2].max(initial=-1)) + 1
         return content, np.array([states]), np.array([0, len(content)])
     # An FsaVec is one row of numbers: U, 0, first states [U + 1], first arcs [U + 1], arcs [A · 4].
