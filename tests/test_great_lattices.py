@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +96,26 @@ def test_the_best_path_of_great_scores_is_kept(size: float) -> None:
     best = np.argmax(lattice.scores["score"][:80].reshape(40, 2), axis=1)
     words = [lattice.symbols.words[label] for label in lattice.labels[:80].reshape(40, 2)[np.arange(40), best]]
     assert list(result.best()) == words
+
+
+def test_lattices_that_were_rescored_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rescorer.rescoring.lattice, "_BATCH_ARCS", 1)
+    alive: list[weakref.ref[Lattice]] = []
+
+    def source() -> Iterator[Lattice]:
+        for number in range(8):
+            lattice = chain(5, f"u{number}")
+            alive.append(weakref.ref(lattice))
+            yield lattice
+            del lattice
+
+    counts = []
+    for result in rescore_lattices(source(), make_model()):
+        del result
+        gc.collect()
+        counts.append(sum(each() is not None for each in alive))
+    assert max(counts) <= 3, counts
+    assert alive[0]() is None
 
 
 def test_other_errors_of_torch_are_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,11 @@ Shapes: A arcs, X arcs of an expanded lattice, K models.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, tee
+from itertools import chain
 
 import numpy as np
 
@@ -189,12 +190,21 @@ def rescore_lattices(
     if first is None:
         return
     used = weights or default_weights(first[0], models)
+    all_batches = chain(iter([first]), batches)
+    del first  # else it were there to the end
     fitting = (_Batch(tuple(lattice for lattice in batch if _fits(lattice, used.weights, models, faults)))
-               for batch in chain([first], batches))
-    kept, sent = tee(fitting)
+               for batch in all_batches)
+    sent: deque[_Batch] = deque()  # not `itertools.tee`, which keeps up to 57 batches that both have passed
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
-    for batch, parts in zip(kept, spread(task, models, sent), strict=True):
-        yield from _rescored(batch, parts, models, used.weights, faults)
+    for parts in spread(task, models, _noted(fitting, sent)):
+        yield from _rescored(sent.popleft(), parts, models, used.weights, faults)
+
+
+def _noted(batches: Iterable[_Batch], sent: deque[_Batch]) -> Iterator[_Batch]:
+    """The batches, each kept in `sent` until its result is there."""
+    for batch in batches:
+        sent.append(batch)
+        yield batch
 
 
 def _batches(lattices: Iterable[Lattice]) -> Iterator[list[Lattice]]:
