@@ -14,10 +14,11 @@ ROOT = Path(__file__).parent.parent
 OURS = ("rescorer", "lexicon_tools")
 
 # Floors of the house, from the ground: a module may import its own floor's package and the floors below.
-BASE = ("errors", "files", "processes")
+BASE = ("errors", "files", "packed", "processes")
 FLOORS: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "files": ("errors", "files"),
+    "files": ("errors", "files", "packed"),
+    "packed": ("errors", "packed"),
     "processes": ("errors", "processes"),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
