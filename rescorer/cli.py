@@ -92,7 +92,7 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "compact", "old
 
 
 @click.command()
-@click.argument("path", metavar="INPUT", type=_EXISTING)
+@click.argument("paths", metavar="INPUT...", type=_EXISTING, nargs=-1, required=True)
 @_lm_option
 @_ngram_option
 @click.option("--weights", type=_OUTPUT, help="JSON of scales, penalties and mixture: read, or written by --tune.")
@@ -140,9 +140,11 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "compact", "old
               "JSON lines.")
 @click.option("--skip-bad", is_flag=True, help="Lattices: pass over utterances that cannot be used, and list them.")
 @user_errors
-def rescore(path: Path, lm: tuple[Path, ...], ngram: Path | None, device: str, memory: int, scheduler: str | None,
-            **options: Any) -> None:
+def rescore(paths: tuple[Path, ...], lm: tuple[Path, ...], ngram: Path | None, device: str, memory: int,
+            scheduler: str | None, **options: Any) -> None:
     """Rescore the n-best lists or the lattices INPUT of any recogniser with a language model.
+
+    Several INPUTs of one format are one input, in their order; each output is one for all of them.
 
     A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the natural log of its
     probability, minus word_penalty times its words. --lm-scale of other tools may multiply something else.
@@ -156,16 +158,16 @@ def rescore(path: Path, lm: tuple[Path, ...], ngram: Path | None, device: str, m
     files = [*lm, *([ngram] if ngram else [])]
     on_worker = functools.partial(_opened, [file.absolute() for file in lm], ngram and ngram.absolute(), device)
     with spread_over(scheduler, on_worker, files, _say) as spread:
-        request = Request(path, load, _say, print_lines, memory << 20, spread=spread, **options)
+        request = Request(paths, load, _say, print_lines, memory << 20, spread=spread, **options)
         _rescore(request, format, for_lattices)
 
 
 def _rescore(request: Request, format: str | None, for_lattices: dict[str, Any]) -> None:
-    from rescorer.recognition.formats import lattice_format
+    from rescorer.recognition.inputs import common_lattice_format
     from rescorer.rescoring.expansion import ExpansionSettings
     from rescorer.rescoring.run import LatticeRequest, rescore_lattices, rescore_lists
 
-    lattices = lattice_format(request.path, format)
+    lattices = common_lattice_format(request.paths, format)
     if lattices is None:
         _refuse_options(for_lattices)
         rescore_lists(request, format)

@@ -12,6 +12,7 @@ from typing import IO
 
 from rescorer.errors import InputError
 from rescorer.inputs import open_input, was_read
+from rescorer.packed import unpacked
 from rescorer.work_folders import locked, replace, work_folder
 
 _WRITERS = {".gz": gzip.open, ".xz": lzma.open}  # by suffix
@@ -62,7 +63,7 @@ def open_binary(path: str | Path, *, once: bool = False) -> IO[bytes]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot be read: {reason}", remedy="check the path", file=path) from None
-    return unpacker(file) if unpacker else file  # type: ignore[return-value]
+    return unpacked(unpacker(file), path) if unpacker else file  # type: ignore[arg-type]
 
 
 def read_lines(path: str | Path, *, once: bool = False) -> Iterator[tuple[int, str]]:

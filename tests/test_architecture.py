@@ -14,11 +14,12 @@ ROOT = Path(__file__).parent.parent
 OURS = ("rescorer", "lexicon_tools")
 
 # Floors of the house, from the ground: a module may import its own floor's package and the floors below.
-BASE = ("errors", "files", "inputs", "processes", "torch_zip", "work_folders")
+BASE = ("errors", "files", "inputs", "packed", "processes", "torch_zip", "work_folders")
 FLOORS: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "files": ("errors", "files", "inputs", "work_folders"),
+    "files": ("errors", "files", "inputs", "packed", "work_folders"),
     "inputs": ("errors", "inputs"),
+    "packed": ("errors", "packed"),
     "work_folders": ("work_folders",),
     "command": (*BASE, "command"),
     "processes": ("errors", "processes"),

@@ -218,7 +218,7 @@ def test_empty_hypotheses_are_fine(here: Path) -> None:
 @pytest.mark.parametrize("option", ["--ref", "--tune"])
 @pytest.mark.parametrize(("content", "expected"), [
     ("a-1 cat\na-2\n", ["ref: 1 hypotheses without a reference", "b-1"]),
-    ("a-1 cat\na-2\nb-1 x\nc-1 y\n", ["ref: 1 references without hypotheses", "c-1"]),
+    ("c-1 y\n", ["ref: 3 hypotheses without a reference", "a-1"]),
     ("a-1 cat\na-1 dog\n", ["ref:2: ", "twice"]),
     ("", ["ref: ", "empty"]),
     ('{"id": "a-1"}\n', ["ref:1: ", 'no "ref"']),
@@ -368,3 +368,14 @@ def test_ctrl_c(here: Path) -> None:
     assert Path("best").read_text() == "old"
     assert sorted(path.name for path in here.iterdir()) == [
         "best", "large.jsonl", "lightrnn.pt", "lists.jsonl", "ngram.arpa", "ref"]
+
+
+def test_scores_of_hyporadise_are_used_and_named(here: Path) -> None:
+    records = [{"id": nbest.utterance, "input": [" ".join(h.words) for h in nbest.hypotheses],
+                "score": [h.scores["first_pass"] for h in nbest.hypotheses], "lm_scores": 3.0} for nbest in LISTS]
+    Path("lists.json").write_text(json.dumps(records))
+    result = good("lists.json", "--lm", "lightrnn.pt")
+    assert result.stdout == expected_best()
+    assert "lists.json: read as scores, greater is better: score\n" in result.stderr
+    assert "lists.json: not read as scores: 'lm_scores' (it is no list in 3 of 3 records)\n" in result.stderr
+    assert "have no scores" not in result.stderr

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats import read_nbest, write_nbest
+from rescorer.recognition.formats import NBestFile, read_nbest, write_nbest
 from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
 
 GOOD = '{"id": "a", "nbest": [{"text": "x", "score": -1}]}'
@@ -243,3 +243,56 @@ def _refused(path: Path, content: str, name: str, expected: list[str]) -> None:
         assert str(path) in message and "remedy: " in message
         assert all(part in message for part in expected), message
         assert len(message.splitlines()) == 1 and len(message) < len(str(path)) + 350
+
+
+def _records(*members: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"input": ["a b", "a"], "output": "a b", **each} for each in members]
+
+
+def _read_hyporadise(path: Path, records: list[dict[str, Any]]) -> NBestFile:
+    path.write_text(json.dumps(records))
+    return read_nbest(path)
+
+
+def test_hyporadise_takes_numbers_beside_input_as_scores(tmp_path: Path) -> None:
+    file = _read_hyporadise(tmp_path / "in", _records(
+        {"score": [-1.5, -2], "am_score": [-10, -20.25], "uid": 7}, {"am_score": [-3, -4], "score": [0, 1e3]},
+    ))
+    assert [h.scores for nbest in file.lists for h in nbest.hypotheses] == [
+        {FIRST_PASS: -1.5, "am_score": -10.0}, {FIRST_PASS: -2.0, "am_score": -20.25},
+        {FIRST_PASS: 0.0, "am_score": -3.0}, {FIRST_PASS: 1000.0, "am_score": -4.0},
+    ]
+    assert file.remarks == (f"{tmp_path / 'in'}: read as scores, greater is better: score, am_score",)
+
+
+@pytest.mark.parametrize(("member", "values", "reason"), [
+    ("score", ([-1, -2], [-1]), "it has not one number a hypothesis in 1 of 2 records"),
+    ("score", ([-1, -2, -3], [-1, -2, -3]), "it has not one number a hypothesis in 2 of 2 records"),
+    ("score", ([-1, -2], [-1, "-2"]), "not all of it are numbers in 1 of 2 records"),
+    ("score", ([-1, None], [-1, True]), "not all of it are numbers in 2 of 2 records"),
+    ("duration", (1.5, 2), "it is no list in 2 of 2 records"),
+    ("am_score", ([-1, -2], None), "it is not there in 1 of 2 records"),
+    ("score", ([-1, -2], [-1, float("nan")]), "a number is not finite in 1 of 2 records"),
+    ("score", ([-1, -2], [-1, 10 ** 400]), "a number is not finite in 1 of 2 records"),
+    ("am score", ([-1, -2], [-1, -2]), "a score's name has letters, digits and _ . + - only"),
+])
+def test_hyporadise_tells_which_numbers_are_no_scores(tmp_path: Path, member: str, values: tuple[Any, Any],
+                                                      reason: str) -> None:
+    file = _read_hyporadise(tmp_path / "in", _records(*({member: value} for value in values)))
+    assert file.remarks == (f"{tmp_path / 'in'}: not read as scores: '{member}' ({reason})",)
+    assert all(nbest.score_names == (RANK,) for nbest in file.lists)
+
+
+def test_hyporadise_passes_over_texts_beside_input(tmp_path: Path) -> None:
+    file = _read_hyporadise(tmp_path / "in", _records({"input1": "a b", "input2": ["a", "b"], "ok": True}))
+    assert file.remarks == () and file.lists[0].score_names == (RANK,)
+
+
+def test_hyporadise_members_beside_our_own_scores(tmp_path: Path) -> None:
+    own = [{"am_score": -1.0}, {"am_score": -2.0}]
+    file = _read_hyporadise(tmp_path / "in", _records({"input_scores": own, "am_score": [5, 6], "len": [2, 1]}))
+    scores = [h.scores for h in file.lists[0].hypotheses]
+    assert scores == [{"am_score": -1.0, "len": 2.0}, {"am_score": -2.0, "len": 1.0}]
+    assert "'am_score' (there is a score 'am_score' already)" in file.remarks[1]
+    write_nbest(tmp_path / "out", file.lists, "hyporadise")
+    assert read_nbest(tmp_path / "out").lists == file.lists

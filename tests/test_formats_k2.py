@@ -761,3 +761,12 @@ def test_the_stand_in_is_what_k2_writes(ragged: MakeRagged) -> None:
         pickled = next(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
     assert b"c_k2.ragged\nRaggedTensor\n" in pickled and b"row_ids1" in pickled
     assert pickled[:2] == pickle.PROTO + b"\x02"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_arcs_that_are_fewer_than_the_file_has_are_told(read_dict: ReadDict, count: int) -> None:
+    """Without the rows that are cut off, the others may well be a lattice."""
+    with pytest.raises(InputError, match=rf"arcs of {16 * count} bytes, where the file has 64 for them.*remedy: "):
+        read_dict({"arcs": rows(DIAMOND)[:count]})
+    with pytest.raises(InputError, match="neither an Fsa's nor an FsaVec's"):
+        read_dict({"arcs": vec((4, DIAMOND))[: 6 + 4 * count]})

@@ -26,6 +26,7 @@ from scipy.sparse.csgraph import breadth_first_order
 
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
 from rescorer.recognition.lattice import Lattice, runs, spans
+from rescorer.rescoring.growing import Growing
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import Weights
 from rescorer.rescoring.word_kinds import WordKinds
@@ -199,20 +200,21 @@ class _Pruning:
         best[some] = backward[trellis.first_state[:-1][some]]
         of_state = np.repeat(best, np.diff(trellis.first_state))
         # A path's sum differs in its last digits by the order of its terms: the best path is never behind itself.
-        slack = settings.beam + np.minimum(0.0, forward + backward - of_state + 1e-6)
+        rounding = 1e-6 + 1e-12 * np.abs(of_state)
+        slack = settings.beam + np.minimum(0.0, forward + backward - of_state + rounding)
         through = forward[trellis.sources] + totals + backward[trellis.targets] - of_state[trellis.sources]
-        return cls(through + 1e-6 >= -settings.beam, slack, settings.max_histories)
+        return cls(through + rounding[trellis.sources] >= -settings.beam, slack, settings.max_histories)
 
     def survivors(self, states: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Which of the histories stay, ascending; `states` ascend, and every state keeps its best."""
         begins = runs(states)
-        best = np.repeat(np.maximum.reduceat(scores, begins), np.diff(begins, append=len(states)))
+        best = np.repeat(np.maximum.reduceat(scores, begins), _lengths(begins, len(states)))
         kept = np.flatnonzero((best - scores <= self.slack[states]) | (scores == best))
         if not self.max_histories:
             return kept
         kept = kept[np.lexsort((-scores[kept], states[kept]))]
         begins = runs(states[kept])
-        rank = np.arange(len(kept)) - np.repeat(begins, np.diff(begins, append=len(kept)))
+        rank = np.arange(len(kept)) - np.repeat(begins, _lengths(begins, len(kept)))
         return np.sort(kept[rank < self.max_histories])
 
 
@@ -220,11 +222,19 @@ def _best_of_each(states: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Which history is the best of the same state, for each; `states` ascend."""
     begins = runs(states)
     best = np.lexsort((-scores, states))[begins]
-    return np.asarray(np.repeat(best, np.diff(begins, append=len(states))))
+    return np.asarray(np.repeat(best, _lengths(begins, len(states))))
+
+
+def _lengths(begins: np.ndarray, end: int) -> np.ndarray:
+    """How long each run is, of which the last ends before `end`; np.diff takes several times as long for few runs."""
+    return np.asarray(np.concatenate([begins[1:], [end]]) - begins)
 
 
 class _Histories:
-    """The histories of a batch: numbered, each with its last words, and the models' states of those still needed."""
+    """The histories of a batch that are still needed: numbered, each with its last words and the models' states.
+
+    Numbers ascend and are never given again; what no later level looks back at leaves the table.
+    """
 
     def __init__(self, models: Sequence[LanguageModel], words: tuple[str, ...], order: int, weights: Weights,
                  memory: int) -> None:
@@ -238,8 +248,9 @@ class _Histories:
         self.exact = order == 0
         self.scored = 0
         # History 0 is <s>; -1 stands where there is no word yet.
-        self.suffix = np.full((1, self._kept_words), _NO_WORD, dtype=np.int64)  # [H, N - 1]
-        self._parent = np.zeros(1, dtype=np.int64)  # [H]
+        self._number, self._made = np.zeros(1, dtype=np.int64), 1  # [H] ascending; how many there ever were
+        self._suffix = np.full((1, self._kept_words), _NO_WORD, dtype=np.int64)  # [H, N - 1]
+        self._parent = np.zeros(1, dtype=np.int64)  # [H] a number
         self._word = np.zeros(1, dtype=np.int64)  # [H]
         self._slot = np.zeros(1, dtype=np.int64)  # [H] the place of its state, -1 for none
         self._last_level = np.zeros(1, dtype=np.int64)  # [H] the last level that looks back at it
@@ -250,6 +261,14 @@ class _Histories:
         self._log_probs = np.zeros((0, len(models)))
         self._mixed = np.zeros(0)
         self._chunk = max(1, int(_MODELS_SHARE * memory) // max(model.history_bytes for model in models))
+
+    def _rows(self, histories: np.ndarray) -> np.ndarray:
+        """Where histories stand in the table."""
+        return self._number.searchsorted(histories)
+
+    def last_words(self, histories: np.ndarray) -> np.ndarray:
+        """[C, N - 1] the last words of histories [C]."""
+        return np.asarray(self._suffix[self._rows(histories)])
 
     def follow(self, histories: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each word [C] after its history [C].
@@ -270,14 +289,17 @@ class _Histories:
     def _score(self, keys: np.ndarray) -> None:
         """Ask the models for pairs that are new; keys ascend."""
         parents, words = np.divmod(keys, self._words)
-        slots = self._slot[parents]
+        rows = self._rows(parents)
+        slots = self._slot[rows]
         log_probs = np.stack([self._ask(model, state, ids, slots, words)
                               for model, state, ids in zip(self.models, self._states, self._ids, strict=True)], -1)
         self.scored += len(keys)
         mixed = self._weights.mixed(log_probs, self._kinds.take(words), self._names)
-        children = len(self._parent) + np.arange(len(keys))
-        longer = np.concatenate([self.suffix[parents], words[:, None]], 1)[:, 1:]
-        self.suffix = np.concatenate([self.suffix, longer])
+        children = self._made + np.arange(len(keys))
+        self._made += len(keys)
+        longer = np.concatenate([self._suffix[rows], words[:, None]], 1)[:, 1:]
+        self._number = np.concatenate([self._number, children])
+        self._suffix = np.concatenate([self._suffix, longer])
         self._parent = np.concatenate([self._parent, parents])
         self._word = np.concatenate([self._word, words])
         self._slot = np.concatenate([self._slot, np.full(len(keys), -1)])
@@ -301,13 +323,14 @@ class _Histories:
 
     def extend(self, histories: np.ndarray, last_levels: np.ndarray) -> None:
         """Make sure that histories have states, until the levels given."""
-        np.maximum.at(self._last_level, histories, last_levels)
-        new = np.unique(histories)
+        rows = self._rows(histories)
+        np.maximum.at(self._last_level, rows, last_levels)
+        new = np.unique(rows)
         new = new[self._slot[new] < 0]
         if not len(new):
             return
         held = int(self._slot.max()) + 1
-        slots, words = self._slot[self._parent[new]], self._word[new]
+        slots, words = self._slot[self._rows(self._parent[new])], self._word[new]
         for k, (model, ids) in enumerate(zip(self.models, self._ids, strict=True)):
             longer = [
                 model.extend(self._states[k], torch.as_tensor(slots[begin : begin + self._chunk]),
@@ -328,16 +351,22 @@ class _Histories:
         index = torch.as_tensor(self._slot[kept])
         self._states = [model.select(state, index) for model, state in zip(self.models, self._states, strict=True)]
         self._slot[kept] = np.arange(len(kept))
-        pairs = np.flatnonzero(self._slot[self._keys // self._words] >= 0)
+        needed = self._slot >= 0
+        pairs = np.flatnonzero(needed[self._rows(self._keys // self._words)])
         self._keys, self._children = self._keys[pairs], self._children[pairs]
         self._log_probs, self._mixed = self._log_probs[pairs], self._mixed[pairs]
+        needed[self._rows(self._children)] = True
+        self._number, self._suffix = self._number[needed], self._suffix[needed]
+        self._parent, self._word = self._parent[needed], self._word[needed]
+        self._slot, self._last_level = self._slot[needed], self._last_level[needed]
 
     @property
     def bytes(self) -> int:
         """What the histories take; twice, for they are copied as they grow."""
-        numbers = sum(array.nbytes for array in (self.suffix, self._parent, self._word, self._slot, self._last_level,
-                                                 self._keys, self._children, self._log_probs, self._mixed))
-        states = int(self._slot.max() + 1) * sum(model.state_bytes for model in self.models)
+        numbers = sum(array.nbytes for array in (self._number, self._suffix, self._parent, self._word, self._slot,
+                                                 self._last_level, self._keys, self._children, self._log_probs,
+                                                 self._mixed))
+        states = int(self._slot.max(initial=-1) + 1) * sum(model.state_bytes for model in self.models)
         return 2 * (numbers + states)
 
 
@@ -359,13 +388,13 @@ class _Growth:
         self._starts = len(starts)  # the first of the expanded states
         self._first, self._count = np.zeros((2, states), dtype=np.int64)
         self._first[starts], self._count[starts] = np.arange(len(starts)), 1
-        self._state, self._history, self._score = starts, np.zeros(len(starts), np.int64), np.zeros(len(starts))  # [E]
-        histories.extend(self._history, self._last_level[starts])
-        models = len(histories.models)
-        self._origin, self._source, self._target, self._log_probs, self._lm = (
-            [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros((0, models))],
-            [np.zeros(0)],
-        )  # parts of [X]
+        first = np.zeros(len(starts), np.int64)  # history of each
+        self._state, self._history, self._score = map(Growing, (starts, first, np.zeros(len(starts))))  # [E]
+        histories.extend(first, self._last_level[starts])
+        none, models = np.zeros(0, np.int64), len(histories.models)
+        self._origin, self._source, self._target, self._log_probs, self._lm = map(
+            Growing, (none, none, none, np.zeros((0, models)), np.zeros(0)))  # [X]
+        self._bounds = [0]  # where the arcs into each level begin, and the end
 
     def grow(self, into: np.ndarray, level: int) -> None:
         """Expand the states of a level from the arcs into them, which are in the order of their targets."""
@@ -374,8 +403,8 @@ class _Growth:
         arc = np.repeat(into, counts)  # [C]
         first = self._first[self._trellis.sources[into]]
         source = spans(first, first + counts)
-        history, log_probs, lm = self._follow(self._history[source], self._arcs.word_of[arc])
-        score = self._score[source] + self._arcs.known[arc] + self._lm_scale * lm
+        history, log_probs, lm = self._follow(self._history.rows[source], self._arcs.word_of[arc])
+        score = self._score.rows[source] + self._arcs.known[arc] + self._lm_scale * lm
         group, best = self._merge(self._trellis.targets[arc], history, score)
         self._check_memory(0)
         states = self._trellis.targets[arc[best]]
@@ -397,34 +426,36 @@ class _Growth:
 
     def _merge(self, targets: np.ndarray, histories: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which group each of [C] is in, and the best of each group; groups are in the order of their targets."""
-        last_words = histories[:, None] if self._histories.exact else self._histories.suffix[histories]
+        last_words = histories[:, None] if self._histories.exact else self._histories.last_words(histories)
         columns = np.where(self._is_end[targets, None], 0, last_words).T  # at the end no history matters any more
         order = np.lexsort((-scores, *columns, targets))
-        differs = np.any([np.diff(column[order], prepend=-2) != 0 for column in (*columns, targets)], axis=0)
+        sorted_columns = np.concatenate([columns, targets[None]])[:, order]
+        differs = np.ones(len(order), dtype=bool)
+        (sorted_columns[:, 1:] != sorted_columns[:, :-1]).any(axis=0, out=differs[1:])
         group = np.empty(len(order), dtype=np.int64)
         group[order] = np.cumsum(differs) - 1
         return group, order[differs]
 
     def _add_arcs(self, targets: np.ndarray, arcs: np.ndarray, sources: np.ndarray, log_probs: np.ndarray,
                   lm: np.ndarray) -> None:
-        for parts, new in ((self._origin, arcs), (self._source, sources), (self._target, targets),
-                           (self._log_probs, log_probs), (self._lm, lm)):
-            parts.append(new)
+        for column, new in ((self._origin, arcs), (self._source, sources), (self._target, targets),
+                            (self._log_probs, log_probs), (self._lm, lm)):
+            column.append(new)
+        self._bounds.append(len(self._origin))
 
     def _add_states(self, states: np.ndarray, histories: np.ndarray, scores: np.ndarray) -> None:
         begins = runs(states)
         self._first[states[begins]] = len(self._state) + begins
-        self._count[states[begins]] = np.diff(begins, append=len(states))
-        self._state = np.concatenate([self._state, states])
-        self._history = np.concatenate([self._history, histories])
-        self._score = np.concatenate([self._score, scores])
+        self._count[states[begins]] = _lengths(begins, len(states))
+        for column, new in ((self._state, states), (self._history, histories), (self._score, scores)):
+            column.append(new)
         going_on = ~self._is_end[states]
         self._histories.extend(histories[going_on], self._last_level[states[going_on]])
 
     def _check_memory(self, more: int) -> None:
         """Raises OverBudgetError where `more` arcs to look at, and all that is here, exceed what is not the models'."""
         models = len(self._histories.models)
-        kept = sum(map(len, self._origin)) * (_ARC_BYTES + _ARC_BYTES_A_MODEL * models)
+        kept = len(self._origin) * (_ARC_BYTES + _ARC_BYTES_A_MODEL * models)
         looked_at = more * (_ARC_BYTES + _ARC_BYTES_A_MODEL * models) // 2
         if kept + looked_at + self._histories.bytes > (1 - _MODELS_SHARE) * self._memory:
             raise OverBudgetError
@@ -436,44 +467,46 @@ class _Growth:
         the paths within have totals of their own, and the others total less than the best path, for they go on
         as one that reached the state with more.
         """
-        origin, source, target = (np.concatenate(parts) for parts in (self._origin, self._source, self._target))
+        origin, source, target, state = (each.rows for each in (self._origin, self._source, self._target, self._state))
         merged = self._merged(self._backward())
         arcs = np.flatnonzero(merged[source] == source)
         source, target = source[arcs], merged[target[arcs]]
         alive = self._alive(source, target)
-        lattice = np.searchsorted(self._trellis.first_state, self._state[alive], side="right")
+        lattice = np.searchsorted(self._trellis.first_state, state[alive], side="right")
         order = alive[np.argsort(lattice, kind="stable")]  # levels ascend in each: the order is topological
-        number = np.full(len(self._state), -1)
+        number = np.full(len(state), -1)
         number[order] = np.arange(len(order))
         source, target = number[source], number[target]
         kept = np.flatnonzero((source >= 0) & (target >= 0))
         kept = kept[np.argsort(source[kept], kind="stable")]
-        return Expansion(origin[arcs[kept]], source[kept], target[kept], np.concatenate(self._log_probs)[arcs[kept]],
-                         np.concatenate(self._lm)[arcs[kept]], self._state[order], self._histories.scored)
+        return Expansion(origin[arcs[kept]], source[kept], target[kept], self._log_probs.rows[arcs[kept]],
+                         self._lm.rows[arcs[kept]], state[order], self._histories.scored)
 
     def _backward(self) -> np.ndarray:
-        """[E] the best total from each state to the end; the arcs of each part go into one level."""
+        """[E] the best total from each state to the end; the arcs between two bounds go into one level."""
         values = np.full(len(self._state), -np.inf)
-        values[self._is_end[self._state]] = 0.0
-        for origin, source, target, lm in reversed([*zip(self._origin, self._source, self._target, self._lm,
-                                                         strict=True)]):
-            np.maximum.at(values, source, self._arcs.known[origin] + self._lm_scale * lm + values[target])
+        values[self._is_end[self._state.rows]] = 0.0
+        source, target = self._source.rows, self._target.rows
+        totals = self._arcs.known[self._origin.rows] + self._lm_scale * self._lm.rows
+        for begin, end in zip(self._bounds[-2::-1], self._bounds[:0:-1], strict=True):
+            np.maximum.at(values, source[begin:end], totals[begin:end] + values[target[begin:end]])
         return values
 
     def _merged(self, after: np.ndarray) -> np.ndarray:
         """[E] which state stands for each."""
-        starts = np.searchsorted(self._state[: self._starts], self._state, side="right") - 1
-        behind = after[starts] - (self._score + after)
-        by_state = np.argsort(self._state, kind="stable")
+        state, score = self._state.rows, self._score.rows
+        starts = np.searchsorted(state[: self._starts], state, side="right") - 1
+        behind = after[starts] - (score + after)
+        by_state = np.argsort(state, kind="stable")
         best = np.empty(len(by_state), np.int64)
-        best[by_state] = by_state[_best_of_each(self._state[by_state], self._score[by_state])]
+        best[by_state] = by_state[_best_of_each(state[by_state], score[by_state])]
         # A path's sum differs in its last digits by the order of its terms.
         return np.where(behind <= self._apart + 1e-6, np.arange(len(best)), best)
 
     def _alive(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """The expanded states between a start and an end, ascending."""
         size = len(self._state)
-        ends = np.flatnonzero(self._is_end[self._state])
+        ends = np.flatnonzero(self._is_end[self._state.rows])
         starts = np.arange(self._starts)
         before, after = (_reached(np.append(begins, np.full(len(roots), size)), np.append(into, roots), size)
                          for begins, into, roots in ((sources, targets, starts), (targets, sources, ends)))

@@ -6,10 +6,11 @@ Shapes: A arcs, X arcs of an expanded lattice, K models.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, tee
+from itertools import chain
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from rescorer.rescoring.weights import TunedWeights, Weights
 from rescorer.rescoring.workers import Spread, here
 
 _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
+_STATE_RISKS, _ARC_RISKS = 32, 18  # bytes in the tables of expected errors, for each word of the best path
 _TUNING_PATHS = 100  # of each lattice in each round
 _TUNING_ROUNDS = 3
 OLD_LM = (FIRST_LM, GRAPH)  # where the first pass's language model is: apart, or else (Kaldi) among the graph's costs
@@ -69,8 +71,19 @@ class RescoredLattice:
         """[A] the probability that a path of the lattice, drawn by exp(total), goes through the arc."""
         return Trellis.of([self.lattice]).posteriors(self.totals)
 
-    def minimum_bayes_risk(self) -> SafestWords:
-        """Words with few expected errors, and how sure each is."""
+    def minimum_bayes_risk(self, memory: int | None = None) -> SafestWords:
+        """Words with few expected errors, and how sure each is.
+
+        Raises:
+            InputError: the tables of expected errors would take more than so many bytes of memory.
+        """
+        size = (_STATE_RISKS * self.lattice.states + _ARC_RISKS * self.lattice.arcs) * (len(self.best()) + 1)
+        if memory is not None and size > memory:
+            raise InputError(
+                f"utterance {self.lattice.utterance!r}: the expected errors of {self.lattice.arcs} arcs at "
+                f"{len(self.best())} words need {size >> 20} MiB", expected=f"at most {memory >> 20} MiB",
+                remedy="leave --mbr and --confidence-output out, or lower --beam or --max-histories",
+            )
         return minimum_bayes_risk(self.lattice, self.totals)
 
     def as_first_pass(self, lm_score: str) -> Lattice:
@@ -183,13 +196,22 @@ def rescore_lattices(
     if first is None:
         return
     used = weights or default_weights(first[0], models)
+    all_batches = chain(iter([first]), batches)
+    del first  # else it were there to the end
     fitting = (_Batch(tuple(_prepared(lattice, used.weights, settings) for lattice in batch
                             if _fits(lattice, used.weights, models, faults)))
-               for batch in chain([first], batches))
-    kept, sent = tee(fitting)
+               for batch in all_batches)
+    sent: deque[_Batch] = deque()  # not `itertools.tee`, which keeps up to 57 batches that both have passed
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
-    for batch, parts in zip(kept, spread(task, models, sent), strict=True):
-        yield from _rescored(batch, parts, models, used.weights, faults)
+    for parts in spread(task, models, _noted(fitting, sent)):
+        yield from _rescored(sent.popleft(), parts, models, used.weights, faults)
+
+
+def _noted(batches: Iterable[_Batch], sent: deque[_Batch]) -> Iterator[_Batch]:
+    """The batches, each kept in `sent` until its result is there."""
+    for batch in batches:
+        sent.append(batch)
+        yield batch
 
 
 def _batches(lattices: Iterable[Lattice]) -> Iterator[list[Lattice]]:
@@ -260,17 +282,22 @@ def _expanded(models: Sequence[LanguageModel], batch: _Batch, weights: TunedWeig
         return
     try:
         expansion = expand(lattices, models, weights.weights, weights.first_pass, settings, memory)
-    except OverBudgetError:
+    except (OverBudgetError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):  # torch says so when it has none
+            raise
         if len(lattices) > 1:
             for half in batch.halves():
                 yield from _expanded(models, half, weights, settings, memory)
         else:
-            yield 1, InputError(
-                f"utterance {lattices[0].utterance!r}: its {lattices[0].arcs} arcs need more than {memory >> 20} MiB",
-                remedy="raise --memory, or lower --max-histories, --beam or --order",
-            )
+            yield 1, _too_large(lattices[0], memory, isinstance(error, OverBudgetError))
         return
     yield len(lattices), expansion
+
+
+def _too_large(lattice: Lattice, memory: int, by_budget: bool) -> InputError:
+    needed, more = (f"{memory >> 20} MiB", "raise --memory, or ") if by_budget else ("this machine has", "")
+    return InputError(f"utterance {lattice.utterance!r}: its {lattice.arcs} arcs need more memory than {needed}",
+                      remedy=f"{more}lower --max-histories, --beam or --order")
 
 
 def _rescored(batch: _Batch, parts: Iterable[_Part], models: Sequence[LanguageModel], weights: Weights,

@@ -167,18 +167,20 @@ def hypothesis_errors(lists: Sequence[NBest], references: Mapping[str, Words]) -
                      for nbest in lists for hypothesis in nbest.hypotheses])
 
 
-def check_references(utterances: Collection[str], references: Mapping[str, Words], file: str) -> None:
-    """Every utterance has a reference and every reference hypotheses.
+def check_references(utterances: Collection[str], references: Mapping[str, Words], file: str) -> list[str]:
+    """A line of how many references have no hypotheses, where some have none: they are passed over.
 
     Raises:
-        InputError: naming the first that has not, and how many.
+        InputError: an utterance has no reference; naming the first, and how many.
     """
-    for what, missing in (("hypotheses without a reference", set(utterances) - references.keys()),
-                          ("references without hypotheses", references.keys() - set(utterances))):
-        if missing:
-            raise InputError(f"{len(missing)} {what}, the first is {min(missing)}", expected="the same utterances",
-                             remedy="give the references of these utterances, or choose some with --utterances",
-                             file=file)
+    if missing := set(utterances) - references.keys():
+        raise InputError(f"{len(missing)} hypotheses without a reference, the first is {min(missing)}",
+                         expected="the same utterances",
+                         remedy="give the references of these utterances, or choose some with --utterances", file=file)
+    if more := references.keys() - set(utterances):
+        return [f"{file}: {len(more)} of its {len(references)} references have no hypotheses here, the first is "
+                f"{min(more)}: passed over"]
+    return []
 
 
 def remarks(lists: Sequence[NBest]) -> list[str]:

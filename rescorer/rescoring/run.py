@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +18,12 @@ from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.models.word_list import read_counted
-from rescorer.recognition.formats import LatticeFormat, kaldi_nbest, read_nbest, write_nbest
+from rescorer.recognition.formats import LatticeFormat, kaldi_nbest, write_nbest
 from rescorer.recognition.formats.kaldi_fst import TRANSITION_IDS
 from rescorer.recognition.formats.parsing import Faults, check_lists
 from rescorer.recognition.formats.transition_ids import TransitionIds, alignments
+from rescorer.recognition.inputs import read_lattice_files, read_nbest_files
+from rescorer.recognition.known_sums import without_known_sums
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
@@ -44,13 +47,14 @@ class Request:
     """What is asked of `rescore`; the command's options by their names.
 
     Attributes:
+        paths: the input, in one or several files of one format.
         load_models: gives the language models, when all that is quick to check was found good.
         say: takes a line for whoever waits.
         show: takes the lines of the result where no `output` is named.
         spread: who asks the models.
     """
 
-    path: Path
+    paths: tuple[Path, ...]
     load_models: Callable[[], list[LanguageModel]]
     say: Callable[[str], None]
     show: Callable[[Iterable[str]], None]
@@ -75,6 +79,11 @@ class Request:
             return
         if option := "--words" if self.listed else "--wer-output" if self.wer_output else "":
             raise InputError(f"{option} without --ref", remedy="give the references that errors are counted against")
+
+    @property
+    def path(self) -> Path:
+        """The input as messages name it."""
+        return self.paths[0] if len(self.paths) == 1 else Path(f"{self.paths[0]} … {self.paths[-1]}")
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -157,12 +166,16 @@ def _first_fields(path: Path) -> frozenset[str]:
 def rescore_lists(request: Request, format: str | None) -> None:
     """Rescore n-best lists."""
     tuned = request.given_weights()
-    file = read_nbest(request.path, format)
+    file = read_nbest_files(request.paths, format)
+    if file.format == "kaldi":
+        kept, remarks = without_known_sums(file.lists, request.path)
+        file = replace(file, lists=tuple(kept), remarks=(*file.remarks, *remarks))
     file = replace(file, lists=tuple(request.choose(file.lists)))
     utterances = [nbest.utterance for nbest in file.lists]
-    references, dev_references = (_references(path, utterances) for path in (request.reference, request.tune_reference))
+    references, dev_references = (_references(path, utterances, request.say)
+                                  for path in (request.reference, request.tune_reference))
     listed, counts = request.words, lists.word_counts(file.lists)
-    notes = [*lists.remarks(file.lists), *request.remarks(counts)]
+    notes = [*file.remarks, *lists.remarks(file.lists), *request.remarks(counts)]
     if request.bias:
         file = replace(file, lists=tuple(biased_lists(file.lists, request.expected)))
     models = request.load_models()
@@ -180,17 +193,26 @@ def rescore_lists(request: Request, format: str | None) -> None:
     references = references or dev_references
     report = lists.report(file.lists, references, scored, tuned, used, listed) if references else None
     if request.nbest_output:
-        write_nbest(request.nbest_output, ranked, file.format)
+        _write_ranked(request.nbest_output, ranked, file.format, request.paths)
     best = [_line(nbest.utterance, nbest.hypotheses[0].words) for nbest in ranked]
     request.finish(best, tuned, report, counts, models)
 
 
-def _references(path: Path | None, utterances: Collection[str]) -> Mapping[str, Words]:
+def _references(path: Path | None, utterances: Collection[str], say: Callable[[str], None]) -> Mapping[str, Words]:
     if path is None:
         return {}
     references = read_references(path)
-    lists.check_references(utterances, references, str(path))
+    for line in lists.check_references(utterances, references, str(path)):
+        say(line)
     return references
+
+
+def _write_ranked(path: Path, ranked: Sequence[NBest], format: str, inputs: Sequence[Path]) -> None:
+    """Write the lists; Kaldi's in the order of the input's lines, for its scripts paste files line by line."""
+    if format == "kaldi":
+        kaldi_nbest.write(path, check_lists(ranked, path), kaldi_nbest.line_order(inputs))
+    else:
+        write_nbest(path, ranked, format)
 
 
 def _line(utterance: str, words: Words) -> str:
@@ -232,7 +254,8 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
                                   for path in (request.reference, request.tune_reference))
     listed = request.words
     faults = Faults(asked.skip_bad)
-    source: Iterable[Lattice] = request.choose(format.read(request.path, asked.symbols or asked.bpe_model, faults))
+    source: Iterable[Lattice] = request.choose(
+        read_lattice_files(request.paths, format, asked.symbols or asked.bpe_model, faults))
     if asked.bpe_model:
         source = _joined(source, faults)
     if asked.old_lm_model:
@@ -244,7 +267,9 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
     models = request.load_models()
     if request.tune_reference:
         source = list(source)
-        _check_references([lattice.utterance for lattice in source], dev_references, request.tune_reference, faults)
+        for line in _check_references([lattice.utterance for lattice in source], dev_references,
+                                      request.tune_reference, faults):
+            request.say(line)
         tuned = lattices.tune_lattices(source, dev_references, models, asked.settings, request.memory,
                                        kind=request.mixture, spread=request.spread)
         request.say_tuned(tuned)
@@ -271,11 +296,19 @@ def _joined(source: Iterable[Lattice], faults: Faults) -> Iterator[Lattice]:
             faults.add(error)
 
 
-def _check_references(kept: Iterable[str], references: Mapping[str, Words], file: Path, faults: Faults) -> None:
+def _check_references(kept: Iterable[str], references: Mapping[str, Words], file: Path, faults: Faults) -> list[str]:
     utterances = set(kept)
     if faults.errors:  # what was passed over has a reference all the same
         references = {utterance: words for utterance, words in references.items() if utterance in utterances}
-    lists.check_references(utterances, references, str(file))
+    return lists.check_references(utterances, references, str(file))
+
+
+def _physical_memory() -> int | None:
+    """The bytes of this machine, where it tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 class _LatticeRun:
@@ -328,9 +361,13 @@ class _LatticeRun:
         """The rescored lattices as they go by."""
         for result in rescored:
             lattice = result.lattice
-            self._keep(_BEST, lattice, result.best())
             if self._asked.mbr or self._asked.confidence_output:
-                self._keep_safest(result)
+                try:
+                    self._keep_safest(result)
+                except InputError as error:
+                    faults.add(error)
+                    continue
+            self._keep(_BEST, lattice, result.best())
             if self._request.nbest_output:
                 self._keep_n_best(result)
             yield result
@@ -341,7 +378,9 @@ class _LatticeRun:
                              file=self._request.path)
         if self._references:
             path = self._request.reference or self._request.tune_reference
-            _check_references(self._rows[_BEST], self._references, path or Path(), faults)
+            remarks = _check_references(self._rows[_BEST], self._references, path or Path(), faults)
+            for line in remarks if self._request.reference else ():  # --tune told it already
+                self._request.say(line)
 
     def _keep_n_best(self, result: lattices.RescoredLattice) -> None:
         paths = n_best(result.lattice, result.totals, self._asked.nbest)
@@ -354,7 +393,7 @@ class _LatticeRun:
                                      for hypothesis, text in zip(nbest.hypotheses, texts, strict=True)})
 
     def _keep_safest(self, result: lattices.RescoredLattice) -> None:
-        safest = result.minimum_bayes_risk()
+        safest = result.minimum_bayes_risk(_physical_memory())
         self._keep(_SAFEST, result.lattice, safest.words)
         self._confidences.append(json.dumps({
             "id": result.lattice.utterance, "text": " ".join(safest.words),
@@ -394,7 +433,7 @@ class _LatticeRun:
         if ".jsonl" in path.suffixes:
             write_nbest(path, self._nbest, "jsonl")
         else:
-            kaldi_nbest.write(path, check_lists(self._nbest, path), self._alignments or None)
+            kaldi_nbest.write(path, check_lists(self._nbest, path), alignments=self._alignments or None)
 
     @property
     def _result(self) -> str:

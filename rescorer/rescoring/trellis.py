@@ -99,11 +99,12 @@ class Trellis:
         """
         after = self.backward(totals, "best")
         tight = np.flatnonzero(totals + after[self.targets] == after[self.sources])
+        begins = self.sources[tight]
         lattice = np.flatnonzero(np.diff(self.first_state))
         state = self.first_state[lattice]
         lattices, arcs = [lattice[:0]], [state[:0]]
         while len(lattice):
-            arc = tight[np.searchsorted(self.sources[tight], state)]
+            arc = tight[np.searchsorted(begins, state)]
             lattices.append(lattice)
             arcs.append(arc - self.first_arc[lattice])
             inner = self.targets[arc] < self.first_state[lattice + 1] - 1

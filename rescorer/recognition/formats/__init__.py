@@ -29,13 +29,13 @@ class Format:
     Attributes:
         name: what users call it by.
         matches: whether what lies at a path has this format, by its content.
-        read: the lists at a path.
+        read: the lists at a path; appends lines for the user of what it took for what.
         write: writes lists that `check_lists` found good, whole or not at all.
     """
 
     name: str
     matches: Callable[[Path], bool]
-    read: Callable[[Path], list[NBest]]
+    read: Callable[[Path, list[str]], list[NBest]]
     write: Callable[[Path, Sequence[NBest]], None]
 
 
@@ -123,11 +123,12 @@ def write_lattices(path: str | Path, lattices: Iterable[Lattice], format: str) -
 
 @dataclass(frozen=True)
 class NBestFile:
-    """The lists of one file or folder, and the name of the format they came in."""
+    """The lists of one file or folder, the name of the format they came in, and what a user should know of them."""
 
     path: Path
     format: str
     lists: tuple[NBest, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def read_nbest(path: str | Path, format: str | None = None) -> NBestFile:
@@ -138,7 +139,9 @@ def read_nbest(path: str | Path, format: str | None = None) -> NBestFile:
     """
     path = Path(path)
     chosen = _find(path) if format is None else _named(format)
-    return NBestFile(path, chosen.name, tuple(chosen.read(path)))
+    remarks: list[str] = []
+    lists = tuple(chosen.read(path, remarks))
+    return NBestFile(path, chosen.name, lists, tuple(remarks))
 
 
 def write_nbest(path: str | Path, lists: Iterable[NBest], format: str) -> None:

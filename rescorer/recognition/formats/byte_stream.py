@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import lzma
 import zlib
 from pathlib import Path
 
 from rescorer.errors import InputError
 from rescorer.files import open_binary
+from rescorer.packed import is_unpacked
 
 _CHUNK = 1 << 16
 
@@ -27,19 +27,25 @@ class ByteStream:
         """Raises InputError where the file cannot be read, or is compressed and `byte` is not 0."""
         self.path, self.byte, self.line = path, byte, 1
         self.window = b""
+        self._ahead: list[memoryview] = []  # what was read beyond the window, the last piece first
         self._file = open_binary(path)
         self._broken: InputError | None = None
         if byte:
             self._seek(byte)
 
     def _seek(self, byte: int) -> None:
-        if isinstance(self._file, (gzip.GzipFile, lzma.LZMAFile)):
+        if is_unpacked(self._file):
             self._file.close()
             raise InputError(
                 f"is compressed, and byte {byte} of it is wanted", expected="a file that is not compressed",
                 remedy="unpack it, or give the archive instead of the .scp", file=self.path,
             )
-        self._file.seek(byte)
+        try:
+            self._file.seek(byte)
+        except OSError as error:
+            self._file.close()
+            raise InputError(f"byte {byte} cannot be sought: {error.strerror}", expected="a place in the file",
+                             remedy="make the .scp again", file=self.path) from None
 
     def __enter__(self) -> ByteStream:
         return self
@@ -55,7 +61,8 @@ class ByteStream:
         """
         if self._broken is not None:
             raise self._broken
-        pieces, wanted = [self.window], max(_CHUNK, len(self.window))
+        pieces: list[bytes | memoryview] = [self.window]
+        wanted = max(_CHUNK, len(self.window))
         while wanted > 0 and (piece := self._piece(wanted)):
             pieces.append(piece)
             wanted -= len(piece)
@@ -64,7 +71,12 @@ class ByteStream:
             raise self._broken
         return len(pieces) > 1
 
-    def _piece(self, size: int) -> bytes:
+    def _piece(self, size: int) -> bytes | memoryview:
+        if self._ahead:
+            ahead = self._ahead.pop()
+            if len(ahead) > size:
+                self._ahead.append(ahead[size:])
+            return ahead[:size]
         try:
             return self._file.read1(size)  # type: ignore[attr-defined,no-any-return]
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
@@ -80,7 +92,13 @@ class ByteStream:
         return self.window[:count]
 
     def skip(self, count: int) -> None:
-        """Pass over bytes of the window."""
+        """Pass over bytes of the window.
+
+        What lies far behind them waits apart: after a great piece, a small one costs no more than before it.
+        """
         self.line += self.window.count(b"\n", 0, count)
         self.byte += count
-        self.window = self.window[count:]
+        end = count + _CHUNK
+        if len(self.window) > end:
+            self._ahead.append(memoryview(self.window[end:]))
+        self.window = self.window[count:end]

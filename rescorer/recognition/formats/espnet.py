@@ -25,7 +25,7 @@ def matches(path: Path) -> bool:
     return js.is_object_of_objects(head(path))
 
 
-def read(path: Path) -> list[NBest]:
+def read(path: Path, remarks: list[str]) -> list[NBest]:
     """The lists of a file, in its order.
 
     Raises:

@@ -2,20 +2,25 @@
 
 An utterance's id is its `id` or `uid` where it has one, else its place in the file from 1. What the format does not
 hold is kept beside in members of our own: `input_scores`, the named natural-log scores of each hypothesis, and
-`input_keys`. Without `input_scores` each hypothesis scores `rank`: minus its place in the list, from 0. `input` is
-written in list order, so a re-ranked list comes out re-ranked for whoever reads `input` alone.
+`input_keys`. Any other member that is a list of numbers, one a hypothesis, in all records is a score of its name
+(`score`: `first_pass`); greater is better. Without any score each hypothesis scores `rank`: minus its place in the
+list, from 0. `input` is written in list order, so a re-ranked list comes out re-ranked for whoever reads `input` alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rescorer.files import write_lines
 from rescorer.recognition.formats import json_values as js
-from rescorer.recognition.formats.parsing import Lists, Place, head, ranked
-from rescorer.recognition.nbest import RANK, Hypothesis, NBest
+from rescorer.recognition.formats.parsing import Lists, Place, head, is_score_name, ranked, show
+from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
+
+_OWN = frozenset({"input", "output", "id", "uid", "input_scores", "input_keys"})
 
 
 def matches(path: Path) -> bool:
@@ -23,20 +28,85 @@ def matches(path: Path) -> bool:
     return head(path).lstrip().startswith("[")
 
 
-def read(path: Path) -> list[NBest]:
-    """The lists of a file, in its order.
+def read(path: Path, remarks: list[str]) -> list[NBest]:
+    """The lists of a file, in its order; `remarks` takes a line of what was read as a score, one of what was not.
 
     Raises:
         InputError: anything that is not as the module says, with the number of the record, from 1.
     """
+    records = js.as_list(js.load_document(path), "the file", Place(path))
+    scores, left_out = _score_members(records)
     lists = Lists(path)
-    for number, record in enumerate(js.as_list(js.load_document(path), "the file", Place(path)), start=1):
+    for number, record in enumerate(records, start=1):
         place = Place(path, part=f"record {number}")
-        lists.add(_parse(record, number, place), place)
+        lists.add(_parse(record, number, scores, place), place)
+    if scores:
+        remarks.append(f"{path}: read as scores, greater is better: {', '.join(scores)}")
+    if left_out:
+        remarks.append(f"{path}: not read as scores: {'; '.join(left_out)}")
     return lists.done()
 
 
-def _parse(record: Any, number: int, place: Place) -> NBest:
+def _score_members(records: Sequence[Any]) -> tuple[dict[str, str], list[str]]:
+    """The members that are scores with the names of these, and what was left out of the numbers, with the reason."""
+    objects = [record for record in records if isinstance(record, dict)]
+    numeric = dict.fromkeys(name for record in objects for name, value in record.items()
+                            if name not in _OWN and _has_numbers(value))
+    taken = {name for record in objects for named in _listed(record.get("input_scores")) if isinstance(named, dict)
+             for name in named}
+    scores: dict[str, str] = {}
+    left_out = []
+    for member in numeric:
+        name = FIRST_PASS if member == "score" else member
+        if fault := _fault(member, objects) or _name_fault(name, taken | {*scores.values()}):
+            left_out.append(f"{show(member)} ({fault})")
+        else:
+            scores[member] = name
+    return scores, left_out
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _has_numbers(value: Any) -> bool:
+    """Whether a member looks as if it told something of hypotheses in numbers."""
+    return _is_number(value) or any(map(_is_number, _listed(value)))
+
+
+def _fault(member: str, records: Sequence[dict[str, Any]]) -> str:
+    """Why a member is no score of every hypothesis: what most often, and in how many records; nothing if it is one."""
+    faults = Counter(filter(None, (_fault_of(record.get(member), len(_listed(record.get("input"))))
+                                   for record in records)))
+    if not faults:
+        return ""
+    (fault, count), *_ = faults.most_common(1)
+    return f"{fault} in {count} of {len(records)} records"
+
+
+def _fault_of(value: Any, hypotheses: int) -> str:
+    if value is None:
+        return "it is not there"
+    if not isinstance(value, list):
+        return "it is no list"
+    if len(value) != hypotheses:
+        return "it has not one number a hypothesis"
+    if not all(map(_is_number, value)):
+        return "not all of it are numbers"
+    return "" if all(abs(number) < 1e300 and math.isfinite(number) for number in value) else "a number is not finite"
+
+
+def _name_fault(name: str, taken: set[str]) -> str:
+    if name in taken:
+        return f"there is a score {show(name)} already"
+    return "" if is_score_name(name) else "a score's name has letters, digits and _ . + - only"
+
+
+def _parse(record: Any, number: int, named: Mapping[str, str], place: Place) -> NBest:
     members = js.as_object(record, "it", place)
     if "input" not in members:
         raise place.error('no "input"', 'an object with "input" and "output"', "add it")
@@ -48,8 +118,12 @@ def _parse(record: Any, number: int, place: Place) -> NBest:
         for i, parts in enumerate(zip(texts, scores, keys, strict=True), start=1)
     )
     utterance = js.as_id(members.get("id", members.get("uid", number)), "utterance id", place)
+    hypotheses = tuple(
+        hypothesis.with_scores({name: float(members[member][i]) for member, name in named.items()})
+        for i, hypothesis in enumerate(hypotheses)
+    )
     nbest = NBest(utterance, hypotheses, js.as_reference(members.get("output"), "output", place))
-    return nbest if "input_scores" in members else ranked(nbest)
+    return nbest if named or "input_scores" in members else ranked(nbest)
 
 
 def _beside(name: str, default: list[Any], members: dict[str, Any], place: Place) -> list[Any]:

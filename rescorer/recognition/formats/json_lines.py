@@ -22,7 +22,7 @@ def matches(path: Path) -> bool:
     return first.lstrip().startswith("{") and not js.is_object_of_objects(first)
 
 
-def read(path: Path) -> list[NBest]:
+def read(path: Path, remarks: list[str]) -> list[NBest]:
     """The lists of a file, in its order; blank lines are passed over.
 
     Raises:

@@ -275,6 +275,10 @@ def _split(content: Any, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarr
         raise place.error("no arcs", "a dictionary of Fsa.as_dict(), with an int32 tensor `arcs`",
                           "save fsa.as_dict() with torch.save")
     if content.ndim == 2 and content.shape[1] == 4:
+        # Unlike an FsaVec's, an Fsa's tensor does not tell how many arcs there are.
+        if content.nbytes < _stored_bytes(content):
+            raise place.error(f"arcs of {content.nbytes} bytes, where the file has {_stored_bytes(content)} for them",
+                              "all of them", "save it again from a clone of the tensor, or make the lattice again")
         states = int(content[:, :2].max(initial=-1)) + 1
         return content, np.array([states]), np.array([0, len(content)])
     # An FsaVec is one row of numbers: U, 0, first states [U + 1], first arcs [U + 1], arcs [A · 4].
@@ -286,6 +290,14 @@ def _split(content: Any, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarr
         if not splits[:, 0].any() and (np.diff(splits) >= 0).all() and splits[1, -1] == len(arcs):
             return arcs, np.diff(splits[0]), splits[1]
     raise place.error("arcs that are neither an Fsa's nor an FsaVec's", "the tensor that Fsa.as_dict() makes", AGAIN)
+
+
+def _stored_bytes(tensor: np.ndarray) -> int:
+    """The bytes of a file that a tensor is a part of, or is all of; its own where it is of no file."""
+    base: Any = tensor
+    while isinstance(base, np.ndarray) and base.base is not None:
+        base = base.base
+    return len(base) if isinstance(base, bytes) else tensor.nbytes
 
 
 def _ids(given: Any, count: int, stem: str, place: Place, single: bool = False) -> list[str]:

@@ -80,13 +80,16 @@ def _leads_to_lattice(path: Path, begin: bytes) -> bool:
         fields = line.decode().split(maxsplit=1)
         if len(fields) != 2 or not _is_id(fields[0].encode()):
             return False
-        file, byte = _target(path, fields[1].strip())
-        if not file.is_file():
-            return path.suffix == ".scp"
+    except UnicodeDecodeError:
+        return False
+    file, byte = _target(path, fields[1].strip())
+    if not _is_file(file):
+        return path.suffix == ".scp"
+    try:
         with ByteStream(file, byte) as stream:
             begin = _begin(stream)
-    except (InputError, UnicodeDecodeError, ValueError, OSError):
-        return False
+    except InputError:
+        return path.suffix == ".scp"  # which is told when it is read
     return begin.startswith(binary.MAGIC) or (begin[:1].isspace() and _is_text(begin))
 
 
@@ -94,7 +97,15 @@ def _target(path: Path, rest: str) -> tuple[Path, int]:
     """(file, byte) that a line of an .scp leads to."""
     match = _TARGET.fullmatch(rest)
     name, byte = (match[1], int(match[2] or 0)) if match else (rest, 0)
-    return next((file for file in (Path(name), path.parent / name) if file.is_file()), Path(name)), byte
+    return next((file for file in (Path(name), path.parent / name) if _is_file(file)), Path(name)), byte
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, and no folder or device; what is too long for a name or holds a NUL is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 class Entry(NamedTuple):
@@ -215,7 +226,7 @@ def _scp_entry(path: Path, place: Place, line: str) -> Entry:
     if not rest or rest.startswith("|") or rest.endswith("|"):
         raise place.error(show(rest), "a file, or file:byte", "name files: commands are not run")
     file, byte = _target(path, rest)
-    if not file.is_file():
+    if not _is_file(file):
         raise place.error(f"there is no file {show(str(file))}", "an archive",
                           "correct the path, or go to the folder where Kaldi ran")
     with ByteStream(file, byte) as stream:

@@ -6,12 +6,15 @@ language model alone; any other `lmwt.NAME` the costs NAME. Costs are negated na
 all scores inside are log-probabilities. Files are joined by key, never by the order of lines; N is the place in the
 recogniser's own order, and the key. Each file may be compressed, with .gz or .xz at its name or without.
 References are not part of the format.
+
+All files are written in one order of lines, for Kaldi's scripts paste them line by line: by number, or as an input has
+them. Where hypotheses come in another order than their numbers, it is written as their ranks, from 1: `rank.rescored`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +22,7 @@ from rescorer.errors import InputError
 from rescorer.files import whole_path, write_lines
 from rescorer.recognition.formats.parsing import (
     Place,
+    by_number,
     check_numbers,
     check_score_name,
     empty,
@@ -35,6 +39,7 @@ from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, Hypothesis, NB
 
 WORDS = "words_text"
 ALIGNMENTS = "ali"
+RANKS = "rank.rescored"  # no score: never read
 _FILES = {ACOUSTIC: "acwt", GRAPH: "lmwt.nolm", FIRST_LM: "lmwt.lmonly"}
 _SCORES = {file: score for score, file in _FILES.items()}
 _OTHER = "lmwt."
@@ -45,7 +50,7 @@ def matches(path: Path) -> bool:
     return os.path.isdir(path) and WORDS in _members(path)
 
 
-def read(path: Path) -> list[NBest]:
+def read(path: Path, remarks: list[str]) -> list[NBest]:
     """The lists of a folder, in the order of first appearance in its `words_text`.
 
     Scores are those that have a file; where there is none, each hypothesis scores `rank`: minus its place, from 0.
@@ -174,10 +179,19 @@ def _read_costs(file: Path, words: Mapping[str, _Text]) -> dict[str, float]:
     return costs
 
 
-def write(path: Path, lists: Sequence[NBest], alignments: Mapping[str, str] | None = None) -> None:
+def line_order(folders: Iterable[Path]) -> dict[str, int]:
+    """The keys of folders, one after the other, in the order of the lines of `words_text`, each with its place."""
+    keys = (line.split(maxsplit=1)[0] for folder in folders for _, line in filled_lines(_folder(folder)[WORDS]))
+    return {key: place for place, key in enumerate(keys)}
+
+
+def write(path: Path, lists: Sequence[NBest], order: Mapping[str, int] | None = None,
+          alignments: Mapping[str, str] | None = None) -> None:
     """Write the folder, whole or not at all; one that is there is replaced if it holds n-best files only.
 
     Args:
+        order: the place of each key among the lines; by number, one list after the other, without it. Lists with an
+            order are re-ranked ones, whose ranks are written even where they are the numbers.
         alignments: by key `utt-N`, transition ids with spaces between: Kaldi's `ali.gz`.
 
     Raises:
@@ -186,7 +200,11 @@ def write(path: Path, lists: Sequence[NBest], alignments: Mapping[str, str] | No
     """
     check_numbers(lists, Place(path))
     files = {score: _file_of(score, path) for score in lists[0].score_names}
-    rows = [(f"{nbest.utterance}-{h.key}", h) for nbest in lists for h in nbest.hypotheses]
+    rows = [(f"{nbest.utterance}-{h.key}", h) for nbest in lists for h in by_number(nbest.hypotheses)]
+    if order is not None:
+        rows.sort(key=lambda row: order[row[0]])
+    ranks = {f"{nbest.utterance}-{h.key}": rank for nbest in lists for rank, h in enumerate(nbest.hypotheses, start=1)}
+    is_ranked = order is not None or any(by_number(each.hypotheses) != [*each.hypotheses] for each in lists)
     with whole_path(path) as folder:
         _check_replaceable(path)
         folder.mkdir()
@@ -196,6 +214,8 @@ def write(path: Path, lists: Sequence[NBest], alignments: Mapping[str, str] | No
             write_lines(folder / file, (f"{key} {format_score(0.0 - h.scores[score])}" for key, h in rows))
         if alignments is not None:
             write_lines(folder / f"{ALIGNMENTS}.gz", (f"{key} {alignments[key]}".rstrip() for key, _ in rows))
+        if is_ranked:
+            write_lines(folder / RANKS, (f"{key} {ranks[key]}" for key, _ in rows))
 
 
 def _file_of(score: str, path: Path) -> str:
@@ -211,7 +231,8 @@ def _file_of(score: str, path: Path) -> str:
 def _check_replaceable(path: Path) -> None:
     """A folder is replaced as a whole: nothing may be lost that we do not write."""
     for child in path.iterdir() if path.is_dir() else ():
-        if child.is_dir() or not (_is_part(_bare(child.name)) or _bare(child.name) == ALIGNMENTS):
+        name = _bare(child.name)
+        if child.is_dir() or not (_is_part(name) or name == ALIGNMENTS or child.name == RANKS):
             raise InputError(
                 f"the folder holds {show(child.name)}, which is no part of an n-best list",
                 expected="a new folder, or one with n-best files only", remedy="choose another place", file=path,

@@ -117,9 +117,14 @@ def check_id(text: str, place: Place, what: str = "utterance id") -> str:
     return text
 
 
+def is_score_name(name: str) -> bool:
+    """Whether a score can have this name in any format."""
+    return bool(_SCORE_NAME.fullmatch(name))
+
+
 def check_score_name(name: str, place: Place) -> str:
     """`name`, which can name a score in any format. Raises InputError where it cannot."""
-    if not _SCORE_NAME.fullmatch(name):
+    if not is_score_name(name):
         raise place.error(
             f"score name {show(name)}", "letters, digits and _ . + - only", "rename the score"
         )

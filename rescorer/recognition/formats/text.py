@@ -35,7 +35,7 @@ def matches(path: Path) -> bool:
         return False
 
 
-def read(path: Path) -> list[NBest]:
+def read(path: Path, remarks: list[str]) -> list[NBest]:
     """The lists of a file, in the order of first appearance; blank lines are passed over.
 
     Raises:
