@@ -29,8 +29,9 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     for outcome in all_outcomes(SCENARIOS, given.kills, given.seed):
-        rows.append({"scenario": outcome.scenario, "kills": outcome.kills, "findings": len(outcome.findings),
-                     "left": outcome.left, **{state: outcome.states.get(state, 0) for state in ("new", "old", "absent")}})
+        states = {state: outcome.states.get(state, 0) for state in ("new", "old", "absent")}
+        rows.append({"scenario": outcome.scenario, "kills": outcome.kills, **states, "findings": len(outcome.findings),
+                     "left": outcome.left})
         print(rows[-1], *outcome.findings[:5], flush=True)
     if given.record is not None:
         written = Result(
