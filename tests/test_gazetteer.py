@@ -231,3 +231,9 @@ def test_real_lists() -> None:
     assert len(lists["surnames"]) == 1000 and len(lists["first-names"]) == 53_615
     assert found.words["smith"].count >= 2_442_977
     assert list(found.dropped) == [("surnames", "words beyond the cap")]
+
+
+def test_odd_white_space_around_a_count(tmp_path: Path) -> None:
+    path = tmp_path / "names.tsv"
+    path.write_text("name\tcount\nBudapest\t\x1c12\x1c\n")
+    assert read_gazetteer([path]).words["budapest"].count == 12
