@@ -94,4 +94,4 @@ def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
 def _number(text: str, place: Place) -> int:
     if not _COUNT.fullmatch(text.strip()):
         raise place.error(f"count {show(text)}", "a whole number", "correct it")
-    return int(text)
+    return int(text.strip())  # of more white space than int takes away

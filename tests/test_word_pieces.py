@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import sys
 from collections.abc import Sequence
@@ -188,3 +189,16 @@ def test_without_sentencepiece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     with pytest.raises(InputError, match=r"bpe\.model: sentencepiece, which reads this file, .*pip install"):
         read_pieces(tmp_path / "bpe.model")
+
+
+@needs_sentencepiece
+@pytest.mark.parametrize("damage", ["gzip", "piece"])
+def test_damaged_models(tmp_path: Path, damage: str) -> None:
+    """Compression that is cut short, and a piece that is no UTF-8."""
+    model = train(tmp_path)
+    content = model.read_bytes()
+    at = content.index("▁".encode())
+    damaged = gzip.compress(content)[:-20] if damage == "gzip" else content[:at] + b"\xff" + content[at + 1 :]
+    model.write_bytes(damaged)
+    with pytest.raises(InputError, match="remedy: "):
+        read_pieces(model)

@@ -133,7 +133,7 @@ SCENARIOS = (
 def torture(scenario: Scenario, kills: int, chance: random.Random) -> Outcome:
     """Kill a command again and again, in a folder of its own."""
     outcome = Outcome(scenario.name)
-    with tempfile.TemporaryDirectory(prefix="torture.") as folder, contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory(prefix="torture.") as folder, _folder_at_hand(folder):
         scenario.prepare()
         inputs = set(os.listdir())
         lasted = _run(scenario, None)[1]
@@ -147,6 +147,17 @@ def torture(scenario: Scenario, kills: int, chance: random.Random) -> Outcome:
             _kill_alone(scenario, kills, chance, lasted, whole, inputs, outcome)
         outcome.left = sum(name.startswith(".") for name in os.listdir())
     return outcome
+
+
+@contextlib.contextmanager
+def _folder_at_hand(folder: str) -> Iterator[None]:
+    """As contextlib.chdir of Python 3.11."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _kill_alone(scenario: Scenario, kills: int, chance: random.Random, lasted: float, whole: dict[str, Any],

@@ -42,7 +42,9 @@ def load_model(path: Path) -> Any:
     content = read_bytes(path)
     try:
         model.LoadFromSerializedProto(content)
-    except RuntimeError:
+        for number in range(model.get_piece_size()):
+            model.id_to_piece(number)  # some are no UTF-8
+    except (RuntimeError, UnicodeDecodeError):
         raise InputError("no model of sentencepiece", expected="the .model file that it writes", file=path,
                          remedy="give the bpe.model that the recogniser was trained with") from None
     return model

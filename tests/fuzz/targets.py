@@ -61,6 +61,7 @@ class Target:
         read: reads what lies at a path, and uses it; may write beside it.
         share: how many of all inputs it gets, relative to the others'.
         file: the name that the input has.
+        remark: what a library may write to the terminal by itself, a line.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Target:
     read: Callable[[Path], object]
     share: float = 1.0
     file: str = "in"
+    remark: str = ""
 
 
 def all_targets(folder: Path) -> list[Target]:
@@ -328,7 +330,8 @@ def _models(folder: Path, model: LightRNN) -> Iterator[Target]:
     plain.save(folder / "made")
     yield Target("lightrnn.pt", [*cases, _case(folder / "made")], _use_light_rnn, 1.5, "in.pt")
     arpa = write_arpa(folder / "lm.arpa")
-    yield Target("arpa", [_case_of(arpa), _file(gzip.compress(arpa.read_bytes(), mtime=0))], _use_ngram, 1.5)
+    yield Target("arpa", [_case_of(arpa), _file(gzip.compress(arpa.read_bytes(), mtime=0))], _use_ngram, 1.5,
+                 remark="The ARPA file is missing <unk>.  Substituting log10 probability -100.")
     if (packed := _kenlm_binaries(arpa, folder)):
         yield Target("kenlm-binary", packed, _use_ngram, 1.5)
     yield Target("sentencepiece", _piece_models(), _use_pieces, 1)
