@@ -226,7 +226,8 @@ class _Space:
             {name: float(factor * scale) if tells else defaults.scales[name]
              for name, scale, tells in zip(self.score_names, scales, telling, strict=True)},
             float(factor * lm_scale), float(factor * found.word_penalty[0] / units.words),
-            float(found.unknown_penalty[0]), float(found.spelling_scale[0]), dict(zip(self.model_names, found.mixture[0].tolist(), strict=True)),
+            float(found.unknown_penalty[0]), float(found.spelling_scale[0]),
+            dict(zip(self.model_names, found.mixture[0].tolist(), strict=True)),
             self.kind, float(found.new_word_penalty[0]))
 
     def at_bounds(self, point: np.ndarray) -> tuple[str, ...]:
