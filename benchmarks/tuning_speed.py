@@ -28,7 +28,7 @@ from scipy.sparse import csr_matrix
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "tuning_speed.json"
-_SYNTHETIC_LISTS, _SYNTHETIC_SIZE = 16, 2000
+_SYNTHETIC_LISTS, _SYNTHETIC_SIZE = 32, 2000
 
 
 def synthetic(models: int) -> tuple[Any, np.ndarray]:
@@ -41,7 +41,7 @@ def synthetic(models: int) -> tuple[Any, np.ndarray]:
     words, count = 3000, _SYNTHETIC_LISTS * _SYNTHETIC_SIZE
     log_probs = draw.normal(-7, 2, (words, models))
     said = np.repeat(draw.integers(0, words, (_SYNTHETIC_LISTS, 12)), _SYNTHETIC_SIZE, 0)
-    log_probs[np.unique(said)] += 1.5
+    log_probs[np.unique(said)] += 0.7
     changed = draw.random((count, 12)) < draw.uniform(0, 0.7, (count, 1))
     heard = np.where(changed, draw.integers(0, words, (count, 12)), said)
     lengths = 12 - (draw.random(count) < 0.3)
@@ -49,7 +49,7 @@ def synthetic(models: int) -> tuple[Any, np.ndarray]:
     errors = (changed & kept).sum(1) + 12 - lengths
     paths = csr_matrix((np.ones(kept.sum()), (np.repeat(np.arange(count), lengths), heard[kept])), (count, words))
     none = np.zeros((words, models))
-    raw = -1.5 * errors + draw.normal(0, 3, count)
+    raw = -0.4 * errors + draw.normal(0, 3, count)
     return ScoredLists(("first_pass",), tuple(f"model{k}" for k in range(models)), raw[:, None], lengths,
                        np.arange(0, count, _SYNTHETIC_SIZE),
                        PathScores(log_probs, WordKinds(none, none > 0, none > 0), paths)), errors

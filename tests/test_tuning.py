@@ -149,9 +149,24 @@ def test_what_is_left_out_never_wins(models: int, kind: str) -> None:
 
 
 def test_of_equal_hypotheses_the_first_stays() -> None:
-    rows = np.array([[1.0, 2, 0], [1, 2, 0], [0, 2, 0], [2, 1, 0], [0, 0, 1], [3, 3, 0]])
-    assert tuning._dominated(rows[:5], np.array([False, False, True])).tolist() == [False, True, True, False, False]
-    assert tuning._dominated(rows, np.array([False, False, True])).tolist() == [True] * 4 + [False] * 2
+    fixed = np.array([[0], [0], [0], [0], [1], [1]])
+    values = np.array([[1.0, 2], [1, 2], [0, 2], [2, 1], [0, 0], [0, 0]])
+    assert tuning._dominated(fixed, values).tolist() == [False, True, True, False, False, True]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 4])
+def test_dominated_rows_by_brute_force(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(columns)
+    monkeypatch.setattr(tuning, "_PAIRS", 200)
+    fixed, values = draw.integers(0, 3, (300, 2)), draw.integers(0, 6, (300, columns)).astype(float)
+    expected = [any((fixed[j] == fixed[i]).all() and (values[j] >= values[i]).all()
+                    and (j < i or (values[j] > values[i]).any()) for j in range(300)) for i in range(300)]
+    assert tuning._dominated(fixed, values).tolist() == expected
+
+
+def test_what_no_hypothesis_tells_apart_has_no_penalty() -> None:
+    lists, errors = make_lists(4, 1, 0, of_sizes(4))
+    assert tune(replace(lists, lengths=np.full(len(lists.raw), 4)), errors, QUICK).weights.word_penalty == 0
 
 
 def test_a_bound_that_is_reached_is_named() -> None:

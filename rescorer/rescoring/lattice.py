@@ -307,8 +307,8 @@ def tune_lattices(
     """Weights with the fewest word errors on these lattices, as in minimum-error-rate training (Och, 2003).
 
     The best paths of each lattice join its list, and weights are tuned on the lists: first the paths that the first
-    pass likes best, then, round by round, those of the lattices rescored with the weights so far. A lattice that gave
-    no new path in a round is not expanded in later ones: its list has what the weights tell apart.
+    pass likes best, then, round by round, those of the lattices rescored with the weights so far. A lattice whose
+    best path its list had already is not expanded in later rounds.
 
     Raises:
         InputError: no lattice with a path, or a score with a name that rescoring uses.
@@ -328,20 +328,27 @@ def tune_lattices(
                           stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}")
 
     weights = tuned(1)
-    growing = list(range(len(lattices)))  # those whose lists may become longer
+    growing = list(range(len(lattices)))  # those whose lists may lack their best path
     for turn in range(2, _TUNING_ROUNDS + 2):
         if not weights.weights.lm_scale:
             break  # the models gain nothing
-        before = [len(each.hypotheses) for each in lists]
+        known = [{hypothesis.words for hypothesis in each.hypotheses} for each in lists]
+        sizes = [len(each.hypotheses) for each in lists]
+        fresh = []
         rescored = rescore_lattices([lattices[place] for place in growing], models, weights, settings, memory,
                                     spread=spread)
         for done, (place, new) in enumerate(zip(growing, rescored, strict=True), start=1):
-            lists[place] = _joined(lists[place], new.n_best(_TUNING_PATHS))
+            found = new.n_best(_TUNING_PATHS)
+            lists[place] = _joined(lists[place], found)
+            if found.hypotheses[0].words not in known[place]:
+                fresh.append(place)
             progress(f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}", done, len(growing))
-        growing = [place for place in growing if len(lists[place].hypotheses) > before[place]]
-        if not growing:
+        if sizes == [len(each.hypotheses) for each in lists]:
             break
         weights = tuned(turn)
+        growing = fresh
+        if not growing:
+            break
     return weights
 
 

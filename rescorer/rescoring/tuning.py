@@ -28,6 +28,7 @@ _LEAST_SHARE = 1e-3  # of the first raw score, by which the others are measured
 _TEMPERATURE = 0.02  # of the softmax
 _SHARPENINGS = 3  # times that the shares are squared: 1/8 of the temperature, where nearly all is on the best
 _EQUAL = 1e-12  # scores of a list that differ by less, relative to the largest, differ by rounding
+_FARTHEST = 1e6  # spreads: a hypothesis that lies farther behind is as good as lost
 _LEAST_LOG_PROB = -1e4  # stands for -inf
 _COLUMNS = 32  # p
 _BLOCK = 1 << 18  # totals that are worked on at a time: they stay in the processor's cache
@@ -126,6 +127,11 @@ def _differences(lists: ScoredLists, scores: np.ndarray) -> np.ndarray:
     return np.where(np.abs(found) <= _EQUAL * largest[lists.owners], 0.0, found)
 
 
+def _tells(lists: ScoredLists, scores: np.ndarray) -> bool:
+    """Whether one of the scores [H, any number] differs within a list."""
+    return any(_differences(lists, column).any() for column in scores.T)
+
+
 def _spread(differences: np.ndarray) -> float:
     """The median of what is not 0: few lists or hypotheses with odd scores do not change it much."""
     some = np.abs(differences[differences != 0])
@@ -176,15 +182,21 @@ class _Space:
 
     @classmethod
     def of(cls, lists: ScoredLists, kind: str) -> _Space:
-        units, kinds = _Units.of(lists), lists.paths.kinds
+        units = _Units.of(lists)
+        _, spellings, unknown, new = _sums(lists) if lists.model_names else [np.zeros((len(lists.raw), 0))] * 4
         shares = int((units.raw > 0).sum()) + bool(lists.model_names)
-        ranges = [(f"share {place}", (0.0 if place else _LEAST_SHARE, 1.0)) for place in range(shares - 1)]
-        ranges += [("word penalty", (-_WORD_PENALTY, _WORD_PENALTY))]
-        ranges += [("unknown penalty", _PENALTIES)] if kinds.unknown.any() else []
-        ranges += [("spelling scale", (0.0, 1.0))] if kinds.log_spellings.any() else []
-        ranges += [(f"mixture {place}", (0.0, 1.0)) for place in range(len(lists.model_names) - 1)]
-        ranges += [("new-word penalty", _PENALTIES)] if kinds.new.any() else []
-        return cls(lists.score_names, lists.model_names, kind, units, *map(tuple, zip(*ranges, strict=True)))
+        ranges = {f"share {place}": (0.0 if place else _LEAST_SHARE, 1.0) for place in range(shares - 1)}
+        # What is the same for all hypotheses of each list has no say: it keeps its default.
+        if _tells(lists, lists.lengths[:, None]):
+            ranges["word penalty"] = (-_WORD_PENALTY, _WORD_PENALTY)
+        if _tells(lists, unknown):
+            ranges["unknown penalty"] = _PENALTIES
+        if _tells(lists, spellings):
+            ranges["spelling scale"] = (0.0, 1.0)
+        ranges |= {f"mixture {place}": (0.0, 1.0) for place in range(len(lists.model_names) - 1)}
+        if _tells(lists, new):
+            ranges["new-word penalty"] = _PENALTIES
+        return cls(lists.score_names, lists.model_names, kind, units, tuple(ranges), tuple(ranges.values()))
 
     @property
     def middle(self) -> np.ndarray:
@@ -206,8 +218,9 @@ class _Space:
         raw[:, telling] = shares[:, : len(telling)]
         zeros = np.zeros(count)
         return _Candidates(
-            raw, shares[:, -1] if models else zeros, by_name["word penalty"], by_name.get("unknown penalty", zeros),
-            by_name.get("spelling scale", zeros + 1), cut("mixture", models) if models else np.zeros((count, 0)),
+            raw, shares[:, -1] if models else zeros, by_name.get("word penalty", zeros),
+            by_name.get("unknown penalty", zeros), by_name.get("spelling scale", zeros + 1),
+            cut("mixture", models) if models else np.zeros((count, 0)),
             by_name.get("new-word penalty", zeros))
 
     def weights(self, point: np.ndarray) -> Weights:
@@ -235,6 +248,8 @@ class _Space:
         said = {"share 0": f"scale of {self._first}"} if self._first else {}
         said |= {name: name for name in self.names if name.endswith("penalty")}
         ends = {"share 0": (0,)}
+        if self.model_names and self.candidates(point[None]).lm[0] < _LEAST_SHARE:
+            said = {name: meaning for name, meaning in said.items() if name == "word penalty"}  # the others do nothing
         found = []
         for name, value, (low, high) in zip(self.names, point, self.bounds, strict=True):
             near = [value - low, high - value]
@@ -367,7 +382,8 @@ def _columns(lists: ScoredLists, units: _Units, linear: bool) -> _Columns:
         for of_model in zip(*(each.T for each in _sums(lists)), strict=True):
             values += [_differences(lists, each) / units.lm for each in of_model]
             signs += [1.0, -1.0, 0.0, 0.0]
-    return _Columns(np.stack(values, -1).astype(np.float32), np.array(signs, np.float32))
+    together = np.clip(np.stack(values, -1), -_FARTHEST, _FARTHEST)
+    return _Columns(together.astype(np.float32), np.array(signs, np.float32))
 
 
 def _useful(lists: ScoredLists, columns: _Columns, linear: bool) -> np.ndarray:
@@ -375,34 +391,42 @@ def _useful(lists: ScoredLists, columns: _Columns, linear: bool) -> np.ndarray:
 
     Of a linear mixture of several models nothing is known but that the same words have the same probability.
     """
-    values, signs = columns.values, columns.signs
-    if not linear:
-        values = np.column_stack([values, _path_numbers(lists)])
-        signs = np.append(signs, 0.0)
-    free = np.where(signs == 0, 1.0, signs)
-    ends = np.append(lists.begins[1:], len(values))
-    return np.concatenate([~_dominated(values[begin:end] * free, signs == 0)
-                           for begin, end in zip(lists.begins, ends, strict=True)])
+    fixed = [lists.owners, *columns.values.T[columns.signs == 0], *([] if linear else [_path_numbers(lists)])]
+    signed = columns.signs != 0
+    return ~_dominated(np.stack(fixed, -1), columns.values[:, signed] * columns.signs[signed])
 
 
-def _dominated(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """[N] bool: which rows [N, F] another row reaches in every column, being equal in those that are `fixed`.
+def _dominated(fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """[N] bool: which rows another row with the same `fixed` [N, any] reaches in all `values` [N, any].
 
     Of equal rows the first is not dominated.
     """
-    count = len(values)
-    result = np.zeros(count, bool)
-    at_once = max(1, _PAIRS // count)
-    for begin in range(0, count, at_once):
-        some = slice(begin, begin + at_once)
-        at_least = np.ones((len(values[some]), count), bool)
-        equal = at_least.copy()
-        for column, is_fixed in zip(values.T, fixed, strict=True):
-            same = column[None] == column[some, None]
-            equal &= same
-            at_least &= same if is_fixed else column[None] >= column[some, None]
-        later = np.arange(count)[None] >= np.arange(count)[some, None]
-        result[some] = (at_least & ~(equal & later)).any(1)
+    result = np.zeros(len(fixed), bool)
+    # Stable: in its group, a row comes after all that may dominate it.
+    order = np.lexsort((*(-values.T)[::-1], *fixed.T[::-1]))
+    begins = np.flatnonzero(np.append(True, (np.diff(fixed[order], axis=0) != 0).any(1)))
+    for begin, end in pairwise([*begins.tolist(), len(order)]):
+        if end - begin > 1:
+            group = order[begin:end]
+            result[group] = _reached_before(values[group])
+    return result
+
+
+def _reached_before(rows: np.ndarray) -> np.ndarray:
+    """[N] bool: which rows an earlier row reaches in all columns; they descend by the first, then the next, …"""
+    result = np.zeros(len(rows), bool)
+    rows = rows[:, (rows != rows[0]).any(0)]
+    if rows.shape[1] <= 2:
+        last = rows[:, -1] if rows.shape[1] else np.zeros(len(rows))
+        result[1:] = np.maximum.accumulate(last)[:-1] >= last[1:]
+        return result
+    at_once = max(1, _PAIRS // len(rows))
+    for begin in range(0, len(rows), at_once):
+        some = rows[begin : begin + at_once]
+        earlier = np.tri(len(some), begin + len(some), begin - 1, dtype=bool)
+        for column, own in zip(rows[: begin + len(some)].T, some.T, strict=True):
+            earlier &= column >= own[:, None]
+        result[begin : begin + len(some)] = earlier.any(1)
     return result
 
 
@@ -411,7 +435,7 @@ def _path_numbers(lists: ScoredLists) -> np.ndarray:
     paths = lists.paths.paths
     index: dict[bytes, int] = {}
     return np.array([index.setdefault(paths.indices[begin:end].tobytes(), len(index))
-                     for begin, end in pairwise(paths.indptr.tolist())], np.float32)
+                     for begin, end in pairwise(paths.indptr.tolist())])
 
 
 def _blocks(owners: np.ndarray, excess: np.ndarray, features: np.ndarray) -> Iterator[_Block]:
