@@ -223,6 +223,6 @@ def test_scores_averaged_per_word_tune_as_well_in_any_unit() -> None:
                                     csr_matrix(np.ones((len(raw), 1)))))
     settings = TuningSettings(rounds=20)
     chosen = [best(each, tune(each, errors, settings).weights)
-              for each in (scored, replace(scored, raw=raw[:, None] * 20))]
-    assert chosen[0] == chosen[1]
+              for each in (replace(scored, raw=raw[:, None] * factor) for factor in (1, 20, 1e-4))]
+    assert chosen[0] == chosen[1] == chosen[2]
     assert errors[chosen[0]].sum() <= errors[scored.begins].sum()
