@@ -12,11 +12,11 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from benchmarks.results import Column, Result, digest, make_parser
 from fuzz.__main__ import fuzz
 from fuzz.targets import all_targets
 
 from benchmarks.machine import machine
+from benchmarks.results import Column, Result, digest, make_parser
 
 MEASURES = ("rescorer", "lexicon_tools", "tests/fuzz")
 COLUMNS = (

@@ -8,11 +8,11 @@ from __future__ import annotations
 import sys
 from datetime import date
 
-from benchmarks.results import Column, Result, digest, make_parser
 from torture import SCENARIOS, all_outcomes
 
 from benchmarks.fuzz import commit
 from benchmarks.machine import machine
+from benchmarks.results import Column, Result, digest, make_parser
 
 MEASURES = ("rescorer", "lexicon_tools", "tests/torture.py")
 COLUMNS = (

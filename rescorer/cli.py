@@ -98,7 +98,8 @@ _LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "compact", "old
 @click.option("--weights", type=_OUTPUT, help="JSON of scales, penalties and mixture: read, or written by --tune.")
 @click.option("--tune", "tune_reference", type=_EXISTING, metavar="REF",
               help="Fit the weights on this input and references (a development set), and write them to --weights.")
-@click.option("--ref", "reference", type=_EXISTING, help="References: print the word error rate before and after.")
+@click.option("--ref", "reference", type=_EXISTING, help="References: print the word error rate before and after. "
+              "Without it: those that the lists hold.")
 @click.option("--words", "listed", type=_EXISTING, help="A list of words (names): report their errors apart.")
 @click.option("--bias", type=_EXISTING, help="Words that are expected (names of an address book), one a line: each is "
               "worth nats of the total, which --tune fits (without it 5).")
@@ -149,6 +150,7 @@ def rescore(paths: tuple[Path, ...], lm: tuple[Path, ...], ngram: Path | None, d
     A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the natural log of its
     probability, minus word_penalty times its words. --lm-scale of other tools may multiply something else.
     """
+    from rescorer.progress import ProgressDisplay
     from rescorer.rescoring.run import Request
     from rescorer.rescoring.workers import spread_over
 
@@ -157,8 +159,8 @@ def rescore(paths: tuple[Path, ...], lm: tuple[Path, ...], ngram: Path | None, d
     load = functools.partial(_opened, lm, ngram, "cpu" if scheduler else device)  # a worker has the device
     files = [*lm, *([ngram] if ngram else [])]
     on_worker = functools.partial(_opened, [file.absolute() for file in lm], ngram and ngram.absolute(), device)
-    with spread_over(scheduler, on_worker, files, _say) as spread:
-        request = Request(paths, load, _say, print_lines, memory << 20, spread=spread, **options)
+    with spread_over(scheduler, on_worker, files, _say) as spread, ProgressDisplay(_say) as progress:
+        request = Request(paths, load, _say, print_lines, memory << 20, spread=spread, progress=progress, **options)
         _rescore(request, format, for_lattices)
 
 

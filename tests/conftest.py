@@ -12,7 +12,7 @@ from rescorer.models.light_rnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.rescoring import nbest
-from rescorer.rescoring.weights import TuningSettings
+from rescorer.rescoring.tuning import TuningSettings
 
 torch.set_num_threads(1)  # tests compare parameters bit by bit, and the machine may be shared
 

@@ -24,11 +24,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "command": (*BASE, "command"),
     "processes": ("errors", "processes"),
     "torch_zip": (),
+    "progress": (),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
     "training": (*BASE, "models", "recognition", "training"),
-    "rescoring": (*BASE, "models", "recognition", "rescoring"),
-    "cli": (*BASE, "models", "recognition", "training", "rescoring", "command", "cli"),
+    "rescoring": (*BASE, "progress", "models", "recognition", "rescoring"),
+    "cli": (*BASE, "progress", "models", "recognition", "training", "rescoring", "command", "cli"),
     "__init__": (*BASE, "models", "recognition", "rescoring"),  # the Python API: what `import rescorer` offers
 }
 OWNERS = {"kenlm": ("rescorer/models/ngram.py",), "k2": ("rescorer/recognition/formats/k2.py",),

@@ -26,7 +26,7 @@ from rescorer.errors import InputError
 from rescorer.models.light_rnn import LightRNN
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
-from rescorer.rescoring.weights import TunedWeights
+from rescorer.rescoring.weights import TunedWeights, Weights
 
 # Where tests run in the background, a shell has Ctrl-C ignored in all that it starts.
 COMMAND = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -153,6 +153,45 @@ def test_references_inside_the_lists(here: Path) -> None:
         assert "WER oracle" in good(name, "--lm", "lightrnn.pt", "--ref", name).stderr
         write_nbest("without", LISTS, name)
         assert "without" in bad("without", "--lm", "lightrnn.pt", "--ref", "without")
+
+
+def test_references_of_the_lists_are_counted_against_by_themselves(here: Path) -> None:
+    held = [NBest(each.utterance, each.hypotheses, tuple(REFERENCES[each.utterance].split())) for each in LISTS]
+    for name in ("jsonl", "espnet", "hyporadise"):
+        write_nbest(name, held, name)
+        result = good(name, "--lm", "lightrnn.pt", "--wer-output", "own.json")
+        assert result.stderr.count("the lists hold references: errors are counted against them") == 1
+        good(name, "--lm", "lightrnn.pt", "--ref", "ref", "--wer-output", "given.json")
+        assert Path("own.json").read_text() == Path("given.json").read_text()
+        assert "WER oracle" in result.stderr and "verdict" in json.loads(Path("own.json").read_text())
+    write_nbest("some", [held[0], *LISTS[1:]], "jsonl")
+    assert "WER" not in good("some", "--lm", "lightrnn.pt").stderr, "not all have one"
+
+
+@pytest.mark.parametrize("name", ["lm", "total", "lightrnn"])
+def test_a_score_whose_name_is_taken_is_refused_before_scoring(
+    here: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("the model was asked")
+
+    monkeypatch.setattr(LightRNN, "start", fail)
+    lists = [nbest("u", ("the cat", {"first_pass": -1.0, name: -2.0}), ("cat", {"first_pass": -1.5, name: -1.0}))]
+    write_nbest("named.jsonl", lists, "jsonl")
+    assert f"already have the scores {name};" in bad("named.jsonl", "--lm", "lightrnn.pt")
+
+
+def test_weights_that_are_worse_on_their_own_lists_are_not_written_in_silence(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As lattices can have them, whose paths are not all in the lists that are tuned on."""
+    bad_weights = Weights({"first_pass": -1.0}, lm_scale=0.0, mixture={"lightrnn": 1.0})
+    monkeypatch.setattr("rescorer.rescoring.nbest.tune_lists", lambda *_, **__: TunedWeights(
+        bad_weights, replace(bad_weights, scales={"first_pass": 1.0}), ("word penalty",)))
+    result = good("lists.jsonl", "--lm", "lightrnn.pt", "--tune", "ref", "--weights", "w.json")
+    assert "more errors on the development set than first pass, own word penalty" in result.stderr
+    assert "at the end of the range that was searched: word penalty" in result.stderr
+    assert TunedWeights.load("w.json").weights == bad_weights
 
 
 def test_lists_without_scores(here: Path) -> None:

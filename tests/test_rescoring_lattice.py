@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,6 +168,51 @@ def test_tuning_uses_what_its_last_round_found(tmp_path: Path, monkeypatch: pyte
     firsts = {best_words(lattice, weights.first_pass) for lattice in lattices}
     assert seen == [firsts, firsts | {each.best() for each in rescore_lattices(lattices, model, weights, EXACT)}]
     assert seen[0] != seen[1]
+
+
+def test_a_lattice_without_new_paths_is_not_expanded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
+    first_pass = default_weights(lattices[0], [model]).first_pass
+    turns = iter([TunedWeights(Weights({ACOUSTIC: acoustic, GRAPH: graph}, 3.0, mixture={model.name: 1.0}), first_pass)
+                  for acoustic, graph in ((0.02, 0.0), (0.5, 0.1), (0.0, 1.0), (1.0, 1.0))])
+    lists: list[list[int]] = []
+    expanded: list[list[str]] = []
+    told: list[tuple[str, int, int]] = []
+
+    def tune_lists(found: Sequence[NBest], *_: object, **__: object) -> TunedWeights:
+        lists.append([len(each.hypotheses) for each in found])
+        return next(turns)
+
+    def rescore(some: Sequence[Lattice], *arguments: Any, **options: Any) -> Iterator[Any]:
+        expanded.append([each.utterance for each in some])
+        return rescore_lattices(some, *arguments, **options)
+
+    monkeypatch.setattr(lattice_module, "tune_lists", tune_lists)
+    monkeypatch.setattr(lattice_module, "rescore_lattices", rescore)
+    monkeypatch.setattr(lattice_module, "_TUNING_PATHS", 1)
+    tune_lattices(lattices, {}, [model], EXACT, progress=lambda *step: told.append(step))
+    assert expanded[0] == [each.utterance for each in lattices]
+    for before, after, some, later in zip(lists, lists[1:], expanded, expanded[1:], strict=False):
+        grew = {f"u{place}" for place, (old, new) in enumerate(zip(before, after, strict=True)) if new > old}
+        assert later == [utterance for utterance in some if utterance in grew]
+    assert sum(map(len, expanded)) < 12, "three rounds of four"
+    assert sum("paths" in stage for stage, *_ in told) == sum(map(len, expanded))
+
+
+@pytest.mark.parametrize("name", ["lm", "total", "ngram"])
+def test_scores_whose_names_are_taken_are_refused_before_scoring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    model, lattice = make_ngram(tmp_path), kaldi()
+    named = replace(lattice, scores={**lattice.scores, name: np.zeros(lattice.arcs)}, own_scales={})
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the model was asked")
+
+    monkeypatch.setattr(type(model), "start", fail)
+    for use in (lambda: tune_lattices([named], {}, [model]), lambda: list(rescore_lattices([named], model))):
+        with pytest.raises(InputError, match=f"utterance .* already has the scores {name};"):
+            use()
 
 
 def test_tuning_needs_a_path() -> None:

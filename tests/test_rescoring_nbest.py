@@ -27,7 +27,8 @@ from rescorer.rescoring.nbest import (
     word_counts,
     write_unknown_words,
 )
-from rescorer.rescoring.weights import TunedWeights, TuningSettings, Weights
+from rescorer.rescoring.tuning import TuningSettings
+from rescorer.rescoring.weights import TunedWeights, Weights
 
 LISTS = [
     nbest("one", ("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)),
@@ -105,6 +106,18 @@ def test_bad_lists(model: Any, hypotheses: Any, message: str) -> None:
         rescorer.rescore(hypotheses, model)
 
 
+@pytest.mark.parametrize("name", ["lm", "total", "lightrnn"])
+def test_names_that_are_taken_are_refused_before_any_scoring(
+    model: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("the model was asked")
+
+    monkeypatch.setattr(type(model), "start", fail)
+    with pytest.raises(InputError, match=f"already have the scores {name};"):
+        score_lists([nbest("u", ("cat", {FIRST_PASS: 0.0, name: 0.0}))], [model])
+
+
 UTTERANCES = [nbest.utterance for nbest in LISTS]
 
 
@@ -170,7 +183,7 @@ def test_report(tmp_path: Path, model: Any) -> None:
     assert (listed.errors, listed.words, others.errors, others.words) == (1, 3, 1, 4)
     assert not found.worse
     text = "\n".join(found.describe())
-    assert "WER first pass " in text and "listed words" in text and "no gain beyond chance" in text
+    assert "WER first pass " in text and "listed words" in text and "no difference shown" in text
     found.save(tmp_path / "wer.json")
     content = json.loads((tmp_path / "wer.json").read_text())
     assert content["rows"]["rescored"]["percent"] == pytest.approx(100 * 2 / 7)
@@ -188,10 +201,33 @@ def test_report_warns_when_rescoring_made_it_worse(model: Any) -> None:
     references = {each.utterance: ("the", "cat") for each in lists}
     found = report(lists, references, score_lists(lists, [model]), None, weighing(-1.0))
     assert found.worse and found.describe()[-1].startswith("WARNING")
+    assert found.verdict == "worse" and "WARNING: worse, rescored against first pass" in found.describe()[-2]
     better = report(lists, {name: ("a", "dog") for name in references}, score_lists(lists, [model]), None,
                     weighing(-1.0))
-    assert not better.worse and better.improvement == 1.0
-    assert [line[:3] for line in better.describe()] == ["WER"] * 3, "nothing to warn of"
+    assert not better.worse and better.improvement == 1.0 and better.verdict == "better"
+    assert [line.split()[0] for line in better.describe()] == ["WER"] * 3 + ["better,"], "nothing to warn of"
+
+
+@pytest.mark.parametrize(("right", "verdict"), [(38, "better"), (2, "worse"), (20, "no difference shown")])
+def test_a_verdict_against_the_first_pass_with_its_own_penalty(
+    tmp_path: Path, model: Any, right: int, verdict: str
+) -> None:
+    """40 lists of which the result is right in some; the first pass with its own penalty in all others."""
+    lists = [nbest(f"u{number}", ("the cat", 0.0), ("dog", -1.0)) for number in range(40)]
+    references = {each.utterance: ("dog",) if number < right else ("the", "cat")
+                  for number, each in enumerate(lists)}
+    found = report(lists, references, score_lists(lists, [model]), TunedWeights(weighing(-1.0), weighing(1.0)),
+                   weighing(-1.0))
+    assert found.verdict == verdict
+    line = next(line for line in found.describe() if verdict in line)
+    assert line.startswith("WARNING") == (verdict == "worse") and "first pass, own word penalty" in line
+    found.save(tmp_path / "wer.json")
+    assert json.loads((tmp_path / "wer.json").read_text())["verdict"] == verdict
+
+
+def test_the_same_choices_show_no_difference(model: Any) -> None:
+    found = report(LISTS, REFERENCES, score_lists(LISTS, [model]), None, weighing(1.0))
+    assert found.verdict == "no difference shown" and found.improvement == found.deterioration == 0
 
 
 def test_report_of_references_without_words(tmp_path: Path, model: Any) -> None:

@@ -15,8 +15,10 @@ from scipy.sparse import csr_matrix
 
 from rescorer.errors import InputError
 from rescorer.recognition.nbest import BIAS
+from rescorer.rescoring import tuning
 from rescorer.rescoring.history_tree import PathScores
-from rescorer.rescoring.weights import ScoredLists, TunedWeights, TuningSettings, Weights, tune
+from rescorer.rescoring.tuning import TuningSettings
+from rescorer.rescoring.weights import ScoredLists, TunedWeights, Weights
 from rescorer.rescoring.word_kinds import WordKinds
 
 QUICK = TuningSettings(rounds=15, population=8)
@@ -137,6 +139,10 @@ def test_default() -> None:
 def test_bad_weights(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(WEIGHTS, **change)
+
+
+def tune(lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, kind: str = "linear") -> Weights:
+    return tuning.tune(lists, errors, settings, kind=kind).weights
 
 
 def errors_after(lists: ScoredLists, errors: np.ndarray, weights: Weights) -> int:

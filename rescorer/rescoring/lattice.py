@@ -17,6 +17,7 @@ import numpy as np
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
+from rescorer.progress import Progress, silent
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
@@ -26,7 +27,7 @@ from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudge
 from rescorer.rescoring.history_tree import SentenceScorer
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
-from rescorer.rescoring.nbest import LM_SCORE, MEMORY, scored_lists, tune_lists
+from rescorer.rescoring.nbest import LM_SCORE, MEMORY, check_score_names, scored_lists, tune_lists
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
 from rescorer.rescoring.workers import Spread, here
@@ -233,6 +234,11 @@ def _prepared(lattice: Lattice, weights: Weights, settings: ExpansionSettings) -
 
 def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], faults: Faults) -> bool:
     """Whether the weights are for this lattice and these models; if not, the fault is told."""
+    try:
+        check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
+    except InputError as error:
+        faults.add(error)
+        return False
     pairs = (("score", lattice.score_names, weights.scales),
              ("model", tuple(model.name for model in models), weights.mixture))
     for what, have, want in pairs:
@@ -334,33 +340,53 @@ def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[Lang
 def tune_lattices(
     lattices: Sequence[Lattice], references: Mapping[str, Words], models: Sequence[LanguageModel],
     settings: ExpansionSettings | None = None, memory: int = MEMORY, *, kind: str = "linear", spread: Spread = here,
+    progress: Progress = silent,
 ) -> TunedWeights:
     """Weights with the fewest word errors on these lattices, as in minimum-error-rate training (Och, 2003).
 
     The best paths of each lattice join its list, and weights are tuned on the lists: first the paths that the first
-    pass likes best, then, round by round, those of the lattices rescored with the weights so far.
+    pass likes best, then, round by round, those of the lattices rescored with the weights so far. A lattice whose
+    best path its list had already is not expanded in later rounds.
+
+    Raises:
+        InputError: no lattice with a path, or a score with a name that rescoring uses.
     """
     lattices = [lattice for lattice in lattices if lattice.arcs]
     if not lattices:
         raise InputError("no lattice with a path", expected="at least one utterance")
+    for lattice in lattices:
+        check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
     guide = default_weights(lattices[0], models).first_pass
     lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
              for lattice in lattices]
     scorer = SentenceScorer(models, memory, spread)
 
-    def tuned() -> TunedWeights:
-        return tune_lists(lists, references, scored_lists(lists, scorer), kind=kind)
+    def tuned(turn: int) -> TunedWeights:
+        return tune_lists(lists, references, scored_lists(lists, scorer), kind=kind, progress=progress,
+                          stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}")
 
-    weights = tuned()
-    for _ in range(_TUNING_ROUNDS):
+    weights = tuned(1)
+    growing = list(range(len(lattices)))  # those whose lists may lack their best path
+    for turn in range(2, _TUNING_ROUNDS + 2):
         if not weights.weights.lm_scale:
             break  # the models gain nothing
-        rescored = rescore_lattices(lattices, models, weights, settings, memory, spread=spread)
-        longer = [_joined(old, new.n_best(_TUNING_PATHS)) for old, new in zip(lists, rescored, strict=True)]
-        if all(len(new.hypotheses) == len(old.hypotheses) for new, old in zip(longer, lists, strict=True)):
+        known = [{hypothesis.words for hypothesis in each.hypotheses} for each in lists]
+        sizes = [len(each.hypotheses) for each in lists]
+        fresh = []
+        rescored = rescore_lattices([lattices[place] for place in growing], models, weights, settings, memory,
+                                    spread=spread)
+        for done, (place, new) in enumerate(zip(growing, rescored, strict=True), start=1):
+            found = new.n_best(_TUNING_PATHS)
+            lists[place] = _joined(lists[place], found)
+            if found.hypotheses[0].words not in known[place]:
+                fresh.append(place)
+            progress(f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}", done, len(growing))
+        if sizes == [len(each.hypotheses) for each in lists]:
             break
-        lists = longer
-        weights = tuned()
+        weights = tuned(turn)
+        growing = fresh
+        if not growing:
+            break
     return weights
 
 

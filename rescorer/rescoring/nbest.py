@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.language_model import LanguageModel
+from rescorer.progress import Progress, silent
 from rescorer.recognition.nbest import FIRST_PASS, RANK, TOTAL, Hypothesis, NBest
 from rescorer.rescoring.bias import biased_lists
 from rescorer.rescoring.error_rate import (
@@ -27,11 +29,14 @@ from rescorer.rescoring.error_rate import (
     improvement_probability,
 )
 from rescorer.rescoring.history_tree import SentenceScorer
-from rescorer.rescoring.weights import ScoredLists, TunedWeights, TuningSettings, Weights, tune
+from rescorer.rescoring.tuning import TuningSettings, tune
+from rescorer.rescoring.weights import ScoredLists, TunedWeights, Weights
 from rescorer.rescoring.workers import Spread, here
 
 LM_SCORE = "lm"  # the mixture's log-probability of the words
 FAIR = "first pass, own word penalty"  # the row that a result is held against
+Verdict = Literal["better", "no difference shown", "worse"]
+_CONFIDENCE = 0.95
 MEMORY = 1 << 30  # bytes, for the histories of one level
 
 
@@ -48,7 +53,8 @@ def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
     """The same, with models that may know some of the sentences already.
 
     Raises:
-        InputError: no list, a list without hypotheses, or hypotheses with different scores or infinite ones.
+        InputError: no list, a list without hypotheses, or hypotheses with different scores, infinite ones, or ones that
+            have the names of scores that rescoring adds.
     """
     if not lists:
         raise InputError("no n-best list", expected="at least one utterance")
@@ -57,6 +63,7 @@ def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
             raise InputError(f"utterance {nbest.utterance!r} has no hypotheses", expected="at least one")
     hypotheses = [hypothesis for nbest in lists for hypothesis in nbest.hypotheses]
     names = lists[0].score_names
+    check_score_names(names, [model.name for model in scorer.models])
     try:
         raw = np.array([[hypothesis.scores[name] for name in names] for hypothesis in hypotheses], dtype=np.float64)
     except KeyError as error:
@@ -71,14 +78,28 @@ def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
     )
 
 
+def check_score_names(names: Collection[str], models: Collection[str], utterance: str | None = None) -> None:
+    """Raw scores must not have the names of scores that rescoring adds.
+
+    Args:
+        names: of the raw scores.
+        models: names of the models.
+        utterance: whose scores they are, where not all have the same.
+
+    Raises:
+        InputError: naming those that have.
+    """
+    if taken := {*models, LM_SCORE, TOTAL} & set(names):
+        owner = "the lists already have" if utterance is None else f"utterance {utterance!r} already has"
+        raise InputError(f"{owner} the scores {', '.join(sorted(taken))}", expected="names that rescoring does not use",
+                         remedy="rescore the recogniser's own output, or rename those scores")
+
+
 def rerank(lists: Sequence[NBest], scored: ScoredLists, weights: Weights) -> list[NBest]:
     """The lists, best hypothesis first, with named scores added: each model's, the mixture's and the total."""
     totals = scored.totals(weights)
     columns = {name: scored.paths.paths @ scored.paths.log_probs[:, k] for k, name in enumerate(scored.model_names)}
     added = {**columns, **({LM_SCORE: scored.lm_scores(weights)} if weights.lm_scale else {}), TOTAL: totals}
-    if taken := set(added) & set(scored.score_names):
-        raise InputError(f"the lists already have the scores {', '.join(sorted(taken))}",
-                         remedy="rescore the recogniser's own lists, or rename those scores")
     result = []
     for nbest, begin in zip(lists, scored.begins, strict=True):
         place = begin + np.argsort(-totals[begin : begin + len(nbest.hypotheses)], kind="stable")
@@ -142,18 +163,24 @@ def _lists(hypotheses: Mapping[str, Sequence[tuple[str, float]]]) -> list[NBest]
 
 def tune_lists(
     lists: Sequence[NBest], references: Mapping[str, Words], scored: ScoredLists,
-    settings: TuningSettings | None = None, *, kind: str = "linear",
+    settings: TuningSettings | None = None, *, kind: str = "linear", progress: Progress = silent,
+    stage: str = "tuning",
 ) -> TunedWeights:
     """Weights with the fewest word errors on these lists, with the models and for the first pass alone.
 
     Where the models gain nothing over the first pass here, their scale is 0: the first pass is left as it is.
+
+    Args:
+        progress: is told of every generation of both searches, whose names begin with `stage`.
     """
     wrong = hypothesis_errors(lists, references)
     alone = scored.without_models()
     settings = settings or TuningSettings()
-    first_pass = _best_of(alone, wrong, [Weights.default(alone.score_names, ()), tune(alone, wrong, settings)])
-    tuned = tune(scored, wrong, settings, kind=kind)
-    return TunedWeights(_best_of(scored, wrong, [first_pass.muted(tuned), tuned]), first_pass)
+    own = tune(alone, wrong, settings, progress=progress, stage=f"{stage}, first pass")
+    first_pass = _best_of(alone, wrong, [Weights.default(alone.score_names, ()), own.weights])
+    tuned = tune(scored, wrong, settings, kind=kind, progress=progress, stage=f"{stage}, with the models")
+    best = _best_of(scored, wrong, [first_pass.muted(tuned.weights), tuned.weights])
+    return TunedWeights(best, first_pass, tuned.at_bounds if best is tuned.weights else ())
 
 
 def _best_of(scored: ScoredLists, wrong: np.ndarray, choices: Sequence[Weights]) -> Weights:
@@ -181,6 +208,12 @@ def check_references(utterances: Collection[str], references: Mapping[str, Words
         return [f"{file}: {len(more)} of its {len(references)} references have no hypotheses here, the first is "
                 f"{min(more)}: passed over"]
     return []
+
+
+def held_references(lists: Sequence[NBest]) -> dict[str, Words]:
+    """The references that the lists hold; none unless all have one."""
+    held = {nbest.utterance: nbest.reference for nbest in lists if nbest.reference is not None}
+    return dict(held) if len(held) == len(lists) else {}
 
 
 def remarks(lists: Sequence[NBest]) -> list[str]:
@@ -230,14 +263,26 @@ class Report:
     Attributes:
         rows: what was measured, in order: name → word error rate.
         listed: the same for the words of a list and for all others, where a list was given.
-        improvement: the share of bootstrap replications in which the result beats the fair first pass.
+        peer, result: the rows that are compared.
+        improvement: the share of bootstrap replications in which the result has fewer errors than the peer.
+        deterioration: the share in which it has more.
         worse: whether the result has more errors than the raw first pass.
     """
 
     rows: Mapping[str, ErrorRate]
     listed: Mapping[str, tuple[ErrorRate, ErrorRate]]
+    peer: str
+    result: str
     improvement: float
+    deterioration: float
     worse: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the paired bootstrap shows of the result against the peer, at 95 %."""
+        if self.improvement >= _CONFIDENCE:
+            return "better"
+        return "worse" if self.deterioration >= _CONFIDENCE else "no difference shown"
 
     @classmethod
     def of(cls, references: Sequence[Words], words: Mapping[str, Sequence[Words]], peer: str, result: str,
@@ -247,16 +292,26 @@ class Report:
         return cls(
             rows,
             {name: error_rates_by_list(references, hyps, listed) for name, hyps in words.items()} if listed else {},
+            peer, result,
             improvement_probability(references, words[peer], words[result]),
+            improvement_probability(references, words[result], words[peer]),
             rows[result].errors > rows["first pass"].errors,
         )
+
+    @property
+    def lost(self) -> int:
+        """How many errors more than the peer the result has; below 0: fewer."""
+        return self.rows[self.result].errors - self.rows[self.peer].errors
 
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, whole or not at all."""
         content = {
             "rows": {name: rate.as_dict() for name, rate in self.rows.items()},
             "listed": {name: [rate.as_dict() for rate in rates] for name, rates in self.listed.items()},
+            "verdict": self.verdict,
+            "peer": self.peer,
             "improvement": self.improvement,
+            "deterioration": self.deterioration,
             "worse": self.worse,
         }
         write_lines(path, [json.dumps(content, indent=2, allow_nan=False)])
@@ -267,11 +322,11 @@ class Report:
         for name, (listed, others) in self.listed.items():
             lines += [f"WER {name + ', listed words':<38} {listed.describe()}",
                       f"WER {name + ', other words':<38} {others.describe()}"]
+        warning = "WARNING: " if self.verdict == "worse" else ""
+        lines.append(f"{warning}{self.verdict}, {self.result} against {self.peer}: of the bootstrap replications "
+                     f"{100 * self.improvement:.1f} % have fewer errors, {100 * self.deterioration:.1f} % more")
         if self.worse:
             lines.append("WARNING: rescoring made the word error rate worse than the first pass")
-        elif self.improvement < 0.95:
-            lines.append("no gain beyond chance over the first pass with its own word penalty: better in "
-                         f"{100 * self.improvement:.0f} % of bootstrap replications")
         return lines
 
 

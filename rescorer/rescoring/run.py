@@ -18,6 +18,7 @@ from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.models.word_list import read_counted
+from rescorer.progress import Progress, silent
 from rescorer.recognition.formats import LatticeFormat, kaldi_nbest, write_nbest
 from rescorer.recognition.formats.kaldi_fst import TRANSITION_IDS
 from rescorer.recognition.formats.parsing import Faults, check_lists
@@ -52,6 +53,7 @@ class Request:
         say: takes a line for whoever waits.
         show: takes the lines of the result where no `output` is named.
         spread: who asks the models.
+        progress: is told how far tuning has come.
     """
 
     paths: tuple[Path, ...]
@@ -71,11 +73,15 @@ class Request:
     oov_report: Path | None = None
     wer_output: Path | None = None
     spread: Spread = here
+    progress: Progress = silent
 
     def __post_init__(self) -> None:
         if self.tune_reference and not self.weights:
             raise InputError("--tune without --weights", remedy="say where the weights go: --weights w.json")
-        if self.reference or self.tune_reference:
+
+    def need_references(self, held: bool = False) -> None:
+        """Raises InputError where an option needs references and there are none, in the input neither."""
+        if self.reference or self.tune_reference or held:
             return
         if option := "--words" if self.listed else "--wer-output" if self.wer_output else "":
             raise InputError(f"{option} without --ref", remedy="give the references that errors are counted against")
@@ -133,6 +139,8 @@ class Request:
     def say_tuned(self, tuned: TunedWeights) -> None:
         if not tuned.weights.lm_scale:
             self.say("no use of the language model was found that lowers the errors here: its scale is 0")
+        if tuned.at_bounds:
+            self.say(f"at the end of the range that was searched: {', '.join(tuned.at_bounds)}")
 
     def finish(self, best: Sequence[str], tuned: TunedWeights | None, report: lists.Report | None,
                counts: Mapping[str, int], models: Sequence[LanguageModel]) -> None:
@@ -140,6 +148,9 @@ class Request:
         for line in report.describe() if report else ():
             self.say(line)
         if tuned and self.tune_reference and self.weights:
+            if report and report.lost > 0:
+                self.say(f"WARNING: the tuned weights make {report.lost} more errors on the development set than "
+                         f"{report.peer}; they are written all the same")
             tuned.save(self.weights)
         if report and self.wer_output:
             report.save(self.wer_output)
@@ -172,18 +183,25 @@ def rescore_lists(request: Request, format: str | None) -> None:
         file = replace(file, lists=tuple(kept), remarks=(*file.remarks, *remarks))
     file = replace(file, lists=tuple(request.choose(file.lists)))
     utterances = [nbest.utterance for nbest in file.lists]
+    held = lists.held_references(file.lists)
+    request.need_references(bool(held))
     references, dev_references = (_references(path, utterances, request.say)
                                   for path in (request.reference, request.tune_reference))
     listed, counts = request.words, lists.word_counts(file.lists)
     notes = [*file.remarks, *lists.remarks(file.lists), *request.remarks(counts)]
+    if held and not references and not dev_references:
+        references = held
+        notes.append("the lists hold references: errors are counted against them")
     if request.bias:
         file = replace(file, lists=tuple(biased_lists(file.lists, request.expected)))
+    lists.check_score_names(file.lists[0].score_names, ())  # the models' names are known later
     models = request.load_models()
+    lists.check_score_names(file.lists[0].score_names, [model.name for model in models])
     for note in (*notes, *lists.check_vocabulary(counts, models, str(request.path))):
         request.say(note)
     scored = lists.score_lists(file.lists, models, request.memory, request.spread)
     if request.tune_reference:
-        tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture)
+        tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture, progress=request.progress)
     elif tuned is None:
         request.say_defaults()
     used = tuned.weights if tuned else lists.default_weights(scored)
@@ -249,6 +267,7 @@ class LatticeRequest:
 
 def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequest) -> None:
     """Rescore lattices, as they come."""
+    request.need_references()
     tuned = request.given_weights()
     references, dev_references = (read_references(path) if path else {}
                                   for path in (request.reference, request.tune_reference))
@@ -271,7 +290,7 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
                                       request.tune_reference, faults):
             request.say(line)
         tuned = lattices.tune_lattices(source, dev_references, models, asked.settings, request.memory,
-                                       kind=request.mixture, spread=request.spread)
+                                       kind=request.mixture, spread=request.spread, progress=request.progress)
         request.say_tuned(tuned)
     elif tuned is None:
         request.say_defaults()

@@ -14,8 +14,7 @@ Shapes: U utterances, H hypotheses of all of them, n nodes of the history tree, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import differential_evolution
 
 from rescorer.errors import InputError
 from rescorer.files import write_lines
@@ -35,8 +33,6 @@ from rescorer.rescoring.word_kinds import WordKinds
 # Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each of their pieces,
 # three or four a word.
 DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
-# A word that is spelled out has tens of nats less than one that is known, though no speaker finds it harder.
-_PENALTIES = (-40.0, 12.0)
 _LARGEST = 1e9  # of a weight: raw scores may be in any unit
 
 
@@ -182,123 +178,23 @@ class ScoredLists:
 
 
 @dataclass(frozen=True)
-class TuningSettings:
-    """The global search (differential evolution, scipy).
-
-    Attributes:
-        rounds: generations at most.
-        population: candidates a weight in each.
-        seed: of the search.
-    """
-
-    rounds: int = 80
-    population: int = 20
-    seed: int = 1
-
-
-def tune(lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, *,
-         kind: str = "linear") -> Weights:
-    """The weights with the fewest word errors on a development set.
-
-    Only ratios of scales matter: the first raw score keeps its default scale. Half of what is minimised is the errors
-    of the best hypotheses, half the expected errors under softmax of the totals, which is smooth and breaks ties.
-
-    Args:
-        errors: [H] word errors of each hypothesis against its reference.
-        kind: of the mixture.
-    """
-    bounds = _bounds(lists)
-
-    def loss(vector: np.ndarray) -> float:
-        return _loss(lists, errors, _weights_of(vector, lists, kind))
-
-    with _one_thread():
-        found = differential_evolution(loss, bounds, maxiter=settings.rounds, popsize=settings.population,
-                                       rng=settings.seed, polish=False, tol=1e-4)
-    return _weights_of(found.x, lists, kind)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """On arrays this small a second thread costs more than it brings: ten times more beside other work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _bounds(lists: ScoredLists) -> list[tuple[float, float]]:
-    """The ranges of: raw scales but the first, word penalty; LM scale, unknown penalty, spelling scale, mixture, and
-    the penalty of new words, where some come."""
-    bounds = [(0.0, 3.0 * scale) if tells else (scale, scale)
-              for scale, tells in zip(_default_scales(lists)[1:], _telling(lists)[1:], strict=True)] + [(-8.0, 8.0)]
-    if lists.model_names:
-        bounds += [(0.0, 3.0), _PENALTIES if lists.paths.kinds.unknown.any() else (0.0, 0.0)]
-        bounds += [(0.0, 1.0) if lists.paths.kinds.log_spellings.any() else (1.0, 1.0)]
-        bounds += [(0.0, 1.0)] * (len(lists.model_names) - 1)
-        bounds += [_PENALTIES] if lists.paths.kinds.new.any() else []
-    return bounds
-
-
-def _telling(lists: ScoredLists) -> list[bool]:
-    """Which raw scores tell hypotheses of an utterance apart: `bias` does not where no expected word comes.
-
-    Any scale of the others has as few errors here, though not elsewhere.
-    """
-    most, least = (bound.reduceat(lists.raw, lists.begins) for bound in (np.maximum, np.minimum))  # [U, names]
-    return [bool((most[:, name] > least[:, name]).any()) for name in range(len(lists.score_names))]
-
-
-def _default_scales(lists: ScoredLists) -> list[float]:
-    return list(Weights.default(lists.score_names, ()).scales.values())
-
-
-def _weights_of(vector: np.ndarray, lists: ScoredLists, kind: str) -> Weights:
-    """What a point of the search stands for."""
-    values = iter(vector.tolist())
-    defaults = _default_scales(lists)
-    scales = dict(zip(lists.score_names, [*defaults[:1], *(next(values) for _ in defaults[1:])], strict=True))
-    penalty = next(values)
-    if not lists.model_names:
-        return Weights(scales, lm_scale=0.0, word_penalty=penalty)
-    lm_scale, unknown_penalty, spelling_scale = (next(values) for _ in range(3))
-    mixture = _mixture(lists.model_names, [next(values) for _ in lists.model_names[1:]])
-    return Weights(scales, lm_scale, penalty, unknown_penalty, spelling_scale, mixture, kind, next(values, 0.0))
-
-
-def _mixture(names: Sequence[str], cuts: Sequence[float]) -> dict[str, float]:
-    """Weights that sum to 1: each model but the last takes its share of what those before it left."""
-    left, mixture = 1.0, {}
-    for name, cut in zip(names, [*cuts, 1.0], strict=True):
-        mixture[name] = left * cut
-        left -= mixture[name]
-    return mixture
-
-
-def _loss(lists: ScoredLists, errors: np.ndarray, weights: Weights) -> float:
-    totals = lists.totals(weights)
-    owners = lists.owners
-    top = np.maximum.reduceat(totals, lists.begins)
-    shares = np.exp(totals - top[owners])
-    expected = np.add.reduceat(shares * errors, lists.begins) / np.add.reduceat(shares, lists.begins)
-    return float(errors[lists.best(totals)].sum() + expected.sum()) / 2
-
-
-@dataclass(frozen=True)
 class TunedWeights:
     """What `rescore --tune` writes: the weights, and those of the first pass alone with its own word penalty.
 
     The second is the fair peer: what it gains without a language model is no gain of language modelling.
+
+    Attributes:
+        at_bounds: what the search found at the end of its range; not kept in the file.
     """
 
     weights: Weights
     first_pass: Weights
+    at_bounds: tuple[str, ...] = field(default=(), compare=False)
 
     def save(self, path: str | Path) -> None:
         """Write the JSON file, whole or not at all."""
-        write_lines(path, [json.dumps(asdict(self), indent=2)])
+        content = {"weights": asdict(self.weights), "first_pass": asdict(self.first_pass)}
+        write_lines(path, [json.dumps(content, indent=2)])
 
     @classmethod
     def load(cls, path: str | Path) -> TunedWeights:
