@@ -27,7 +27,7 @@ from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
 from rescorer.rescoring.error_rate import Words, error_rate
 from rescorer.rescoring.expansion import ExpansionSettings, known_totals
-from rescorer.rescoring.lattice import best_words, default_weights, paths_list, rescore_lattices, tune_lattices
+from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices, tune_lattices
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import rerank, score_lists, tune_lists
 from rescorer.rescoring.oracle import oracle_words
@@ -37,7 +37,7 @@ _TUNED_ORDER = 4
 
 def lists_of(lattices: Sequence[Lattice], models: Sequence[LanguageModel], n: int) -> list[NBest]:
     """The n best word sequences of each lattice by the first pass's scores."""
-    weights = default_weights(lattices[0], models).first_pass
+    weights = first_pass_weights(lattices[0])
     return [paths_list(lattice, n_best(lattice, known_totals([lattice], weights), n)) for lattice in lattices]
 
 
@@ -98,7 +98,7 @@ def main() -> None:
     print(machine(arguments.device, "torch"))
     print(f"{len(test)} lattices, {sum(each.arcs for each in test)} arcs; {arguments.max_histories} histories a state")
     print(f"{f'{sum(map(len, references[1].values()))} words':<44} {'WER':>6}   95 % interval   errors  seconds")
-    first_pass = default_weights(test[0], [ngram]).first_pass
+    first_pass = first_pass_weights(test[0])
     show("first pass", said, {each.utterance: best_words(each, first_pass) for each in test})
     (dev_lists, test_lists), _ = timed(lambda: [lists_of(part, [ngram], 100) for part in (dev, test)])
     longer, seconds = timed(lambda: lists_of(test, [ngram], 1000))
