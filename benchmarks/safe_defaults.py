@@ -1,11 +1,13 @@
 """Untuned weights on many sets of lists at once: does any get worse than its first pass?
 
-    python benchmarks/safe_defaults.py DATA [--ngram ngram.binary] [--cache FOLDER] [--tune]
+    python benchmarks/safe_defaults.py DATA [--ngram ptb.binary] [--cache FOLDER] [--tune]
+                                       [--lattices]
 
-DATA is the folder of real lists and lattices. Each set is measured whole, in halves, cut to its 5 best, without its
-scores, and with its scores in other units: a mean a word, a confidence of 0 to 1, times 20. The language model is the
-English one of the package, and beside it, as a model that fits badly, the n-gram model. The old rule is: lm_scale 0.5,
-and a word penalty that gives back a word's mean cost. Tuned weights are those of the development half of the same kind.
+DATA is the folder of real lists and lattices. Each set is measured whole, in halves, cut to its 5
+best, without its scores, and with its scores in other units: a mean a word, a confidence of 0 to 1,
+times 20, times 0.05. The language model is the English one of the package. Beside it, --ngram is a
+model that fits badly. The old rule is lm_scale 0.5 and a word penalty that gives back a word's mean
+cost. Tuned weights are those of the development set of the same kind.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ import argparse
 import json
 import pickle
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +36,8 @@ from rescorer.recognition.references import read_references
 from rescorer.rescoring.default_weights import DefaultSettings, untuned
 from rescorer.rescoring.error_rate import ErrorRate, error_rate
 from rescorer.rescoring.expansion import known_totals
+from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices
 from rescorer.rescoring.lattice import default_weights as lattice_weights
-from rescorer.rescoring.lattice import first_pass_weights, paths_list, rescore_lattices
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import hypothesis_errors, score_lists, tune_lists
 from rescorer.rescoring.weights import ScoredLists, TuningSettings, Weights
@@ -67,8 +70,9 @@ class Set:
         return error_rate(list(self.references.values()), [flat[index] for index in chosen])
 
 
-def pick(whole: Set, name: str, rows: np.ndarray, scores: np.ndarray | None = None, score: str = FIRST_PASS) -> Set:
-    """A set of these hypotheses, list by list, with a score [H] of another kind instead of theirs."""
+def pick(whole: Set, name: str, rows: np.ndarray, scores: np.ndarray | None = None,
+         score: str = FIRST_PASS) -> Set:
+    """A set of these hypotheses, list by list; with `scores` [H] instead of their own."""
     scored = whole.scored
     owners = scored.owners[rows]
     places = rows - scored.begins[owners]
@@ -77,17 +81,18 @@ def pick(whole: Set, name: str, rows: np.ndarray, scores: np.ndarray | None = No
     raw = (scored.raw if scores is None else scores[:, None])[rows]
 
     def hypothesis(row: int) -> Hypothesis:
-        old = whole.lists[owners[row]].hypotheses[places[row]]
+        old: Hypothesis = whole.lists[owners[row]].hypotheses[places[row]]
         return replace(old, scores=dict(zip(names, raw[row].tolist(), strict=True)))
 
     cuts = [*begins.tolist(), len(rows)]
     lists = tuple(
-        NBest(whole.lists[owner].utterance, tuple(map(hypothesis, range(*cuts[place : place + 2]))),
+        NBest(whole.lists[owner].utterance,
+              tuple(hypothesis(k) for k in range(*cuts[place : place + 2])),
               whole.lists[owner].reference) for place, owner in enumerate(kept)
     )
     paths = replace(scored.paths, paths=scored.paths.paths[rows])
-    return Set(f"{whole.name}{name}", lists,
-               ScoredLists(names, scored.model_names, raw, scored.lengths[rows], begins, paths), whole.wrong[rows])
+    picked = ScoredLists(names, scored.model_names, raw, scored.lengths[rows], begins, paths)
+    return Set(f"{whole.name}{name}", lists, picked, whole.wrong[rows])
 
 
 def variants(whole: Set) -> Iterator[Set]:
@@ -130,18 +135,21 @@ def row(each: Set, model: str, tuned: Weights | None) -> dict[str, Any]:
     scored = each.scored
     chosen = untuned(each.lists, scored)
     first = each.rate(scored.begins)
+    new = chosen.scored.totals(chosen.default.weights)
     rates = {"first_pass": first, "old": each.rate(scored.best(scored.totals(old_rule(scored)))),
-             "new": each.rate(chosen.scored.best(chosen.scored.totals(chosen.default.weights)))}
+             "new": each.rate(chosen.scored.best(new))}
     if tuned:
         rates["tuned"] = each.rate(scored.best(scored.totals(tuned)))
     return {"set": each.name, "model": model, "utterances": len(each.lists), "words": first.words,
-            **columns(rates), "lm_scale": round(chosen.default.weights.lm_scale, 6), "reason": chosen.default.reason}
+            **columns(rates), "lm_scale": round(chosen.default.weights.lm_scale, 6),
+            "reason": chosen.default.reason}
 
 
 def columns(rates: dict[str, ErrorRate]) -> dict[str, Any]:
     first = rates["first_pass"].errors
     wer = {name: round(rate.percent, 2) for name, rate in rates.items()}
-    intervals = {f"{name}_interval": [round(rate.low, 2), round(rate.high, 2)] for name, rate in rates.items()}
+    intervals = {f"{name}_interval": [round(rate.low, 2), round(rate.high, 2)]
+                 for name, rate in rates.items()}
     changes = {f"{name}_change": round(100 * (rate.errors / max(1, first) - 1), 1)
                for name, rate in rates.items() if name != "first_pass"}
     errors = {f"{name}_errors": rate.errors for name, rate in rates.items()}
@@ -155,23 +163,31 @@ def base_lists(data: Path) -> dict[str, Callable[[], Sequence[NBest]]]:
     for part in ("dev", "test"):
         said = read_references(data / f"lattices/kathleen-refs.{part}.txt")
         readers |= {
-            f"kathleen-{part}": lambda part=part: read_nbest(data / f"nbest/kathleen-{part}.jsonl").lists,
-            f"mini-{part}": lambda part=part: read_nbest(ROOT / f"recipes/mini/data/{part}.jsonl").lists,
-            f"kaldi-archive-{part}": lambda said=said: with_references(read_nbest(kaldi / "archives.1").lists, said),
-            f"kaldi-lattice-100-{part}": lambda said=said: best_paths(kaldi / "pruned.1.gz", said),
-            f"sphinx-lattice-100-{part}": lambda said=said: best_paths(sphinx, said),
+            f"kathleen-{part}": partial(lists_at, data / f"nbest/kathleen-{part}.jsonl"),
+            f"mini-{part}": partial(lists_at, ROOT / f"recipes/mini/data/{part}.jsonl"),
+            f"kaldi-archive-{part}": partial(lists_at, kaldi / "archives.1", said),
+            f"kaldi-lattice-100-{part}": partial(best_paths, kaldi / "pruned.1.gz", said),
+            f"sphinx-lattice-100-{part}": partial(best_paths, sphinx, said),
         }
     b1, b2 = (data / f"names/librispeech-test-clean.{name}.jsonl" for name in ("b1", "b2"))
-    readers |= {"librispeech-b1": lambda: read_nbest(b1).lists, "librispeech-b2": lambda: read_nbest(b2).lists,
-                "librispeech-b1-b2": lambda: two_best(b1, b2), "librispeech-b2-b1": lambda: two_best(b2, b1)}
+    readers |= {"librispeech-b1": partial(lists_at, b1), "librispeech-b2": partial(lists_at, b2),
+                "librispeech-b1-b2": partial(two_best, b1, b2),
+                "librispeech-b2-b1": partial(two_best, b2, b1)}
     return readers
 
 
-def with_references(lists: Sequence[NBest], said: dict[str, tuple[str, ...]]) -> list[NBest]:
-    return [replace(nbest, reference=said[nbest.utterance]) for nbest in lists if nbest.utterance in said]
+def lists_at(path: Path, said: Mapping[str, tuple[str, ...]] | None = None) -> Sequence[NBest]:
+    """The lists of a file, with its own references or those that are given."""
+    lists = read_nbest(path).lists
+    return lists if said is None else with_references(lists, said)
 
 
-def best_paths(path: Path, said: dict[str, tuple[str, ...]]) -> list[NBest]:
+def with_references(lists: Sequence[NBest], said: Mapping[str, tuple[str, ...]]) -> list[NBest]:
+    return [replace(nbest, reference=said[nbest.utterance])
+            for nbest in lists if nbest.utterance in said]
+
+
+def best_paths(path: Path, said: Mapping[str, tuple[str, ...]]) -> list[NBest]:
     """The 100 best word sequences of each lattice."""
     lists = []
     for lattice in read_lattices(path, symbols_of(path)):
@@ -193,7 +209,8 @@ def two_best(first: Path, second: Path) -> list[NBest]:
     for nbest in read_nbest(first).lists:
         sentences = dict.fromkeys([nbest.hypotheses[0].words, others[nbest.utterance]])
         lists.append(replace(nbest, hypotheses=tuple(
-            Hypothesis(str(place + 1), words, {RANK: float(-place)}) for place, words in enumerate(sentences))))
+            Hypothesis(str(place + 1), words, {RANK: float(-place)})
+            for place, words in enumerate(sentences))))
     return lists
 
 
@@ -205,8 +222,8 @@ def scored_set(name: str, read: Callable[[], Sequence[NBest]], models: Sequence[
         kept: Set = pickle.loads(path.read_bytes())
         return kept
     lists = tuple(read())
-    made = Set(name, lists, score_lists(lists, models),
-               hypothesis_errors(lists, {nbest.utterance: nbest.reference or () for nbest in lists}))
+    references = {nbest.utterance: nbest.reference or () for nbest in lists}
+    made = Set(name, lists, score_lists(lists, models), hypothesis_errors(lists, references))
     if path:
         path.write_bytes(pickle.dumps(made))
     return made
@@ -216,8 +233,9 @@ def tuned_weights(dev: Set) -> Weights:
     return tune_lists(dev.lists, dev.references, dev.scored, TUNING).weights
 
 
-def measure(data: Path, models: Sequence[LanguageModel], cache: Path | None, tune: bool) -> list[dict[str, Any]]:
-    """A row for every variant of every set."""
+def measure(data: Path, models: Sequence[LanguageModel], cache: Path | None,
+            tune: bool) -> list[dict[str, Any]]:
+    """A row for every variant of every set; without `tune` for a few variants."""
     sets = {name: scored_set(name, read, models, cache) for name, read in base_lists(data).items()}
     rows = []
     for name, whole in sets.items():
@@ -245,13 +263,13 @@ def measure_lattices(data: Path, models: Sequence[LanguageModel]) -> list[dict[s
             weights, reason = lattice_weights(lattices, models)
             words = {result.lattice.utterance: result.best()
                      for result in rescore_lattices(lattices, models, weights)}
-            first = [paths_list(each, n_best(each, known_totals([each], weights.first_pass), 1)).hypotheses[0].words
-                     for each in lattices]
+            first = [best_words(each, weights.first_pass) for each in lattices]
+            second = [words[utterance] for utterance in said]
             rates = {"first_pass": error_rate(list(said.values()), first),
-                     "new": error_rate(list(said.values()), [words[utterance] for utterance in said])}
-            rows.append({"set": f"{name}-lattices-{part}", "model": models[0].name, "utterances": len(said),
-                         "words": rates["new"].words, **columns(rates), "lm_scale": weights.weights.lm_scale,
-                         "reason": reason})
+                     "new": error_rate(list(said.values()), second)}
+            rows.append({"set": f"{name}-lattices-{part}", "model": models[0].name,
+                         "utterances": len(said), "words": rates["new"].words, **columns(rates),
+                         "lm_scale": weights.weights.lm_scale, "reason": reason})
             show(rows[-1])
     return rows
 
@@ -264,14 +282,18 @@ def show(one: dict[str, Any]) -> None:
 
 def pooled(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """All rows together, each as heavy as its words."""
-    errors = {name: sum(one[f"{name}_errors"] for one in rows) for name in ("first_pass", "old", "new")}
+    errors = {name: sum(one[f"{name}_errors"] for one in rows)
+              for name in ("first_pass", "old", "new")}
     words = sum(one["words"] for one in rows)
-    return {"words": words, **{name: round(100 * count / words, 2) for name, count in errors.items()},
-            **{f"{name}_change": round(100 * (errors[name] / errors["first_pass"] - 1), 1) for name in ("old", "new")}}
+    return {"words": words,
+            **{name: round(100 * count / words, 2) for name, count in errors.items()},
+            **{f"{name}_change": round(100 * (errors[name] / errors["first_pass"] - 1), 1)
+               for name in ("old", "new")}}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--ngram", type=Path)
     parser.add_argument("--cache", type=Path, help="folder of scored sets, for another run")
@@ -289,30 +311,34 @@ def main() -> None:
     listed = list(rows)
     if arguments.lattices:
         rows += measure_lattices(arguments.data, models)
-    write(rows, listed, arguments)
+    write(rows, listed)
 
 
-def write(rows: Sequence[dict[str, Any]], listed: Sequence[dict[str, Any]], arguments: argparse.Namespace) -> None:
+def write(rows: Sequence[dict[str, Any]], listed: Sequence[dict[str, Any]]) -> None:
     """Print the summary and keep everything as data."""
     main_rows = [one for one in listed if one["model"] == listed[0]["model"]]
     whole = [one for one in main_rows if "," not in one["set"]]
     worst = max(listed, key=lambda one: one["new_change"])
-    print(f"worst: {worst['set']} ({worst['model']}) {worst['new_change']:+.1f} %; pools: {pooled(whole)}, "
-          f"with variants {pooled(main_rows)}")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    print(f"worst: {worst['set']} ({worst['model']}) {worst['new_change']:+.1f} %; "
+          f"pools: {pooled(whole)}, with variants {pooled(main_rows)}")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True,
+                            capture_output=True, text=True).stdout
     content = {
         "name": "safe_defaults", "title": "Untuned weights on many sets",
         "question": "Is rescoring without tuned weights ever worse than the first pass?",
         "command": "python benchmarks/safe_defaults.py DATA --ngram ptb.binary --tune --lattices",
-        "commit": commit.strip(), "date": date.today().isoformat(), "machine": machine("cpu", "torch"),
+        "commit": commit.strip(), "date": date.today().isoformat(),
+        "machine": machine("cpu", "torch"),
         "measures": ["rescorer/rescoring/default_weights.py", "rescorer/rescoring/nbest.py",
                      "rescorer/rescoring/lattice.py", "rescorer/english/lightrnn.pt"],
         "settings": {"tuning": asdict(TUNING), "rule": asdict(DefaultSettings())},
         "columns": [{"key": key, "label": label} for key, label in (
-            ("set", "set"), ("model", "model"), ("words", "words"), ("first_pass", "first pass WER %"),
-            ("first_pass_interval", "95 %"), ("old", "old rule"), ("old_change", "change %"), ("new", "untuned"),
-            ("new_interval", "95 %"), ("new_change", "change %"), ("tuned", "tuned"), ("tuned_interval", "95 %"),
-            ("lm_scale", "lm_scale"), ("reason", "reason"))],
+            ("set", "set"), ("model", "model"), ("words", "words"),
+            ("first_pass", "first pass WER %"),
+            ("first_pass_interval", "95 %"), ("old", "old rule"), ("old_change", "change %"),
+            ("new", "untuned"), ("new_interval", "95 %"), ("new_change", "change %"),
+            ("tuned", "tuned"), ("tuned_interval", "95 %"), ("lm_scale", "lm_scale"),
+            ("reason", "reason"))],
         "rows": list(rows),
         "pool": {"sets": pooled(whole), "sets and variants": pooled(main_rows)},
         "notes": NOTES,
