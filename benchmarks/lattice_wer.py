@@ -27,7 +27,7 @@ from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
 from rescorer.rescoring.error_rate import Words, error_rate
 from rescorer.rescoring.expansion import ExpansionSettings, known_totals
-from rescorer.rescoring.lattice import best_words, default_weights, paths_list, rescore_lattices, tune_lattices
+from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices, tune_lattices
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import rerank, score_lists, tune_lists
 from rescorer.rescoring.oracle import oracle_words
@@ -39,7 +39,7 @@ COLUMNS = (Column("system", "system"), Column("wer", "WER, %", ".2f"), Column("l
 
 def lists_of(lattices: Sequence[Lattice], models: Sequence[LanguageModel], n: int) -> list[NBest]:
     """The n best word sequences of each lattice by the first pass's scores."""
-    weights = default_weights(lattices[0], models).first_pass
+    weights = first_pass_weights(lattices[0])
     return [paths_list(lattice, n_best(lattice, known_totals([lattice], weights), n)) for lattice in lattices]
 
 
@@ -106,7 +106,7 @@ def main() -> None:
                            "What do lattices give that lists do not, and how does the WER depend on the order N?",
                            COLUMNS, machine(arguments.device, "torch"))
     table = Table(measured, said)
-    first_pass = default_weights(test[0], [ngram]).first_pass
+    first_pass = first_pass_weights(test[0])
     table.show("first pass", {each.utterance: best_words(each, first_pass) for each in test})
     dev_lists, test_lists = (lists_of(part, [ngram], 100) for part in (dev, test))
     longer, seconds = timed(lambda: lists_of(test, [ngram], 1000))

@@ -90,7 +90,7 @@ def test_tables_of_several_lattices_are_told_apart() -> None:
 
 
 def test_the_first_pass_knew_of_none() -> None:
-    tuned = default_weights(next(biased_lattices([lattice(0)], NAMES)), [make_model()])
+    tuned, _ = default_weights(list(biased_lattices([lattice(0)], NAMES)), [make_model()])
     assert tuned.first_pass.scales == {ACOUSTIC: 0.1, BIAS: 0.0}
     assert tuned.weights.scales == {ACOUSTIC: 0.1, BIAS: 5.0}
 

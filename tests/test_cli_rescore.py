@@ -83,7 +83,8 @@ def expected_best() -> str:
 def test_best_hypotheses_on_stdout_or_in_a_file(here: Path) -> None:
     result = good("lists.jsonl", "--lm", "lightrnn.pt")
     assert result.stdout == expected_best()
-    assert "lightrnn: 1 of 10 distinct words unknown" in result.stderr and "no --weights" in result.stderr
+    assert "lightrnn: 1 of 10 distinct words unknown" in result.stderr
+    assert "no --weights: " in result.stderr and "--tune REF --weights w.json" in result.stderr
     assert good("lists.jsonl", "--lm", "lightrnn.pt", "--output", "new/best").stdout == ""
     assert Path("new/best").read_text() == expected_best()
     assert good("lists.jsonl", "--lm", "lightrnn.pt", "--memory", 1).stdout == expected_best()
@@ -109,7 +110,7 @@ def test_lists_leave_in_the_format_that_they_came_in(here: Path, name: str, list
             if name == "text":  # one score a hypothesis: the total
                 continue
             assert hypothesis.scores.items() <= scores[hypothesis.key].items()
-            assert {"lightrnn", "ngram", "lm", "total"} <= scores[hypothesis.key].keys()
+            assert {"lightrnn", "ngram", "total"} <= scores[hypothesis.key].keys()
     best = {line.split(" ")[0]: line.split()[1:] for line in Path("best").read_text().splitlines()}
     total = "first_pass" if name == "text" else "total"
     for after in left.lists:
@@ -378,7 +379,7 @@ def test_end_to_end_and_a_stdout_that_fails(here: Path) -> None:
     with open("/dev/full", "w") as full, open("best", "w") as file:
         whole, failing = subprocess_of(arguments, stdout=file), subprocess_of(arguments, stdout=full)
     notes = whole.communicate()[1].splitlines()
-    assert whole.returncode == 0 and len(notes) == 3
+    assert whole.returncode == 0 and len(notes) == 4
     assert [line.split()[0] for line in Path("best").read_text().splitlines()] == ["a-1", "a-2", "b-1"]
     lines = failing.communicate()[1].splitlines()
     assert failing.returncode == 2 and lines[:-1] == notes

@@ -23,6 +23,7 @@ from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import (
     best_words,
     default_weights,
+    first_pass_weights,
     rescore_lattices,
     split_old_lm,
     tune_lattices,
@@ -44,17 +45,23 @@ def kaldi(utterance: str = "u", seed: int = 0) -> Lattice:
     return named({ACOUSTIC: (10 * draw.normal(size=8)).tolist(), GRAPH: draw.normal(size=8).tolist()}, utterance)
 
 
-def test_default_weights_halve_the_old_model() -> None:
-    tuned = default_weights(kaldi(), [make_model()])
+def test_the_new_model_shares_the_scale_of_an_old_one_that_is_no_better() -> None:
+    old = {ACOUSTIC: [0.0, -1.0, -2.0, -1.0, -4.0, 0.0, -9.0, 0.0], GRAPH: [-5.0] * 8}
+    tuned, reason = default_weights([named(old)], [make_model()])
     assert tuned.first_pass.scales == {ACOUSTIC: 0.1, GRAPH: 1.0} and tuned.first_pass.lm_scale == 0
     assert tuned.weights.scales == {ACOUSTIC: 0.1, GRAPH: 0.5} and tuned.weights.lm_scale == 0.5
-    assert tuned.weights.mixture == {"lightrnn": 1.0}
+    assert tuned.weights.mixture == {"lightrnn": 1.0} and "share" in reason
+
+
+def test_an_old_model_that_is_better_keeps_its_scale() -> None:
+    tuned, _ = default_weights([kaldi()], [make_model()])  # its graph scores are about 0: P = 1
+    assert tuned.weights.scales == {ACOUSTIC: 0.1, GRAPH: 1.0} and 0 < tuned.weights.lm_scale < 0.5
 
 
 def test_default_weights_take_the_files_own_scales() -> None:
-    own = replace(named({ACOUSTIC: [0.0] * 8, FIRST_LM: [0.0] * 8}), own_scales={ACOUSTIC: 0.08, FIRST_LM: 1.0},
+    own = replace(named({ACOUSTIC: [0.0] * 8, FIRST_LM: [-5.0] * 8}), own_scales={ACOUSTIC: 0.08, FIRST_LM: 1.0},
                   own_word_penalty=-0.5)
-    tuned = default_weights(own, [make_model()])
+    tuned, _ = default_weights([own], [make_model()])
     assert tuned.first_pass.scales == {ACOUSTIC: 0.08, FIRST_LM: 1.0} and tuned.first_pass.word_penalty == -0.5
     assert tuned.weights.scales == {ACOUSTIC: 0.08, FIRST_LM: 0.5} and tuned.weights.lm_scale == 0.5
 
@@ -62,7 +69,7 @@ def test_default_weights_take_the_files_own_scales() -> None:
 def test_without_the_old_model_the_new_one_counts_in_full() -> None:
     lattice = without_old_lm(kaldi())
     assert lattice.score_names == (ACOUSTIC,)
-    tuned = default_weights(lattice, [make_model()])
+    tuned, _ = default_weights([lattice], [make_model()])
     assert tuned.weights.scales == {ACOUSTIC: 0.1} and tuned.weights.lm_scale == 1.0
 
 
@@ -139,7 +146,7 @@ def test_tuning_finds_the_model_that_knows(tmp_path: Path) -> None:
     model = make_ngram(tmp_path)
     lattices = [kaldi(f"u{seed}", seed) for seed in range(24)]
     by_model = TunedWeights(Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
-                            default_weights(lattices[0], [model]).first_pass)
+                            first_pass_weights(lattices[0]))
     truth = {each.lattice.utterance: each.best() for each in rescore_lattices(lattices, model, by_model, EXACT)}
     dev, test = lattices[:12], lattices[12:]
     tuned = tune_lattices(dev, {each.utterance: truth[each.utterance] for each in dev}, [model], EXACT)
@@ -154,7 +161,7 @@ def test_tuning_uses_what_its_last_round_found(tmp_path: Path, monkeypatch: pyte
     """One path a lattice and one round: the weights are those of the lists with the round's paths in them."""
     model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
     weights = TunedWeights(Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
-                           default_weights(lattices[0], [model]).first_pass)
+                           first_pass_weights(lattices[0]))
     seen: list[set[tuple[str, ...]]] = []
 
     def tune_lists(lists: Sequence[NBest], *_: object, **__: object) -> TunedWeights:

@@ -121,7 +121,7 @@ def test_weights_for_other_scores_or_models_name_both_sides() -> None:
 
 def test_default() -> None:
     weights = Weights.default(("acoustic", "graph"), ("a", "b"))
-    assert weights == Weights({"acoustic": 0.1, "graph": 1.0}, 0.5, mixture={"a": 0.5, "b": 0.5})
+    assert weights == Weights({"acoustic": 0.1, "graph": 1.0}, 0.0, mixture={"a": 0.5, "b": 0.5})
     assert Weights.default(("first_pass",), ()).lm_scale == 0
 
 

@@ -20,14 +20,15 @@ from rescorer.models.ngram import Ngram
 from rescorer.progress import Progress, silent
 from rescorer.recognition.formats.parsing import Faults
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
-from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
+from rescorer.rescoring.default_weights import OLD_LM, DefaultSettings, choose_weights, recogniser_weights
 from rescorer.rescoring.determinise import determinised
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
 from rescorer.rescoring.history_tree import SentenceScorer
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
-from rescorer.rescoring.nbest import LM_SCORE, MEMORY, check_score_names, scored_lists, tune_lists
+from rescorer.rescoring.nbest import LM_SCORE, MEMORY, check_score_names, score_lists, scored_lists, tune_lists
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
 from rescorer.rescoring.workers import Spread, here
@@ -36,7 +37,6 @@ _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside
 _STATE_RISKS, _ARC_RISKS = 32, 18  # bytes in the tables of expected errors, for each word of the best path
 _TUNING_PATHS = 100  # of each lattice in each round
 _TUNING_ROUNDS = 3
-OLD_LM = (FIRST_LM, GRAPH)  # where the first pass's language model is: apart, or else (Kaldi) among the graph's costs
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,19 +151,23 @@ def split_old_lm(lattices: Iterable[Lattice], old: Ngram, memory: int, faults: F
             yield replace(expanded.lattice, scores={**scores, GRAPH: scores[GRAPH] - part, FIRST_LM: part})
 
 
-def default_weights(lattice: Lattice, models: Sequence[LanguageModel]) -> TunedWeights:
-    """What is used before any were tuned: the recogniser's own scales, and the old language model and the new one half
-    and half; the new one alone where the lattice has no old one."""
-    names, own = lattice.score_names, lattice.own_scales
-    defaults = Weights.default(names, ()).scales
-    first_pass = Weights({name: own.get(name, defaults[name]) for name in names}, lm_scale=0.0,
-                         word_penalty=lattice.own_word_penalty)
-    old = next((name for name in OLD_LM if name in names), None)
-    share = first_pass.scales[old] / 2 if old else 1.0
-    bias = {BIAS: defaults[BIAS]} if BIAS in names else {}
-    new = replace(first_pass, lm_scale=share, mixture={model.name: 1 / len(models) for model in models},
-                  scales={**first_pass.scales, **bias, **({old: share} if old else {})})
-    return TunedWeights(new, first_pass)
+def first_pass_weights(lattice: Lattice) -> Weights:
+    """The recogniser's own scales, as far as the file tells them, and its word penalty."""
+    defaults = recogniser_weights(lattice.score_names)
+    scales = {name: lattice.own_scales.get(name, scale) for name, scale in defaults.scales.items()}
+    return replace(defaults, scales=scales, word_penalty=lattice.own_word_penalty)
+
+
+def default_weights(lattices: Sequence[Lattice], models: Sequence[LanguageModel], memory: int = MEMORY,
+                    ) -> tuple[TunedWeights, str]:
+    """What is used before any weights were tuned, and why, in a line: what is safe for the best paths' lists."""
+    first = next((lattice for lattice in lattices if lattice.arcs), lattices[0])
+    first_pass, settings = first_pass_weights(first), DefaultSettings()
+    alike = [lattice for lattice in lattices if lattice.arcs and lattice.score_names == first.score_names]
+    lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], first_pass), settings.best))
+             for lattice in alike or [first]]
+    chosen = choose_weights(score_lists(lists, models, memory), first_pass, settings)
+    return TunedWeights(chosen.weights, first_pass), chosen.reason
 
 
 def rescore_lattices(
@@ -179,7 +183,7 @@ def rescore_lattices(
 
     Args:
         lm: a model, or models that are mixed word by word.
-        weights: as tuned on a development set; None: `default_weights` of the first lattice.
+        weights: as tuned on a development set; None: `default_weights` of the first batch.
         settings: how far lattices are expanded.
         memory: bytes for the histories and the expanded arcs of a batch.
         faults: what becomes of a lattice that does not fit into the memory or to the weights.
@@ -196,7 +200,7 @@ def rescore_lattices(
     first = next(batches, None)
     if first is None:
         return
-    used = weights or default_weights(first[0], models)
+    used = weights or default_weights(first, models, memory)[0]
     all_batches = chain(iter([first]), batches)
     del first  # else it were there to the end
     fitting = (_Batch(tuple(_prepared(lattice, used.weights, settings) for lattice in batch
@@ -213,6 +217,13 @@ def _noted(batches: Iterable[_Batch], sent: deque[_Batch]) -> Iterator[_Batch]:
     for batch in batches:
         sent.append(batch)
         yield batch
+
+
+def first_batch(lattices: Iterable[Lattice]) -> tuple[list[Lattice], Iterator[Lattice]]:
+    """The first lattices, by which untuned weights are chosen, and all of them."""
+    batches = _batches(lattices)
+    first = next(batches, [])
+    return first, chain(first, chain.from_iterable(batches))
 
 
 def _batches(lattices: Iterable[Lattice]) -> Iterator[list[Lattice]]:
@@ -356,7 +367,7 @@ def tune_lattices(
         raise InputError("no lattice with a path", expected="at least one utterance")
     for lattice in lattices:
         check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
-    guide = default_weights(lattices[0], models).first_pass
+    guide = first_pass_weights(lattices[0])
     lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
              for lattice in lattices]
     scorer = SentenceScorer(models, memory, spread)

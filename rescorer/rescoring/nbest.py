@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from rescorer.models.language_model import LanguageModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.nbest import FIRST_PASS, RANK, TOTAL, Hypothesis, NBest
 from rescorer.rescoring.bias import biased_lists
+from rescorer.rescoring.default_weights import untuned
 from rescorer.rescoring.error_rate import (
     ErrorRate,
     Words,
@@ -111,18 +112,6 @@ def rerank(lists: Sequence[NBest], scored: ScoredLists, weights: Weights) -> lis
     return result
 
 
-def default_weights(scored: ScoredLists) -> Weights:
-    """What is used before any were tuned: `Weights.default`, and a word penalty that gives back a word's mean cost.
-
-    Without it, every word that is left out would be a gain.
-    """
-    weights = Weights.default(scored.score_names, scored.model_names)
-    if not weights.lm_scale:
-        return weights
-    mean = scored.lm_scores(weights).sum() / max(1, scored.lengths.sum())
-    return replace(weights, word_penalty=weights.lm_scale * float(mean))
-
-
 def rescore(
     hypotheses: Sequence[NBest] | Mapping[str, Sequence[tuple[str, float]]],
     lm: LanguageModel | Sequence[LanguageModel],
@@ -136,7 +125,7 @@ def rescore(
         hypotheses: lists, or for each utterance its (text, natural-log score) pairs.
         lm: a model, or models that are mixed word by word; what `open_vocabulary` makes of them tells unknown words
             apart, as the command does.
-        weights: as tuned on a development set; None: `default_weights`.
+        weights: as tuned on a development set; None: those that `untuned` finds safe for all these lists together.
         memory: bytes that the histories of one level may take; totals depend on it by float32's rounding, 1e-6 nats.
         bias: words that are expected, as the hypotheses write them; each is worth the scale of the score `bias`.
 
@@ -150,7 +139,10 @@ def rescore(
     if bias:
         lists = biased_lists(lists, bias)
     scored = score_lists(lists, models, memory)
-    return rerank(lists, scored, weights or default_weights(scored))
+    if weights is not None:
+        return rerank(lists, scored, weights)
+    chosen = untuned(lists, scored)
+    return rerank(chosen.lists, chosen.scored, chosen.default.weights)
 
 
 def _lists(hypotheses: Mapping[str, Sequence[tuple[str, float]]]) -> list[NBest]:

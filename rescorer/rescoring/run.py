@@ -32,6 +32,7 @@ from rescorer.recognition.word_pieces import as_pieces, join_pieces
 from rescorer.rescoring import lattice as lattices
 from rescorer.rescoring import nbest as lists
 from rescorer.rescoring.bias import biased_lattices, biased_lists
+from rescorer.rescoring.default_weights import untuned
 from rescorer.rescoring.error_rate import Words
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice_paths import n_best
@@ -132,9 +133,9 @@ class Request:
         """What --weights holds, where it is not what --tune writes."""
         return TunedWeights.load(self.weights) if self.weights and not self.tune_reference else None
 
-    def say_defaults(self) -> None:
-        self.say("no --weights: the scales are defaults; fit them on a development set with --tune REF --weights "
-                 "w.json")
+    def say_defaults(self, reason: str) -> None:
+        self.say(f"no --weights: {reason}")
+        self.say("fit the weights on a development set: --tune REF --weights w.json")
 
     def say_tuned(self, tuned: TunedWeights) -> None:
         if not tuned.weights.lm_scale:
@@ -202,9 +203,12 @@ def rescore_lists(request: Request, format: str | None) -> None:
     scored = lists.score_lists(file.lists, models, request.memory, request.spread)
     if request.tune_reference:
         tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture, progress=request.progress)
-    elif tuned is None:
-        request.say_defaults()
-    used = tuned.weights if tuned else lists.default_weights(scored)
+    if tuned:
+        used = tuned.weights
+    else:
+        chosen = untuned(file.lists, scored)
+        file, scored, used = replace(file, lists=tuple(chosen.lists)), chosen.scored, chosen.default.weights
+        request.say_defaults(chosen.default.reason)
     ranked = lists.rerank(file.lists, scored, used)
     if request.tune_reference and tuned:
         request.say_tuned(tuned)
@@ -292,11 +296,15 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
         tuned = lattices.tune_lattices(source, dev_references, models, asked.settings, request.memory,
                                        kind=request.mixture, spread=request.spread, progress=request.progress)
         request.say_tuned(tuned)
-    elif tuned is None:
-        request.say_defaults()
     run = _LatticeRun(request, asked, models, tuned, references or dev_references)
-    rescored = lattices.rescore_lattices(run.before(source), models, tuned, asked.settings, request.memory, faults,
-                                         request.spread)
+    coming = run.before(source)
+    used = tuned
+    if used is None:
+        first, coming = lattices.first_batch(coming)
+        if first:
+            used, reason = lattices.default_weights(first, models, request.memory)
+            request.say_defaults(reason)
+    rescored = lattices.rescore_lattices(coming, models, used, asked.settings, request.memory, faults, request.spread)
     after = run.after(rescored, faults)
     if asked.lattice_output:
         written = (each.as_first_pass(format.lm_score) for each in after)
@@ -366,7 +374,7 @@ class _LatticeRun:
         self._tables.add(lattice.symbols)
 
     def _measure_first_pass(self, lattice: Lattice) -> None:
-        own = lattices.default_weights(lattice, self._models).first_pass
+        own = lattices.first_pass_weights(lattice)
         self._keep("first pass", lattice, lattices.best_words(lattice, own))
         # Weights of other scores are told as a fault when the lattice is rescored.
         if self._tuned and set(lattice.scores) <= set(self._tuned.first_pass.scales):

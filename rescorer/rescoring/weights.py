@@ -90,12 +90,13 @@ class Weights:
 
     @classmethod
     def default(cls, score_names: Sequence[str], models: Sequence[str]) -> Weights:
-        """What is used before any were tuned: raw scores as they are (acoustic: 0.1, bias: 5), all models alike.
+        """Raw scores as they are (acoustic: 0.1, bias: 5), models alike and without effect.
 
-        Spellings count in full: without them every unknown word has all of `<unk>`'s probability, which only an unknown
-        penalty that was tuned makes up for.
+        Spellings count in full: without them every unknown word has all of `<unk>`'s probability,
+        which only a tuned unknown penalty makes up for. What is used untuned depends on the lists:
+        `rescorer.rescoring.default_weights`.
         """
-        return cls({name: DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.5 if models else 0.0,
+        return cls({name: DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.0,
                    mixture={name: 1 / len(models) for name in models})
 
 

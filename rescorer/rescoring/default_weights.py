@@ -1,0 +1,275 @@
+"""Weights for lists and lattices whose truth is unknown: safe before any were tuned.
+
+The first pass is kept where nothing speaks for a change. Let f be its score of a hypothesis, and g
+what the language model says of it, less what its words cost on average:
+
+    total = f + lm_scale · g        g = log P(words </s>) − word_return · mean · words
+
+    lm_scale = spread_ratio · trust · median_u σ_u(f) / median_u σ_u(g)
+
+σ_u is the standard deviation over the best hypotheses of utterance u by f; mean, below 0, is log P
+a word over all hypotheses. So the language model's part of a total varies by a fixed share of what
+the first pass's part varies by, whatever the unit of f. It decides where f hardly differs, or where
+its own preference is far stronger than usual. Medians ignore a few wild lists.
+
+trust is 1 where the language model fits these words and 0 where it does not: it falls with the
+logarithm of its perplexity on the first hypotheses, and with the share of their words that it does
+not know.
+
+f is the sum of the raw scores at their default scales, if that sum gives the order of the lists.
+If the order is another one, or the scores are constant, the order is the first pass: f = −place.
+
+Two cases need no such caution. In both, it is known what the recogniser's own language model said,
+in natural logs:
+
+- It has a score of its own (`first_lm`, Kaldi's `graph`). The new model takes half of its scale if
+  it is no worse: if it gives the first hypotheses nearly the probability that the old one gives
+  them, though the old one helped to choose them.
+- The scores are acoustic alone. There was no language model, and the new one counts in full.
+
+Shapes: U utterances, H hypotheses of all of them, B the best ones of all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, GRAPH, RANK, Hypothesis, NBest
+from rescorer.rescoring.weights import DEFAULT_SCALES, ScoredLists, Weights
+
+# Where the first pass's language model is: apart, or else (Kaldi) among the graph's costs.
+OLD_LM = (FIRST_LM, GRAPH)
+
+
+@dataclass(frozen=True)
+class DefaultSettings:
+    """How careful untuned weights are.
+
+    Attributes:
+        spread_ratio: spread of the language model's part of a total to that of the first pass's.
+        word_return: how much of a word's mean cost is given back. It is more than 1, because
+            hypotheses that leave words out cost most errors.
+        best: number of hypotheses of each list by which spreads and order are judged.
+        familiar: perplexity on the first hypotheses up to which trust is full.
+        foreign: perplexity from which there is none.
+        known: share of unknown words up to which trust is full.
+        unknown: share from which there is none.
+        ordered: share of the lists whose first hypothesis must have the best score.
+        disordered: share of pairs in order up to which the order of the lists says nothing.
+        handicap: nats a word by which the new model may be behind the old one.
+        uniform: nats a word that no language model exceeds; a greater score has another unit.
+    """
+
+    spread_ratio: float = 0.15
+    word_return: float = 1.2
+    best: int = 5
+    familiar: float = 400.0
+    foreign: float = 1100.0
+    known: float = 0.03
+    unknown: float = 0.08
+    ordered: float = 0.99
+    disordered: float = 0.6
+    handicap: float = 0.5
+    uniform: float = 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class DefaultWeights:
+    """What is used before any weights were tuned.
+
+    Attributes:
+        weights: to be used.
+        reason: why these, in a line.
+    """
+
+    weights: Weights
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Untuned:
+    """Lists with the weights that are safe for them.
+
+    Attributes:
+        lists, scored: as they came; with the score `rank`, where it is the first pass.
+        default: the weights.
+    """
+
+    lists: Sequence[NBest]
+    scored: ScoredLists
+    default: DefaultWeights
+
+
+def untuned(lists: Sequence[NBest], scored: ScoredLists,
+            settings: DefaultSettings | None = None) -> Untuned:
+    """Choose safe weights for n-best lists, whose hypotheses are those of `scored`."""
+    settings = settings or DefaultSettings()
+    first_pass = recogniser_weights(scored.score_names)
+    if _scores_tell(scored, first_pass, settings):
+        return Untuned(lists, scored, choose_weights(scored, first_pass, settings))
+    if RANK not in scored.score_names:
+        lists, scored = _with_rank(lists, scored)
+    scales = {name: float(name == RANK) for name in scored.score_names}
+    first_pass = replace(first_pass, scales=scales)
+    default = choose_weights(scored, first_pass, settings)
+    reason = f"the scores do not give the order of the lists, so the order counts; {default.reason}"
+    return Untuned(lists, scored, replace(default, reason=reason))
+
+
+def recogniser_weights(score_names: Sequence[str]) -> Weights:
+    """The default scales of the recogniser's own scores, without `bias`, which is not its own."""
+    scales = Weights.default(score_names, ()).scales
+    own = {name: 0.0 if name == BIAS else scale for name, scale in scales.items()}
+    return Weights(own, lm_scale=0.0)
+
+
+def _scores_tell(scored: ScoredLists, first_pass: Weights, settings: DefaultSettings) -> bool:
+    """Whether the first pass's scores differ, and give the order of the lists.
+
+    Lists that look shuffled have no order that could be kept: their scores count.
+    """
+    totals = scored.totals(first_pass)
+    chosen = np.diff(scored.begins, append=len(totals)) > 1
+    if not chosen.any():
+        return True
+    if not _median_spread(scored, totals, totals, settings.best):
+        return False
+    best = np.maximum.reduceat(totals, scored.begins)
+    if (totals[scored.begins] == best)[chosen].mean() >= settings.ordered:
+        return True
+    return _pairs_in_order(scored, totals, settings.best) <= settings.disordered
+
+
+def choose_weights(scored: ScoredLists, first_pass: Weights,
+                   settings: DefaultSettings | None = None) -> DefaultWeights:
+    """Choose the language models' weights beside the first pass's.
+
+    Args:
+        first_pass: the scales of the raw scores, 0 for `bias`, and the word penalty.
+    """
+    settings = settings or DefaultSettings()
+    bias = {BIAS: DEFAULT_SCALES[BIAS]} if BIAS in first_pass.scales else {}
+    models = scored.model_names
+    weights = replace(first_pass, scales={**first_pass.scales, **bias}, lm_scale=0.0,
+                      mixture={name: 1 / len(models) for name in models})
+    if not models:
+        return DefaultWeights(weights, "the first pass is kept: there is no language model")
+    names = {name for name, scale in first_pass.scales.items() if scale}
+    if names == {ACOUSTIC}:
+        return DefaultWeights(replace(weights, lm_scale=1.0), "lm_scale 1: the scores are acoustic "
+                              "alone, so the language model counts in full")
+    fit = _Fit.of(scored, first_pass, weights)
+    old = next((name for name in OLD_LM if name in names), None)
+    if old and _no_worse(fit, scored, old, settings):
+        share = first_pass.scales[old] / 2
+        shared = replace(weights, lm_scale=share, scales={**weights.scales, old: share})
+        return DefaultWeights(shared, f"lm_scale {share:.3g}: the recogniser's language model "
+                              f"({old}) and the new one share its scale")
+    return _cautious(scored, first_pass, weights, fit, settings)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How well the models fit the first hypotheses.
+
+    Attributes:
+        first: [U] the first hypotheses.
+        nats: −log P a word, `</s>` counted.
+        unknown: share of words that the models do not know.
+    """
+
+    first: np.ndarray
+    nats: float
+    unknown: float
+
+    @classmethod
+    def of(cls, scored: ScoredLists, first_pass: Weights, weights: Weights) -> _Fit:
+        first = scored.best(scored.totals(first_pass))
+        words = scored.lengths[first].sum()
+        unknown = scored.sums[1].unknown[first].mean(axis=1).sum()
+        nats = -scored.lm_scores(weights)[first].sum() / (words + len(first))
+        return cls(first, float(nats), float(unknown / max(1, words)))
+
+    def trust(self, settings: DefaultSettings) -> float:
+        """0 to 1."""
+        logs = [math.log(settings.familiar), math.log(settings.foreign)]
+        nats = np.interp(self.nats, logs, [1, 0])
+        unknown = np.interp(self.unknown, [settings.known, settings.unknown], [1, 0])
+        return float(min(nats, unknown))
+
+    def describe(self) -> str:
+        return (f"perplexity {math.exp(min(self.nats, 50)):,.0f} on the first hypotheses, "
+                f"{100 * self.unknown:.1f} % of their words unknown")
+
+
+def _no_worse(fit: _Fit, scored: ScoredLists, old: str, settings: DefaultSettings) -> bool:
+    """Whether the new model is nearly as good as the old one on the first hypotheses."""
+    old_scores = scored.raw[fit.first, scored.score_names.index(old)]
+    nats = -old_scores.sum() / (scored.lengths[fit.first] + 1).sum()
+    return bool(fit.nats <= nats + settings.handicap and nats <= settings.uniform)
+
+
+def _cautious(scored: ScoredLists, first_pass: Weights, weights: Weights, fit: _Fit,
+              settings: DefaultSettings) -> DefaultWeights:
+    """A scale of the language model in proportion to the spreads."""
+    totals, lm = scored.totals(first_pass), scored.lm_scores(weights)
+    returned = settings.word_return * float(lm.sum()) / max(1, scored.lengths.sum())
+    spread, lm_spread = (_median_spread(scored, totals, values, settings.best)
+                         for values in (totals, lm - returned * scored.lengths))
+    trust = fit.trust(settings)
+    if not trust:
+        reason = f"the first pass is kept: the language model does not fit ({fit.describe()})"
+        return DefaultWeights(weights, reason)
+    if not spread or not lm_spread:
+        return DefaultWeights(weights, "the first pass is kept: the lists offer no choice")
+    scale = settings.spread_ratio * trust * spread / lm_spread
+    penalty = first_pass.word_penalty + scale * returned
+    reason = (f"lm_scale {scale:.3g}, chosen with caution: the language model's part varies by "
+              f"{settings.spread_ratio * trust:.2g} of the first pass's ({fit.describe()})")
+    return DefaultWeights(replace(weights, lm_scale=scale, word_penalty=penalty), reason)
+
+
+def _median_spread(scored: ScoredLists, totals: np.ndarray, values: np.ndarray, best: int) -> float:
+    """The median, over the lists with a choice, of the standard deviation of values [H] over the
+    best hypotheses by totals [H]; 0 without such a list."""
+    order = np.lexsort((-totals, scored.owners))  # lists stay where they are
+    chosen = order[_places(scored) < best]  # [B]
+    owners = scored.owners[chosen]
+    begins = np.searchsorted(owners, np.arange(len(scored.begins)))
+    counts = np.diff(begins, append=len(owners))
+    centred = values[chosen] - (np.add.reduceat(values[chosen], begins) / counts)[owners]
+    spreads = np.sqrt(np.add.reduceat(centred ** 2, begins) / counts)[counts > 1]
+    return float(np.median(spreads)) if len(spreads) else 0.0
+
+
+def _pairs_in_order(scored: ScoredLists, totals: np.ndarray, best: int) -> float:
+    """Share of pairs, among the first of each list, whose earlier one is better; a tie is half."""
+    places, worse = _places(scored), []
+    for later in range(1, best):
+        pairs = np.flatnonzero((places >= later) & (places < best))
+        worse.append((1 + np.sign(totals[pairs - later] - totals[pairs])) / 2)
+    return float(np.concatenate(worse).mean())
+
+
+def _places(scored: ScoredLists) -> np.ndarray:
+    """[H] the place of each hypothesis in its list, from 0."""
+    return np.asarray(np.arange(len(scored.lengths)) - scored.begins[scored.owners])
+
+
+def _with_rank(lists: Sequence[NBest],
+               scored: ScoredLists) -> tuple[list[NBest], ScoredLists]:
+    """The same with one more raw score: minus the place."""
+
+    def ranked(place: int, hypothesis: Hypothesis) -> Hypothesis:
+        return hypothesis.with_scores({RANK: float(-place)})
+
+    ranked_lists = [
+        replace(nbest, hypotheses=tuple(ranked(*pair) for pair in enumerate(nbest.hypotheses)))
+        for nbest in lists
+    ]
+    raw = np.column_stack([scored.raw, -_places(scored).astype(np.float64)])
+    return ranked_lists, replace(scored, score_names=(*scored.score_names, RANK), raw=raw)
