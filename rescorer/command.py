@@ -64,7 +64,7 @@ def _remember(kind: str, path: Path, param: click.Parameter | None, ctx: click.C
               pipe: bool = True) -> None:
     if ctx is not None and param is not None:
         name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name
-        ctx.meta.setdefault(kind, []).append((NamedPath(name.strip("[]"), path), pipe))
+        ctx.meta.setdefault(kind, []).append((NamedPath(name.strip("[]."), path), pipe))
 
 
 def refuse_replacing(inputs: Sequence[NamedPath], outputs: Sequence[NamedPath]) -> None:
