@@ -143,7 +143,7 @@ def test_paths_and_links_lead_somewhere() -> None:
 def test_options_and_formats_exist() -> None:
     known = {option for command in (*COMMANDS.values(), *lightrnn.commands.values(), *lexicon.commands.values())
              for parameter in command.params for option in parameter.opts} | {"--help", "--stage", "--stop-stage"}
-    known |= {"--nproc_per_node", "--no_python", "--max_restarts"}  # torchrun's
+    known |= {"--nproc_per_node", "--no_python", "--max_restarts", "--protocol"}  # torchrun's and Dask's
     prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"--[a-z][a-z0-9_-]+", prose)) <= known
     assert set(re.findall(r"^\| `(\w+)` lists", README, re.MULTILINE)) == set(FORMATS)

@@ -179,7 +179,7 @@ def test_tuning_uses_what_its_last_round_found(tmp_path: Path, monkeypatch: pyte
 
 def test_a_lattice_without_new_paths_is_not_expanded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
-    first_pass = default_weights(lattices[0], [model]).first_pass
+    first_pass = first_pass_weights(lattices[0])
     turns = iter([TunedWeights(Weights({ACOUSTIC: acoustic, GRAPH: graph}, 3.0, mixture={model.name: 1.0}), first_pass)
                   for acoustic, graph in ((0.02, 0.0), (0.5, 0.1), (0.0, 1.0), (1.0, 1.0))])
     lists: list[list[int]] = []

@@ -162,6 +162,7 @@ def default_weights(lattices: Sequence[Lattice], models: Sequence[LanguageModel]
                     ) -> tuple[TunedWeights, str]:
     """What is used before any weights were tuned, and why, in a line: what is safe for the best paths' lists."""
     first = next((lattice for lattice in lattices if lattice.arcs), lattices[0])
+    check_score_names(first.score_names, [model.name for model in models], first.utterance)
     first_pass, settings = first_pass_weights(first), DefaultSettings()
     alike = [lattice for lattice in lattices if lattice.arcs and lattice.score_names == first.score_names]
     lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], first_pass), settings.best))

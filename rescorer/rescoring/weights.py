@@ -33,7 +33,7 @@ from rescorer.rescoring.word_kinds import WordKinds
 # Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each of their pieces,
 # three or four a word.
 DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
-_LARGEST = 1e9  # of a weight: raw scores may be in any unit
+_LARGEST = 1e30  # of a weight: raw scores may be in any unit
 
 
 @dataclass(frozen=True)
