@@ -245,7 +245,8 @@ def test_real_lists() -> None:
     read_word_lists, read_counts, Vocabulary.load, words_txt.read, lambda path: read_gazetteer([path]),
     lambda path: read_lists(path, make_vocabulary()), lambda path: list(read_counted(path)),
 ])
-@pytest.mark.parametrize("line", ["anna\t{}", "anna\t{}\tlist", "anna\t-{}", "anna {}", "anna\t1e{}", "name\tcount\nanna\t{}"])
+@pytest.mark.parametrize("line", ["anna\t{}", "anna\t{}\tlist", "anna\t-{}", "anna {}", "anna\t1e{}",
+                                  "name\tcount\nanna\t{}"])
 def test_a_count_of_5000_digits_is_told(tmp_path: Path, read: Callable[[Path], object], line: str) -> None:
     """Python refuses to convert such a number."""
     path = tmp_path / "words.tsv"
