@@ -119,7 +119,7 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             if not _lacks_memory(error):
                 raise
             cause = f"{error}".partition("\n")[0][:120]
-            say(f"error: there is not enough memory{cause and f': {cause}'}; remedy: give less --memory, a smaller "
+            say(f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, a smaller "
                 "input or model, or take a machine with more")
             sys.exit(2)
 

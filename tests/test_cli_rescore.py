@@ -276,8 +276,9 @@ def test_bad_models(here: Path) -> None:
     Path("text").write_text("no model\n")
     torch.save({"kind": "something else"}, "foreign.pt")
     Path("cut.arpa").write_text(Path("ngram.arpa").read_text()[:200])
-    for name, part in (("cut.pt", "cut short"), ("foreign.pt", "a file of another program"), ("text", "not a KenLM model"),
-                       ("cut.arpa", "KenLM cannot load it"), ("none.pt", "No such file")):
+    for name, part in (("cut.pt", "cut short"), ("foreign.pt", "a file of another program"),
+                       ("text", "not a KenLM model"),
+                       ("cut.arpa", "expected a whole ARPA file"), ("none.pt", "No such file")):
         line = bad("lists.jsonl", "--lm", name, "--output", "best")
         assert line.startswith(f"error: {name}: ") and part in line, line
     assert "text: not a KenLM model" in bad("lists.jsonl", "--lm", "lightrnn.pt", "--ngram", "text")
