@@ -207,7 +207,7 @@ class TunedWeights:
         remedy = "make it with `rescore --tune`"
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
-            return cls._from_json(json.loads(text, object_pairs_hook=_without_doubles))
+            return cls._from_json(json.loads(text, object_pairs_hook=_without_doubles, parse_int=float))
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
         except json.JSONDecodeError as error:
