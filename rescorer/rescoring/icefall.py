@@ -54,9 +54,10 @@ def rescore_with_lightrnn(
     and new is the natural log of the probability of its words and `</s>`; several models are mixed word by word, half
     and half. Lattices without `lm_scores` have am = scores, and no weight. Words of `bias` add to lm.
 
-    Lattices are expanded once, for the middle one of the scales in order: where histories merge and which are dropped
-    is right for this scale, and near for its neighbours. Every score on every path that is left is exact for all
-    scales; with `ExpansionSettings(order=0, beam=math.inf, max_histories=0)` no path is left out.
+    Lattices are expanded once, for the middle one of the scales: which histories merge is right for this scale, and
+    near for its neighbours. Paths near the best one have the scores of their own history; a path further behind has
+    those of a better one (`ExpansionSettings.apart`). With `ExpansionSettings(order=0, beam=math.inf,
+    max_histories=0)` all scores are exact.
 
     Args:
         lattice: k2's Fsa or FsaVec of U, on any device; stays as it is. Without any path it has an empty best path.
