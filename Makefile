@@ -50,9 +50,10 @@ torture: venv
 	tools/install_k2.sh .venv-3.10/bin/python
 	touch $@
 
-K2_TESTS := formats_k2 word_pieces rescoring_icefall recipes_icefall light_rnn lattice_expansion rescoring_lattice
+K2_TESTS := recognition/formats/test_k2 recognition/test_word_pieces rescoring/test_icefall recipes/test_icefall \
+	models/lightrnn/test_network rescoring/test_expansion rescoring/test_lattice
 test-k2: .venv-3.10/ready
-	.venv-3.10/bin/pytest $(K2_TESTS:%=tests/test_%.py)
+	.venv-3.10/bin/pytest $(K2_TESTS:%=tests/%.py)
 
 test-3.10: .venv-3.10/ready kenlm
 	.venv-3.10/bin/pytest

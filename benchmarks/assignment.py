@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.training.assignment import AssignmentSettings, assign
+from rescorer.training.reallocation.assign import AssignmentSettings, assign
 
 Array = np.ndarray[Any, Any]
 COLUMNS = (Column("method", "method"), Column("cost", "nats/token", ".4f"), Column("seconds", "seconds", ".2f"),

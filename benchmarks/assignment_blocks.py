@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.training.assignment import AssignmentSettings, assign
-from rescorer.training.cell_costs import CellCosts, LineCosts
+from rescorer.training.reallocation.assign import AssignmentSettings, assign
+from rescorer.training.reallocation.costs import CellCosts, LineCosts
 
 COLUMNS = (Column("how", "how"), Column("blocks", "blocks", "d"), Column("cost", "nats/token", ".4f"),
            Column("gap", "above the best known", ".2%"), Column("seconds", "seconds", ".0f"))

@@ -20,7 +20,7 @@ import torch
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
 from rescorer.models.completion import Completer, prefix_index
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn.network import LightRNN
 
 COLUMNS = (
     Column("model", "model"), Column("words", "words", ",d"), Column("table", "table"), Column("how", "how"),

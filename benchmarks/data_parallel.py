@@ -24,11 +24,11 @@ from torch.nn.parallel import DistributedDataParallel
 from benchmarks.baselines.full_softmax import FullSoftmax, FullSoftmaxSettings
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.distributed import Processes, processes_on
+from rescorer.training.data_parallel import Processes, processes_on
 
 STREAMS, UNROLL = 2, 4
 NETWORKS = [(machines, gigabits) for machines in (8, 64) for gigabits in (10, 100)]

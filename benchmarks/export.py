@@ -23,10 +23,10 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
-from rescorer.models.onnx_export import as_int8, as_onnx, log_probs_of_sentences, packed_words
+from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn.onnx_export import as_int8, as_onnx, log_probs_of_sentences, packed_words
 from rescorer.models.onnx_scorer import OnnxScorer
-from rescorer.models.text import perplexity
+from rescorer.models.running_text import perplexity
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import read_sentences

@@ -30,7 +30,7 @@ from rescorer.recognition.formats.kaldi_fst import TRANSITION_IDS
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import GRAPH
 from rescorer.recognition.references import read_references
-from rescorer.rescoring.error_rate import Words, error_rate
+from rescorer.reports.error_rate import Words, error_rate
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import best_words, default_weights, rescore_lattices
 from rescorer.rescoring.oracle import oracle_words

@@ -25,7 +25,7 @@ from rescorer.recognition.formats import read_lattices
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
-from rescorer.rescoring.error_rate import Words, error_rate
+from rescorer.reports.error_rate import Words, error_rate
 from rescorer.rescoring.expansion import ExpansionSettings, known_totals
 from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices, tune_lattices
 from rescorer.rescoring.lattice_paths import n_best

@@ -29,14 +29,14 @@ import torch
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
 from benchmarks.row_purity import fields_of
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn.network import LightRNN
 from rescorer.models.spelling import Spelling
-from rescorer.models.text import perplexity
+from rescorer.models.running_text import perplexity
 from rescorer.rescoring.perplexity import score_text
-from rescorer.training.calibration import calibrate
-from rescorer.training.contexts import sample_text
+from rescorer.training.new_words.calibrate import calibrate
+from rescorer.training.new_words.contexts import sample_text
 from rescorer.training.corpus import read_sentences
-from rescorer.training.new_words import NewWordSettings, add_words
+from rescorer.training.new_words.add_words import NewWordSettings, add_words
 
 _MEMORY = 1 << 30
 COLUMNS = (

@@ -16,9 +16,9 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn.network import LightRNN
 from rescorer.recognition.formats import read_nbest
-from rescorer.rescoring.history_tree import HistoryTree, score_sentences
+from rescorer.rescoring.prefix_tree import HistoryTree, score_sentences
 
 _BATCH = 1024
 COLUMNS = (

@@ -32,8 +32,8 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN
-from rescorer.models.table_view import TableView, share_in_fullest_rows
+from rescorer.models.lightrnn.network import LightRNN
+from rescorer.reports.table_page import TableView, share_in_fullest_rows
 from rescorer.models.word_table import WordTable
 
 COLUMNS = (

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 

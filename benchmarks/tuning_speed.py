@@ -33,7 +33,7 @@ _SYNTHETIC_LISTS, _SYNTHETIC_SIZE = 32, 2000
 
 def synthetic(models: int) -> tuple[Any, np.ndarray]:
     """Lists of 2,000 random hypotheses of 12 words: the reference with up to 8 words replaced, or a word left out."""
-    from rescorer.rescoring.history_tree import PathScores
+    from rescorer.rescoring.prefix_tree import PathScores
     from rescorer.rescoring.weights import ScoredLists
     from rescorer.rescoring.word_kinds import WordKinds
 
@@ -72,7 +72,7 @@ def save_scored(path: Path, lists_file: Path) -> None:
 
 
 def read_scored(path: Path) -> tuple[Any, np.ndarray]:
-    from rescorer.rescoring.history_tree import PathScores
+    from rescorer.rescoring.prefix_tree import PathScores
     from rescorer.rescoring.weights import ScoredLists
     from rescorer.rescoring.word_kinds import WordKinds
 
@@ -109,7 +109,7 @@ def measure_lattices(data: Path, count: int) -> dict[str, Any]:
     from rescorer.models.open_vocabulary import open_vocabulary
     from rescorer.recognition.formats import read_lattices
     from rescorer.recognition.references import read_references
-    from rescorer.rescoring.error_rate import errors
+    from rescorer.reports.error_rate import errors
     from rescorer.rescoring.lattice import rescore_lattices, tune_lattices
 
     folder, models = data / "lattices", open_vocabulary([load()])

@@ -23,14 +23,14 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
-from rescorer.models.text import log_probs_of
+from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.running_text import log_probs_of
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.assignment import AssignmentSettings
+from rescorer.training.reallocation.assign import AssignmentSettings
 from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation import ReallocationSettings, reallocate
-from rescorer.training.trainer import Trainer, TrainingSettings
+from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
+from rescorer.training.loop import Trainer, TrainingSettings
 
 COLUMNS = (
     Column("words", "words", ",d"), Column("table", "table"), Column("parameters", "parameters", ",d"),

@@ -44,7 +44,7 @@ def count(texts: tuple[Path, ...], output: Path, processes: int, memory: int, sc
     The number of sentences is the count of </s>. There may be more distinct words than memory.
     """
     from lexicon_tools.counts import count_files
-    from rescorer.rescoring.workers import connected
+    from rescorer.rescoring.cluster import connected
 
     with connected(scheduler, say) if scheduler else nullcontext() as cluster:
         count_files(texts, output, processes=processes, memory=memory, counting=cluster.mapped if cluster else None)

@@ -18,7 +18,7 @@ from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.processes import mapped
+from rescorer.parallel import mapped
 from rescorer.work_folders import temporary_folder
 
 _COUNT = re.compile("[0-9]{1,18}")  # fits int64

@@ -20,7 +20,7 @@ from num2words import num2words
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
-from rescorer.processes import mapped
+from rescorer.parallel import mapped
 
 _CHUNK = 2000  # lines handed to a process at a time
 _CACHED_TOKENS = 1 << 19  # about 100 MB; Wikipedia's other tokens are seen once or twice

@@ -152,7 +152,7 @@ def rescore(paths: tuple[Path, ...], lm: tuple[Path, ...], ngram: Path | None, d
     """
     from rescorer.progress import ProgressDisplay
     from rescorer.rescoring.run import Request
-    from rescorer.rescoring.workers import spread_over
+    from rescorer.rescoring.cluster import spread_over
 
     for_lattices = {name: options.pop(name) for name in _LATTICE_OPTIONS}
     format = options.pop("format")
@@ -261,7 +261,7 @@ def lightrnn() -> None:
 def train(texts: tuple[Path, ...], valid: Path, vocabulary: Path, output: Path, work: Path | None, threads: int | None,
           device: str, **options: Any) -> None:
     """Train a LightRNN on TEXTS, a sentence a line, plain, .gz or .xz."""
-    from rescorer.training.run import train_model
+    from rescorer.training.train import train_model
 
     train_model(texts, valid, vocabulary, output, work or output.with_name(f"{output.name}.work"), options,
                 threads=threads, device=device, say=_say)
@@ -370,8 +370,8 @@ def table(path: Path | None, lists: tuple[str, ...], words: tuple[str, ...], num
     A row's dominant list is the --list with most of its words; its purity is the share of its listed words that are
     on that list. Both count words, not how often they occur.
     """
-    from rescorer.models.light_rnn import LightRNN
-    from rescorer.models.table_view import TableView, read_lists
+    from rescorer.models.lightrnn.network import LightRNN
+    from rescorer.reports.table_page import TableView, read_lists
 
     model = LightRNN.load(path) if path else _english_model()
     assert isinstance(model, LightRNN)
@@ -419,7 +419,7 @@ def add_words(path: Path, words: Path, output: Path, **options: Any) -> None:
     The model itself says where it expects them. Without --finetune and --move nothing is trained and remove-words
     brings the old probabilities back. MODEL stays as it is.
     """
-    from rescorer.training.word_files import add_words_file
+    from rescorer.training.model_files import add_words_file
 
     add_words_file(path, words, output, say=_say, **options)
 
@@ -442,7 +442,7 @@ def reallocate(path: Path, texts: tuple[Path, ...], output: Path, work: Path | N
 
     The vectors that were trained for other words are shared anew: train on afterwards, or compare perplexities first.
     """
-    from rescorer.training.word_files import reallocate_file
+    from rescorer.training.model_files import reallocate_file
 
     reallocate_file(path, texts, output, options, work=work or output.with_name(f"{output.name}.work"), lists=lists,
                     threads=threads, device=device, say=_say)
@@ -455,7 +455,7 @@ def reallocate(path: Path, texts: tuple[Path, ...], output: Path, work: Path | N
 @user_errors
 def remove_words(path: Path, words: Path, output: Path) -> None:
     """Take the words of WORDS out of MODEL; their cells become free."""
-    from rescorer.training.word_files import remove_words_file
+    from rescorer.training.model_files import remove_words_file
 
     remove_words_file(path, words, output, say=_say)
 
@@ -469,7 +469,7 @@ def spell(path: Path, output: Path) -> None:
 
     Nothing is trained. With a model that can spell, `rescore` tells unknown words apart.
     """
-    from rescorer.training.word_files import spell_file
+    from rescorer.training.model_files import spell_file
 
     spell_file(path, output, say=_say)
 
@@ -487,8 +487,8 @@ def export(path: Path, output: Path, int8: bool, text: Path | None) -> None:
     Prints how large the file is and how far its log-probabilities are off; with --int8 and --text, what the
     perplexity loses. Unknown words are scored as <unk>: their spelling stays behind.
     """
-    from rescorer.models.light_rnn import LightRNN
-    from rescorer.models.onnx_export import export as export_model
+    from rescorer.models.lightrnn.network import LightRNN
+    from rescorer.models.lightrnn.onnx_export import export as export_model
 
     sentences = _sentences(text) if text else ()
     print_lines(export_model(LightRNN.load(path), output, int8=int8, sentences=sentences))

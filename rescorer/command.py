@@ -17,7 +17,7 @@ import click
 
 from rescorer.errors import InputError, one_line
 from rescorer.inputs import command_inputs, is_seekable
-from rescorer.processes import signals_interrupt
+from rescorer.parallel import signals_interrupt
 
 _INPUTS, _OUTPUTS = "rescorer inputs", "rescorer outputs"  # in click's context
 _STDIN = "/dev/stdin"

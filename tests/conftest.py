@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.rescoring import nbest

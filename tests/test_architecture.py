@@ -99,7 +99,7 @@ def test_arrows(path: str) -> None:
         ("rescorer/new_thing.py", "from rescorer.errors import InputError"),
         ("rescorer/cli.py", "from lexicon_tools import counts"),
         ("rescorer/models/a.py", "import lexicon_tools.normalise as n"),
-        ("rescorer/models/light_rnn.py", "import kenlm"),
+        ("rescorer/models/lightrnn/network.py", "import kenlm"),
         ("lexicon_tools/a.py", "from kenlm import Model"),
         ("benchmarks/a.py", "import kenlm"),
         ("rescorer/recognition/lattice.py", "import k2"),

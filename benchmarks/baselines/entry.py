@@ -34,14 +34,14 @@ from rescorer.errors import InputError
 from rescorer.files import whole_path, write_lines
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
-from rescorer.models.text import log_probs_of, perplexity
+from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.rescoring.history_tree import score_sentences
+from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.perplexity import score_text
 from rescorer.training.corpus import Corpus
-from rescorer.training.trainer import Trainer, TrainingSettings
+from rescorer.training.loop import Trainer, TrainingSettings
 
 _MEMORY = 1 << 30  # of the histories of one level
 _SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words

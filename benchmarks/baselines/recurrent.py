@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from benchmarks.baselines.lazy_adam import LazyAdamW, clip_gradients
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.light_rnn import FIRST_SPREAD, LightRNNState
-from rescorer.models.lstm import LSTM
+from rescorer.models.lightrnn.network import FIRST_SPREAD, LightRNNState
+from rescorer.models.lightrnn.lstm import LSTM
 from rescorer.models.trainable import ADAM, Trainable
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.training.trainer import TrainingSettings
+from rescorer.training.loop import TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.baselines.budget import Budget, Folder
 from rescorer.files import write_lines
-from rescorer.models.lstm import LSTM
+from rescorer.models.lightrnn.lstm import LSTM
 
 _PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
 _PROBE_SECONDS = (2.0, 20.0)

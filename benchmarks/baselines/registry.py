@@ -24,12 +24,12 @@ from benchmarks.baselines.nce import NCE
 from benchmarks.baselines.recurrent import Recurrent
 from benchmarks.baselines.slim_embedding import SlimEmbedding
 from rescorer.errors import InputError
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.first_table import company, first_table
-from rescorer.training.first_vectors import begin_alike
+from rescorer.training.table_init import company, first_table
+from rescorer.training.embedding_init import begin_alike
 
 KNESER_NEY = "kneser-ney"
 LIGHT_RNN = "lightrnn"

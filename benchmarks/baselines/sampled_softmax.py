@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.baselines.full_softmax import ScoresOfAll
 from benchmarks.baselines.recurrent import BaselineSettings, Recurrent, biases, log_shares, vectors
-from rescorer.training.first_vectors import projected
+from rescorer.training.embedding_init import projected
 
 
 @dataclass(frozen=True)

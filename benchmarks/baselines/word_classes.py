@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rescorer.training.first_table import company_in_text
+from rescorer.training.table_init import company_in_text
 
 _LARGEST = 3  # times the mean size of a class
 

@@ -25,7 +25,7 @@ from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
 if TYPE_CHECKING:
-    from rescorer.models.light_rnn import LightRNN
+    from rescorer.models.lightrnn.network import LightRNN
 
 _FIRST_ROWS, _MOST_ROWS = 64, 256  # looked at together: few at first, for often they are enough
 

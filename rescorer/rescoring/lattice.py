@@ -23,15 +23,15 @@ from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
 from rescorer.rescoring.default_weights import OLD_LM, DefaultSettings, choose_weights, recogniser_weights
 from rescorer.rescoring.determinise import determinised
-from rescorer.rescoring.error_rate import Words
+from rescorer.reports.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
-from rescorer.rescoring.history_tree import SentenceScorer
+from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
 from rescorer.rescoring.nbest import LM_SCORE, MEMORY, check_score_names, score_lists, scored_lists, tune_lists
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
-from rescorer.rescoring.workers import Spread, here
+from rescorer.rescoring.cluster import Spread, here
 
 _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
 _STATE_RISKS, _ARC_RISKS = 32, 18  # bytes in the tables of expected errors, for each word of the best path

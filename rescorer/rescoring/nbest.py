@@ -21,7 +21,7 @@ from rescorer.progress import Progress, silent
 from rescorer.recognition.nbest import FIRST_PASS, RANK, TOTAL, Hypothesis, NBest
 from rescorer.rescoring.bias import biased_lists
 from rescorer.rescoring.default_weights import untuned
-from rescorer.rescoring.error_rate import (
+from rescorer.reports.error_rate import (
     ErrorRate,
     Words,
     error_rate,
@@ -29,10 +29,10 @@ from rescorer.rescoring.error_rate import (
     errors,
     improvement_probability,
 )
-from rescorer.rescoring.history_tree import SentenceScorer
+from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.tuning import TuningSettings, tune
 from rescorer.rescoring.weights import ScoredLists, TunedWeights, Weights
-from rescorer.rescoring.workers import Spread, here
+from rescorer.rescoring.cluster import Spread, here
 
 LM_SCORE = "lm"  # the mixture's log-probability of the words
 FAIR = "first pass, own word penalty"  # the row that a result is held against

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from rescorer.recognition.lattice import Lattice
-from rescorer.rescoring.error_rate import Words
+from rescorer.reports.error_rate import Words
 from rescorer.rescoring.lattice_paths import NO_WORD, words_on_arcs
 from rescorer.rescoring.trellis import Trellis
 

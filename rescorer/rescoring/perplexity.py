@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from rescorer.models.language_model import SENTENCE_END, LanguageModel
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn.network import LightRNN
 from rescorer.models.mixture import combine, fit_linear
 from rescorer.models.open_vocabulary import OpenVocabulary
-from rescorer.models.text import log_probs_of, perplexity
-from rescorer.rescoring.history_tree import Sentence, score_sentences
+from rescorer.models.running_text import log_probs_of, perplexity
+from rescorer.rescoring.prefix_tree import Sentence, score_sentences
 
 CONTEXTS = ("sentence", "text")
 

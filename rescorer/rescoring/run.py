@@ -33,12 +33,12 @@ from rescorer.rescoring import lattice as lattices
 from rescorer.rescoring import nbest as lists
 from rescorer.rescoring.bias import biased_lattices, biased_lists
 from rescorer.rescoring.default_weights import untuned
-from rescorer.rescoring.error_rate import Words
+from rescorer.reports.error_rate import Words
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.weights import TunedWeights
-from rescorer.rescoring.workers import Spread, here
+from rescorer.rescoring.cluster import Spread, here
 
 _T = TypeVar("_T", NBest, Lattice)
 _BEST, _SAFEST = "rescored", "rescored, minimum Bayes risk"

@@ -27,7 +27,7 @@ from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.mixture import KINDS, combine
 from rescorer.recognition.nbest import ACOUSTIC, BIAS
-from rescorer.rescoring.history_tree import PathScores
+from rescorer.rescoring.prefix_tree import PathScores
 from rescorer.rescoring.word_kinds import WordKinds
 
 # Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each of their pieces,

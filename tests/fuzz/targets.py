@@ -33,7 +33,7 @@ from rescorer.cli import rescore
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn.network import LightRNN
 from rescorer.models.loading import load
 from rescorer.models.ngram import Ngram
 from rescorer.models.spelling import Spelling
@@ -371,7 +371,7 @@ def _onnx(model: LightRNN) -> bytes | None:
         import onnxruntime  # noqa: F401
     except ImportError:
         return None
-    from rescorer.models.onnx_export import as_onnx
+    from rescorer.models.lightrnn.onnx_export import as_onnx
 
     return as_onnx(model)
 

@@ -1,0 +1,137 @@
+"""Reallocation: the words are placed anew in the table, each where the trained network expects it.
+
+Source: Li et al., NIPS 2016, section 3.3. Shapes: N words of text, V vocabulary, R rows, C columns, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from rescorer.models.lightrnn.network import LightRNN, log_odds_of_first
+from rescorer.models.word_table import WordTable
+from rescorer.training.reallocation.assign import Assignment, AssignmentSettings, assign
+from rescorer.training.reallocation.costs import CellCosts, cell_costs, costs_key
+from rescorer.training.corpus import Corpus
+from rescorer.training.reallocation.unseen import price_unseen
+
+_COSTS, _BANDS = "costs.npz", "bands.npz"  # of a call that was cut
+
+
+@dataclass(frozen=True)
+class ReallocationSettings:
+    """How words are placed anew.
+
+    Attributes:
+        cost_words: at most so many words of the corpus, from its beginning, are read to measure the costs.
+        unseen_weight: a word that is not among them counts as so many tokens of words like it.
+        min_gain: nats a token: a word stays in its cell unless another saves it more than this.
+        streams, unroll: how the corpus is read.
+        assignment: how the least cost is sought.
+    """
+
+    cost_words: int = 20_000_000
+    unseen_weight: float = 0.5
+    min_gain: float = 0.0
+    streams: int = 64
+    unroll: int = 64
+    assignment: AssignmentSettings = field(default_factory=AssignmentSettings)
+
+
+def reallocate(
+    model: LightRNN, corpus: Corpus, settings: ReallocationSettings, *, lists: Sequence[NDArray[np.int64]] = (),
+    work: Path | None = None, say: Callable[[str], None] = lambda line: None, progress: bool = False,
+) -> Assignment:
+    """Measure what each cell would cost each word, place the words at least cost, and move them.
+
+    Args:
+        lists: ids of words of one kind (places, surnames, …): by them a word that the text lacks is priced.
+        work: a folder by which a call that was cut goes on, with the same model, text and settings; empty afterwards.
+        say: told what each stage reached.
+        progress: show bars with the time left.
+    """
+    text = Corpus(corpus.ids[: settings.cost_words])
+    costs = _costs(model, text, settings, lists, work, progress)
+    bonus = settings.min_gain * np.maximum(costs.tokens, settings.unseen_weight)
+    with tqdm(unit="band", disable=not progress) as bar:
+        result = assign(
+            costs.rows, costs.columns, start=model.table.cells, settings=settings.assignment, stay_bonus=bonus,
+            progress=lambda stage, cost, seconds: say(f"{stage}: {cost:.0f} nats, {seconds:.0f} s"),
+            checkpoint=work / _BANDS if work else None, advance=lambda done, of: _show(bar, done, of),
+            device=model.device,
+        )
+    move(model, WordTable(model.table.rows, model.table.columns, result.cells))
+    if work:
+        for name in (_COSTS, _BANDS):
+            (work / name).unlink(missing_ok=True)
+    return result
+
+
+def _costs(
+    model: LightRNN, text: Corpus, settings: ReallocationSettings, lists: Sequence[NDArray[np.int64]],
+    work: Path | None, progress: bool,
+) -> CellCosts:
+    """Measured, or read where a call that was cut had measured them."""
+    key = f"{settings.unseen_weight}-{costs_key(model, text)}"
+    if work and (saved := CellCosts.load(work / _COSTS, key)):
+        return saved
+    with tqdm(total=len(text), unit="tok", unit_scale=True, mininterval=2.0, disable=not progress) as bar:
+        costs = cell_costs(model, text, streams=settings.streams, unroll=settings.unroll, advance=bar.update)
+    price_unseen(costs, model.vocabulary.words, lists, settings.unseen_weight)
+    if work:
+        costs.save(work / _COSTS, key)
+    return costs
+
+
+def _show(bar: Any, done: int, of: int) -> None:
+    bar.total = of
+    bar.update(done - bar.n)
+
+
+@torch.no_grad()
+def move(model: LightRNN, table: WordTable) -> None:
+    """Put the words of a model in the cells of a table of the same shape.
+
+    The bias of a cell and its own vectors go with its word, the vectors as far as the columns that have some. Vectors
+    of rows and columns stay: the costs are those of the vectors as they are, and means of what the words had did worse
+    (benchmarks/README.md). A row's bias grows by the log of how many times as frequent its words are now, and its odds
+    by that of how much more its first word stands out.
+    """
+    old = model.table
+    weights = np.maximum(model.vocabulary.counts, 1).astype(np.float64)
+    if model.settings.cell_bias:
+        _follow(model.cell_bias[..., None], old, table)
+    for vectors in model.own_parameters():
+        _follow(vectors.view(old.rows, -1, model.settings.own_width), old, table)
+    model.row_out.bias.add_(_growth(old, table, weights).to(model.device))
+    if model.settings.rows_in_parts:
+        before, after = (log_odds_of_first(each, weights) for each in (old, table))
+        model.first_odds.add_((after - before).to(model.device))
+    model.place(table)
+
+
+def _follow(values: Tensor, old: WordTable, new: WordTable) -> None:
+    """What the cells of the first K columns hold [R, K, E] goes with their words, in place; other words bring 0."""
+    size = values.shape[1]
+    kept = np.flatnonzero((old.column_of < size) & (new.column_of < size))
+    moved = torch.zeros_like(values)
+    (old_rows, old_columns), (new_rows, new_columns) = (
+        (torch.as_tensor(line[kept], device=values.device) for line in (table.row_of, table.column_of))
+        for table in (old, new)
+    )
+    moved[new_rows, new_columns] = values[old_rows, old_columns]
+    values.copy_(moved)
+
+
+def _growth(old: WordTable, new: WordTable, weights: np.ndarray) -> Tensor:
+    """[R] log of how many times as frequent the words of each row are now; without words it is as one seen once."""
+    before, after = (np.maximum(np.bincount(table.row_of, weights, table.rows), 1.0) for table in (old, new))
+    return torch.as_tensor(np.log(after / before)).float()

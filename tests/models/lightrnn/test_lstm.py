@@ -1,0 +1,76 @@
+"""The LSTM against torch's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rescorer.models.lightrnn.lstm import LSTM
+
+
+def draw(layers: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Inputs [7, 3, 5] and a state."""
+    torch.manual_seed(1)
+    return torch.randn(7, 3, 5), (torch.randn(layers, 3, 5), torch.randn(layers, 3, 5))
+
+
+def peer_of(lstm: LSTM, layers: int) -> nn.LSTM:
+    """torch's, of the same weights."""
+    peer = nn.LSTM(5, 5, layers)
+    peer.load_state_dict(lstm.state_dict())
+    return peer
+
+
+def same(one: tuple[Tensor, tuple[Tensor, Tensor]], other: tuple[Tensor, tuple[Tensor, Tensor]]) -> bool:
+    return torch.equal(one[0], other[0]) and all(map(torch.equal, one[1], other[1]))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_forget_gates_begin_open(layers: int) -> None:
+    lstm = LSTM(5, layers, 0.0, 0.0)
+    for layer in range(layers):
+        assert getattr(lstm, f"bias_hh_l{layer}")[5:10].tolist() == [1] * 5
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_scores_with_all_weights(layers: int) -> None:
+    lstm = LSTM(5, layers, 0.0, 0.5).eval()
+    inputs, state = draw(layers)
+    assert same(lstm(inputs, state), peer_of(lstm, layers)(inputs, state))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_trains_without_the_dropped_weights(layers: int) -> None:
+    """As torch's LSTM with those weights zero and the others larger, for all words of a step alike."""
+    lstm, share = LSTM(5, layers, 0.0, 0.4).train(), 0.4
+    inputs, state = draw(layers)
+    peer, kept = peer_of(lstm, layers), {}
+    torch.manual_seed(2)
+    found = lstm(inputs, state)
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for layer in range(layers):
+            name = f"weight_hh_l{layer}"
+            kept[name] = nn.functional.dropout(torch.ones(20, 5), share) > 0
+            getattr(peer, name).copy_(getattr(lstm, name) * kept[name] / (1 - share))
+    expected = peer(inputs, state)
+    assert torch.allclose(found[0], expected[0], atol=1e-6)
+
+    before = {name: value.clone() for name, value in lstm.state_dict().items()}
+    found[0].sum().backward()
+    expected[0].sum().backward()
+    for name, parameter in lstm.named_parameters():
+        gradient = getattr(peer, name).grad
+        if name in kept:
+            assert 0 < kept[name].sum() < kept[name].numel()
+            gradient = gradient * kept[name] / (1 - share)
+        assert torch.allclose(parameter.grad, gradient, atol=1e-5), name
+        assert torch.equal(parameter, before[name])
+
+
+def test_each_step_draws_its_own() -> None:
+    lstm = LSTM(5, 1, 0.0, 0.4).train()
+    inputs, state = draw(1)
+    assert not same(lstm(inputs, state), lstm(inputs, state))
+    assert same(lstm.eval()(inputs, state), lstm(inputs, state))

@@ -1,0 +1,599 @@
+"""LightRNN against brute force, against the paper's equations written out in NumPy, and against hostile files."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_model, make_vocabulary
+from torch import Tensor
+
+from rescorer.errors import InputError
+from rescorer.models.language_model import LanguageModel
+from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings, shapes_of
+from rescorer.models.torch_file import write_torch
+from rescorer.models.word_table import WordTable
+
+SIZE = 11  # words
+
+
+def tables() -> dict[str, WordTable]:
+    """By what is odd about their shape."""
+    whole_row = WordTable(5, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 19]))  # rows 1 and 3 hold no word
+    whole_column = WordTable(6, 3, np.array([0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15]))  # column 2 holds no word
+    return {
+        "square": WordTable.shaped(9),
+        "rectangle": WordTable.shaped(SIZE, 3, 4).shuffled(1),
+        "free cells": WordTable.shaped(SIZE, 3, 9).shuffled(1),
+        "free row": whole_row,
+        "free column": whole_column,
+        "one row": WordTable.shaped(SIZE, 1),
+        "one column": WordTable.shaped(SIZE, SIZE),
+    }
+
+
+def variants() -> list[dict[str, Any]]:
+    names = "cell_bias", "tied", "half_steps", "layers"
+    kinds = itertools.product((True, False), (True, False), (True, False), (1, 2))
+    # Own vectors in all of the columns of most tables, in the first two of them, or in none.
+    own = itertools.cycle([{"own_width": 3}, {"own_width": 2, "own_columns": 2}, {"own_width": 0}])
+    return [{**dict(zip(names, kind, strict=True)), **next(own), "dropout": 0.3} for kind in kinds]
+
+
+def named(settings: dict[str, Any]) -> str:
+    return " ".join([*(name for name, value in settings.items() if value is True), str(settings["layers"])])
+
+
+def model_of(table: WordTable, **settings: Any) -> LightRNN:
+    return make_model(len(table.cells), table, **settings)
+
+
+def next_log_probs(model: LightRNN, history: list[int]) -> Tensor:
+    """[V] of every word after a history, by one forward pass for each word."""
+    size = len(model.vocabulary)
+    words = torch.tensor([[*history, word] for word in range(size)]).T.to(model.device)  # [T, V]
+    with torch.no_grad():
+        return model(words, model.start_states(size))[0][-1].cpu()
+
+
+@pytest.mark.parametrize("settings", variants(), ids=named)
+@pytest.mark.parametrize("table", tables().values(), ids=tables())
+def test_probabilities_sum_to_one(table: WordTable, settings: dict[str, Any]) -> None:
+    model = model_of(table, **settings)
+    for history in ([], [0], [2, 8, 3, 5]):
+        log_probs = next_log_probs(model, history)
+        assert torch.isfinite(log_probs).all()
+        assert log_probs.double().exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("table", tables().values(), ids=tables())
+def test_free_cells_have_no_probability(table: WordTable) -> None:
+    model = model_of(table)
+    hidden = torch.randn(4, 6)
+    rows = model.row_log_probs(hidden).exp()
+    empty_rows = torch.from_numpy((table.words < 0).all(1))
+    assert (rows[:, empty_rows] == 0).all() and (rows[:, ~empty_rows] > 0).all()
+    for row in torch.nonzero(~empty_rows).flatten():
+        columns = model.column_log_probs(hidden, row.expand(4)).exp()
+        assert (columns[:, model.free[row]] == 0).all() and (columns[:, ~model.free[row]] > 0).all()
+        torch.testing.assert_close(columns.sum(1), torch.ones(4))
+
+
+@pytest.mark.parametrize("settings", variants(), ids=named)
+def test_one_number_for_one_sentence(settings: dict[str, Any], device: str) -> None:
+    """forward; advance word by word; advance batched over histories: the same."""
+    model = model_of(tables()["free cells"], **settings).to(device)
+    words = torch.randint(0, SIZE, (5, 7), generator=torch.Generator().manual_seed(1)).to(device)  # [T, U]
+    with torch.no_grad():
+        expected, _ = model(words, model.start_states(7))
+
+    state, parents = model.start(), torch.zeros(7, dtype=torch.int64, device=device)
+    for time in range(5):
+        log_probs, state = model.advance(state, parents, words[time])
+        torch.testing.assert_close(log_probs, expected[time], atol=1e-5, rtol=0)
+        parents = torch.arange(7, device=device)
+
+    for sentence in range(7):
+        state, parent = model.start(), torch.zeros(1, dtype=torch.int64, device=device)
+        for time in range(5):
+            word = words[time, sentence : sentence + 1]
+            torch.testing.assert_close(model.score(state, parent, word)[0], expected[time, sentence], atol=1e-5, rtol=0)
+            log_probs, state = model.advance(state, parent, word)
+            torch.testing.assert_close(log_probs[0], expected[time, sentence], atol=1e-5, rtol=0)
+
+
+def test_cpu_and_other_device_agree(device: str) -> None:
+    model = model_of(tables()["rectangle"])
+    expected = next_log_probs(model, [1, 2, 3])
+    torch.testing.assert_close(next_log_probs(model.to(device), [1, 2, 3]), expected, atol=1e-4, rtol=0)
+
+
+def test_many_words_after_each_of_many_histories() -> None:
+    model = model_of(tables()["rectangle"], layers=2)
+    histories = [[], [4], [5], [4, 4]]
+    states = model.start()
+    # [</s>], then 4 and 5 after it, in one state of three histories; then 4 after the second.
+    _, longer = model.advance(states, torch.tensor([0, 0]), torch.tensor([4, 5]))
+    _, longest = model.advance(longer, torch.tensor([0]), torch.tensor([4]))
+    state = type(states)(*(torch.cat(parts, 1) for parts in zip(states, longer, longest, strict=True)))
+    expected = torch.stack([next_log_probs(model, history) for history in histories])  # [N, V]
+    order = torch.randperm(4 * SIZE, generator=torch.Generator().manual_seed(0))
+    parents, words = order // SIZE, order % SIZE
+    torch.testing.assert_close(model.score(state, parents, words), expected[parents, words], atol=1e-5, rtol=0)
+    _, after = model.advance(state, parents, words)
+    assert after.hidden.shape == (2, 4 * SIZE, 6)
+    for place in (0, 7, 30):
+        history = [*histories[parents[place]], int(words[place])]
+        log_probs = model.score(after, torch.full((SIZE,), place), torch.arange(SIZE))
+        torch.testing.assert_close(log_probs, next_log_probs(model, history), atol=1e-5, rtol=0)
+
+
+def test_no_words_to_score() -> None:
+    model = model_of(tables()["rectangle"])
+    none = torch.zeros(0, dtype=torch.int64)
+    log_probs, state = model.advance(model.start(), none, none)
+    assert log_probs.shape == (0,) and state.hidden.shape == (1, 0, 6)
+
+
+def test_state_carries_on() -> None:
+    model = model_of(tables()["rectangle"])
+    words = torch.randint(0, SIZE, (9, 2), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        whole, end = model(words, model.start_states(2))
+        first, state = model(words[:4], model.start_states(2))
+        second, state = model(words[4:], state)
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(tuple(state), tuple(end))
+
+
+def test_is_a_language_model() -> None:
+    model = model_of(tables()["square"])
+    assert isinstance(model, LanguageModel)
+    assert model.encode(["the", "zebra", "</s>"]).tolist() == [2, 1, 0]
+    assert model.encode([]).shape == (0,)
+    assert model.knows(["the", "zebra", "</s>", "<unk>"]).tolist() == [True, False, True, False]
+
+
+def test_dropout_only_in_training() -> None:
+    model = model_of(tables()["square"], dropout=0.5, layers=2)
+    words = torch.arange(9)[:, None]
+    with torch.no_grad():
+        first, second = (model(words, model.start_states(1))[0] for _ in range(2))
+        assert torch.equal(first, second)
+        model.train()
+        third, fourth = (model(words, model.start_states(1))[0] for _ in range(2))
+        assert not torch.equal(third, fourth)
+
+
+# ---- the paper's equations, written out ----
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def log_softmax(x: np.ndarray) -> np.ndarray:
+    return x - x.max() - np.log(np.exp(x - x.max()).sum())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_equations_of_the_paper(tied: bool) -> None:
+    """Row from the state after the last column; column from the state after the *true* row; one W, U, b for both."""
+    model = model_of(WordTable.shaped(9), own_width=0, cell_bias=False, half_steps=True, tied=tied, width=5)
+    of = {name: value.double().numpy() for name, value in model.state_dict().items()}
+
+    def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gates = of["lstm.weight_ih_l0"] @ x + of["lstm.weight_hh_l0"] @ h
+        gates = gates + of["lstm.bias_ih_l0"] + of["lstm.bias_hh_l0"]
+        enter, forget, cell, leave = np.split(gates, 4)
+        c = sigmoid(forget) * c + sigmoid(enter) * np.tanh(cell)
+        return sigmoid(leave) * np.tanh(c), c
+
+    words = [3, 7, 7, 1, 0]
+    h, c = np.zeros(5), np.zeros(5)
+    expected = []
+    for word in [0, *words]:  # the `</s>` before the sentence, unscored
+        row, column = divmod(int(model.table.cells[word]), 3)
+        log_prob = log_softmax(of["row_out.weight"] @ h + of["row_out.bias"])[row]
+        h, c = step(of["row_in.weight"][row], h, c)
+        log_prob += log_softmax(of["column_out.weight"] @ h + of["column_out.bias"])[column]
+        h, c = step(of["column_in.weight"][column], h, c)
+        expected.append(log_prob)
+    with torch.no_grad():
+        found, state = model(torch.tensor(words)[:, None], model.start_states(1))
+    np.testing.assert_allclose(found[:, 0].numpy(), expected[1:], atol=1e-5)
+    np.testing.assert_allclose(state.hidden[0, 0].numpy(), h, atol=1e-5)
+
+
+def test_a_word_in_one_step() -> None:
+    """The LSTM reads row + column; the column is predicted from h + tanh(W h + b + row)."""
+    model = model_of(WordTable.shaped(9), own_width=0, cell_bias=False, width=5)
+    of = model.state_dict()
+    words = torch.tensor([3, 7, 7, 1, 0])
+    with torch.no_grad():
+        found, state = model(words[:, None], model.start_states(1))
+        rows, columns = model.row_of[torch.cat([torch.tensor([0]), words])], model.column_of[torch.tensor([0, *words])]
+        inputs = of["row_in.weight"][rows] + of["column_in.weight"][columns]
+        outputs, (hidden, _) = model.lstm(inputs[:, None])  # read from zeros: the `</s>` before, then the words
+        before = outputs[:-1, 0]
+        mixed = before + torch.tanh(before @ of["row_mixed.weight"].T + of["row_mixed.bias"]
+                                    + of["row_in.weight"][rows[1:]])
+        row = torch.log_softmax(before @ of["row_out.weight"].T + of["row_out.bias"], -1)
+        column = torch.log_softmax(mixed @ of["column_out.weight"].T + of["column_out.bias"], -1)
+        expected = row[torch.arange(5), rows[1:]] + column[torch.arange(5), columns[1:]]
+    torch.testing.assert_close(found[:, 0], expected)
+    torch.testing.assert_close(state.hidden, hidden)
+
+
+def test_a_file_without_the_settings_has_half_steps_and_no_own_vectors() -> None:
+    """Files of before there was another way do not say so."""
+    model = model_of(WordTable.shaped(9), half_steps=True, own_width=0, own_rows=False)
+    content = model.as_dict()
+    for name in ("half_steps", "own_width", "own_columns", "own_rows"):
+        del content["settings"][name]
+    assert LightRNN.from_dict(content).settings == model.settings
+
+
+def test_a_file_without_the_setting_scores_rows_by_their_vectors_alone() -> None:
+    """As the package's English model does, which has own vectors."""
+    model = model_of(WordTable.shaped(9), own_rows=False)
+    content = model.as_dict()
+    del content["settings"]["own_rows"]
+    older = LightRNN.from_dict(content)
+    assert older.settings == model.settings
+    hidden = torch.randn(3, 6)
+    with torch.no_grad():
+        assert torch.equal(older.row_scores(hidden), older.row_out(hidden))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_row_is_a_sum_of_two_parts(tied: bool) -> None:
+    """P(row) ∝ e^(h · x + b) · (e^(odds + own · W h) + 1) / (e^odds + 1), own the vector of its first column's cell."""
+    model = model_of(WordTable(4, 3, np.array([0, 1, 3, 4, 5, 6, 9, 10])), own_width=2, own_columns=2, tied=tied)
+    of, hidden = model.state_dict(), torch.randn(5, 6)
+    own = (hidden @ of["own_row_key.weight"].T) @ of["own_out"][:, :2].T  # [5, R]
+    odds = of["first_odds"].exp()
+    parts = (hidden @ of["row_out.weight"].T + of["row_out.bias"]).exp() * (odds * own.exp() + 1) / (odds + 1)
+    with torch.no_grad():
+        torch.testing.assert_close(model.row_log_probs(hidden).exp(), parts / parts.sum(1, keepdim=True))
+
+
+def test_odds_of_a_new_network_are_those_of_first_words() -> None:
+    """What is missing, the first word or the others, counts as one word seen once."""
+    vocabulary = make_vocabulary(8)
+    table = WordTable(4, 3, np.array([1, 0, 4, 5, 6, 9, 10, 11]))  # rows of words 1 and 0; 2 and 3; 4 alone; 5, 6 and 7
+    model = LightRNN(LightRNNSettings(width=4), vocabulary, table)
+    c = vocabulary.counts + 1
+    expected = np.log([c[1] / c[0], 1 / (c[2] + c[3]), c[4] / 1, c[5] / (c[6] + c[7])])
+    np.testing.assert_allclose(model.first_odds.detach().numpy(), expected, rtol=1e-5)
+    with torch.no_grad():  # own vectors begin at 0: rows are as frequent as their words
+        np.testing.assert_allclose(model.row_scores(torch.zeros(4)).numpy(), model.row_out.bias.detach().numpy())
+
+
+def test_biases_of_a_new_network_are_logs_of_shares() -> None:
+    """A row without words is as rare as one unseen word, not as frequent as all: words may be moved to it."""
+    vocabulary, table = make_vocabulary(SIZE), tables()["free row"]
+    model = LightRNN(LightRNNSettings(width=4), vocabulary, table)
+    shares = (vocabulary.counts + 1) / (vocabulary.counts + 1).sum()
+    rows = np.bincount(table.row_of, shares, table.rows)
+    rows[[1, 3]] = 1 / (vocabulary.counts + 1).sum()
+    np.testing.assert_allclose(model.row_out.bias.detach().numpy(), np.log(rows), rtol=1e-5)
+    of_words = model.cell_bias.detach().numpy().ravel()[table.cells]
+    np.testing.assert_allclose(of_words, np.log(shares), rtol=1e-5)
+
+
+def test_rows_are_drawn_where_words_are_many_or_as_is_said() -> None:
+    many, few = (LightRNN(LightRNNSettings(width=2), make_vocabulary(size), WordTable.shaped(size))
+                 for size in (30_000, 29_999))
+    assert (many.row_samples, few.row_samples) == (500, 0)
+    assert many.chances.sum() == pytest.approx(500) and (few.chances == 1).all()  # chances of rows to be drawn
+    assert [model_of(WordTable.shaped(9), row_samples=rows).row_samples for rows in (0, 3)] == [0, 3]
+
+
+def test_what_older_releases_said_of_gates() -> None:
+    content = model_of(WordTable.shaped(9)).as_dict()
+    content["settings"]["gated"] = False
+    assert LightRNN.from_dict(content).settings == model_of(WordTable.shaped(9)).settings
+    content["settings"]["gated"] = True
+    with pytest.raises(ValueError, match="gated"):
+        LightRNN.from_dict(content)
+
+
+def test_biases_of_cells() -> None:
+    """A cell's bias raises its column in its row alone."""
+    model = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=0)
+    hidden, rows = torch.randn(3, 5), torch.tensor([0, 1, 2])
+    with torch.no_grad():
+        expected = hidden @ model.column_out.weight.T + model.column_out.bias
+        torch.testing.assert_close(model.column_scores(hidden, rows), expected)
+        torch.testing.assert_close(
+            model.column_log_probs(hidden, rows), torch.log_softmax(expected + model.cell_bias, -1)
+        )
+        torch.testing.assert_close(model.column_inputs(rows, rows), model.column_in.weight)
+
+
+def test_own_vectors() -> None:
+    """Cells of the first columns add a product of their own to their scores, a vector of their own to their inputs."""
+    model = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=2, own_columns=2)
+    plain = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=0)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    hidden, rows, columns = torch.randn(3, 5), torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
+    own_in, own_out = (vectors.view(3, 2, 2) for vectors in (model.own_in, model.own_out))  # [R, K, E]
+    with torch.no_grad():
+        expected = plain.column_scores(hidden, rows)
+        for place in range(3):
+            for column in range(2):
+                expected[place, column] += (own_out[rows[place], column] * model.own_key(hidden[place])).sum()
+        torch.testing.assert_close(model.column_scores(hidden, rows), expected)
+        added = model.column_inputs(rows, columns) - plain.column_inputs(rows, columns)
+        torch.testing.assert_close(added[0], own_in[2, 1] @ model.own_up.weight.T)
+        assert added[1].abs().max() == 0  # beyond the first columns
+        torch.testing.assert_close(added[2], own_in[1, 0] @ model.own_up.weight.T)
+
+
+def test_gradients_reach_every_parameter_and_stay_finite() -> None:
+    """A row without words is masked with -inf: no NaN may come back from it."""
+    for settings in variants():
+        model = model_of(tables()["free row"], **settings).train()
+        words = torch.arange(SIZE)[:, None]
+        log_probs, _ = model(words, model.start_states(1))
+        (-log_probs.mean()).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+            assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({}, 0),
+        ({"tied": False}, (3 + 4) * 6),
+        ({"cell_bias": True}, 3 * 4),
+        ({"layers": 2}, 8 * 6 * 6 + 8 * 6),
+        ({"half_steps": True}, -(6 * 6 + 6)),
+        ({"own_width": 5, "own_columns": 2}, 5 * 3 * 2 + 2 * 5 * 6),
+        ({"own_width": 5, "own_columns": 9}, 5 * 3 * 4 + 2 * 5 * 6),
+        ({"own_width": 5, "own_columns": 2, "tied": False}, (3 + 4) * 6 + 2 * 5 * (3 * 2 + 6)),
+        ({"own_width": 5, "own_columns": 2, "own_rows": True}, 5 * 3 * 2 + 3 * 5 * 6 + 3),
+        ({"own_rows": True}, 0),
+        ({"row_samples": 2}, 0),
+    ],
+)
+def test_parameter_count(settings: dict[str, Any], count: int) -> None:
+    """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and what settings add."""
+    smallest = {"cell_bias": False, "tied": True, "own_width": 0, "own_rows": False}
+    model = model_of(tables()["rectangle"], **{**smallest, **settings})
+    assert model.parameter_count() == 9 * 6 * 6 + 9 * 6 + (3 + 4) * (6 + 1) + count
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"width": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"dropout": math.nan},
+              {"weight_dropout": 1.0}, {"weight_dropout": math.nan}]
+)
+def test_settings_check_themselves(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LightRNNSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_table_must_fit() -> None:
+    with pytest.raises(ValueError, match="the table holds 9 words, the vocabulary 11"):
+        LightRNN(LightRNNSettings(width=4), make_vocabulary(11), WordTable.shaped(9))
+    with pytest.raises(ValueError, match="4 × 4"):
+        model_of(WordTable.shaped(9)).place(WordTable.shaped(9, 4, 4))
+
+
+# ---- lightrnn.pt ----
+
+
+@pytest.mark.parametrize("settings", variants(), ids=named)
+def test_file_round_trip(tmp_path: Path, settings: dict[str, Any], device: str) -> None:
+    model = model_of(tables()["free cells"], **settings)
+    model.provenance = {"training": {"epochs": 3, "clip": 0.5}, "by": "test", "texts": ["a", "b"]}
+    model.save(tmp_path / "lightrnn.pt")
+    again = LightRNN.load(tmp_path / "lightrnn.pt", device)
+    assert again.device.type == device and not again.training
+    assert again.settings == model.settings
+    assert again.vocabulary.words == model.vocabulary.words
+    assert again.vocabulary.counts.tolist() == model.vocabulary.counts.tolist()
+    assert again.table.cells.tolist() == model.table.cells.tolist()
+    assert (again.table.rows, again.table.columns) == (3, 9)
+    assert again.provenance == model.provenance
+    assert again.parameter_count() == model.parameter_count()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name].cpu()), name
+    if device == "cpu":
+        assert torch.equal(next_log_probs(again, [3, 4]), next_log_probs(model, [3, 4]))
+    assert list(tmp_path.iterdir()) == [tmp_path / "lightrnn.pt"]
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    """One error, no file, no rest of one."""
+    code = (
+        "import resource, sys; from pathlib import Path; from conftest import make_model\n"
+        "from rescorer.errors import InputError\n"
+        "model = make_model(width=64)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "try: model.save(sys.argv[1])\n"
+        "except InputError as error: print(error)\n"
+    )
+    path = tmp_path / "lightrnn.pt"
+    command = [sys.executable, "-c", code, str(path)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
+    assert said.startswith(f"{path}: cannot be written: File too large; remedy: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_case_survives_the_file(tmp_path: Path) -> None:
+    model = LightRNN(LightRNNSettings(width=4), make_vocabulary(9, "lower"), WordTable.shaped(9))
+    model.save(tmp_path / "lightrnn.pt")
+    assert LightRNN.load(tmp_path / "lightrnn.pt").encode(["THE"]).tolist() == [2]
+
+
+class Hostile:
+    """Unpickled by the ordinary loader it would make a file."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+def good() -> dict[str, Any]:
+    return model_of(tables()["rectangle"]).as_dict()
+
+
+def test_files_that_are_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "lightrnn.pt"
+    mark = tmp_path / "it ran"
+    model_of(tables()["rectangle"]).save(path)
+    whole = path.read_bytes()
+    (tmp_path / "folder").mkdir()
+    for content in (
+        b"", b"\0", b"hello\nworld\n", whole[: len(whole) // 2], whole[:-1], whole[:100], b"PK\x03\x04",
+        pickle.dumps({"kind": "lightrnn"}), pickle.dumps(Hostile(mark)), "ünïcode".encode() * 100,
+    ):
+        path.write_bytes(content)
+        check_refused(path)
+    torch.save({"kind": "lightrnn", "settings": Hostile(mark)}, path)
+    check_refused(path)
+    assert not mark.exists()
+    check_refused(tmp_path / "folder")
+    assert "No such file" in check_refused(tmp_path / "missing.pt")
+
+
+def check_refused(path: Path) -> str:
+    with pytest.raises(InputError) as error:
+        LightRNN.load(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: ") and "remedy: " in message and "\n" not in message
+    return message
+
+
+def change(**changes: Any) -> dict[str, Any]:
+    content = copy.deepcopy(good())
+    for name, value in changes.items():
+        if value is None:
+            del content[name]
+        else:
+            content[name] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([1, 2], "no LightRNN"),
+        ({"weight": torch.zeros(3)}, "no LightRNN"),
+        (change(kind="lstm"), "no LightRNN"),
+        (change(version=99), "version 99"),
+        (change(version=None), "version None"),
+        (change(parameters=None), "parameters"),
+        (change(parameters={}), "Missing key"),
+        (change(parameters=[1]), "do not fit"),
+        (change(settings={"width": 7}), "do not fit"),
+        (change(settings={"breadth": 7}), "breadth"),
+        (change(settings={"width": "7"}), "do not fit"),
+        (change(settings={"width": 10**9}), "do not fit"),
+        (change(settings={"layers": 10**9}), "1000000000 layers"),
+        (change(settings={**good()["settings"], "layers": 3}), "Missing key lstm"),
+        (change(settings={**good()["settings"], "width": 5000}), "has the shape"),
+        (change(settings={**good()["settings"], "own_width": 5000}), "has the shape"),
+        (change(settings={**good()["settings"], "own_columns": 1}), "has the shape"),
+        (change(settings={**good()["settings"], "layers": True}), "layers = True"),
+        (change(settings={**good()["settings"], "width": 6.0}), "width = 6.0"),
+        (change(settings={**good()["settings"], "tied": 1}), "tied = 1"),
+        (change(settings={**good()["settings"], "row_samples": 1.5}), "row_samples = 1.5"),
+        (change(settings={**good()["settings"], "dropout": math.nan}), "dropout = nan"),
+        (change(parameters={**good()["parameters"], "more": torch.zeros(1)}), "Unexpected key more"),
+        (change(parameters={**good()["parameters"], "row_out.bias": [1.0]}), "row_out.bias holds no tensor"),
+        (change(rows=10**12), "has the shape"),
+        (change(counts=-torch.arange(11)), "no list of whole numbers"),
+        (change(counts=torch.full((11,), math.nan)), "no list of whole numbers"),
+        (change(spelling=[1]), "spelling is list"),
+        (change(given=1), "given is int"),
+        (change(words="a\nb"), "11 counts for 2 words"),
+        (change(words=7), "do not fit"),
+        (change(case="title"), "title"),
+        (change(counts=[1, 2]), "do not fit"),
+        (change(rows=2), "do not fit"),
+        (change(rows=30), "do not fit"),
+        (change(rows="3"), "do not fit"),
+        (change(rows=0), "do not fit"),
+        (change(cells=torch.zeros(11, dtype=torch.int32)), "share a cell"),
+        (change(cells=torch.zeros(2, 11, dtype=torch.int32)), "do not fit"),
+        (change(cells=torch.arange(11) * 1.5), "do not fit"),
+        (change(provenance=[1]), "do not fit"),
+    ],
+)
+def test_torch_files_whose_parts_do_not_fit(tmp_path: Path, content: Any, said: str) -> None:
+    write_torch(content, tmp_path / "lightrnn.pt")
+    assert said in check_refused(tmp_path / "lightrnn.pt")
+
+
+def test_not_a_number(tmp_path: Path) -> None:
+    """Training that diverged, or a damaged file: NaN scores must not pass for scores."""
+    content = good()
+    content["parameters"]["row_out.bias"][1] = math.nan
+    write_torch(content, tmp_path / "lightrnn.pt")
+    assert "row_out.bias" in check_refused(tmp_path / "lightrnn.pt")
+
+
+@pytest.mark.parametrize("value", [1e30, -math.inf])
+def test_numbers_of_which_scores_would_be_infinite(tmp_path: Path, value: float) -> None:
+    content = good()
+    content["parameters"]["lstm.weight_ih_l0"][0, 0] = value
+    write_torch(content, tmp_path / "lightrnn.pt")
+    assert "lstm.weight_ih_l0 holds numbers" in check_refused(tmp_path / "lightrnn.pt")
+
+
+def test_a_table_of_few_words_is_not_built_however_large(tmp_path: Path) -> None:
+    """Its rows and columns are each in the file, its cells are not."""
+    small = make_model(table=WordTable.shaped(11, 11, 1), width=1, own_width=0, cell_bias=False, tied=False)
+    content = small.as_dict()
+    many, vectors = torch.zeros(50_000, 1), ("row_in", "row_out", "column_in", "column_out")
+    content.update(rows=50_000, columns=50_000, parameters={
+        **content["parameters"], **{f"{name}.weight": many for name in vectors},
+        "row_out.bias": many[:, 0], "column_out.bias": many[:, 0]})
+    write_torch(content, tmp_path / "lightrnn.pt")
+    assert "a table of 2,500,000,000 cells for 11 words" in check_refused(tmp_path / "lightrnn.pt")
+
+
+@pytest.mark.parametrize("settings", [{}, {"layers": 3}, {"tied": False}, {"own_width": 0}, {"own_columns": 2},
+                                      {"own_rows": False}, {"cell_bias": False}, {"half_steps": True}], ids=str)
+def test_shapes_are_those_of_the_network(settings: dict[str, Any]) -> None:
+    model = make_model(table=WordTable.shaped(11, 4, 3), **settings)
+    assert shapes_of(model.settings, 4, 3) == {name: tuple(each.shape) for name, each in model.state_dict().items()}
+
+
+def test_a_tied_network_of_an_older_release_is_refused(tmp_path: Path) -> None:
+    """There the vectors that cells have of their own were two each, of which one would be lost."""
+    content = make_model(9, tied=True, own_width=2).as_dict()
+    content["parameters"]["own_in"] = content["parameters"]["own_in"] + 1
+    write_torch(content, tmp_path / "lightrnn.pt")
+    assert "own_in and own_out differ" in check_refused(tmp_path / "lightrnn.pt")
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_other_words_and_rows(tied: bool) -> None:
+    """Rows are copied from where it is said; what is not by rows is the same; the first model stays."""
+    model = make_model(11, WordTable.shaped(11, 4, 3), tied=tied)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    other = model.with_words(make_vocabulary(13), model.table.grown(1).with_words(np.array([12, 13])),
+                             np.array([0, 1, 2, 3, 2]))
+    assert len(other.vocabulary) == 13 and not other.training
+    for name, value in other.state_dict().items():
+        assert torch.equal(before[name], model.state_dict()[name])
+        assert torch.equal(value[: len(before[name])], before[name])
+        if len(value) > len(before[name]):
+            assert torch.equal(value[4], before[name][2])
+    assert (other.row_in.weight is other.row_out.weight) == tied
