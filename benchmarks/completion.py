@@ -19,8 +19,9 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.completion import Completer, prefix_index
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.completion import Completer
+from rescorer.models.lightrnn import LightRNN
+from rescorer.models.lightrnn.prefix_search import prefix_index
 
 COLUMNS = (
     Column("model", "model"), Column("words", "words", ",d"), Column("table", "table"), Column("how", "how"),

@@ -1,6 +1,6 @@
 """What processes that train one model together tell each other at each step, and how long that takes on a network.
 
-    torchrun --nproc_per_node 2 -m benchmarks.data_parallel [--sizes 10000 33000 200000 1000000] [--width 256]
+    torchrun --nproc_per_node 2 -m benchmarks.data_parallel [--sizes 10000 33000 200000 1000000] [--hidden-dim 256]
 
 The bytes are those of the gradients that DistributedDataParallel hands to its communication hook, counted over --steps
 steps of the trainer's own loss; they do not depend on the batch. What needs more than --memory is computed instead,
@@ -24,11 +24,11 @@ from torch.nn.parallel import DistributedDataParallel
 from benchmarks.baselines.full_softmax import FullSoftmax, FullSoftmaxSettings
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.data_parallel import Processes, processes_on
+from rescorer.training.data_parallel import ProcessGroup, data_parallel
 
 STREAMS, UNROLL = 2, 4
 NETWORKS = [(machines, gigabits) for machines in (8, 64) for gigabits in (10, 100)]
@@ -52,12 +52,12 @@ class Traffic:
 def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 33_000, 200_000, 1_000_000])
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--hidden-dim", type=int, default=256)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--memory", type=float, default=8.0, metavar="GB", help="of all processes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    with processes_on("cpu") as processes:
+    with data_parallel("cpu") as processes:
         if processes.count == 1:
             parser.error("one process tells nobody anything: start two with torchrun")
         measured = Measurement(
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def row(make: Callable[[Vocabulary, int], Trainable], size: int, arguments: argparse.Namespace,
-        processes: Processes) -> dict[str, Any]:
+        processes: ProcessGroup) -> dict[str, Any]:
     words = vocabulary(size)
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in make(words, arguments.width).parameters())
@@ -88,7 +88,7 @@ def row(make: Callable[[Vocabulary, int], Trainable], size: int, arguments: argp
             "how": "measured" if fits else "computed", **times}
 
 
-def exchanged(model: Trainable, steps: int, processes: Processes) -> float:
+def exchanged(model: Trainable, steps: int, processes: ProcessGroup) -> float:
     """Bytes of gradients that each process hands over at a step."""
     parallel, traffic = processes.loss_of(model), Traffic()
     assert isinstance(parallel, DistributedDataParallel)
@@ -113,18 +113,18 @@ def vocabulary(size: int) -> Vocabulary:
 
 def light_rnn(words: Vocabulary, width: int) -> LightRNN:
     with torch.device("cpu"):  # a table is looked at
-        return LightRNN(LightRNNSettings(width=width), words, WordTable.shaped(len(words)))
+        return LightRNN(LightRNNSettings(hidden_dim=width), words, WordTable.shaped(len(words)))
 
 
 def full_softmax(words: Vocabulary, width: int) -> FullSoftmax:
     """With dense gradients of the input vectors too, as torch's Embedding has them."""
-    model = FullSoftmax(FullSoftmaxSettings(width=width), words)
+    model = FullSoftmax(FullSoftmaxSettings(hidden_dim=width), words)
     model.input.sparse = False
     return model
 
 
 def tied_softmax(words: Vocabulary, width: int) -> FullSoftmax:
-    return FullSoftmax(FullSoftmaxSettings(width=width, tied=True), words)
+    return FullSoftmax(FullSoftmaxSettings(hidden_dim=width, tied=True), words)
 
 
 MODELS = {"LightRNN": light_rnn, "full softmax": full_softmax, "full softmax, tied": tied_softmax}

@@ -23,7 +23,7 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.lightrnn.onnx_export import as_int8, as_onnx, log_probs_of_sentences, packed_words
 from rescorer.models.onnx_scorer import OnnxScorer
 from rescorer.models.running_text import perplexity
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--width", type=int, default=256, help="of the untrained networks")
+    parser.add_argument("--hidden-dim", type=int, default=256, help="of the untrained networks")
     parser.add_argument("--lines", type=int, default=2000)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -82,8 +82,8 @@ def main() -> None:
 def untrained(vocabulary: Vocabulary, size: int, width: int) -> LightRNN:
     words = Vocabulary(vocabulary.words[:size], vocabulary.counts[:size], vocabulary.case)
     columns = max(1, round(math.sqrt(size) / 2))
-    model = LightRNN(LightRNNSettings(width=width), words, WordTable.shaped(size, None, columns)).eval()
-    for vectors in (model.own_in, model.own_out):
+    model = LightRNN(LightRNNSettings(hidden_dim=width), words, WordTable.shaped(size, None, columns)).eval()
+    for vectors in (model.residual_in, model.residual_out):
         torch.nn.init.normal_(vectors, std=0.1)  # the quantiser leaves a matrix of zeros as it is
     return model
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
 from rescorer.recognition.formats import kaldi_lattice
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 
 COLUMNS = (Column("archive", "archive"), Column("kind", "kind"), Column("lattices", "lattices", ",d"),
            Column("arcs", "arcs", ",d"), Column("seconds", "processor seconds", ".2f"),
@@ -23,7 +23,7 @@ COLUMNS = (Column("archive", "archive"), Column("kind", "kind"), Column("lattice
 def read(path: Path, symbols: Path | None) -> tuple[int, int, str]:
     """(lattices, arcs, what they are) of an archive, which is read through."""
     lattices, arcs, kind = 0, 0, ""
-    for lattice in kaldi_lattice.read(path, symbols, Faults()):
+    for lattice in kaldi_lattice.read(path, symbols, ErrorCollector()):
         lattices += 1
         arcs += lattice.arcs
         kind = f"{lattice.header['type']} {'text' if lattice.header['text'] else 'binary'}"

@@ -29,14 +29,14 @@ import torch
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
 from benchmarks.row_purity import fields_of
-from rescorer.models.lightrnn.network import LightRNN
-from rescorer.models.spelling import Spelling
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.running_text import perplexity
+from rescorer.models.spelling import Spelling
 from rescorer.rescoring.perplexity import score_text
-from rescorer.training.new_words.calibrate import calibrate
-from rescorer.training.new_words.contexts import sample_text
 from rescorer.training.corpus import read_sentences
 from rescorer.training.new_words.add_words import NewWordSettings, add_words
+from rescorer.training.new_words.calibrate import calibrate
+from rescorer.training.new_words.contexts import sample_text
 
 _MEMORY = 1 << 30
 COLUMNS = (
@@ -112,8 +112,8 @@ def in_random_cells(model: LightRNN, names: Names, counts: np.ndarray, seed: int
     """The model with the names in free cells drawn by chance, in rows that hold words; probable as they should be."""
     settings = NewWordSettings()
     free = model.table.words < 0  # [R, C]
-    open_cells = np.flatnonzero(free & ~free.all(1, keepdims=True) & ~free.all(0))
-    cells = np.random.default_rng(seed).choice(open_cells, len(names.words), replace=False)
+    free_cells = np.flatnonzero(free & ~free.all(1, keepdims=True) & ~free.all(0))
+    cells = np.random.default_rng(seed).choice(free_cells, len(names.words), replace=False)
     vocabulary = model.vocabulary.with_words(names.words, np.maximum(np.rint(counts), 1).astype(np.int64))
     new = model.with_words(vocabulary, model.table.with_words(cells))
     targets = counts / (model.vocabulary.counts.sum() + counts.sum())

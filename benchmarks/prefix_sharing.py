@@ -16,9 +16,9 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.recognition.formats import read_nbest
-from rescorer.rescoring.prefix_tree import HistoryTree, score_sentences
+from rescorer.rescoring.prefix_tree import PrefixTree, score_sentences
 
 _BATCH = 1024
 COLUMNS = (
@@ -65,8 +65,8 @@ def main() -> None:
                            "How many words and how much time does the prefix tree of hypotheses save?", COLUMNS,
                            machine(arguments.device, "torch"))
     tokens = sum(len(sentence) + 1 for sentence in sentences)
-    one_each = sum(HistoryTree.of([hypothesis.words for hypothesis in nbest.hypotheses]).size for nbest in lists)
-    nodes = HistoryTree.of(sentences).size
+    one_each = sum(PrefixTree.of([hypothesis.words for hypothesis in nbest.hypotheses]).size for nbest in lists)
+    nodes = PrefixTree.of(sentences).size
     times: dict[str, list[float]] = {"tree": [], "alone": []}
     for _ in range(arguments.repeats):
         began = time.perf_counter()

@@ -32,9 +32,9 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.lightrnn.network import LightRNN
-from rescorer.reports.table_page import TableView, share_in_fullest_rows
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.word_table import WordTable
+from rescorer.reports.table_page import TableView, share_in_fullest_rows
 
 COLUMNS = (
     Column("list", "list"), Column("words", "words", ",d"), Column("model", "the model's"),
@@ -132,7 +132,7 @@ def shares(model: LightRNN, tables: Iterable[WordTable], words: list[str], rows:
     """Of a list's words, the share in its fullest rows and in the fullest one, the mean over tables of the shape."""
     found = []
     for table in tables:
-        model.place(table)
+        model.set_table(table)
         found.append([share_in_fullest_rows(model, words, number) for number in (rows, 1)])
     ten, one = np.mean(found, 0)
     return float(ten), float(one)

@@ -33,8 +33,8 @@ from rescorer.models.open_vocabulary import find_speller, open_vocabulary
 from rescorer.recognition.formats import read_lattices, read_nbest
 from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
 from rescorer.recognition.references import read_references
-from rescorer.rescoring.default_weights import DefaultSettings, untuned
 from rescorer.reports.error_rate import ErrorRate, error_rate
+from rescorer.rescoring.default_weights import DefaultSettings, untuned
 from rescorer.rescoring.expansion import known_totals
 from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices
 from rescorer.rescoring.lattice import default_weights as lattice_weights

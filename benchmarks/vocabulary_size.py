@@ -23,14 +23,14 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.running_text import log_probs_of
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.reallocation.assign import AssignmentSettings
 from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
 from rescorer.training.loop import Trainer, TrainingSettings
+from rescorer.training.reallocation.assign import AssignmentSettings
+from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
 
 COLUMNS = (
     Column("words", "words", ",d"), Column("table", "table"), Column("parameters", "parameters", ",d"),
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("valid", type=Path)
     parser.add_argument("--vocabulary", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--hidden-dim", type=int, default=256)
     parser.add_argument("--train-words", type=int, default=200_000)
     parser.add_argument("--score-words", type=int, default=50_000)
     parser.add_argument("--cost-words", type=int, default=1_000_000)
@@ -72,13 +72,13 @@ def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
     words = Vocabulary.load(arguments.vocabulary)
     words = Vocabulary(words.words[:size], words.counts[:size], words.case)
     columns = max(1, round(math.sqrt(size) / 2))
-    model = LightRNN(LightRNNSettings(width=arguments.width), words, WordTable.shaped(size, None, columns))
+    model = LightRNN(LightRNNSettings(hidden_dim=arguments.width), words, WordTable.shaped(size, None, columns))
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         text = Corpus.encode([arguments.train], words, work / "train.ids")
         valid = Corpus.encode([arguments.valid], words, work / "valid.ids")
         valid = Corpus(valid.ids[: arguments.score_words])
-        settings = TrainingSettings(epochs=1, streams=64, learning_rate=4e-3, precision="bfloat16")
+        settings = TrainingSettings(epochs=1, batch_size=64, lr=4e-3, precision="bfloat16")
         trainer = Trainer(model, Corpus(text.ids[: arguments.train_words]), valid, settings, work / "model.pt",
                           work / "run")
         trainer.run()
@@ -87,7 +87,7 @@ def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
         model = LightRNN.load(work / "model.pt")
         loading = time.perf_counter() - began
         began = time.perf_counter()
-        log_probs_of(model, valid.ids, streams=32)
+        log_probs_of(model, valid.ids, batch_size=32)
         scoring = len(valid) / (time.perf_counter() - began)
         began, processor = time.perf_counter(), processor_seconds()
         found = reallocate(model, text, ReallocationSettings(

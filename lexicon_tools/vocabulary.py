@@ -25,6 +25,6 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
             is_torch = False
     if not is_torch:
         return Vocabulary.load(path)
-    from rescorer.models.lightrnn.network import LightRNN
+    from rescorer.models.lightrnn import LightRNN
 
     return LightRNN.load(path).vocabulary

@@ -151,16 +151,16 @@ def rescore(paths: tuple[Path, ...], lm: tuple[Path, ...], ngram: Path | None, d
     probability, minus word_penalty times its words. --lm-scale of other tools may multiply something else.
     """
     from rescorer.progress import ProgressDisplay
+    from rescorer.rescoring.cluster import executor_on
     from rescorer.rescoring.run import Request
-    from rescorer.rescoring.cluster import spread_over
 
     for_lattices = {name: options.pop(name) for name in _LATTICE_OPTIONS}
     format = options.pop("format")
     load = functools.partial(_opened, lm, ngram, "cpu" if scheduler else device)  # a worker has the device
     files = [*lm, *([ngram] if ngram else [])]
     on_worker = functools.partial(_opened, [file.absolute() for file in lm], ngram and ngram.absolute(), device)
-    with spread_over(scheduler, on_worker, files, _say) as spread, ProgressDisplay(_say) as progress:
-        request = Request(paths, load, _say, print_lines, memory << 20, spread=spread, progress=progress, **options)
+    with executor_on(scheduler, on_worker, files, _say) as executor, ProgressDisplay(_say) as progress:
+        request = Request(paths, load, _say, print_lines, memory << 20, executor=executor, progress=progress, **options)
         _rescore(request, format, for_lattices)
 
 
@@ -222,31 +222,31 @@ def lightrnn() -> None:
 @click.option("--rows", type=click.IntRange(min=1), help="Of the table; without --rows and --columns four words "
               "a row, up to 3,000 rows.")
 @click.option("--columns", type=click.IntRange(min=1), help="Of the table.")
-@click.option("--first-table", type=click.Choice(["likeness", "frequency"]), default="likeness", show_default=True,
+@click.option("--table-init", type=click.Choice(["ppmi", "frequency"]), default="ppmi", show_default=True,
               help="Words that keep the same company share a row and begin alike; or are in order of their counts.")
-@click.option("--width", type=int, default=256, show_default=True, help="Of the vectors and of the LSTM.")
-@click.option("--layers", type=int, default=1, show_default=True, help="Of the LSTM.")
+@click.option("--hidden-dim", type=int, default=256, show_default=True, help="Of the vectors and of the LSTM.")
+@click.option("--num-layers", type=int, default=1, show_default=True, help="Of the LSTM.")
 @click.option("--dropout", type=float, default=0.0, show_default=True)
 @click.option("--weight-dropout", type=float, default=0.0, show_default=True,
               help="The share of the LSTM's recurrent weights that a step of training does without.")
-@click.option("--tied/--not-tied", default=True, show_default=True, help="The same vectors as input and output: half "
+@click.option("--tied/--no-tied", default=True, show_default=True, help="The same vectors as input and output: half "
               "as many of them; the paper: not.")
-@click.option("--own-width", type=int, default=48, show_default=True,
+@click.option("--residual-dim", type=int, default=48, show_default=True,
               help="Of the vectors that frequent words have of their own; the paper: 0.")
-@click.option("--own-columns", type=int, default=7, show_default=True,
+@click.option("--residual-columns", type=int, default=7, show_default=True,
               help="Of the table, from the first: the words in these have them.")
-@click.option("--own-rows/--not-own-rows", default=True, show_default=True,
+@click.option("--residual-row-score/--no-residual-row-score", default=True, show_default=True,
               help="The own vector of a row's first word scores the row, too.")
 @click.option("--cell-bias/--no-cell-bias", default=True, show_default=True, help="A bias a cell; the paper: none.")
-@click.option("--half-steps/--whole-words", default=False, show_default=True, help="The LSTM reads a word's row, then "
+@click.option("--two-step/--one-step", default=False, show_default=True, help="The LSTM reads a word's row, then "
               "its column, as in the paper; or both at once, which is quicker.")
-@click.option("--row-samples", type=int, help="A step of training finds the scores of so many rows, drawn for it by "
+@click.option("--sampled-softmax-size", type=int, help="A step of training finds the scores of so many rows, drawn for it by "
               "how frequent they are, which is quicker in a tall table; 0: of all. Without it 500 where there are "
               "30,000 words or more, else 0.")
 @click.option("--epochs", type=int, default=10, show_default=True)
-@click.option("--streams", type=int, default=32, show_default=True, help="Of text read side by side: the batch.")
-@click.option("--unroll", type=int, default=35, show_default=True, help="Words through which gradients flow.")
-@click.option("--learning-rate", type=float, default=4e-3, show_default=True)
+@click.option("--batch-size", type=int, default=32, show_default=True, help="Of text read side by side: the batch.")
+@click.option("--bptt", type=int, default=35, show_default=True, help="Words through which gradients flow.")
+@click.option("--lr", type=float, default=4e-3, show_default=True)
 @click.option("--weight-decay", type=float, default=0.0, show_default=True)
 @click.option("--clip", type=float, default=1.0, show_default=True, help="The largest norm of the gradient.")
 @click.option("--intervals", type=int, help="Validations in the whole training; one an epoch without it.")
@@ -370,7 +370,7 @@ def table(path: Path | None, lists: tuple[str, ...], words: tuple[str, ...], num
     A row's dominant list is the --list with most of its words; its purity is the share of its listed words that are
     on that list. Both count words, not how often they occur.
     """
-    from rescorer.models.lightrnn.network import LightRNN
+    from rescorer.models.lightrnn import LightRNN
     from rescorer.reports.table_page import TableView, read_lists
 
     model = LightRNN.load(path) if path else _english_model()
@@ -487,7 +487,7 @@ def export(path: Path, output: Path, int8: bool, text: Path | None) -> None:
     Prints how large the file is and how far its log-probabilities are off; with --int8 and --text, what the
     perplexity loses. Unknown words are scored as <unk>: their spelling stays behind.
     """
-    from rescorer.models.lightrnn.network import LightRNN
+    from rescorer.models.lightrnn import LightRNN
     from rescorer.models.lightrnn.onnx_export import export as export_model
 
     sentences = _sentences(text) if text else ()

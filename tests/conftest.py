@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.rescoring import nbest
@@ -31,7 +31,7 @@ def make_model(
     """A network of random parameters, biases of cells included, in eval mode."""
     torch.manual_seed(seed)
     model = LightRNN(
-        LightRNNSettings(**{"width": 6, "own_width": 16, **settings}),  # type: ignore[arg-type]
+        LightRNNSettings(**{"hidden_dim": 6, "residual_dim": 16, **settings}),  # type: ignore[arg-type]
         make_vocabulary(size, case),
         table or WordTable.shaped(size).shuffled(seed),
     )

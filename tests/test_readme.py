@@ -20,7 +20,7 @@ from tiny_lattices import random_lattice
 
 from lexicon_tools.cli import lexicon
 from rescorer.cli import lightrnn, rescore
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
 from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS, write_lattices, write_nbest
 from rescorer.recognition.lattice import Lattice, Symbols

@@ -19,7 +19,7 @@ import torch
 from conftest import make_model
 
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import load
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch

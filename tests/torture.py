@@ -114,8 +114,8 @@ def _prepare_lattices() -> None:
 
 SCENARIOS = (
     Scenario("train", _prepare_training, lightrnn, (
-        "train", "text", "--valid", "valid", "--vocabulary", "words.tsv", "--output", "m.pt", "--width", "16",
-        "--own-width", "4", "--epochs", "4", "--intervals", "12", "--reallocate-after", "5", "--threads", "1",
+        "train", "text", "--valid", "valid", "--vocabulary", "words.tsv", "--output", "m.pt", "--hidden-dim", "16",
+        "--residual-dim", "4", "--epochs", "4", "--intervals", "12", "--reallocate-after", "5", "--threads", "1",
     ), ("m.pt",), resumes=True),
     Scenario("rescore lists", _prepare_lists, rescore, (
         "lists.jsonl", "--lm", "lm.pt", "--ref", "ref", "--output", "best", "--nbest-output", "n.jsonl", "--wer-output",

@@ -45,7 +45,7 @@ class AdaptiveOutput(OutputLayer):
     def __init__(self, settings: AdaptiveSoftmaxSettings, counts: np.ndarray) -> None:
         super().__init__()
         ends = cutoffs(counts, settings.shares)
-        self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(settings.width, len(counts), ends, settings.shrink,
+        self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(settings.hidden_dim, len(counts), ends, settings.shrink,
                                                       head_bias=True)
         for layer in (self.adaptive.head, *self.adaptive.tail):
             layer.register_forward_hook(_in_float32)

@@ -60,8 +60,8 @@ class Budget:
     width: int
     layers: int
     dropout: float
-    streams: int
-    unroll: int
+    batch_size: int
+    bptt: int
     precision: str
     intervals: int
     seed: int
@@ -71,7 +71,7 @@ class Budget:
     weight_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "trial_seconds", "width", "layers", "streams", "unroll", "intervals", "order"):
+        for name in ("seconds", "trial_seconds", "hidden_dim", "num_layers", "batch_size", "bptt", "intervals", "order"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected more than 0")
         for name in ("size", "train_words", "eval_words", "epochs"):
@@ -92,7 +92,7 @@ class Budget:
     @property
     def network(self) -> dict[str, Any]:
         """The settings that every network shares."""
-        return {name: getattr(self, name) for name in ("width", "layers", "dropout", "weight_dropout")}
+        return {name: getattr(self, name) for name in ("hidden_dim", "num_layers", "dropout", "weight_dropout")}
 
 
 class Folder:

@@ -38,8 +38,8 @@ from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.perplexity import score_text
+from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.training.corpus import Corpus
 from rescorer.training.loop import Trainer, TrainingSettings
 
@@ -161,19 +161,19 @@ def _trained(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabular
 
     whole, trials = _whole(folder, budget, plan), {}
     if len(budget.learning_rates) > 1:
-        length = _in_seconds(budget.trial_seconds, speed, budget.streams)
+        length = _in_seconds(budget.trial_seconds, speed, budget.batch_size)
         trials = {rate: train(rate, length) for rate in budget.learning_rates}
     rate = min(budget.learning_rates, key=lambda each: trials[each].best if trials else 0.0)
     training = train(rate, whole)
     if not math.isfinite(training.best):
         raise InputError("the training diverged")
     found = {
-        "learning_rate": rate,
+        "lr": rate,
         "trials": {str(rate): _finite(trial.best) for rate, trial in trials.items()},
         "preparation_seconds": plan.preparation_seconds,
         "training_words_per_second": speed,
         "words_per_second_as_it_went": training.words_per_second,
-        "words_read": whole.columns * budget.streams,
+        "words_read": whole.columns * budget.batch_size,
         "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
         "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
     }
@@ -181,8 +181,8 @@ def _trained(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabular
     return model, {**found, "parameters": model.parameter_count(), "file_bytes": training.model.stat().st_size}
 
 
-def _in_seconds(seconds: float, speed: float, streams: int) -> _Length:
-    return _Length(f"{seconds:g}", max(1, int(seconds * speed / streams)))
+def _in_seconds(seconds: float, speed: float, batch_size: int) -> _Length:
+    return _Length(f"{seconds:g}", max(1, int(seconds * speed / batch_size)))
 
 
 def _whole(folder: Folder, budget: Budget, plan: _Plan) -> _Length:
@@ -191,8 +191,8 @@ def _whole(folder: Folder, budget: Budget, plan: _Plan) -> _Length:
         left = budget.seconds - plan.preparation_seconds
         if left <= 0:
             raise InputError(f"no time left of {budget.seconds:g} s by a preparation of {plan.preparation_seconds:.0f}")
-        return _in_seconds(left, plan.speed(folder), budget.streams)
-    return _Length(f"{budget.epochs}-epochs", budget.epochs * folder.text("train").streams(budget.streams).shape[1])
+        return _in_seconds(left, plan.speed(folder), budget.batch_size)
+    return _Length(f"{budget.epochs}-epochs", budget.epochs * folder.text("train").batch_size(budget.batch_size).shape[1])
 
 
 def _made(entry: Entry, budget: Budget, vocabulary: Vocabulary, known: Mapping[str, np.ndarray]) -> Trainable:
@@ -257,7 +257,7 @@ def _share_of_lstm(entry: Entry, budget: Budget, vocabulary: Vocabulary, known: 
     """Words a second of the first steps by those of the LSTM alone, in turn: other work on the machine slows both."""
     settings = _settings(budget, entry, budget.learning_rates[0], 1)
     with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
-        columns = folder.text("train").ids[: 100_000 * budget.streams]
+        columns = folder.text("train").ids[: 100_000 * budget.batch_size]
         trainer = Trainer(_made(entry, budget, vocabulary, known), Corpus(columns), folder.text("valid"), settings,
                           Path(work) / "model.pt", work)
         trainer.train_step()  # the very first makes room
@@ -269,7 +269,7 @@ def _share_of_lstm(entry: Entry, budget: Budget, vocabulary: Vocabulary, known: 
 
 def _settings(budget: Budget, entry: Entry, rate: float, steps: int) -> TrainingSettings:
     return TrainingSettings(
-        epochs=1, streams=budget.streams, unroll=budget.unroll, learning_rate=rate,
+        epochs=1, batch_size=budget.batch_size, bptt=budget.bptt, lr=rate,
         intervals=min(budget.intervals, steps), precision=budget.precision, seed=budget.seed,
         reallocate_after=tuple(after for after in entry.reallocate_after if after < min(budget.intervals, steps)),
         checkpoint_seconds=max(60.0, budget.seconds / _CHECKPOINTS),
@@ -282,9 +282,9 @@ def _train(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary,
     work = folder.work(entry.spec) / f"{rate:g}-{length.name}"
     output, done = work / "model.pt", work / "done.json"
     if not done.exists():
-        say(f"learning rate {rate:g}, {length.columns * budget.streams:,} words")
-        train = repeated(folder.text("train"), budget.streams, length.columns)
-        settings = _settings(budget, entry, rate, math.ceil(length.columns / budget.unroll))
+        say(f"learning rate {rate:g}, {length.columns * budget.batch_size:,} words")
+        train = repeated(folder.text("train"), budget.batch_size, length.columns)
+        settings = _settings(budget, entry, rate, math.ceil(length.columns / budget.bptt))
         trainer = _TimedTrainer(_made(entry, budget, vocabulary, known), train, folder.text("valid"), settings, output,
                                 work, say=say)
         try:
@@ -301,15 +301,15 @@ def _train(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary,
     return _Training(best, output, found["peak_bytes"], found["words_per_second"])
 
 
-def repeated(text: Corpus, streams: int, columns: int) -> Corpus:
+def repeated(text: Corpus, batch_size: int, columns: int) -> Corpus:
     """The text so often, or cut so short, that each of U streams has so many words: an epoch of any length.
 
     Each stream goes through its own part of the text, again and again, as in epoch after epoch.
     """
-    parts = text.streams(streams)  # [U, N / U]
+    parts = text.batchify(batch_size)  # [U, N / U]
     if not parts.shape[1]:
-        raise InputError(f"the training text has {len(text)} words", expected=f"one for each of {streams} streams",
-                         remedy="give more text or fewer --streams")
+        raise InputError(f"the training text has {len(text)} words", expected=f"one for each of {batch_size} streams",
+                         remedy="give more text or fewer --batch-size")
     return Corpus(np.take(parts, np.arange(columns), axis=1, mode="wrap").reshape(-1))
 
 

@@ -102,4 +102,4 @@ class HierarchicalSoftmax(Recurrent):
 
     def make_output(self) -> HierarchicalOutput:
         assert self.classes is not None
-        return HierarchicalOutput(self.settings.width, self.vocabulary.counts, self.classes)
+        return HierarchicalOutput(self.settings.hidden_dim, self.vocabulary.counts, self.classes)

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from benchmarks.baselines.lazy_adam import LazyAdamW, clip_gradients
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.lightrnn.network import FIRST_SPREAD, LightRNNState
+from rescorer.models.lightrnn import LightRNNState
 from rescorer.models.lightrnn.lstm import LSTM
+from rescorer.models.lightrnn.network import INIT_STD
 from rescorer.models.trainable import ADAM, Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.loop import TrainingSettings
@@ -31,19 +32,19 @@ class BaselineSettings:
     """The network, but for its output layer.
 
     Attributes:
-        width: D, of the vectors and of the LSTM.
-        layers: L, of the LSTM.
+        hidden_dim: D, of the embeddings and of the LSTM.
+        num_layers: L, of the LSTM.
         dropout: the share of inputs, outputs and values between layers that is zeroed in training.
         weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of training.
     """
 
-    width: int = 256
-    layers: int = 1
+    hidden_dim: int = 256
+    num_layers: int = 1
     dropout: float = 0.0
     weight_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("width", "layers"):
+        for name in ("hidden_dim", "num_layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
         for name in ("dropout", "weight_dropout"):
@@ -81,7 +82,7 @@ class Recurrent(Trainable, LanguageModel):
         super().__init__()
         self.settings, self.vocabulary, self.classes = settings, vocabulary, classes
         self.provenance: dict[str, Any] = {}
-        self.lstm = LSTM(settings.width, settings.layers, settings.dropout, settings.weight_dropout)
+        self.lstm = LSTM(settings.hidden_dim, settings.num_layers, settings.dropout, settings.weight_dropout)
         self.dropout = nn.Dropout(settings.dropout)
         self.output = self.make_output()
         self.input = self.make_input()
@@ -92,13 +93,13 @@ class Recurrent(Trainable, LanguageModel):
 
     def make_input(self) -> nn.Module:
         """Words [...] to vectors [..., D]; of a big table only the rows that were read get a gradient."""
-        return vectors(len(self.vocabulary), self.settings.width)
+        return vectors(len(self.vocabulary), self.settings.hidden_dim)
 
     # ---- training ----
 
     def optimiser(self, settings: TrainingSettings) -> torch.optim.Optimizer:
         """AdamW that steps only the rows of a table that were read."""
-        return LazyAdamW(self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, **ADAM)
+        return LazyAdamW(self.parameters(), settings.lr, weight_decay=settings.weight_decay, **ADAM)
 
     def clip(self, largest: float) -> None:
         """Scale the gradients, sparse ones too, so that their common norm is at most this."""
@@ -106,7 +107,7 @@ class Recurrent(Trainable, LanguageModel):
 
     def start_states(self, size: int) -> LightRNNState:
         """`size` histories that hold only `<s>`: nothing, then the end of the sentence before."""
-        zeros = torch.zeros(self.settings.layers, size, self.settings.width, device=self.device)
+        zeros = torch.zeros(self.settings.num_layers, size, self.settings.hidden_dim, device=self.device)
         end = torch.full((1, size), self.vocabulary.end_id, device=self.device)
         return self._read(end, LightRNNState(zeros, zeros))[1]
 
@@ -132,11 +133,11 @@ class Recurrent(Trainable, LanguageModel):
     @property
     def history_bytes(self) -> int:
         # Hidden and cell of each layer, old and new; the gates; what the output layer takes.
-        return 4 * ((4 * self.settings.layers + 8) * self.settings.width + self.output.history_floats)
+        return 4 * ((4 * self.settings.num_layers + 8) * self.settings.hidden_dim + self.output.history_floats)
 
     @property
     def state_bytes(self) -> int:
-        return 8 * self.settings.layers * self.settings.width
+        return 8 * self.settings.num_layers * self.settings.hidden_dim
 
     @torch.no_grad()
     def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
@@ -175,7 +176,7 @@ class Recurrent(Trainable, LanguageModel):
 def vectors(rows: int, width: int) -> nn.Embedding:
     """A table of vectors that begins as LightRNN's, whose gradient holds only the rows that were read."""
     table = nn.Embedding(rows, width, sparse=True)
-    nn.init.normal_(table.weight, std=FIRST_SPREAD)
+    nn.init.normal_(table.weight, std=INIT_STD)
     return table
 
 

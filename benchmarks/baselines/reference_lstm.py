@@ -23,12 +23,12 @@ _BLOCK_SECONDS = 0.5  # of steps that are timed together: enough for what they d
 def make_step(budget: Budget) -> Callable[[], int]:
     """A step of the LSTM that all networks have, without words: forward and back through a batch of vectors."""
     lstm = LSTM(budget.width, budget.layers, budget.dropout, 0.0)
-    vectors = torch.randn(budget.unroll, budget.streams, budget.width, requires_grad=True)
+    vectors = torch.randn(budget.bptt, budget.batch_size, budget.width, requires_grad=True)
 
     def step() -> int:
         with torch.autocast("cpu", torch.bfloat16, enabled=budget.precision == "bfloat16"):
             lstm(vectors)[0].sum().backward()
-        return budget.unroll * budget.streams
+        return budget.bptt * budget.batch_size
 
     step()
     return step

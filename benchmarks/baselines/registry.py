@@ -24,12 +24,12 @@ from benchmarks.baselines.nce import NCE
 from benchmarks.baselines.recurrent import Recurrent
 from benchmarks.baselines.slim_embedding import SlimEmbedding
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.table_init import company, first_table
-from rescorer.training.embedding_init import begin_alike
+from rescorer.training.embedding_init import init_embeddings
+from rescorer.training.table_init import balanced_clustering, ppmi_svd_embeddings
 
 KNESER_NEY = "kneser-ney"
 LIGHT_RNN = "lightrnn"
@@ -108,7 +108,7 @@ class Entry:
         if self.name == LIGHT_RNN:
             return self._init_table(ids, vocabulary)
         if self.options.get("ppmi_init"):
-            return {"embeddings": company(ids, vocabulary, ())}
+            return {"embeddings": ppmi_svd_embeddings(ids, vocabulary, ())}
         if BASELINES[self.name][0] is not HierarchicalSoftmax:
             return {}
         settings = HierarchicalSoftmaxSettings(**{**common, **BASELINES[self.name][1], **self.options})
@@ -124,8 +124,8 @@ class Entry:
                              remedy="correct --entries")
         if how == "frequency":
             return {"cells": shape.cells}
-        embeddings = company(ids, vocabulary, ())
-        cells = first_table(embeddings, vocabulary.counts, shape.rows, shape.columns).cells
+        embeddings = ppmi_svd_embeddings(ids, vocabulary, ())
+        cells = balanced_clustering(embeddings, vocabulary.counts, shape.rows, shape.columns).cells
         return {"cells": cells, "embeddings": embeddings}
 
     def _shape(self, size: int) -> WordTable:
@@ -160,5 +160,5 @@ class Entry:
         model = LightRNN(LightRNNSettings(**{**common, **own}), vocabulary,
                          WordTable(shape.rows, shape.columns, known["cells"]))
         if "embeddings" in known:
-            begin_alike(model, known["embeddings"])
+            init_embeddings(model, known["embeddings"])
         return model

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.baselines.full_softmax import ScoresOfAll
 from benchmarks.baselines.recurrent import BaselineSettings, Recurrent, biases, log_shares, vectors
-from rescorer.training.embedding_init import projected
+from rescorer.training.embedding_init import project
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class SampledSettings(BaselineSettings):
 def init_embeddings(model: Recurrent, vectors: np.ndarray) -> None:
     """Set the input and output embeddings from PPMI-SVD embeddings [V, F]."""
     with torch.no_grad():
-        first = projected(torch.as_tensor(vectors), model.settings.width)
+        first = project(torch.as_tensor(vectors), model.settings.hidden_dim)
         model.input.weight.copy_(first)
         model.output.vectors.weight.copy_(first)
 
@@ -60,7 +60,7 @@ class SampledOutput(ScoresOfAll):
     def __init__(self, settings: SampledSettings, counts: np.ndarray) -> None:
         super().__init__()
         self.size, self.samples = len(counts), settings.samples
-        self.vectors, self.bias = vectors(self.size, settings.width), biases(log_shares(counts))
+        self.vectors, self.bias = vectors(self.size, settings.hidden_dim), biases(log_shares(counts))
         proposal = np.exp(settings.alpha * log_shares(counts).astype(np.float64))
         proposal /= proposal.sum()
         self.register_buffer("log_proposal", torch.as_tensor(np.log(proposal)).float(), persistent=False)

@@ -53,7 +53,7 @@ class SlimVectors(nn.Module):
     def __init__(self, settings: SlimEmbeddingSettings, size: int, seed: int) -> None:
         super().__init__()
         self.parts, self.each = settings.parts, -(-size // settings.sharing)  # K, P
-        self.pool = nn.Parameter(torch.empty(self.parts * self.each, settings.width // self.parts))  # [K P, d]
+        self.pool = nn.Parameter(torch.empty(self.parts * self.each, settings.hidden_dim // self.parts))  # [K P, d]
         nn.init.normal_(self.pool, std=0.1)
         draw = np.random.default_rng([settings.assignment_seed, seed])
         rows = [place * self.each + draw.permutation(size) % self.each for place in range(self.parts)]

@@ -27,11 +27,11 @@ texts of Wikipedia are output of `lexicon normalise`. Needs lmplz (`make kenlm`)
     lexicon vocabulary wiki13m.txt --max-size 33000 --output 33k.tsv  # and 200000 for 200k.tsv
     python -m benchmarks.baselines.table wiki13m.txt --valid enwiki-valid.txt --test enwiki-test.txt \\
       --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 10000 --seconds 150
-    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000 --seconds 300 --learning-rates 0.006
+    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000 --seconds 300 --lrs 0.006
     lexicon gazetteer DATA/gazetteers/{places,surnames,first-names}.tsv.xz --cap places-alternates 0 --output names.tsv
     lexicon gazetteer DATA/gazetteers/english-words.txt.xz --output english.tsv
     lexicon vocabulary wiki13m.txt --list names.tsv 1 --list english.tsv 1 --max-size 1000000 --output 1m.tsv
-    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300 --learning-rates 0.006 \\
+    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300 --lrs 0.006 \\
       --intervals 2 --memory-gb 16
 
 The text alone has fewer than a million words; the n-gram scores those that it lacks as `<unk>`.
@@ -67,7 +67,7 @@ COLUMNS = (
     Column("words_read", "words read", ",d"), Column("training_words_per_second", "training, words/s", ",.0f"),
     Column("words_per_second_as_it_went", "words/s of the whole training", ",.0f"),
     Column("scoring_words_per_second", "scoring, words/s", ",.0f"), Column("peak_gb", "peak memory, GB", ".1f"),
-    Column("learning_rate", "learning rate", "g"), Column("preparation_seconds", "preparation, s", ".0f"),
+    Column("lr", "learning rate", "g"), Column("preparation_seconds", "preparation, s", ".0f"),
     Column("problem", "problem"),
 )
 _PROBES = 7  # of a network's words a second; single ones differ by up to a fifth
@@ -111,13 +111,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
                         "each network reads the text")
     parser.add_argument("--trial-seconds", type=float, help="for each trial of a learning rate; a fifth of --seconds "
                         "without it. As many as --seconds: the better trial is the training")
-    parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.002, 0.006])
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--lrs", type=float, nargs="+", default=[0.002, 0.006])
+    parser.add_argument("--hidden-dim", type=int, default=256)
+    parser.add_argument("--num-layers", type=int, default=1)
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--weight-dropout", type=float, default=0.0, help="of the LSTM's recurrent weights")
-    parser.add_argument("--streams", type=int, default=64)
-    parser.add_argument("--unroll", type=int, default=35)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--bptt", type=int, default=35)
     parser.add_argument("--precision", default="bfloat16", help="of training: float32 or bfloat16")
     parser.add_argument("--intervals", type=int, default=10, help="points of the curve of a training")
     parser.add_argument("--seed", type=int, default=1)
@@ -197,7 +197,7 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
         f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, "
         f"test {len(folder.text('test')):,}; width {budget.width}, layers {budget.layers}, "
         f"dropout {budget.dropout:g}, of weights {budget.weight_dropout:g}, "
-        f"batch {budget.streams} × {budget.unroll}, {budget.precision}, seed {budget.seed}; "
+        f"batch {budget.batch_size} × {budget.bptt}, {budget.precision}, seed {budget.seed}; "
         f"{budget.duration}; state carried through the text.")
     measured.finish()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rescorer.training.table_init import company_in_text
+from rescorer.training.table_init import text_embeddings
 
 _LARGEST = 3  # times the mean size of a class
 
@@ -34,7 +34,7 @@ def by_clusters(ids: np.ndarray, counts: np.ndarray, classes: int, seed: int = 0
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    vectors = company_in_text(ids, len(counts))
+    vectors = text_embeddings(ids, len(counts))
     means = MiniBatchKMeans(min(classes, len(counts)), batch_size=4096, n_init=1, max_iter=20, random_state=seed)
     return cut(means.fit_predict(vectors), max(1, _LARGEST * len(counts) // classes))
 

@@ -10,7 +10,7 @@ import torch
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.ngram import Ngram
 
 ENGLISH = Path(str(resources.files("rescorer"))) / "english" / "lightrnn.pt"  # a README beside it says of what

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import MARKS, UNKNOWN, LanguageModel, State
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.spelling import Spelling
 
 _meeting = RLock()  # of threads that meet new words; of the module, as an object that holds a lock cannot be pickled

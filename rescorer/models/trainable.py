@@ -93,7 +93,7 @@ class Trainable(nn.Module, ABC):
 
     def optimiser(self, settings: Any) -> torch.optim.Optimizer:
         """What steps the parameters, by TrainingSettings; the trainer sets its learning rate at each step."""
-        return torch.optim.AdamW(self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, **ADAM)
+        return torch.optim.AdamW(self.parameters(), settings.lr, weight_decay=settings.weight_decay, **ADAM)
 
     def clip(self, largest: float) -> None:
         """Scale the gradients so that their common norm is at most this."""
@@ -112,7 +112,7 @@ class Trainable(nn.Module, ABC):
         """Write one file that rebuilds it, whole or not at all."""
         write_torch(self.as_dict(), path)
 
-    def same_make(self, other: Trainable) -> bool:
+    def is_compatible(self, other: Trainable) -> bool:
         """Whether the other one differs in nothing but what training changes."""
         return (
             type(self) is type(other)
@@ -121,7 +121,7 @@ class Trainable(nn.Module, ABC):
             and _shapes(self) == _shapes(other)
         )
 
-    def take_over(self, other: Trainable) -> None:
+    def copy_from(self, other: Trainable) -> None:
         """Become a copy of one of the same make."""
         self.load_state_dict(other.state_dict())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats import LatticeFormat, NBestFile, lattice_format, read_nbest
-from rescorer.recognition.formats.parsing import Faults, show
+from rescorer.recognition.formats.parsing import ErrorCollector, show
 from rescorer.recognition.lattice import Lattice, Symbols
 
 
@@ -50,21 +50,21 @@ def read_nbest_files(paths: Sequence[Path], format: str | None = None) -> NBestF
 
 
 def read_lattice_files(paths: Sequence[Path], format: LatticeFormat, symbols: Path | None,
-                       faults: Faults) -> Iterator[Lattice]:
+                       collector: ErrorCollector) -> Iterator[Lattice]:
     """The lattices of several files or folders, one after the other; files with the same table of words share it.
 
     Raises:
-        InputError: as the format's reader; or, unless `faults` passes it over, an utterance that is in two files.
+        InputError: as the format's reader; or, unless `collector` passes it over, an utterance that is in two files.
     """
     places: dict[str, Path] = {}
     shared: Symbols | None = None
     for path in paths:
         own: Symbols | None = None  # of this file, the last that was looked at
-        for lattice in format.read(path, symbols, faults):
+        for lattice in format.read(path, symbols, collector):
             try:
                 _claim(lattice.utterance, path, places)
             except InputError as error:
-                faults.add(error)
+                collector.add(error)
                 continue
             if lattice.symbols is not own:
                 own = lattice.symbols

@@ -130,17 +130,17 @@ class _Words:
 
     def follow(self, unfinished: np.ndarray, pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Each piece [C] after its unfinished word [C]: (the unfinished words then [C], the words finished [C])."""
-        return self._look_up(unfinished * len(self._pieces) + pieces, self._step)
+        return self._lookup(unfinished * len(self._pieces) + pieces, self._step)
 
     def finish(self, unfinished: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(what is left [C], the word [C]) when no more pieces follow; several words go one by one."""
-        return self._look_up(-1 - unfinished, self._last_step)
+        return self._lookup(-1 - unfinished, self._last_step)
 
     def symbols(self) -> Symbols:
         words = tuple(self._finished)
         return Symbols(words, words)
 
-    def _look_up(self, keys: np.ndarray, work_out: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _lookup(self, keys: np.ndarray, work_out: Any) -> tuple[np.ndarray, np.ndarray]:
         distinct, place = np.unique(keys, return_inverse=True)
         for key in distinct.tolist():
             if key not in self._steps:

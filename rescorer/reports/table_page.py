@@ -21,7 +21,7 @@ import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 

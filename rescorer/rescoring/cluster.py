@@ -34,7 +34,7 @@ _CONNECT = 8  # seconds
 _AHEAD = 3  # pieces a worker that are being worked on, or wait
 
 
-class Spread(Protocol):
+class Executor(Protocol):
     """Hands pieces of work to whoever does them."""
 
     def __call__(self, task: _Task[_Item, _Result], models: Sequence[LanguageModel],
@@ -42,7 +42,7 @@ class Spread(Protocol):
         """What `task` gives for the models and each item, in the order of the items."""
 
 
-def here(task: _Task[_Item, _Result], models: Sequence[LanguageModel],
+def serial_executor(task: _Task[_Item, _Result], models: Sequence[LanguageModel],
          items: Iterable[_Item]) -> Iterator[Iterable[_Result]]:
     """A Spread: this process does everything, and nothing before it is asked for."""
     return (task(models, item) for item in items)
@@ -94,20 +94,20 @@ class Cluster:
                 raise
             raise _lost() from None
 
-    def holding(self, load: _Load, files: Iterable[Path]) -> Spread:
+    def holding(self, load: _Load, files: Iterable[Path]) -> Executor:
         """A Spread whose workers load the models themselves: each once, and again where a file has changed.
 
         Args:
             load: gives the models; can be pickled.
             files: what it reads.
         """
-        def spread(task: _Task[_Item, _Result], models: Sequence[LanguageModel],
+        def executor(task: _Task[_Item, _Result], models: Sequence[LanguageModel],
                    items: Iterable[_Item]) -> Iterator[list[_Result]]:
             states = [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, files)]
             return self.mapped(partial(_with_models, pickle.dumps((load, states)), task), items)
 
         files = list(files)
-        return spread
+        return executor
 
 
 def _result(future: Future) -> bytes:
@@ -207,11 +207,11 @@ async def _meet(scheduler: str) -> None:
 
 
 @contextmanager
-def spread_over(scheduler: str | None, load: _Load, files: Iterable[Path],
-                say: Callable[[str], None]) -> Iterator[Spread]:
-    """`here`, or over the cluster of a scheduler. Raises InputError as `connected` does."""
+def executor_on(scheduler: str | None, load: _Load, files: Iterable[Path],
+                say: Callable[[str], None]) -> Iterator[Executor]:
+    """`serial_executor`, or over the cluster of a scheduler. Raises InputError as `connected` does."""
     if scheduler is None:
-        yield here
+        yield serial_executor
         return
     with connected(scheduler, say) as cluster:
         yield cluster.holding(load, files)

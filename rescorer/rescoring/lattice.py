@@ -18,20 +18,20 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.progress import Progress, silent
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
+from rescorer.reports.error_rate import Words
+from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import OLD_LM, DefaultSettings, choose_weights, recogniser_weights
 from rescorer.rescoring.determinise import determinised
-from rescorer.reports.error_rate import Words
 from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
-from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
 from rescorer.rescoring.nbest import LM_SCORE, MEMORY, check_score_names, score_lists, scored_lists, tune_lists
+from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
-from rescorer.rescoring.cluster import Spread, here
 
 _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
 _STATE_RISKS, _ARC_RISKS = 32, 18  # bytes in the tables of expected errors, for each word of the best path
@@ -130,13 +130,13 @@ def without_old_lm(lattice: Lattice) -> Lattice:
                    own_scales={name: scale for name, scale in lattice.own_scales.items() if name != dropped})
 
 
-def split_old_lm(lattices: Iterable[Lattice], old: Ngram, memory: int, faults: Faults) -> Iterator[Lattice]:
+def split_old_lm(lattices: Iterable[Lattice], old: Ngram, memory: int, collector: ErrorCollector) -> Iterator[Lattice]:
     """Lattices of Kaldi's, whose graph score holds an n-gram model's: its part becomes `first_lm`, exactly.
 
     Every arc needs a history of its own for that: states are expanded as far as the model looks back.
 
     Raises:
-        InputError: a lattice without a graph score or with `first_lm`, or as `faults` says.
+        InputError: a lattice without a graph score or with `first_lm`, or as `collector` says.
     """
     settings = ExpansionSettings(order=old.order, beam=math.inf, max_histories=0)
     for lattice in lattices:
@@ -145,7 +145,7 @@ def split_old_lm(lattices: Iterable[Lattice], old: Ngram, memory: int, faults: F
                              expected="a graph score, which holds the old model's",
                              remedy="leave --old-lm-model out")
         weights = Weights(dict.fromkeys(lattice.scores, 0.0), lm_scale=1.0, mixture={old.name: 1.0})
-        for expanded in rescore_lattices([lattice], old, TunedWeights(weights, weights), settings, memory, faults):
+        for expanded in rescore_lattices([lattice], old, TunedWeights(weights, weights), settings, memory, collector):
             part = expanded.lattice.scores[old.name]
             scores = {name: expanded.lattice.scores[name] for name in lattice.scores}
             yield replace(expanded.lattice, scores={**scores, GRAPH: scores[GRAPH] - part, FIRST_LM: part})
@@ -172,8 +172,8 @@ def default_weights(lattices: Sequence[Lattice], models: Sequence[LanguageModel]
 
 def rescore_lattices(
     lattices: Iterable[Lattice], lm: LanguageModel | Sequence[LanguageModel], weights: TunedWeights | None = None,
-    settings: ExpansionSettings | None = None, memory: int = MEMORY, faults: Faults | None = None,
-    spread: Spread = here,
+    settings: ExpansionSettings | None = None, memory: int = MEMORY, collector: ErrorCollector | None = None,
+    executor: Executor = serial_executor,
 ) -> Iterator[RescoredLattice]:
     """Expand lattices by the histories of one or several language models, and score every arc anew.
 
@@ -186,16 +186,16 @@ def rescore_lattices(
         weights: as tuned on a development set; None: `default_weights` of the first batch.
         settings: how far lattices are expanded.
         memory: bytes for the histories and the expanded arcs of a batch.
-        faults: what becomes of a lattice that does not fit into the memory or to the weights.
-        spread: who expands the batches.
+        collector: what becomes of a lattice that does not fit into the memory or to the weights.
+        executor: who expands the batches.
 
     Raises:
-        InputError: no model, or as `faults` says.
+        InputError: no model, or as `collector` says.
     """
     models = [lm] if isinstance(lm, LanguageModel) else list(lm)
     if not models:
         raise InputError("no language model", expected="at least one")
-    faults, settings = faults or Faults(), settings or ExpansionSettings()
+    collector, settings = collector or ErrorCollector(), settings or ExpansionSettings()
     batches = _batches(lattices)
     first = next(batches, None)
     if first is None:
@@ -204,12 +204,12 @@ def rescore_lattices(
     all_batches = chain(iter([first]), batches)
     del first  # else it were there to the end
     fitting = (_Batch(tuple(_prepared(lattice, used.weights, settings) for lattice in batch
-                            if _fits(lattice, used.weights, models, faults)))
+                            if _fits(lattice, used.weights, models, collector)))
                for batch in all_batches)
     sent: deque[_Batch] = deque()  # not `itertools.tee`, which keeps up to 57 batches that both have passed
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
-    for parts in spread(task, models, _noted(fitting, sent)):
-        yield from _rescored(sent.popleft(), parts, models, used.weights, faults)
+    for parts in executor(task, models, _noted(fitting, sent)):
+        yield from _rescored(sent.popleft(), parts, models, used.weights, collector)
 
 
 def _noted(batches: Iterable[_Batch], sent: deque[_Batch]) -> Iterator[_Batch]:
@@ -243,18 +243,18 @@ def _prepared(lattice: Lattice, weights: Weights, settings: ExpansionSettings) -
     return determinised(lattice, known_totals([lattice], weights)) if settings.compact else lattice
 
 
-def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], faults: Faults) -> bool:
+def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], collector: ErrorCollector) -> bool:
     """Whether the weights are for this lattice and these models; if not, the fault is told."""
     try:
         check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
     except InputError as error:
-        faults.add(error)
+        collector.add(error)
         return False
     pairs = (("score", lattice.score_names, weights.scales),
              ("model", tuple(model.name for model in models), weights.mixture))
     for what, have, want in pairs:
         if set(have) != set(want) and lattice.arcs:
-            faults.add(InputError(
+            collector.add(InputError(
                 f"utterance {lattice.utterance!r}: the {what}s here are {', '.join(have) or 'none'}, the weights are "
                 f"for {', '.join(want) or 'none'}",
                 remedy="give the files that the weights were tuned with, or tune new ones with --tune",
@@ -318,12 +318,12 @@ def _too_large(lattice: Lattice, memory: int, by_budget: bool) -> InputError:
 
 
 def _rescored(batch: _Batch, parts: Iterable[_Part], models: Sequence[LanguageModel], weights: Weights,
-              faults: Faults) -> Iterator[RescoredLattice]:
+              collector: ErrorCollector) -> Iterator[RescoredLattice]:
     """The lattices of a batch, one by one."""
     begin = 0
     for size, part in parts:
         if isinstance(part, InputError):
-            faults.add(part)
+            collector.add(part)
         else:
             yield from _split(batch.lattices[begin : begin + size], part, models, weights)
         begin += size
@@ -350,7 +350,7 @@ def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[Lang
 
 def tune_lattices(
     lattices: Sequence[Lattice], references: Mapping[str, Words], models: Sequence[LanguageModel],
-    settings: ExpansionSettings | None = None, memory: int = MEMORY, *, kind: str = "linear", spread: Spread = here,
+    settings: ExpansionSettings | None = None, memory: int = MEMORY, *, kind: str = "linear", executor: Executor = serial_executor,
     progress: Progress = silent,
 ) -> TunedWeights:
     """Weights with the fewest word errors on these lattices, as in minimum-error-rate training (Och, 2003).
@@ -370,7 +370,7 @@ def tune_lattices(
     guide = first_pass_weights(lattices[0])
     lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
              for lattice in lattices]
-    scorer = SentenceScorer(models, memory, spread)
+    scorer = SentenceScorer(models, memory, executor)
 
     def tuned(turn: int) -> TunedWeights:
         return tune_lists(lists, references, scored_lists(lists, scorer), kind=kind, progress=progress,
@@ -385,7 +385,7 @@ def tune_lattices(
         sizes = [len(each.hypotheses) for each in lists]
         fresh = []
         rescored = rescore_lattices([lattices[place] for place in growing], models, weights, settings, memory,
-                                    spread=spread)
+                                    executor=executor)
         for done, (place, new) in enumerate(zip(growing, rescored, strict=True), start=1):
             found = new.n_best(_TUNING_PATHS)
             lists[place] = _joined(lists[place], found)

@@ -19,8 +19,6 @@ from rescorer.files import write_lines
 from rescorer.models.language_model import LanguageModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.nbest import FIRST_PASS, RANK, TOTAL, Hypothesis, NBest
-from rescorer.rescoring.bias import biased_lists
-from rescorer.rescoring.default_weights import untuned
 from rescorer.reports.error_rate import (
     ErrorRate,
     Words,
@@ -29,25 +27,27 @@ from rescorer.reports.error_rate import (
     errors,
     improvement_probability,
 )
+from rescorer.rescoring.bias import biased_lists
+from rescorer.rescoring.cluster import Executor, serial_executor
+from rescorer.rescoring.default_weights import untuned
 from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.tuning import TuningSettings, tune
 from rescorer.rescoring.weights import ScoredLists, TunedWeights, Weights
-from rescorer.rescoring.cluster import Spread, here
 
 LM_SCORE = "lm"  # the mixture's log-probability of the words
-FAIR = "first pass, own word penalty"  # the row that a result is held against
+TUNED_PENALTY = "first pass, tuned word penalty"  # the row that a result is held against
 Verdict = Literal["better", "no difference shown", "worse"]
 _CONFIDENCE = 0.95
 MEMORY = 1 << 30  # bytes, for the histories of one level
 
 
 def score_lists(lists: Sequence[NBest], models: Sequence[LanguageModel], memory: int = MEMORY,
-                spread: Spread = here) -> ScoredLists:
-    """Everything that weights need to know of the lists; the models are asked once, by those whom `spread` asks.
+                executor: Executor = serial_executor) -> ScoredLists:
+    """Everything that weights need to know of the lists; the models are asked once, by those whom `executor` asks.
 
     Raises: as `scored_lists`.
     """
-    return scored_lists(lists, SentenceScorer(models, memory, spread))
+    return scored_lists(lists, SentenceScorer(models, memory, executor))
 
 
 def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
@@ -331,7 +331,7 @@ def report(lists: Sequence[NBest], references: Mapping[str, Words], scored: Scor
     chosen = {"first pass": scored.begins}
     if tuned is not None:
         alone = scored.without_models()
-        chosen[FAIR] = alone.best(alone.totals(tuned.first_pass))
+        chosen[TUNED_PENALTY] = alone.best(alone.totals(tuned.first_pass))
     peer = list(chosen)[-1]
     chosen["oracle"] = scored.best(-wrong.astype(np.float64))
     chosen["rescored"] = scored.best(scored.totals(weights))

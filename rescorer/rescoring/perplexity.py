@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from rescorer.models.language_model import SENTENCE_END, LanguageModel
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.mixture import combine, fit_linear
 from rescorer.models.open_vocabulary import OpenVocabulary
 from rescorer.models.running_text import log_probs_of, perplexity

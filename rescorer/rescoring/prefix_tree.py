@@ -15,8 +15,8 @@ import torch
 from scipy.sparse import csr_matrix
 
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
+from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.word_kinds import WordKinds
-from rescorer.rescoring.cluster import Spread, here
 
 Sentence = Sequence[str]
 
@@ -40,7 +40,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class HistoryTree:
+class PrefixTree:
     """All distinct prefixes of S sentences; the root is the history `<s>`.
 
     Attributes:
@@ -55,7 +55,7 @@ class HistoryTree:
     paths: csr_matrix
 
     @classmethod
-    def of(cls, sentences: Sequence[Sentence]) -> HistoryTree:
+    def of(cls, sentences: Sequence[Sentence]) -> PrefixTree:
         """The tree of at least one sentence, without its marks. O(tokens · log tokens), a level at a time."""
         lengths = np.fromiter((len(sentence) for sentence in sentences), np.int64, len(sentences))
         index: dict[str, int] = {}
@@ -133,11 +133,11 @@ class PathScores:
     def beside(cls, parts: Sequence[PathScores]) -> PathScores:
         """Of several trees, side by side."""
         return cls(np.concatenate([part.log_probs for part in parts]), WordKinds.joined([part.kinds for part in parts]),
-                   _beside([part.paths for part in parts]))
+                   _head_word_term([part.paths for part in parts]))
 
 
 def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageModel], memory: int,
-                    spread: Spread = here) -> PathScores:
+                    executor: Executor = serial_executor) -> PathScores:
     """Score sentences under every model, in trees of many.
 
     Sentences are taken in the order of their words, so that those that share a beginning are in one tree; the result is
@@ -146,11 +146,11 @@ def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageMode
     Args:
         sentences: words without sentence marks.
         memory: bytes that the histories of one level may take.
-        spread: who scores the trees.
+        executor: who scores the trees.
     """
     order = sorted(range(len(sentences)), key=lambda index: tuple(sentences[index]))
     groups = ([sentences[index] for index in group] for group in _groups(order, models, memory))
-    scores = PathScores.beside([tree for (tree,) in spread(_score_tree, models, groups)])
+    scores = PathScores.beside([tree for (tree,) in executor(_score_tree, models, groups)])
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
     return replace(scores, paths=scores.paths[back])
@@ -160,9 +160,9 @@ class SentenceScorer:
     """Scores sentences as `score_sentences` does, each only once however often it is asked for: most of a round of
     tuning were in the rounds before."""
 
-    def __init__(self, models: Sequence[LanguageModel], memory: int, spread: Spread = here) -> None:
+    def __init__(self, models: Sequence[LanguageModel], memory: int, executor: Executor = serial_executor) -> None:
         self.models = models
-        self._score = partial(score_sentences, models=models, memory=memory, spread=spread)
+        self._score = partial(score_sentences, models=models, memory=memory, executor=executor)
         self._places: dict[tuple[str, ...], int] = {}  # of the sentences that were scored, their rows
         self._parts: list[PathScores] = []  # of those that were new, each time that some were
 
@@ -178,7 +178,7 @@ class SentenceScorer:
 
 def _score_tree(models: Sequence[LanguageModel], sentences: Sequence[Sentence]) -> Iterator[PathScores]:
     """The scores of sentences that go into one tree."""
-    tree = HistoryTree.of(sentences)
+    tree = PrefixTree.of(sentences)
     log_probs = np.stack([tree.score(model) for model in models], -1)
     yield PathScores(log_probs, WordKinds.of(tree.words, models).take(tree.node_words()), tree.paths)
 
@@ -190,7 +190,7 @@ def _groups(order: list[int], models: Sequence[LanguageModel], memory: int) -> I
         yield order[begin : begin + size]
 
 
-def _beside(parts: Sequence[csr_matrix]) -> csr_matrix:
+def _head_word_term(parts: Sequence[csr_matrix]) -> csr_matrix:
     """Trees side by side: [S, n] with each tree's paths in columns of their own. O(entries)."""
     if len(parts) == 1:
         return parts[0]

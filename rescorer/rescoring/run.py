@@ -21,7 +21,7 @@ from rescorer.models.word_list import read_counted
 from rescorer.progress import Progress, silent
 from rescorer.recognition.formats import LatticeFormat, kaldi_nbest, write_nbest
 from rescorer.recognition.formats.kaldi_fst import TRANSITION_IDS
-from rescorer.recognition.formats.parsing import Faults, check_lists
+from rescorer.recognition.formats.parsing import ErrorCollector, check_lists
 from rescorer.recognition.formats.transition_ids import TransitionIds, alignments
 from rescorer.recognition.inputs import read_lattice_files, read_nbest_files
 from rescorer.recognition.known_sums import without_known_sums
@@ -29,19 +29,19 @@ from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
 from rescorer.recognition.word_pieces import as_pieces, join_pieces
+from rescorer.reports.error_rate import Words
 from rescorer.rescoring import lattice as lattices
 from rescorer.rescoring import nbest as lists
 from rescorer.rescoring.bias import biased_lattices, biased_lists
+from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import untuned
-from rescorer.reports.error_rate import Words
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.weights import TunedWeights
-from rescorer.rescoring.cluster import Spread, here
 
 _T = TypeVar("_T", NBest, Lattice)
-_BEST, _SAFEST = "rescored", "rescored, minimum Bayes risk"
+_BEST, _MBR = "rescored", "rescored, minimum Bayes risk"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Request:
         load_models: gives the language models, when all that is quick to check was found good.
         say: takes a line for whoever waits.
         show: takes the lines of the result where no `output` is named.
-        spread: who asks the models.
+        executor: who asks the models.
         progress: is told how far tuning has come.
     """
 
@@ -73,7 +73,7 @@ class Request:
     nbest_output: Path | None = None
     oov_report: Path | None = None
     wer_output: Path | None = None
-    spread: Spread = here
+    executor: Executor = serial_executor
     progress: Progress = silent
 
     def __post_init__(self) -> None:
@@ -200,7 +200,7 @@ def rescore_lists(request: Request, format: str | None) -> None:
     lists.check_score_names(file.lists[0].score_names, [model.name for model in models])
     for note in (*notes, *lists.check_vocabulary(counts, models, str(request.path))):
         request.say(note)
-    scored = lists.score_lists(file.lists, models, request.memory, request.spread)
+    scored = lists.score_lists(file.lists, models, request.memory, request.executor)
     if request.tune_reference:
         tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture, progress=request.progress)
     if tuned:
@@ -276,13 +276,13 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
     references, dev_references = (read_references(path) if path else {}
                                   for path in (request.reference, request.tune_reference))
     listed = request.words
-    faults = Faults(asked.skip_bad)
+    collector = ErrorCollector(asked.skip_bad)
     source: Iterable[Lattice] = request.choose(
-        read_lattice_files(request.paths, format, asked.symbols or asked.bpe_model, faults))
+        read_lattice_files(request.paths, format, asked.symbols or asked.bpe_model, collector))
     if asked.bpe_model:
-        source = _joined(source, faults)
+        source = _joined(source, collector)
     if asked.old_lm_model:
-        source = lattices.split_old_lm(source, Ngram.load(asked.old_lm_model), request.memory, faults)
+        source = lattices.split_old_lm(source, Ngram.load(asked.old_lm_model), request.memory, collector)
     if asked.old_lm == "drop":
         source = map(lattices.without_old_lm, source)
     if request.bias:
@@ -291,10 +291,10 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
     if request.tune_reference:
         source = list(source)
         for line in _check_references([lattice.utterance for lattice in source], dev_references,
-                                      request.tune_reference, faults):
+                                      request.tune_reference, collector):
             request.say(line)
         tuned = lattices.tune_lattices(source, dev_references, models, asked.settings, request.memory,
-                                       kind=request.mixture, spread=request.spread, progress=request.progress)
+                                       kind=request.mixture, executor=request.executor, progress=request.progress)
         request.say_tuned(tuned)
     run = _LatticeRun(request, asked, models, tuned, references or dev_references)
     coming = run.before(source)
@@ -304,8 +304,8 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
         if first:
             used, reason = lattices.default_weights(first, models, request.memory)
             request.say_defaults(reason)
-    rescored = lattices.rescore_lattices(coming, models, used, asked.settings, request.memory, faults, request.spread)
-    after = run.after(rescored, faults)
+    rescored = lattices.rescore_lattices(coming, models, used, asked.settings, request.memory, collector, request.executor)
+    after = run.after(rescored, collector)
     if asked.lattice_output:
         written = (each.as_first_pass(format.lm_score) for each in after)
         format.write(asked.lattice_output, map(as_pieces, written) if asked.bpe_model else written)
@@ -314,18 +314,18 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
     run.finish(listed)
 
 
-def _joined(source: Iterable[Lattice], faults: Faults) -> Iterator[Lattice]:
+def _joined(source: Iterable[Lattice], collector: ErrorCollector) -> Iterator[Lattice]:
     """Lattices of words, of lattices of their pieces."""
     for lattice in source:
         try:
             yield join_pieces(lattice)
         except InputError as error:
-            faults.add(error)
+            collector.add(error)
 
 
-def _check_references(kept: Iterable[str], references: Mapping[str, Words], file: Path, faults: Faults) -> list[str]:
+def _check_references(kept: Iterable[str], references: Mapping[str, Words], file: Path, collector: ErrorCollector) -> list[str]:
     utterances = set(kept)
-    if faults.errors:  # what was passed over has a reference all the same
+    if collector.errors:  # what was passed over has a reference all the same
         references = {utterance: words for utterance, words in references.items() if utterance in utterances}
     return lists.check_references(utterances, references, str(file))
 
@@ -378,34 +378,34 @@ class _LatticeRun:
         self._keep("first pass", lattice, lattices.best_words(lattice, own))
         # Weights of other scores are told as a fault when the lattice is rescored.
         if self._tuned and set(lattice.scores) <= set(self._tuned.first_pass.scales):
-            self._keep(lists.FAIR, lattice, lattices.best_words(lattice, self._tuned.first_pass))
+            self._keep(lists.TUNED_PENALTY, lattice, lattices.best_words(lattice, self._tuned.first_pass))
         self._keep("oracle", lattice, oracle_words(lattice, self._references.get(lattice.utterance, ())))
 
     def _keep(self, row: str, lattice: Lattice, words: Words) -> None:
         self._rows.setdefault(row, {})[lattice.utterance] = words
 
-    def after(self, rescored: Iterable[lattices.RescoredLattice], faults: Faults) -> Iterator[lattices.RescoredLattice]:
+    def after(self, rescored: Iterable[lattices.RescoredLattice], collector: ErrorCollector) -> Iterator[lattices.RescoredLattice]:
         """The rescored lattices as they go by."""
         for result in rescored:
             lattice = result.lattice
             if self._asked.mbr or self._asked.confidence_output:
                 try:
-                    self._keep_safest(result)
+                    self._keep_mbr(result)
                 except InputError as error:
-                    faults.add(error)
+                    collector.add(error)
                     continue
             self._keep(_BEST, lattice, result.best())
             if self._request.nbest_output:
                 self._keep_n_best(result)
             yield result
-        for line in self._remarks(faults):
+        for line in self._remarks(collector):
             self._request.say(line)
         if not self._rows.get(_BEST):
             raise InputError("no lattice can be used", expected="at least one", remedy="see above, or check the file",
                              file=self._request.path)
         if self._references:
             path = self._request.reference or self._request.tune_reference
-            remarks = _check_references(self._rows[_BEST], self._references, path or Path(), faults)
+            remarks = _check_references(self._rows[_BEST], self._references, path or Path(), collector)
             for line in remarks if self._request.reference else ():  # --tune told it already
                 self._request.say(line)
 
@@ -419,16 +419,16 @@ class _LatticeRun:
             self._alignments.update({f"{nbest.utterance}-{hypothesis.key}": text
                                      for hypothesis, text in zip(nbest.hypotheses, texts, strict=True)})
 
-    def _keep_safest(self, result: lattices.RescoredLattice) -> None:
+    def _keep_mbr(self, result: lattices.RescoredLattice) -> None:
         safest = result.minimum_bayes_risk(_physical_memory())
-        self._keep(_SAFEST, result.lattice, safest.words)
+        self._keep(_MBR, result.lattice, safest.words)
         self._confidences.append(json.dumps({
             "id": result.lattice.utterance, "text": " ".join(safest.words),
             "confidences": [round(float(each), 6) for each in safest.confidences],
             "expected_errors": round(safest.expected_errors, 6),
         }, ensure_ascii=False))
 
-    def _remarks(self, faults: Faults) -> Iterator[str]:
+    def _remarks(self, collector: ErrorCollector) -> Iterator[str]:
         words = {word for table in self._tables for word in table.words if word}
         yield from lists.check_vocabulary(words, self._models, str(self._request.path)) if self._tables else ()
         yield from self._request.remarks(self._counts)
@@ -436,9 +436,9 @@ class _LatticeRun:
             yield f"{self._empty} of {self._lattices} lattices have no path: their lines have no words"
         if self._trimmed:
             yield f"{self._trimmed} states of {self._lattices} lattices lead to no end or come from no start: left out"
-        if faults.errors:
-            yield f"{len(faults.errors)} utterances cannot be used and are passed over:"
-            yield from (f"  {error}" for error in faults.errors)
+        if collector.errors:
+            yield f"{len(collector.errors)} utterances cannot be used and are passed over:"
+            yield from (f"  {error}" for error in collector.errors)
 
     def finish(self, listed: Collection[str]) -> None:
         """Write what was gathered."""
@@ -446,9 +446,9 @@ class _LatticeRun:
         report = None
         if self._references:
             rows = {name: [self._rows[name][utterance] for utterance in utterances]
-                    for name in ("first pass", lists.FAIR, "oracle", _BEST, _SAFEST) if name in self._rows}
+                    for name in ("first pass", lists.TUNED_PENALTY, "oracle", _BEST, _MBR) if name in self._rows}
             report = lists.Report.of([self._references[utterance] for utterance in utterances], rows,
-                                     lists.FAIR if self._tuned else "first pass", self._result, listed)
+                                     lists.TUNED_PENALTY if self._tuned else "first pass", self._result, listed)
         if self._request.nbest_output:
             self._write_n_best(self._request.nbest_output)
         if self._asked.confidence_output:
@@ -465,4 +465,4 @@ class _LatticeRun:
     @property
     def _result(self) -> str:
         """The row whose words are the result."""
-        return _SAFEST if self._asked.mbr else _BEST
+        return _MBR if self._asked.mbr else _BEST

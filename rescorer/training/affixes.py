@@ -10,24 +10,24 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-_PIECES = {"suffix": (5, 4, 3, 2), "prefix": (5, 4, 3)}  # lengths in characters
-_SURE = 4.0  # known words with a piece by which it says half of what it can
+_AFFIX_LENGTHS = {"suffix": (5, 4, 3, 2), "prefix": (5, 4, 3)}  # lengths in characters
+_HALF_WEIGHT_COUNT = 4.0  # known words with a piece by which it says half of what it can
 _REST = 0.5  # of the draws; with names 0, ½, ¾ and 1 were as good as alike
 
 
-def pieces(word: str) -> list[str]:
+def affixes(word: str) -> list[str]:
     """Ends and beginnings of a word, the ends as `-ville`, the beginnings as `new-`; the whole word is none."""
-    ends = [f"-{word[-length:]}" for length in _PIECES["suffix"] if length < len(word)]
-    return ends + [f"{word[:length]}-" for length in _PIECES["prefix"] if length < len(word)]
+    ends = [f"-{word[-length:]}" for length in _AFFIX_LENGTHS["suffix"] if length < len(word)]
+    return ends + [f"{word[:length]}-" for length in _AFFIX_LENGTHS["prefix"] if length < len(word)]
 
 
-def weights(letters: np.ndarray, known: np.ndarray) -> np.ndarray:
+def affix_weights(letters: np.ndarray, known: np.ndarray) -> np.ndarray:
     """[n] how much pieces of so many letters, which so many known words have, say of a word."""
-    says: np.ndarray = 2.0**letters * known / (known + _SURE)
-    return says
+    affix_weight: np.ndarray = 2.0**letters * known / (known + _HALF_WEIGHT_COUNT)
+    return affix_weight
 
 
-def draw_like(
+def sample_similar_words(
     words: Sequence[str], known: Iterable[tuple[str, int]], rest: np.ndarray, draws: int, generator: np.random.Generator
 ) -> np.ndarray:
     """[W, n] ids of known words, drawn for each new word.
@@ -41,10 +41,10 @@ def draw_like(
         rest: [≥ 1] ids of what any new word is like.
         draws: n.
     """
-    wanted = {piece for word in words for piece in pieces(word)}
+    wanted = {piece for word in words for piece in affixes(word)}
     found: dict[str, list[int]] = defaultdict(list)
     for word, index in known:
-        for piece in pieces(word):
+        for piece in affixes(word):
             if piece in wanted:
                 found[piece].append(index)
     members = {piece: np.array(ids) for piece, ids in found.items()}
@@ -54,10 +54,10 @@ def draw_like(
 def _draw(
     word: str, members: dict[str, np.ndarray], rest: np.ndarray, draws: int, generator: np.random.Generator
 ) -> np.ndarray:
-    found = [piece for piece in pieces(word) if piece in members]
+    found = [piece for piece in affixes(word) if piece in members]
     groups = [members[piece] for piece in found]
-    says = weights(np.array([len(piece) - 1 for piece in found]), np.array([len(group) for group in groups]))
-    shares = np.append((1 - _REST) * says / says.sum(), _REST) if groups else np.ones(1)
+    affix_weight = affix_weights(np.array([len(piece) - 1 for piece in found]), np.array([len(group) for group in groups]))
+    shares = np.append((1 - _REST) * affix_weight / affix_weight.sum(), _REST) if groups else np.ones(1)
     groups.append(rest)
     chosen = generator.choice(len(groups), draws, p=shares)
     places = generator.random(draws)

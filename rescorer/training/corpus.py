@@ -78,7 +78,7 @@ class Corpus:
             digest.update(np.ascontiguousarray(chunk, dtype=_ID_TYPE).tobytes())
         return digest.hexdigest()
 
-    def streams(self, count: int) -> np.ndarray:
+    def batchify(self, count: int) -> np.ndarray:
         """[U, N // U] the text cut into streams that are read side by side; a view, nothing is copied.
 
         At most U - 1 ids at the very end are in no stream: for training, not for perplexity.

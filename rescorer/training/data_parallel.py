@@ -27,7 +27,7 @@ _PATIENCE = timedelta(days=7)  # the others wait while the first one places a mi
 
 
 @dataclass(frozen=True)
-class Processes:
+class ProcessGroup:
     """Those that train one model together; without torchrun the one there is.
 
     Of all methods but `share` each is a meeting: all processes call it, in the same order.
@@ -46,12 +46,12 @@ class Processes:
     def is_first(self) -> bool:
         return self.rank == 0
 
-    def share(self, streams: int) -> slice:
+    def share(self, batch_size: int) -> slice:
         """Which of the U streams are this one's. Raises InputError where U cannot be cut into equal shares."""
-        if streams % self.count:
-            raise InputError(f"{streams} streams for {self.count} processes", expected="as many for each",
-                             remedy=f"make --streams a multiple of {self.count}")
-        size = streams // self.count
+        if batch_size % self.count:
+            raise InputError(f"{batch_size} streams for {self.count} processes", expected="as many for each",
+                             remedy=f"make --batch-size a multiple of {self.count}")
+        size = batch_size // self.count
         return slice(self.rank * size, (self.rank + 1) * size)
 
     def loss_of(self, model: Trainable) -> Callable[[Tensor, TextState], tuple[Tensor, TextState]]:
@@ -65,7 +65,7 @@ class Processes:
         ignore(loss, tables)  # type: ignore[no-untyped-call]
         return nn.parallel.DistributedDataParallel(loss)
 
-    def first_does(self, work: Callable[[], Result]) -> Result:
+    def run_on_first(self, work: Callable[[], Result]) -> Result:
         """What the first process gets from work that the others wait for; an InputError of it is raised in all."""
         if self.count == 1:
             return work()
@@ -80,7 +80,7 @@ class Processes:
             raise result[0]
         return result[0]  # type: ignore[return-value]
 
-    def first_says(self, value: bool) -> bool:
+    def broadcast_flag(self, value: bool) -> bool:
         """What the first process says."""
         if self.count == 1:
             return value
@@ -98,7 +98,7 @@ class Processes:
         return torch.cat(parts, dimension)
 
 
-ALONE = Processes()
+SINGLE_PROCESS = ProcessGroup()
 
 
 class _Loss(nn.Module):
@@ -113,7 +113,7 @@ class _Loss(nn.Module):
 
 
 @contextmanager
-def processes_on(device: str) -> Iterator[Processes]:
+def data_parallel(device: str) -> Iterator[ProcessGroup]:
     """Those that torchrun started, on the processor or each on a GPU of its own.
 
     A process that is not the first leaves with status 2, and without a word, where an InputError ends it.
@@ -122,14 +122,14 @@ def processes_on(device: str) -> Iterator[Processes]:
         InputError: there is no such device.
     """
     if not (dist.is_available() and dist.is_torchelastic_launched()):
-        yield Processes(device=str(usable_device(device)))
+        yield ProcessGroup(device=str(usable_device(device)))
         return
     try:
         own = usable_device(f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device)
         if own.type == "cuda":
             torch.cuda.set_device(own)
         dist.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=_PATIENCE)
-        yield Processes(dist.get_rank(), dist.get_world_size(), str(own))
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size(), str(own))
         dist.barrier()  # whoever leaves earlier closes the others' connections
         dist.destroy_process_group()
     except InputError:

@@ -13,38 +13,39 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from rescorer.models.lightrnn.network import FIRST_SPREAD, LightRNN
+from rescorer.models.lightrnn import LightRNN
+from rescorer.models.lightrnn.network import INIT_STD
 from rescorer.training.reallocation.problem import Floats
-from rescorer.training.table_init import how_often, of_length_one
+from rescorer.training.table_init import l2_normalize, sqrt_count_weights
 
 
-def begin_alike(model: LightRNN, vectors: Floats) -> None:
+def init_embeddings(model: LightRNN, vectors: Floats) -> None:
     """Set the vectors of rows, and those that cells have of their own, by the company [V, F] that words keep.
 
-    A row is the mean of its words, as for `first_table`.
+    A row is the mean of its words, as for `balanced_clustering`.
     """
     settings, table = model.settings, model.table
     with torch.no_grad():
-        of_rows = projected(torch.as_tensor(_rows_of(model, vectors)), settings.width)
+        of_rows = project(torch.as_tensor(_rows_of(model, vectors)), settings.hidden_dim)
         for parameter in (model.row_in.weight, model.row_out.weight):
             parameter.copy_(of_rows)
-        if settings.own_width:
-            words = torch.as_tensor(table.words)[:, : model.own_out.shape[1] // settings.own_width].flatten()  # [R · K]
+        if settings.residual_dim:
+            words = torch.as_tensor(table.words)[:, : model.residual_out.shape[1] // settings.residual_dim].flatten()  # [R · K]
             filled = words >= 0
-            of_cells = torch.zeros(len(words), settings.own_width)
-            of_cells[filled] = projected(torch.as_tensor(vectors)[words[filled]], settings.own_width)
-            for parameter in (model.own_in, model.own_out):
+            of_cells = torch.zeros(len(words), settings.residual_dim)
+            of_cells[filled] = project(torch.as_tensor(vectors)[words[filled]], settings.residual_dim)
+            for parameter in (model.residual_in, model.residual_out):
                 parameter.copy_(of_cells.view(table.rows, -1))
 
 
 def _rows_of(model: LightRNN, vectors: Floats) -> Floats:
     """[R, F] of length 1."""
-    weights, where = how_often(model.vocabulary.counts), (model.table.row_of, np.arange(len(vectors)))
+    weights, where = sqrt_count_weights(model.vocabulary.counts), (model.table.row_of, np.arange(len(vectors)))
     sums: Floats = csr_matrix((weights, where), (model.table.rows, len(vectors))) @ vectors
-    return of_length_one(sums)
+    return l2_normalize(sums)
 
 
-def projected(vectors: Tensor, width: int) -> Tensor:
+def project(vectors: Tensor, width: int) -> Tensor:
     """[n, width] from vectors [n, F]: around 0, and as far from it as random first vectors are.
 
     As like each other as the vectors [n, F] are, or, where those are the wider, as their most different directions
@@ -55,4 +56,4 @@ def projected(vectors: Tensor, width: int) -> Tensor:
     most_different = torch.linalg.eigh(around.T @ around).eigenvectors[:, -count:]  # [F, count]
     turned = torch.linalg.qr(torch.randn(width, count)).Q.T  # [count, width] of length 1, at right angles
     found: Tensor = around @ most_different @ turned
-    return found * (FIRST_SPREAD / found.std(unbiased=False).clamp(min=1e-9))
+    return found * (INIT_STD / found.std(unbiased=False).clamp(min=1e-9))

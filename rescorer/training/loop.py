@@ -23,17 +23,17 @@ from tqdm import tqdm
 
 from rescorer.errors import InputError
 from rescorer.files import whole_path
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.models.trainable import TextState, Trainable
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
-from rescorer.training.data_parallel import ALONE, Processes
+from rescorer.training.data_parallel import SINGLE_PROCESS, ProcessGroup
 from rescorer.training.reallocation.reallocate import ReallocationSettings, move, reallocate
 
 PRECISIONS = ("float32", "bfloat16")
-_LOG_COLUMNS = ("interval", "step", "tokens", "train_perplexity", "valid_perplexity", "learning_rate", "seconds",
+_LOG_COLUMNS = ("interval", "step", "tokens", "train_perplexity", "valid_perplexity", "lr", "seconds",
                 "event")
 
 
@@ -43,9 +43,9 @@ class TrainingSettings:
 
     Attributes:
         epochs: times that the corpus is read.
-        streams: U, the batch, of all processes together.
-        unroll: T, words through which gradients flow.
-        learning_rate: of Adam at its height: it rises over the first 2 % of the steps, then falls as a cosine.
+        batch_size: U, streams of text read side by side, of all processes together.
+        bptt: T, words through which gradients flow.
+        lr: of Adam at its height: it rises over the first 2 % of the steps, then falls as a cosine.
         weight_decay: of AdamW.
         clip: the largest norm of the gradient.
         intervals: the training is cut into so many equal parts; after each the validation text is scored, the best
@@ -58,9 +58,9 @@ class TrainingSettings:
     """
 
     epochs: int = 10
-    streams: int = 64
-    unroll: int = 35
-    learning_rate: float = 3e-3
+    batch_size: int = 64
+    bptt: int = 35
+    lr: float = 3e-3
     weight_decay: float = 0.0
     clip: float = 1.0
     intervals: int | None = None
@@ -71,10 +71,10 @@ class TrainingSettings:
     reallocation: ReallocationSettings = field(default_factory=ReallocationSettings)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "streams", "unroll"):
+        for name in ("epochs", "batch_size", "bptt"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
-        for name in ("learning_rate", "clip"):
+        for name in ("lr", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected more than 0")
         if self.precision not in PRECISIONS:
@@ -111,7 +111,7 @@ class Trainer:
         lists: Sequence[NDArray[np.int64]] = (),
         say: Callable[[str], None] = lambda line: None,
         progress: bool = False,
-        processes: Processes = ALONE,
+        processes: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
         """
         Args:
@@ -133,19 +133,19 @@ class Trainer:
         self.model, self.train_corpus, self.valid_corpus, self.settings = model, train, valid, settings
         self.output, self.work, self.say, self.progress = Path(output), Path(work), say, progress
         self.lists, self.processes = lists, processes
-        self.share = processes.share(settings.streams)
-        self.streams = train.streams(settings.streams)  # [U, N / U]
-        if not self.streams.shape[1]:
+        self.share = processes.share(settings.batch_size)
+        self.batched = train.batchify(settings.batch_size)  # [U, N / U]
+        if not self.batched.shape[1]:
             raise InputError(f"the training text has {len(train)} words",
-                             expected=f"at least one for each of {settings.streams} streams",
-                             remedy="give more text or fewer --streams")
-        self.steps_an_epoch = math.ceil(self.streams.shape[1] / settings.unroll)
+                             expected=f"at least one for each of {settings.batch_size} streams",
+                             remedy="give more text or fewer --batch-size")
+        self.steps_an_epoch = math.ceil(self.batched.shape[1] / settings.bptt)
         self.steps = self.steps_an_epoch * settings.epochs
         if self.steps < settings.interval_count:
             raise InputError(f"the training has {self.steps} steps",
                              expected=f"at least {settings.interval_count}, one for each interval",
-                             remedy="give more text, or fewer --streams or --intervals")
-        self.digests = processes.first_does(self._digests)
+                             remedy="give more text, or fewer --batch-size or --intervals")
+        self.digests = processes.run_on_first(self._digests)
         self.loss = processes.loss_of(model)
         self.optimiser = model.optimiser(settings)
         self.step = 0
@@ -177,7 +177,7 @@ class Trainer:
     def run(self) -> float:
         """Train to the end; returns the best validation perplexity, whose model lies in `output`."""
         torch.manual_seed(self.settings.seed + self.processes.rank)
-        if self.processes.first_says(self.checkpoint.exists()):
+        if self.processes.broadcast_flag(self.checkpoint.exists()):
             self._resume()
         self._reallocate()  # where it was cut
         saved = clock = time.monotonic()
@@ -191,33 +191,33 @@ class Trainer:
                 if self.step in bounds:
                     self._end_interval(bounds.index(self.step))
                     clock = time.monotonic()
-                if self.step in bounds or self.processes.first_says(now - saved > self.settings.checkpoint_seconds):
+                if self.step in bounds or self.processes.broadcast_flag(now - saved > self.settings.checkpoint_seconds):
                     self._save_checkpoint()
                     saved = time.monotonic()
-        self.processes.first_does(self._deliver)
+        self.processes.run_on_first(self._deliver)
         return self.best
 
     def _bar(self) -> Any:
-        total = self.settings.epochs * self.streams.size
+        total = self.settings.epochs * self.batched.size
         return tqdm(total=total, initial=self._tokens(), unit="tok", unit_scale=True, mininterval=2.0,
                     disable=not self.progress)
 
     def _tokens(self) -> int:
         """Words read so far; the last step of an epoch is a shorter one."""
         epochs, steps = divmod(self.step, self.steps_an_epoch)
-        return int(epochs * self.streams.size + steps * self.settings.streams * self.settings.unroll)
+        return int(epochs * self.batched.size + steps * self.settings.batch_size * self.settings.bptt)
 
     def train_step(self) -> int:
         """One step of the optimiser; returns the words that all processes read for it."""
         model, settings = self.model, self.settings
         model.train()  # first: a resumed run must draw the same dropout as one that comes from a validation or a step
-        column = self.step % self.steps_an_epoch * settings.unroll
+        column = self.step % self.steps_an_epoch * settings.bptt
         if column == 0:
             self.state = self._start_states()
-        words = self.streams[self.share, column : column + settings.unroll].T.astype(np.int64)  # [T, U of this process]
+        words = self.batched[self.share, column : column + settings.bptt].T.astype(np.int64)  # [T, U of this process]
         tokens = words.size * self.processes.count
         for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = self._lr()
         with self._autocast():
             loss, state = self.loss(torch.as_tensor(words, device=model.device), self.state.detach())
         self.optimiser.zero_grad()
@@ -235,20 +235,20 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.model.device.type, dtype=torch.bfloat16)
 
-    def _learning_rate(self) -> float:
+    def _lr(self) -> float:
         warm = max(1, round(0.02 * self.steps))
         rise = min(1.0, (self.step + 1) / warm)
         fall = 0.5 * (1 + math.cos(math.pi * max(0, self.step - warm) / max(1, self.steps - warm)))
-        return float(self.settings.learning_rate * rise * fall)
+        return float(self.settings.lr * rise * fall)
 
     def _valid_perplexity(self) -> float:
         # Streams beyond a few hundred words each would only blur the figure.
         streams = max(1, min(32, len(self.valid_corpus) // 512))
-        return perplexity(log_probs_of(self.model, self.valid_corpus.ids, streams=streams))
+        return perplexity(log_probs_of(self.model, self.valid_corpus.ids, batch_size=streams))
 
     def _end_interval(self, interval: int) -> None:
         self._pool_losses()
-        self.best = self.processes.first_does(lambda: self._validate(interval))
+        self.best = self.processes.run_on_first(lambda: self._validate(interval))
         if interval in self.settings.reallocate_after:
             self.reallocating = interval
             self._save_checkpoint()  # it may take long: a run that is cut goes on within it
@@ -260,7 +260,7 @@ class Trainer:
         self._write_log(interval, valid, "")
         if not math.isfinite(valid):
             raise InputError("the training diverged", expected="a finite validation perplexity",
-                             remedy=f"lower --learning-rate, and remove {self.checkpoint} to start anew")
+                             remedy=f"lower --lr, and remove {self.checkpoint} to start anew")
         if valid < self.best:
             self.best = valid
             self._save_best(interval)
@@ -268,13 +268,13 @@ class Trainer:
 
     def _reallocate(self) -> None:
         if self.reallocating:
-            table = self.processes.first_does(self._place_anew)
+            table = self.processes.run_on_first(self._reallocate_table)
             if not self.processes.is_first:
                 move(self._light_rnn, table)
             self.reallocating = 0
             self._save_checkpoint()
 
-    def _place_anew(self) -> WordTable:
+    def _reallocate_table(self) -> WordTable:
         report = reallocate(self._light_rnn, self.train_corpus, self.settings.reallocation, lists=self.lists,
                             work=self.work, say=self.say, progress=self.progress)
         self.say(report.describe())
@@ -316,7 +316,7 @@ class Trainer:
 
     def _write_log(self, interval: int, valid: float, event: str) -> None:
         train = perplexity(-self.loss_sum.numpy() / self.loss_tokens) if self.loss_tokens else math.nan
-        row = (interval, self.step, self._tokens(), round(train, 3), round(valid, 3), self._learning_rate(),
+        row = (interval, self.step, self._tokens(), round(train, 3), round(valid, 3), self._lr(),
                round(self.seconds, 1), event)
         self.log.append(dict(zip(_LOG_COLUMNS, row, strict=True)))
         self.loss_sum, self.loss_tokens = torch.zeros((), dtype=torch.float64), 0
@@ -361,7 +361,7 @@ class Trainer:
             "loss": (self.loss_sum, self.loss_tokens),
             "random": self.processes.joined(torch.get_rng_state()[None], 0),  # [processes, bytes]
         }
-        self.processes.first_does(lambda: write_torch(content, self.checkpoint))
+        self.processes.run_on_first(lambda: write_torch(content, self.checkpoint))
 
     def _resume(self) -> None:
         try:
@@ -377,7 +377,7 @@ class Trainer:
         lengths = len(self.train_corpus), len(self.valid_corpus)
         same = {
             "other settings": _plain(asdict(self.settings)) == settings,
-            "other settings of its network or another vocabulary": self.model.same_make(restored),
+            "other settings of its network or another vocabulary": self.model.is_compatible(restored),
             "texts of other lengths": words == lengths,
             **{f"another {name}": not digests or digests.get(name) == digest
                for name, digest in self.digests.items()},
@@ -386,7 +386,7 @@ class Trainer:
             raise InputError(f"the checkpoint is of a run with {' and '.join(differences)}",
                              expected="what that run was given", file=self.checkpoint,
                              remedy="give the settings and texts of that run, or remove the file to start anew")
-        self.model.take_over(restored)
+        self.model.copy_from(restored)
         self.model.provenance = restored.provenance  # how this run began, whatever is asked for now
         self.optimiser.load_state_dict(optimiser)
         self.step, self.best, self.seconds = content["step"], content["best"], content["seconds"]

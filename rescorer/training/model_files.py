@@ -12,18 +12,18 @@ import torch
 
 from rescorer.errors import InputError
 from rescorer.files import sole_use
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import usable_device
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_list import WordList
-from rescorer.training.reallocation.assign import Assignment
 from rescorer.training.corpus import Corpus, read_sentences
-from rescorer.training.new_words.finetune import FineTuningSettings
 from rescorer.training.new_words.add_words import Addition, NewWordSettings, add_words, remove_words
+from rescorer.training.new_words.finetune import FineTuningSettings
+from rescorer.training.reallocation.assign import Assignment
 from rescorer.training.reallocation.reallocate import reallocate
-from rescorer.training.train import reallocation_settings
 from rescorer.training.reallocation.unseen import read_lists
+from rescorer.training.train import reallocation_settings
 from rescorer.work_folders import temporary_folder
 
 _Say = Callable[[str], None]

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from rescorer.errors import InputError
 from rescorer.files import sole_use
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.reallocation.assign import AssignmentSettings
 from rescorer.training.corpus import Corpus
-from rescorer.training.data_parallel import Processes, processes_on
-from rescorer.training.table_init import company, first_table
-from rescorer.training.embedding_init import begin_alike
-from rescorer.training.precision import bfloat16_gain
-from rescorer.training.reallocation.reallocate import ReallocationSettings
+from rescorer.training.data_parallel import ProcessGroup, data_parallel
+from rescorer.training.embedding_init import init_embeddings
 from rescorer.training.loop import Trainer, TrainingSettings, checkpoint_in
+from rescorer.training.precision import bfloat16_gain
+from rescorer.training.reallocation.assign import AssignmentSettings
+from rescorer.training.reallocation.reallocate import ReallocationSettings
 from rescorer.training.reallocation.unseen import read_lists
+from rescorer.training.table_init import balanced_clustering, ppmi_svd_embeddings
 
 
 def train_model(
@@ -38,7 +38,7 @@ def train_model(
     Where torchrun started several processes each calls this, and they train one model together.
 
     Args:
-        options: the fields of the settings, by name, and of the table `rows`, `columns` and `first_table`: "likeness"
+        options: the fields of the settings, by name, and of the table `rows`, `columns` and `table_init`: "ppmi"
             or "frequency".
 
     Raises:
@@ -46,8 +46,8 @@ def train_model(
     """
     if threads:
         torch.set_num_threads(threads)
-    with processes_on(device) as processes, ExitStack() as held:
-        say = say if processes.is_first else _be_silent
+    with data_parallel(device) as processes, ExitStack() as held:
+        say = say if processes.is_first else _discard
         trainer = _trainer(texts, valid, vocabulary, output, work, options, processes, say, held)
         best = trainer.run()
     say(f"best validation perplexity {best:.2f}: {output}")
@@ -56,7 +56,7 @@ def train_model(
 
 def _trainer(
     texts: Sequence[Path], valid: Path, vocabulary: Path, output: Path, work: Path, options: Mapping[str, Any],
-    processes: Processes, say: Callable[[str], None], held: ExitStack,
+    processes: ProcessGroup, say: Callable[[str], None], held: ExitStack,
 ) -> Trainer:
     """What trains; `held` gets the lock of the work folder, which the first process takes for all."""
     options = {**options, "precision": _precision(options["precision"], processes, say)}
@@ -68,29 +68,29 @@ def _trainer(
         raise InputError(str(error), remedy="correct that option") from None
     file = vocabulary.with_suffix(".lists.tsv")
     lists = read_lists(file, words) if file.exists() else []
-    processes.first_does(lambda: held.enter_context(sole_use(work)))
+    processes.run_on_first(lambda: held.enter_context(sole_use(work)))
     train, held_out = (_encoded(paths, words, work / name, processes)
                        for paths, name in ((texts, "train.ids"), ([valid], "valid.ids")))
     torch.manual_seed(settings.seed)
-    if options["first_table"] == "likeness" and not processes.first_says(checkpoint_in(work).exists()):
+    if options["table_init"] == "ppmi" and not processes.broadcast_flag(checkpoint_in(work).exists()):
         say(f"finding the company of {len(words)} words, by which they share rows and begin alike")
         # By one process: where the last bits of another one's computation differ, its table might.
-        model = processes.first_does(lambda: _begun_alike(network, words, table, train, lists))
+        model = processes.run_on_first(lambda: _initialised_by_ppmi(network, words, table, train, lists))
     else:
         model = LightRNN(network, words, table)
     model = model.to(processes.device)
     say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
-    model.provenance = {"texts": [path.name for path in texts], "valid": valid.name, "table": options["first_table"]}
+    model.provenance = {"texts": [path.name for path in texts], "valid": valid.name, "table": options["table_init"]}
     model.spelling = Spelling.learn(words.words)
     return Trainer(model, train, held_out, settings, output, work, lists=lists, say=say, progress=processes.is_first,
                    processes=processes)
 
 
-def _precision(asked: str, processes: Processes, say: Callable[[str], None]) -> str:
+def _precision(asked: str, processes: ProcessGroup, say: Callable[[str], None]) -> str:
     """What is asked for; for "auto" the quicker one, by the first process's measurement."""
     if asked == "float32":
         return asked
-    gain = processes.first_does(lambda: bfloat16_gain(processes.device))
+    gain = processes.run_on_first(lambda: bfloat16_gain(processes.device))
     if asked == "auto":
         return "bfloat16" if gain > 1 else "float32"
     if gain < 0.8:
@@ -98,26 +98,26 @@ def _precision(asked: str, processes: Processes, say: Callable[[str], None]) -> 
     return asked
 
 
-def _begun_alike(
+def _initialised_by_ppmi(
     network: LightRNNSettings, words: Vocabulary, shape: WordTable, train: Corpus, lists: Sequence[NDArray[np.int64]],
 ) -> LightRNN:
     """A table of that shape, and vectors, by the company that words keep in the text."""
-    vectors = company(train.ids, words, lists)
-    model = LightRNN(network, words, first_table(vectors, words.counts, shape.rows, shape.columns))
-    begin_alike(model, vectors)
+    vectors = ppmi_svd_embeddings(train.ids, words, lists)
+    model = LightRNN(network, words, balanced_clustering(vectors, words.counts, shape.rows, shape.columns))
+    init_embeddings(model, vectors)
     return model
 
 
-def _encoded(texts: Sequence[Path], words: Vocabulary, path: Path, processes: Processes) -> Corpus:
+def _encoded(texts: Sequence[Path], words: Vocabulary, path: Path, processes: ProcessGroup) -> Corpus:
     """Written by the first process, mapped by all."""
     def write() -> None:
         Corpus.encode(texts, words, path)
 
-    processes.first_does(write)
+    processes.run_on_first(write)
     return Corpus.open(path)
 
 
-def _be_silent(line: str) -> None:
+def _discard(line: str) -> None:
     pass
 
 
@@ -128,7 +128,7 @@ def _settings(options: Mapping[str, Any]) -> TrainingSettings:
 def reallocation_settings(options: Mapping[str, Any]) -> ReallocationSettings:
     """Of options by the names of its fields and of the assignment's. Raises ValueError."""
     assignment = AssignmentSettings(**_those_of(AssignmentSettings, options))
-    return ReallocationSettings(**_those_of(ReallocationSettings, options, leave=("streams", "unroll")),
+    return ReallocationSettings(**_those_of(ReallocationSettings, options, leave=("batch_size", "bptt")),
                                 assignment=assignment)
 
 

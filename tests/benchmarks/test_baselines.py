@@ -28,7 +28,7 @@ from benchmarks.baselines.recurrent import Recurrent
 from benchmarks.baselines.registry import BASELINES, Entry
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.running_text import log_probs_of
 from rescorer.models.torch_file import read_torch
 from rescorer.training.corpus import Corpus
@@ -83,7 +83,7 @@ def test_running_text_and_histories_agree(spec: str) -> None:
         advanced, state = model.advance(state, torch.zeros(1, dtype=torch.int64), torch.tensor([word]))
         assert torch.equal(score, advanced)
         expected.append(score.item())
-    np.testing.assert_allclose(log_probs_of(model, np.array(words), unroll=3), expected, atol=1e-5)
+    np.testing.assert_allclose(log_probs_of(model, np.array(words), bptt=3), expected, atol=1e-5)
     spelled = [model.vocabulary.words[word] for word in words]
     assert model.logprob(spelled, end=False) == pytest.approx(sum(expected), abs=1e-4)
 
@@ -102,7 +102,7 @@ def test_words_after_several_histories(spec: str) -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_training_lowers_the_perplexity(spec: str) -> None:
     model, words = make(spec, noise=0.0), torch.as_tensor(np.arange(60).reshape(12, 5) % 7)
-    optimiser = model.optimiser(SimpleNamespace(learning_rate=0.02, weight_decay=0.0))
+    optimiser = model.optimiser(SimpleNamespace(lr=0.02, weight_decay=0.0))
     before = -model(words, model.start_states(5))[0].mean().item()
     model.train()
     for _ in range(40):
@@ -120,7 +120,7 @@ def test_a_file_rebuilds_it(spec: str, tmp_path: Path) -> None:
     model = make(spec)
     model.save(tmp_path / "model.pt")
     again = type(model).from_dict(read_torch(tmp_path / "model.pt"))
-    assert model.same_make(again) and model.parameter_count() == again.parameter_count()
+    assert model.is_compatible(again) and model.parameter_count() == again.parameter_count()
     assert torch.equal(of_all(model, model.start()), of_all(again, again.start()))
 
 
@@ -333,7 +333,7 @@ def call(tmp_path: Path, sentences: Path) -> list[str]:
     lmplz.touch()
     return [str(sentences), "--valid", str(sentences), "--test", str(sentences), "--vocabulary", str(words),
             "--output", str(tmp_path / "out"), "--eval-words", "60", "--seconds", "0.4", "--trial-seconds", "0.1",
-            "--learning-rates", "0.02", "0.05", "--width", "8", "--streams", "4", "--unroll", "6", "--precision",
+            "--lrs", "0.02", "0.05", "--hidden-dim", "8", "--batch-size", "4", "--bptt", "6", "--precision",
             "float32", "--intervals", "2", "--lmplz", str(lmplz), "--memory-gb", "0", "--entries"]
 
 
@@ -372,7 +372,7 @@ def test_table_goes_on(call: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     again = json.loads((tmp_path / "out/nce-samples-4.json").read_text())
     assert again["test_perplexity"] == found["test_perplexity"]
     # Another budget is another table.
-    assert table.main([*call, "full", "--width", "9"]) == 2
+    assert table.main([*call, "full", "--hidden-dim", "9"]) == 2
     assert "width is 9, and was 8" in capsys.readouterr().err
 
 
@@ -414,7 +414,7 @@ def test_epochs_instead_of_seconds(call: list[str], tmp_path: Path, monkeypatch:
                                    capsys: pytest.CaptureFixture[str]) -> None:
     """The same words for every network, and no trial where there is one learning rate."""
     in_this_process(monkeypatch)
-    assert table.main([*call, "full", "nce:samples=4", "--epochs", "3", "--learning-rates", "0.02",
+    assert table.main([*call, "full", "nce:samples=4", "--epochs", "3", "--lrs", "0.02",
                        "--weight-dropout", "0.2"]) == 0
     assert "dropout 0, of weights 0.2, batch 4 × 6, float32, seed 1; 3 epochs; state" in capsys.readouterr().out
     for name in ("full", "nce-samples-4"):
@@ -451,8 +451,8 @@ def test_out_of_memory_is_a_row(call: list[str], tmp_path: Path, monkeypatch: py
     """And the next one is made."""
     monkeypatch.setattr(table, "_PROBES", 1)
     # Processes of their own, under a limit that leaves room for Python and torch alone: 5 GB of own vectors.
-    assert table.main([*call, "lightrnn:own_width=30000000", "full", "--memory-gb", "2.5"]) == 0
-    assert re.search(r"^\| lightrnn:own_width=30000000 \|.* out of memory \|$", capsys.readouterr().out, re.MULTILINE)
+    assert table.main([*call, "lightrnn:residual_dim=30000000", "full", "--memory-gb", "2.5"]) == 0
+    assert re.search(r"^\| lightrnn:residual_dim=30000000 \|.* out of memory \|$", capsys.readouterr().out, re.MULTILINE)
     assert json.loads((tmp_path / "out/full.json").read_text())["test_perplexity"] > 1
 
 
@@ -552,7 +552,7 @@ def test_a_table_is_recorded_with_its_curves(call: list[str], tmp_path: Path, mo
 
 def test_the_command_has_help() -> None:
     command = [sys.executable, "-m", "benchmarks.baselines.table", "--help"]
-    assert "--learning-rates" in subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    assert "--lrs" in subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
 
 @pytest.mark.parametrize("spec", ["nce:samples=6,ppmi_init=true", "blackout:samples=6,ppmi_init=true"])
@@ -568,7 +568,7 @@ def test_equal_ppmi_embeddings_give_equal_first_vectors(spec: str) -> None:
 
 
 def test_light_rnn_begins_by_what_its_words_are_known_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "begin_alike", lambda model, vectors: model.row_out.weight.data.fill_(vectors[0, 0]))
+    monkeypatch.setattr(registry, "init_embeddings", lambda model, vectors: model.row_out.weight.data.fill_(vectors[0, 0]))
     for how, begun in (("ppmi", True), ("frequency", False)):
         entry, vocabulary = Entry.parse(f"lightrnn:rows=8,table_init={how}"), make_vocabulary(SIZE)
         known = entry.known({"width": 16}, TEXT, vocabulary)

@@ -62,7 +62,7 @@ def test_shares_of_trained_and_random_tables() -> None:
     cells[ids], cells[others] = np.arange(4), 4 + 4 * np.arange(len(others))
     table = WordTable(len(vocabulary), 4, cells)
     assert row_purity.shares(model, [table], words, 2) == (1.0, 1.0)
-    model.place(table)
+    model.set_table(table)
     ten, one = row_purity.shares(model, [table.shuffled(seed) for seed in range(20)], words, 2)
     assert 0.25 <= one < 1 and one <= ten <= 1
 
@@ -177,7 +177,7 @@ def test_exported_files_are_measured(
 
     make_model(width=128).save(tmp_path / "tiny.pt")
     monkeypatch.setattr(sys, "argv", ["export.py", str(sentences), str(tmp_path / "tiny.pt"), "--sizes", "4",
-                                      "--lines", "20", "--width", "8"])
+                                      "--lines", "20", "--hidden-dim", "8"])
     export.main()
     rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert [row[0] for row in rows if row[0].isdigit()] == ["11", "4", "11"]

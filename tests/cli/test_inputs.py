@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import make_model
-from cli.test_rescore_lattices import HTK, drawn
 from cli.test_rescore import LISTS, REFERENCES, bad, good
+from cli.test_rescore_lattices import HTK, drawn
+from conftest import make_model
 from tiny import nbest, write_arpa
 
 from rescorer.recognition.formats import read_nbest, write_nbest
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 
 pytestmark = pytest.mark.usefixtures("quick_tuning")
 LM = ("--lm", "lightrnn.pt")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a model, lists and lattices as a whole and in parts, and references, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
@@ -54,7 +54,7 @@ def test_lattices_in_parts_are_as_the_whole(here: Path, tuned: bool) -> None:
         result = good(*inputs, *LM, *weights, "--lattice-output", f"{out}.lats", "--output", out)
         assert ("3 of its 9 references have no hypotheses here" in result.stderr) == tuned
     assert Path("parts").read_text() == Path("whole").read_text()
-    names = [each.utterance for each in HTK.read(Path("parts.lats"), None, Faults())]
+    names = [each.utterance for each in HTK.read(Path("parts.lats"), None, ErrorCollector())]
     assert names == [f"u{number}" for number in range(6)]
 
 

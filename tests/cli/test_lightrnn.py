@@ -17,15 +17,15 @@ from tiny import write_arpa
 import rescorer
 from lexicon_tools.cli import lexicon
 from rescorer.cli import lightrnn
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.torch_file import read_torch
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
-from rescorer.training.table_init import company, first_table
 from rescorer.training.precision import bfloat16_gain
+from rescorer.training.table_init import balanced_clustering, ppmi_svd_embeddings
 
-TINY = ["--width", "8", "--epochs", "2", "--streams", "4", "--unroll", "10"]
+TINY = ["--hidden-dim", "8", "--epochs", "2", "--batch-size", "4", "--bptt", "10"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def serial_executor(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     lines = sentences.read_text().splitlines(keepends=True)
     Path("valid.txt").write_text("".join(lines[:40]))
@@ -146,21 +146,21 @@ def test_the_first_table_is_by_likeness_or_by_frequency(here: Path) -> None:
         result = train("--rows", "5", *options, "--work", f"work{len(options)}")
         assert result.exit_code == 0, (result.stderr, result.exception)
         model = LightRNN.load("lightrnn.pt")
-        assert model.provenance["table"] == (options or ("", "likeness"))[1]
+        assert model.provenance["table"] == (options or ("", "ppmi"))[1]
         return list(model.table.cells)
 
     words = Vocabulary.load("words.tsv")
     shape = WordTable.shaped(len(words), 5)
-    vectors = company(Corpus.encode([Path("train.txt")], words, "ids").ids, words, ())
-    alike = first_table(vectors, words.counts, 5, shape.columns)
+    vectors = ppmi_svd_embeddings(Corpus.encode([Path("train.txt")], words, "ids").ids, words, ())
+    alike = balanced_clustering(vectors, words.counts, 5, shape.columns)
     assert table() == list(alike.cells)
-    assert table("--first-table", "frequency") == list(shape.cells) != list(alike.cells)
+    assert table("--table-init", "frequency") == list(shape.cells) != list(alike.cells)
 
 
 @pytest.mark.parametrize(("options", "expected"), [
-    (["--width", "0"], "width = 0"), (["--dropout", "1.5"], "dropout = 1.5"),
+    (["--hidden-dim", "0"], "width = 0"), (["--dropout", "1.5"], "dropout = 1.5"),
     (["--weight-dropout", "1"], "weight_dropout = 1"), (["--epochs", "0"], "epochs = 0"),
-    (["--streams", "100000"], "streams"), (["--rows", "2", "--columns", "2"], "do not fit"),
+    (["--batch-size", "100000"], "streams"), (["--rows", "2", "--columns", "2"], "do not fit"),
     (["--reallocate-after", "2"], "reallocate_after"), (["--device", "nonsense"], "device 'nonsense'"),
 ])
 def test_bad_settings(here: Path, options: list[str], expected: str) -> None:

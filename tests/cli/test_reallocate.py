@@ -11,12 +11,12 @@ from click.testing import CliRunner, Result
 from conftest import make_model
 
 from rescorer.cli import lightrnn
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.training.reallocation import reallocate as reallocation
 
 
 @pytest.fixture
-def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def serial_executor(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_model().save("old.pt")
     return tmp_path
@@ -36,7 +36,7 @@ def test_words_move_and_nothing_else(here: Path) -> None:
     assert new.vocabulary.words == old.vocabulary.words
     moved = int((old.table.cells != new.table.cells).sum())
     assert new.provenance["reallocations"] == [{"texts": ["sentences.txt"], "words": 2800, "moved": moved}] and moved
-    of_words = "cell_bias", "row_out.bias", "own_in", "own_out", "first_odds"  # these follow the words
+    of_words = "cell_bias", "row_out.bias", "residual_in", "residual_out", "head_word_log_odds"  # these follow the words
     for name, value in old.state_dict().items():
         assert torch.equal(value, new.state_dict()[name]) is (name not in of_words)
     assert not list(Path("new.pt.work").glob("*.npz")), "what a cut call goes on from is no longer needed"

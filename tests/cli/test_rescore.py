@@ -23,7 +23,7 @@ from tiny import KNOWN, nbest, write_arpa
 import rescorer
 from rescorer.cli import print_lines, rescore
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
 from rescorer.rescoring.weights import TunedWeights, Weights
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with models, lists and references, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
@@ -128,7 +128,7 @@ def test_tune_then_apply(here: Path) -> None:
     assert [x for x in applied.stderr.splitlines() if x.startswith("WER")] == [
         x for x in tuned.stderr.splitlines() if x.startswith("WER")]
     assert set(json.loads(Path("wer.json").read_text())["rows"]) == {
-        "first pass", "first pass, own word penalty", "oracle", "rescored"}
+        "first pass", "first pass, tuned word penalty", "oracle", "rescored"}
     again = good("lists.jsonl", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa", "--tune", "ref", "--weights", "v.json")
     assert again.stdout == tuned.stdout and Path("v.json").read_text() == Path("w.json").read_text()
     TunedWeights(replace(weights.weights, lm_scale=0.5), weights.first_pass).save("w.json")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_model
 from cli.test_rescore import bad, good
+from conftest import make_model
 from tiny import KNOWN, nbest, write_arpa
 from tiny_lattices import all_paths, random_lattice, words_of
 
 from rescorer.models.loading import load
 from rescorer.recognition.formats import LATTICE_FORMATS, read_nbest, write_nbest
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM
 from rescorer.rescoring.bias import biased_lattices
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with models, a folder of lattices and references, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
@@ -60,7 +60,7 @@ def lines(path: str) -> dict[str, list[str]]:
 
 def from_python() -> dict[str, list[str]]:
     models = [load("lightrnn.pt"), load("ngram.arpa")]
-    lattices = HTK.read(Path("lats"), None, Faults())
+    lattices = HTK.read(Path("lats"), None, ErrorCollector())
     return {each.lattice.utterance: list(each.best()) for each in rescore_lattices(lattices, models)}
 
 
@@ -79,7 +79,7 @@ def test_expected_words_are_worth_more(here: Path) -> None:
     models, weights = [load("lightrnn.pt"), load("ngram.arpa")], TunedWeights.load("w.json")
     assert BIAS in weights.weights.scales
     great = TunedWeights(replace(weights.weights, scales={**weights.weights.scales, BIAS: 90.0}), weights.first_pass)
-    lattices = list(biased_lattices(HTK.read(Path("lats"), None, Faults()), {"strange"}))
+    lattices = list(biased_lattices(HTK.read(Path("lats"), None, ErrorCollector()), {"strange"}))
     for used, name in ((weights, "best"), (great, "great")):
         used.save("v.json")
         good("lats", *LM, "--bias", "names", "--weights", "v.json", "--output", name)
@@ -89,13 +89,13 @@ def test_expected_words_are_worth_more(here: Path) -> None:
             for each in lattices}
     assert any(most.values())
     assert {name: words.count("strange") for name, words in lines("great").items()} == most
-    assert len(list(HTK.read(Path("out"), None, Faults()))) == 6
+    assert len(list(HTK.read(Path("out"), None, ErrorCollector()))) == 6
 
 
 def test_everything_that_can_be_written(here: Path) -> None:
     good("lats", *LM, "--output", "best", "--lattice-output", "out", "--nbest-output", "nbest.jsonl", "--nbest", "5",
          "--confidence-output", "confidences", "--oov-report", "oov", "--ref", "ref", "--wer-output", "wer.json")
-    rescored = {each.utterance: each for each in HTK.read(Path("out"), None, Faults())}
+    rescored = {each.utterance: each for each in HTK.read(Path("out"), None, ErrorCollector())}
     assert set(rescored) == set(lines("best")) == set(lines("ref"))
     for nbest_list in read_nbest("nbest.jsonl").lists:
         best = nbest_list.hypotheses[0]
@@ -117,7 +117,7 @@ def test_compact_lattices_and_alignments_of_kaldis(here: Path) -> None:
     options = ("lat.1.txt", "--format", "kaldi-lattice", "--lm", "lightrnn.pt")
     for flags, arcs in (((), 5), (("--compact",), 3)):
         good(*options, *flags, "--output", "best", "--lattice-output", "out.txt", "--nbest-output", "nbest")
-        (lattice,) = LATTICE_FORMATS["kaldi-lattice"].read(Path("out.txt"), Path("words.txt"), Faults())
+        (lattice,) = LATTICE_FORMATS["kaldi-lattice"].read(Path("out.txt"), Path("words.txt"), ErrorCollector())
         assert lattice.arcs == arcs and lines("best") == {"one": ["the", "cat"]}
         assert gzip.decompress(Path("nbest/ali.gz").read_bytes()) == b"one-1 1 1 3 4\n"
 

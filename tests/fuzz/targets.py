@@ -33,14 +33,14 @@ from rescorer.cli import rescore
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import load
 from rescorer.models.ngram import Ngram
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_list import WordList
 from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS, read_lattices, read_nbest, words_txt, write_nbest
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, Hypothesis, NBest
 from rescorer.recognition.references import read_references
@@ -95,7 +95,7 @@ def _case(path: Path) -> Case:
     return case
 
 
-def _beside(path: Path, name: str) -> Path:
+def _head_word_term(path: Path, name: str) -> Path:
     """A place for outputs, empty."""
     place = path.parent / name
     if place.is_dir() and not place.is_symlink():
@@ -137,7 +137,7 @@ def _read_lists(path: Path, name: str) -> None:
     except Exception as error:  # judged after the other way
         failed = error
     lists = read_nbest(path, name).lists
-    out = _beside(path, "out")
+    out = _head_word_term(path, "out")
     write_nbest(out, lists, name)
     assert read_nbest(out, name).lists == lists, "not what was written"
     if failed is not None:
@@ -209,7 +209,7 @@ def _lattices(folder: Path, _: LightRNN) -> Iterator[Target]:
             cases += [{key: gzip.compress(content, mtime=0) for key, content in case.items()}]
         yield Target(f"lattice-{name}", cases, lambda path, name=name: _read_lattices(path, name, tables[name]), 4)
         yield Target(f"lattice-{name}-passing-over", cases,
-                     lambda path, name=name: list(read_lattices(path, tables[name], name, Faults(_pass_over))), 1)
+                     lambda path, name=name: list(read_lattices(path, tables[name], name, ErrorCollector(_pass_over))), 1)
     archive = folder / "lat.ark"
     LATTICE_FORMATS["kaldi-lattice"].write(archive, made["kaldi-lattice"])
     keys = b"".join(f"u{number} {archive}:{place}\n".encode() for number, place in enumerate(_places(archive)))
@@ -233,7 +233,7 @@ def _read_lattices(path: Path, name: str, symbols: Path | None) -> None:
     for lattice in lattices:
         assert all(np.isfinite(score).all() for score in lattice.scores.values()), "a score is not finite"
         assert (lattice.sources < lattice.targets).all(), "not in topological order"
-    out = _beside(path, "out" + ("" if path.is_dir() else path.suffix))
+    out = _head_word_term(path, "out" + ("" if path.is_dir() else path.suffix))
     LATTICE_FORMATS[name].write(out, lattices)
     again = {lattice.utterance: lattice for lattice in read_lattices(out, symbols, name)}  # a folder's by name
     assert again.keys() == {lattice.utterance for lattice in lattices}, "not the same utterances"
@@ -259,8 +259,8 @@ def _tables(folder: Path, _: LightRNN) -> Iterator[Target]:
     yield Target("counts", [_file(counts), _file(gzip.compress(counts.encode(), mtime=0))], _read_counts, 3)
     text = "the cat sat on the mat\nthe dog ran\n\nDây là 42 words at $3.50\n"
     yield Target("text-count", [_file(text)], lambda path: count_words([path]), 2)
-    yield Target("text-encode", [_file(text)], lambda path: Corpus.encode([path], vocabulary, _beside(path, "out")), 2)
-    yield Target("text-normalise", [_file(text)], lambda path: normalise_files([path], _beside(path, "out")), 2)
+    yield Target("text-encode", [_file(text)], lambda path: Corpus.encode([path], vocabulary, _head_word_term(path, "out")), 2)
+    yield Target("text-normalise", [_file(text)], lambda path: normalise_files([path], _head_word_term(path, "out")), 2)
     yield Target("text-oov", [_file(text), _file(gzip.compress(text.encode(), mtime=0))],
                  lambda path: count_source(path, vocabulary), 1)
 
@@ -271,7 +271,7 @@ def _case_of(path: Path) -> Case:
 
 def _read_vocabulary(path: Path) -> None:
     vocabulary = Vocabulary.load(path)
-    out = _beside(path, "out")
+    out = _head_word_term(path, "out")
     vocabulary.save(out)
     again = Vocabulary.load(out)
     assert again.words == vocabulary.words and (again.counts == vocabulary.counts).all(), "not what was written"
@@ -302,7 +302,7 @@ def _word_lists(folder: Path, _: LightRNN) -> Iterator[Target]:
 
 def _read_word_lists(path: Path) -> None:
     words = read_word_lists(path, case="lower")
-    out = _beside(path, "out")
+    out = _head_word_term(path, "out")
     write_word_lists(out, words)
     assert read_word_lists(out) == words, "not what was written"
 
@@ -310,7 +310,7 @@ def _read_word_lists(path: Path) -> None:
 def _read_gazetteer(path: Path) -> None:
     found = read_gazetteer([path])
     assert found.words and all(words.strip() for words in found.words)
-    found.save(_beside(path, "out"), report=_beside(path, "report"))
+    found.save(_head_word_term(path, "out"), report=_head_word_term(path, "report"))
 
 
 # ---- models ----
@@ -325,7 +325,7 @@ def _models(folder: Path, model: LightRNN) -> Iterator[Target]:
     _WEIGHTS.save(folder / "made")
     yield Target("weights", [_case(folder / "made")], _use_weights, 4)
     model.save(folder / "made")
-    plain = make_model(tied=False, own_width=0, cell_bias=False, half_steps=True)
+    plain = make_model(tied=False, residual_dim=0, cell_bias=False, two_step=True)
     cases = [_case(folder / "made")]
     plain.save(folder / "made")
     yield Target("lightrnn.pt", [*cases, _case(folder / "made")], _use_light_rnn, 1.5, "in.pt")
@@ -390,7 +390,7 @@ def _use_weights(path: Path) -> None:
         if weights.mixture.keys() == {"lightrnn", "ngram"}:
             mixed = weights.mixed(rows, kinds, ("lightrnn", "ngram"))
             assert not np.isnan(mixed).any(), "NaN from the mixture"
-    out = _beside(path, "out")
+    out = _head_word_term(path, "out")
     tuned.save(out)
     assert TunedWeights.load(out) == tuned, "not what was written"
 
@@ -430,8 +430,8 @@ def _use_pieces(path: Path) -> None:
     from lexicon_tools.pieces import PieceModel
 
     pieces = PieceModel(path)
-    convert(text, _beside(path, "out"), pieces.to_pieces)
-    convert(path.parent / "out", _beside(path, "words"), pieces.to_words)
+    convert(text, _head_word_term(path, "out"), pieces.to_pieces)
+    convert(path.parent / "out", _head_word_term(path, "words"), pieces.to_words)
 
 
 def _use_onnx(path: Path) -> None:
@@ -459,7 +459,7 @@ def _commands(folder: Path, model: LightRNN) -> Iterator[Target]:
     yield Target("command-htk", [_case(folder / "made"), _file(_HTK)], lambda path: _run(path, "--lm", lm), 0.3)
     LATTICE_FORMATS["kaldi-lattice"].write(folder / "made", _drawn(GRAPH, ACOUSTIC))
     yield Target("command-kaldi", [_case(folder / "made"), _file(_KALDI_TEXT)],
-                 lambda path: _run(path, "--lm", lm, "--symbols", symbols, "--nbest-output", _beside(path, "n")), 0.3)
+                 lambda path: _run(path, "--lm", lm, "--symbols", symbols, "--nbest-output", _head_word_term(path, "n")), 0.3)
     _WEIGHTS.save(folder / "made")
     given = json.loads(_case(folder / "made")[""])
     for weights in given.values():
@@ -477,7 +477,7 @@ class CommandError(Exception):
 
 
 def _run(given: Path, *options: str | Path, out: Path | None = None) -> None:
-    output = _beside(out or given, "best")
+    output = _head_word_term(out or given, "best")
     result = CliRunner().invoke(rescore, [str(given), *map(str, options), "--output", str(output)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception

@@ -13,17 +13,17 @@ from conftest import make_model
 from tiny import KNOWN, make_ngram
 
 from rescorer.errors import InputError
-from rescorer.models import completion
-from rescorer.models.completion import Completer, PrefixIndex, read_keys
+from rescorer.models.completion import Completer, read_keys
 from rescorer.models.language_model import MARKS, LanguageModel
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings, LightRNNState
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings, LightRNNState, prefix_search
+from rescorer.models.lightrnn.prefix_search import PrefixIndex
 from rescorer.models.mixture import Mixture
 from rescorer.models.open_vocabulary import OpenVocabulary
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
-SETTINGS = [{"half_steps": half, "own_width": own, "cell_bias": not own, "layers": layers}
+SETTINGS = [{"two_step": half, "residual_dim": own, "cell_bias": not own, "num_layers": layers}
             for half, own, layers in ((True, 3, 1), (True, 0, 2), (False, 0, 1), (False, 3, 2))]
 
 
@@ -36,7 +36,7 @@ def random_model(seed: int, size: int = 300, **settings: object) -> LightRNN:
     vocabulary = Vocabulary(tuple(words), np.arange(size, 0, -1), "lower")
     table = WordTable(21, 20, draw.choice(20 * 20, size, replace=False).astype(np.int64))
     torch.manual_seed(seed)
-    model = LightRNN(LightRNNSettings(**{"width": 8, **settings}), vocabulary, table)  # type: ignore[arg-type]
+    model = LightRNN(LightRNNSettings(**{"hidden_dim": 8, **settings}), vocabulary, table)  # type: ignore[arg-type]
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter))
@@ -53,8 +53,8 @@ def every_word(model: LanguageModel, history: list[str], prefix: str) -> dict[st
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_best_of_every_word(settings: dict[str, object], seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(completion, "_FIRST_ROWS", 1)  # that the search may stop
-    monkeypatch.setattr(completion, "_MOST_ROWS", 2)
+    monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)  # that the search may stop
+    monkeypatch.setattr(prefix_search, "_MOST_ROWS", 2)
     model = random_model(seed, **settings)
     words = [word for word in model.words if word not in MARKS]
     sizes = set()
@@ -72,7 +72,7 @@ def test_the_best_of_every_word(settings: dict[str, object], seed: int, monkeypa
 
 def test_most_rows_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """The top word by far is in a row of probability near 1: no other row can matter."""
-    monkeypatch.setattr(completion, "_FIRST_ROWS", 1)
+    monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)
     model = random_model(3)
     word = next(index for index, each in enumerate(model.words) if each.startswith("a"))
     row, column = divmod(int(model.table.cells[word]), 20)
@@ -91,21 +91,21 @@ def test_most_rows_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == model.words[word] and share == pytest.approx(1) and looked == [row]
 
 
-@pytest.mark.parametrize("half_steps", [False, True])
-def test_what_rows_share_is_found_once(half_steps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("two_step", [False, True])
+def test_what_rows_share_is_found_once(two_step: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The softmax of the rows, and what the history gives to all of them, however many are looked at one by one."""
-    monkeypatch.setattr(completion, "_FIRST_ROWS", 4)
-    monkeypatch.setattr(completion, "_MOST_ROWS", 4)
-    model = random_model(3, half_steps=half_steps)
+    monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 4)
+    monkeypatch.setattr(prefix_search, "_MOST_ROWS", 4)
+    model = random_model(3, two_step=two_step)
     state = model.read(["b"])
     scored: list[int] = []
     mixed: list[int] = []
     scores = model.row_scores
     monkeypatch.setattr(model, "row_scores", lambda hidden: scored.append(len(hidden)) or scores(hidden))
-    if not half_steps:
+    if not two_step:
         model.row_mixed.register_forward_hook(lambda *call: mixed.append(call[2].shape[0]))
     assert len(model.best_words(state, 400, prefix="a")) > 50
-    assert scored == [1] and set(mixed) == (set() if half_steps else {1})
+    assert scored == [1] and set(mixed) == (set() if two_step else {1})
 
 
 def test_probabilities_are_those_of_sentences() -> None:
@@ -148,7 +148,7 @@ def test_case_is_that_of_the_vocabulary() -> None:
 def test_a_table_that_changes() -> None:
     model = random_model(7)
     before = model.next_words(["a"], 400, prefix="b")
-    model.place(model.table.shuffled(1))
+    model.set_table(model.table.shuffled(1))
     after = model.next_words(["a"], 400, prefix="b")
     assert dict(after) == pytest.approx(every_word(model, ["a"], "b"), rel=1e-3) and before != after
 

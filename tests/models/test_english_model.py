@@ -14,7 +14,7 @@ import rescorer
 from lexicon_tools.cli import lexicon
 from rescorer.cli import rescore
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import ENGLISH, ENGLISH_NAME
 from rescorer.recognition.formats import write_nbest
 
@@ -46,7 +46,7 @@ def test_what_is_promised() -> None:
     assert isinstance(model, LightRNN) and model.spelling
     assert len(model.vocabulary) >= 250_000 and model.vocabulary.case == "lower"
     readme = (ENGLISH.parent / "README.md").read_text(encoding="utf-8")
-    for part in ("Wikipedia", "novels", "CC BY-SA", "public domain", "perplexity", "--width"):
+    for part in ("Wikipedia", "novels", "CC BY-SA", "public domain", "perplexity", "--hidden-dim"):
         assert part.lower() in readme.lower(), f"the README of the model does not tell: {part}"
 
 

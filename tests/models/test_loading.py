@@ -15,7 +15,7 @@ from tiny import write_arpa
 
 import rescorer
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import usable_device
 from rescorer.models.ngram import Ngram
 from rescorer.models.torch_file import write_torch

@@ -14,7 +14,7 @@ from conftest import make_model
 from tiny import draw_sentences
 
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
@@ -37,7 +37,7 @@ BARE = "import sys, runpy; sys.modules.update(dict.fromkeys(['torch', 'onnx', 's
 def model() -> LightRNN:
     """11 words on 5 × 4 cells; the second row has none."""
     cells = np.array([0, 1, 2, 3, 8, 9, 11, 12, 14, 18, 19])
-    return make_model(table=WordTable(5, 4, cells), layers=2)
+    return make_model(table=WordTable(5, 4, cells), num_layers=2)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_the_state_carries_what_was_read(scorer: OnnxScorer) -> None:
 
 def test_case_is_that_of_the_vocabulary() -> None:
     vocabulary = Vocabulary(("the", "</s>", "<unk>", "ünder"), np.arange(4), "lower")
-    scorer = OnnxScorer(as_onnx(LightRNN(LightRNNSettings(width=4), vocabulary, WordTable.shaped(4)).eval()))
+    scorer = OnnxScorer(as_onnx(LightRNN(LightRNNSettings(hidden_dim=4), vocabulary, WordTable.shaped(4)).eval()))
     assert scorer.vocabulary.case == "lower" and scorer.encode(["THE", "Ünder"]).tolist() == [0, 3]
 
 

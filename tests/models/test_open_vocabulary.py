@@ -19,7 +19,7 @@ from lexicon_tools.cli import lexicon
 from rescorer.cli import lightrnn, rescore
 from rescorer.errors import InputError
 from rescorer.models.language_model import UNKNOWN, LanguageModel
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.mixture import Mixture
 from rescorer.models.ngram import Ngram
 from rescorer.models.open_vocabulary import OpenVocabulary, open_vocabulary
@@ -28,9 +28,9 @@ from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.nbest import TOTAL
 from rescorer.rescoring.expansion import ExpansionSettings
-from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.nbest import rerank, score_lists
 from rescorer.rescoring.perplexity import CONTEXTS, score_text
+from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.weights import TunedWeights, Weights
 from rescorer.training.new_words.add_words import add_words, remove_words
 
@@ -331,7 +331,7 @@ def test_train_learns_it(sentences: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(lexicon, ["vocabulary", str(sentences), "--output", "words.tsv"]).exit_code == 0
     options = ["train", str(sentences), "--valid", str(sentences), "--vocabulary", "words.tsv", "--output", "new.pt",
-               "--width", "8", "--epochs", "1", "--streams", "4"]
+               "--hidden-dim", "8", "--epochs", "1", "--batch-size", "4"]
     assert run(*options).exit_code == 0
     model = LightRNN.load("new.pt")
     assert model.spelling == Spelling.learn(model.vocabulary.words)

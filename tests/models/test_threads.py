@@ -14,7 +14,7 @@ from conftest import make_model
 from tiny import KNOWN, draw_sentences, make_ngram
 
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.mixture import Mixture
 from rescorer.models.ngram import Ngram
 from rescorer.models.open_vocabulary import open_vocabulary

@@ -15,13 +15,13 @@ import kenlm
 import pytest
 from conftest import make_model
 
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.recognition.formats import kaldi_lattice, kaldi_nbest
 from rescorer.recognition.formats.kaldi_fst import TRANSITION_IDS
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, Hypothesis, NBest
-from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.lattice import best_words
+from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
 
@@ -538,7 +538,7 @@ def test_the_whole_stage(real: Recipe, script: Path) -> None:
     assert best in (["one the cat sat", "two the dog"], ["one the dog ran", "two the dog"])
     ids = {"one the cat sat": [1, 2, 3, 4, 4, 6], "one the dog ran": [1, 3, 5, 6], "two the dog": [1, 2, 2]}
     for number, job in enumerate((1, 2)):
-        (lattice,) = kaldi_lattice.read(real.out / f"lat.{job}.gz", real.folder / "data/lang/words.txt", Faults())
+        (lattice,) = kaldi_lattice.read(real.out / f"lat.{job}.gz", real.folder / "data/lang/words.txt", ErrorCollector())
         path = Trellis.of([lattice]).best_paths(0.1 * lattice.scores[ACOUSTIC] + lattice.scores[GRAPH])[0]
         column = lattice.arc_fields[TRANSITION_IDS].packed().take(path)  # type: ignore[attr-defined]
         assert column.values().tolist() == ids[best[number]]
@@ -547,7 +547,7 @@ def test_the_whole_stage(real: Recipe, script: Path) -> None:
         assert words == ["one-1 the cat sat", "one-2 the dog ran"]
     as_scored = Weights({ACOUSTIC: 0.1, GRAPH: 1.0}, lm_scale=0.0)  # LMWT 10
     read = [lattice for job in (1, 2) for lattice in kaldi_lattice.read(
-        real.out / f"lat.{job}.gz", real.folder / "data/lang/words.txt", Faults())]
+        real.out / f"lat.{job}.gz", real.folder / "data/lang/words.txt", ErrorCollector())]
     assert [" ".join([lattice.utterance, *best_words(lattice, as_scored)]) for lattice in read] == best
 
 
@@ -577,7 +577,7 @@ def test_weights_tuned_with_the_old_model(real: Recipe, script: Path) -> None:
     for (line, graph), job in zip([(best_lines(real)[0], 5.25), (best_lines(real)[1], 3.0)], (1, 2), strict=True):
         words = line.split()[1:]
         old, new = -ngram.score(" ".join(words)) * 2.302585, -model.logprob(words)
-        (lattice,) = kaldi_lattice.read(real.out / f"lat.{job}.gz", real.folder / "data/lang/words.txt", Faults())
+        (lattice,) = kaldi_lattice.read(real.out / f"lat.{job}.gz", real.folder / "data/lang/words.txt", ErrorCollector())
         path = Trellis.of([lattice]).best_paths(0.1 * lattice.scores[ACOUSTIC] + lattice.scores[GRAPH])[0]
         expected = 0.8 * (graph - old) + 0.3 * old + 0.7 * new
         assert -lattice.scores[GRAPH][path].sum() == pytest.approx(expected, abs=1e-3)

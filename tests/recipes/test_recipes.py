@@ -262,7 +262,7 @@ def _rate(errors: int) -> dict[str, float]:
 
 
 def _report(rescored: int, oracle: int = 5, listed: bool = True) -> dict[str, object]:
-    rows = {"first pass": 25, "first pass, own word penalty": 20, "oracle": oracle, "rescored": rescored}
+    rows = {"first pass": 25, "first pass, tuned word penalty": 20, "oracle": oracle, "rescored": rescored}
     return {"rows": {name: _rate(errors) for name, errors in rows.items()},
             "listed": {name: [_rate(errors), _rate(0)] for name, errors in rows.items()} if listed else {},
             "improvement": 0.99, "worse": False}
@@ -275,7 +275,7 @@ def test_wer_table(tmp_path: Path, listed: bool) -> None:
     result = run("wer_table.py", tmp_path / "wer.json", f"KenLM={tmp_path}/n.json", f"mixture={tmp_path}/m.json")
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "wer.json").read_text(encoding="utf-8"))["rows"]
-    assert list(rows) == ["first pass", "first pass, own word penalty", "KenLM", "mixture", "oracle"]
+    assert list(rows) == ["first pass", "first pass, tuned word penalty", "KenLM", "mixture", "oracle"]
     assert rows["mixture"]["wer"] == 20 and rows["mixture"]["words"] == 50 and rows["mixture"]["low"] == 19
     assert ("listed" in rows["oracle"]) is listed
     assert "-50.0 %" in next(line for line in result.stdout.splitlines() if line.startswith("mixture"))

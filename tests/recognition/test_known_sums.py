@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import make_model
 from cli.test_rescore import bad, good
+from conftest import make_model
 from tiny import write_arpa
 
 from rescorer.recognition.formats import read_nbest

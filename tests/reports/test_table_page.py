@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
-from rescorer.reports.table_page import TableView, read_lists, share_in_fullest_rows
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.reports.table_page import TableView, read_lists, share_in_fullest_rows
 
 #              column 0   column 1   column 2
 # row 0        paris      london     smith
@@ -37,7 +37,7 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 
 
 def model_of(words: Sequence[str], counts: Sequence[int], table: WordTable, case: str = "as-is") -> LightRNN:
-    return LightRNN(LightRNNSettings(width=2), Vocabulary(tuple(words), np.array(counts), case), table)
+    return LightRNN(LightRNNSettings(hidden_dim=2), Vocabulary(tuple(words), np.array(counts), case), table)
 
 
 @pytest.fixture

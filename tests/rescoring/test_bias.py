@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_model
 from cli.test_rescore import bad, good
+from conftest import make_model
 from tiny import KNOWN, nbest
 from tiny_lattices import all_paths, random_lattice, words_of
 
@@ -109,7 +109,7 @@ def test_tuning_lattices_finds_a_scale() -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
     write_nbest("lists.jsonl", LISTS, "jsonl")

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cli.test_rescore_lattices import drawn
 from click.testing import CliRunner, Result
 from conftest import make_model
 from distributed import LocalCluster, WorkerPlugin
 from distributed.comm import CommClosedError
-from cli.test_rescore_lattices import drawn
 from tiny import KNOWN, draw_sentences, nbest, write_arpa
 from tiny_lattices import make_lattice
 
@@ -35,10 +35,10 @@ from rescorer.models.loading import load
 from rescorer.models.spelling import Spelling
 from rescorer.recognition.formats import LATTICE_FORMATS, write_nbest
 from rescorer.recognition.lattice import Lattice, Symbols
-from rescorer.rescoring import prefix_tree as history_tree
-from rescorer.rescoring import lattice
 from rescorer.rescoring import cluster as workers
-from rescorer.rescoring.cluster import Cluster, connected, here
+from rescorer.rescoring import lattice
+from rescorer.rescoring import prefix_tree as prefix_tree
+from rescorer.rescoring.cluster import Cluster, connected, serial_executor
 
 LM = ("--lm", "lightrnn.pt", "--ngram", "ngram.arpa")
 
@@ -67,9 +67,9 @@ def joined(scheduler: str) -> Iterator[Cluster]:
 def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None) -> Path:
     """A folder with models that spell, lists, lattices and references; they are cut into many pieces."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(history_tree, "_TREE_SENTENCES", 25)
+    monkeypatch.setattr(prefix_tree, "_TREE_SENTENCES", 25)
     monkeypatch.setattr(lattice, "_BATCH_ARCS", 40)
-    model = make_model(width=128)
+    model = make_model(hidden_dim=128)
     model.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
     model.save("lightrnn.pt")
     write_arpa(tmp_path / "ngram.arpa")
@@ -168,8 +168,8 @@ def test_models_are_loaded_once_a_worker(tmp_path: Path, joined: Cluster) -> Non
     for loads in (1, 1, 2):
         if loads == 2:
             os.utime(model, (0, 0))  # as if another model took its place
-        spread = joined.holding(partial(_load, model, log), [model])
-        found = [each for each, in spread(_names, [], range(20))]
+        executor = joined.holding(partial(_load, model, log), [model])
+        found = [each for each, in executor(_names, [], range(20))]
         assert [item for item, *_ in found] == list(range(20)) and {name for *_, name in found} == {"lightrnn"}
         pids = [int(line) for line in log.read_text().splitlines()]
         assert {pid for _, pid, _ in found} <= set(pids) and len(set(pids)) == 2
@@ -191,7 +191,7 @@ def test_not_far_ahead(joined: Cluster) -> None:
 
 def test_here_is_lazy() -> None:
     items = iter(range(3))
-    results = here(lambda models, item: [item], [], items)
+    results = serial_executor(lambda models, item: [item], [], items)
     assert next(results) == [0] and list(items) == [1, 2]
 
 

@@ -18,6 +18,7 @@ import rescorer
 from rescorer.models.language_model import LanguageModel
 from rescorer.recognition.formats import read_nbest
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS, RANK, Hypothesis, NBest
+from rescorer.reports.error_rate import error_rate
 from rescorer.rescoring.default_weights import (
     DefaultSettings,
     Untuned,
@@ -25,12 +26,11 @@ from rescorer.rescoring.default_weights import (
     recogniser_weights,
     untuned,
 )
-from rescorer.reports.error_rate import error_rate
 from rescorer.rescoring.expansion import known_totals
-from rescorer.rescoring.prefix_tree import PathScores
 from rescorer.rescoring.lattice import default_weights, first_pass_weights, paths_list
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import rescore, score_lists
+from rescorer.rescoring.prefix_tree import PathScores
 from rescorer.rescoring.weights import ScoredLists, Weights
 from rescorer.rescoring.word_kinds import WordKinds
 

@@ -17,13 +17,13 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import SENTENCE_END, LanguageModel
 from rescorer.models.open_vocabulary import open_vocabulary
 from rescorer.models.spelling import Spelling
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import NBest
 from rescorer.rescoring.expansion import ExpansionSettings
-from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.lattice import RescoredLattice, rescore_lattices
 from rescorer.rescoring.nbest import LM_SCORE, rerank, score_lists
+from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
 
@@ -41,7 +41,7 @@ def lattices(count: int = 12, states: int = 7, arcs: int = 17, seed: int = 0) ->
 def two_models(folder: Path) -> list[LanguageModel]:
     """Their unknown words are spelled out, and the spelling counts by half: see `weights_for`. One came later."""
     model = make_model()
-    model.given = frozenset(VOCABULARY[:1])
+    model.added_words = frozenset(VOCABULARY[:1])
     model.spelling = Spelling({"▁": math.log(0.999)}, 0.0)
     return open_vocabulary([model, make_ngram(folder)])
 
@@ -280,10 +280,10 @@ def test_memory_does_not_change_the_result_and_too_little_is_told() -> None:
     needed = next(size for size in (1 << power for power in range(10, 27)) if not too_little(old, model, weights, size))
     assert needed < BUDGET // 8
     assert_alike(plenty, list(rescore_lattices(old, model, weights, EXACT, needed)))
-    faults = Faults(skip=True)
-    kept = list(rescore_lattices(old, model, weights, EXACT, needed // 4, faults))
-    assert kept and faults.errors and len(kept) + len(faults.errors) == len(old)
-    assert "raise --memory" in str(faults.errors[0])
+    collector = ErrorCollector(skip=True)
+    kept = list(rescore_lattices(old, model, weights, EXACT, needed // 4, collector))
+    assert kept and collector.errors and len(kept) + len(collector.errors) == len(old)
+    assert "raise --memory" in str(collector.errors[0])
 
 
 def too_little(old: Sequence[Lattice], model: LanguageModel, weights: TunedWeights, memory: int) -> bool:

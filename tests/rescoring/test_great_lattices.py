@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_model
-from cli.test_rescore_lattices import HTK, drawn
 from cli.test_rescore import bad, good
+from cli.test_rescore_lattices import HTK, drawn
+from conftest import make_model
 from tiny import KNOWN, make_ngram
 from tiny_lattices import make_lattice
 
@@ -19,7 +19,7 @@ import rescorer.rescoring.lattice
 import rescorer.rescoring.run
 from rescorer.errors import InputError
 from rescorer.recognition.formats.byte_stream import ByteStream
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.growing import Growing
@@ -81,9 +81,9 @@ def test_a_machine_without_memory_is_told(monkeypatch: pytest.MonkeyPatch, error
     with pytest.raises(InputError, match=r"'great': its 121 arcs need more memory than this machine has; remedy: lower "
                        "--max-histories, --beam or --order"):
         list(rescore_lattices(some, make_model()))
-    faults = Faults(skip=True)
-    kept = [each.lattice.utterance for each in rescore_lattices(some, make_model(), faults=faults)]
-    assert kept == ["a", "b", "c", "d"] and len(faults.errors) == 1
+    collector = ErrorCollector(skip=True)
+    kept = [each.lattice.utterance for each in rescore_lattices(some, make_model(), collector=collector)]
+    assert kept == ["a", "b", "c", "d"] and len(collector.errors) == 1
 
 
 @pytest.mark.parametrize("size", [1e6, 1e12, 1e18, 1e30])
@@ -136,7 +136,7 @@ def test_tables_of_expected_errors_that_are_too_large_are_told() -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a model and lattices, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")

@@ -13,14 +13,14 @@ from conftest import make_model
 from tiny_lattices import all_paths, path_totals, words_of
 
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.recognition.formats.k2 import to_lattices
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS
 from rescorer.recognition.word_pieces import join_pieces
 from rescorer.rescoring.expansion import ExpansionSettings
-from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.icefall import RescoredFsas, rescore_with_lightrnn
+from rescorer.rescoring.prefix_tree import score_sentences
 
 try:
     import k2

@@ -15,7 +15,7 @@ from tiny import KNOWN, make_ngram
 from tiny_lattices import all_paths, make_lattice, path_totals, random_lattice
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, NBest
 from rescorer.rescoring import lattice as lattice_module
@@ -83,7 +83,7 @@ def test_the_old_model_comes_out_of_the_graph_score(tmp_path: Path, seed: int) -
     scored = next(rescore_lattices([rest], ngram, TunedWeights(weights, weights), EXACT)).lattice
     given = replace(scored, scores={ACOUSTIC: scored.scores[ACOUSTIC],
                                     GRAPH: scored.scores[GRAPH] + scored.scores[ngram.name]})
-    (split,) = split_old_lm([given], ngram, 1 << 26, Faults())
+    (split,) = split_old_lm([given], ngram, 1 << 26, ErrorCollector())
     paths = all_paths(split)
     assert len(paths) == len(all_paths(drawn))
     for path in paths:
@@ -96,9 +96,9 @@ def test_the_old_model_comes_out_of_the_graph_score(tmp_path: Path, seed: int) -
 
 def test_the_old_model_comes_out_once(tmp_path: Path) -> None:
     ngram = make_ngram(tmp_path)
-    (split,) = split_old_lm([kaldi()], ngram, 1 << 26, Faults())
+    (split,) = split_old_lm([kaldi()], ngram, 1 << 26, ErrorCollector())
     with pytest.raises(InputError, match=r"graph, first_lm.*--old-lm-model"):
-        list(split_old_lm([split], ngram, 1 << 26, Faults()))
+        list(split_old_lm([split], ngram, 1 << 26, ErrorCollector()))
 
 
 def test_first_pass_words() -> None:

@@ -7,8 +7,8 @@ import pytest
 from tiny_lattices import all_paths, make_lattice, probabilities, random_lattice, words_of
 
 from rescorer.recognition.lattice import Lattice
-from rescorer.rescoring import minimum_bayes_risk as minimum_bayes_risk_module
 from rescorer.reports.error_rate import errors
+from rescorer.rescoring import minimum_bayes_risk as minimum_bayes_risk_module
 from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
 from rescorer.rescoring.trellis import Trellis
 

@@ -176,7 +176,7 @@ def test_report(tmp_path: Path, model: Any) -> None:
     tuned = TunedWeights(weighing(-1.0), weighing(1.0, -2.0))  # the last of each list; the longest of the best
     found = report(LISTS, REFERENCES, scored, tuned, tuned.weights, {"cat", "dog"})
     assert {name: rate.errors for name, rate in found.rows.items()} == {
-        "first pass": 2, "first pass, own word penalty": 1, "oracle": 0, "rescored": 2,
+        "first pass": 2, "first pass, tuned word penalty": 1, "oracle": 0, "rescored": 2,
     }
     assert all(rate.words == 7 for rate in found.rows.values())
     listed, others = found.listed["first pass"]
@@ -220,7 +220,7 @@ def test_a_verdict_against_the_first_pass_with_its_own_penalty(
                    weighing(-1.0))
     assert found.verdict == verdict
     line = next(line for line in found.describe() if verdict in line)
-    assert line.startswith("WARNING") == (verdict == "worse") and "first pass, own word penalty" in line
+    assert line.startswith("WARNING") == (verdict == "worse") and "first pass, tuned word penalty" in line
     found.save(tmp_path / "wer.json")
     assert json.loads((tmp_path / "wer.json").read_text())["verdict"] == verdict
 
@@ -256,7 +256,7 @@ def test_tuning_is_never_worse_than_the_first_pass_on_its_own_lists(model: Any, 
     tuned = tune_lists(lists, references, scored, TuningSettings(rounds=3, population=4))
     found = report(lists, references, scored, tuned, tuned.weights)
     errors = {name: rate.errors for name, rate in found.rows.items()}
-    assert errors["oracle"] <= errors["rescored"] <= errors["first pass, own word penalty"] <= errors["first pass"]
+    assert errors["oracle"] <= errors["rescored"] <= errors["first pass, tuned word penalty"] <= errors["first pass"]
 
 
 def test_a_model_that_gains_nothing_gets_no_say(model: Any) -> None:
@@ -272,7 +272,7 @@ def test_a_model_that_gains_nothing_gets_no_say(model: Any) -> None:
 def test_tuning_weighs_words_that_came_after_the_training(model: Any, given: bool) -> None:
     """Their pseudo-counts may be too few for what is said here; how frequent others are, the training text told."""
     rare, other = sorted(("cat", "dog"), key=lambda word: float(model.logprob(["the", word])))
-    model.given = frozenset([rare] if given else [])
+    model.added_words = frozenset([rare] if given else [])
     lists = [nbest(f"u{number}", (f"the {other}", -0.5), (f"the {rare}", -1.0)) for number in range(5)]
     references = {each.utterance: ("the", rare) for each in lists}
     scored = score_lists(lists, [model])

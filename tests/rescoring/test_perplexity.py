@@ -37,7 +37,7 @@ def directly(model: LanguageModel, sentences: Sequence[Sequence[str]], carried: 
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("memory", [1, LARGE])
 def test_equals_a_loop_over_the_words(context: str, memory: int) -> None:
-    model = make_model(layers=2)
+    model = make_model(num_layers=2)
     scores = score_text(TEXT, [model], context=context, memory=memory)
     expected = directly(model, TEXT, carried=context == "text")
     assert scores.log_probs[:, 0] == pytest.approx(expected, abs=1e-4), "in the order of the text"
@@ -77,11 +77,11 @@ def test_the_mixture_is_fitted_where_it_is_told(tmp_path: Path) -> None:
 def test_streams_score_every_word_once() -> None:
     model = make_model()
     ids = model.vocabulary.encode([word for sentence in TEXT for word in (*sentence, SENTENCE_END)])
-    for streams, unroll in ((1, 7), (1, 1000), (3, 10), (len(ids), 5)):
+    for streams, bptt in ((1, 7), (1, 1000), (3, 10), (len(ids), 5)):
         pieces = [ids[begin : begin + math.ceil(len(ids) / streams)]
                   for begin in range(0, len(ids), math.ceil(len(ids) / streams))]
         expected = np.concatenate([log_probs_of(model, piece) for piece in pieces])
-        assert log_probs_of(model, ids, streams=streams, unroll=unroll) == pytest.approx(expected, abs=1e-5)
+        assert log_probs_of(model, ids, batch_size=streams, bptt=bptt) == pytest.approx(expected, abs=1e-5)
 
 
 def test_perplexity() -> None:

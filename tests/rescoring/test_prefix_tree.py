@@ -16,16 +16,16 @@ from tiny import draw_sentences, make_ngram
 from torch import Tensor
 
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.mixture import Mixture
 from rescorer.models.open_vocabulary import open_vocabulary
 from rescorer.models.spelling import Spelling
-from rescorer.rescoring import prefix_tree as history_tree
-from rescorer.rescoring.prefix_tree import HistoryTree, PathScores, Sentence, SentenceScorer, score_sentences
+from rescorer.rescoring import prefix_tree as prefix_tree
+from rescorer.rescoring.prefix_tree import PathScores, PrefixTree, Sentence, SentenceScorer, score_sentences
 
 LARGE = 1 << 30
-SHAPES: list[dict[str, Any]] = [{}, {"layers": 2}, {"own_width": 0, "cell_bias": False, "tied": False},
-                                {"half_steps": True}]
+SHAPES: list[dict[str, Any]] = [{}, {"num_layers": 2}, {"residual_dim": 0, "cell_bias": False, "tied": False},
+                                {"two_step": True}]
 
 
 @torch.no_grad()
@@ -92,7 +92,7 @@ def prefixes(sentences: list[tuple[str, ...]]) -> set[tuple[str, ...]]:
 @pytest.mark.parametrize("seed", range(5))
 def test_one_node_for_each_distinct_prefix(seed: int) -> None:
     sentences = draw_sentences(80, seed)
-    tree = HistoryTree.of(sentences)
+    tree = PrefixTree.of(sentences)
     assert tree.size == len(prefixes(sentences)) == len(tree.node_words())
     assert tree.paths.nnz == sum(len(sentence) + 1 for sentence in sentences)
     assert len(tree.levels) == 1 + max(map(len, sentences))
@@ -102,7 +102,7 @@ def test_one_node_for_each_distinct_prefix(seed: int) -> None:
 
 
 def test_parents_are_inner_nodes_of_the_level_before() -> None:
-    tree = HistoryTree.of(draw_sentences(80))
+    tree = PrefixTree.of(draw_sentences(80))
     inner = 1  # the root
     for level in tree.levels:
         assert level.parents.max() < inner
@@ -148,13 +148,13 @@ def test_shared_beginnings_are_scored_once() -> None:
 
 def test_a_sentence_is_scored_once_however_often_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     model, asked = make_model(), []
-    score = history_tree.score_sentences
+    score = prefix_tree.score_sentences
 
     def counted(sentences: Sequence[Sentence], **others: Any) -> PathScores:
         asked.append(list(sentences))
         return score(sentences, **others)
 
-    monkeypatch.setattr(history_tree, "score_sentences", counted)
+    monkeypatch.setattr(prefix_tree, "score_sentences", counted)
     scorer = SentenceScorer([model], 1 << 20)
     rounds: list[list[tuple[str, ...]]] = [
         [("the", "cat"), ("a",), ("the", "cat")], [("a",), ()], [("a", "dog"), (), ("the", "cat"), ("the",)], [()]]
@@ -201,7 +201,7 @@ def test_what_is_spelled_out_is_told_for_each_model(tmp_path: Path) -> None:
 def test_words_that_came_after_the_training_are_told(tmp_path: Path) -> None:
     """They are not spelled out. For KenLM, too, to which the LightRNN brings one; the other it knew."""
     network = make_model()
-    network.given = frozenset({"cat", "mat"})
+    network.added_words = frozenset({"cat", "mat"})
     network.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
     models = open_vocabulary([network, make_ngram(tmp_path, words=("cat", "strange"))])
     scores = score_sentences([("cat",), ("mat", "mat"), ("sat",), ("strange",)], models, LARGE)

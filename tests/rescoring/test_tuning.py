@@ -14,8 +14,8 @@ from scipy.sparse import csr_matrix
 from rescorer.progress import ProgressDisplay
 from rescorer.recognition.formats import read_nbest
 from rescorer.rescoring import tuning
-from rescorer.rescoring.prefix_tree import PathScores
 from rescorer.rescoring.nbest import hypothesis_errors
+from rescorer.rescoring.prefix_tree import PathScores
 from rescorer.rescoring.tuning import TuningSettings, tune
 from rescorer.rescoring.weights import ScoredLists, Weights
 from rescorer.rescoring.word_kinds import WordKinds

@@ -65,11 +65,11 @@ def test_mapped_not_read(tmp_path: Path, text: Path) -> None:
 
 def test_streams_are_a_view(tmp_path: Path, text: Path) -> None:
     corpus = Corpus.encode([text], make_vocabulary(), tmp_path / "ids")
-    streams = corpus.streams(3)
-    assert streams.tolist() == [IDS[:4], IDS[4:8], IDS[8:12]]
-    assert np.shares_memory(streams, corpus.ids)
-    assert corpus.streams(1).tolist() == [IDS]
-    assert corpus.streams(14).shape == (14, 0)
+    batch_size = corpus.batchify(3)
+    assert batch_size.tolist() == [IDS[:4], IDS[4:8], IDS[8:12]]
+    assert np.shares_memory(batch_size, corpus.ids)
+    assert corpus.batchify(1).tolist() == [IDS]
+    assert corpus.batchify(14).shape == (14, 0)
 
 
 @pytest.mark.parametrize("content", ["", "\n\n  \n"])

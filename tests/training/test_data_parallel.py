@@ -24,11 +24,11 @@ from training.test_loop import assert_same, die_after, make_trainer, result_of, 
 from rescorer.cli import lightrnn
 from rescorer.errors import InputError
 from rescorer.models.torch_file import read_torch
-from rescorer.training.data_parallel import Processes, processes_on
+from rescorer.training.data_parallel import ProcessGroup, data_parallel
 from rescorer.training.loop import TrainingSettings
 
-SETTINGS = replace(LONGER, epochs=2, unroll=14, learning_rate=0.004, reallocate_after=(1,))  # 40 steps
-PAPER = {"half_steps": True, "own_width": 0, "cell_bias": False, "tied": False, "layers": 1}
+SETTINGS = replace(LONGER, epochs=2, bptt=14, lr=0.004, reallocate_after=(1,))  # 40 steps
+PAPER = {"two_step": True, "residual_dim": 0, "cell_bias": False, "tied": False, "num_layers": 1}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def start(rank: int, count: int, port: int, work: Callable[..., None], *argument
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count), MASTER_ADDR="127.0.0.1",
                       MASTER_PORT=str(port), TORCHELASTIC_RUN_ID="test")
     torch.set_num_threads(1)
-    with processes_on("cpu") as processes:
+    with data_parallel("cpu") as processes:
         work(processes, *arguments)
 
 
@@ -72,7 +72,7 @@ def statuses(count: int, work: Callable[..., None], *arguments: Any) -> list[int
     return [process.exitcode for process in started]
 
 
-def train(processes: Processes, folder: Path, settings: TrainingSettings, network: dict[str, Any], dies: int,
+def train(processes: ProcessGroup, folder: Path, settings: TrainingSettings, network: dict[str, Any], dies: int,
           after: int) -> None:
     trainer = make_trainer(folder, settings, processes=processes, **network)
     if processes.rank == dies:
@@ -105,7 +105,7 @@ def assert_close(folder: Path, other: Path) -> None:
     for part, same in zip(mine["state"], theirs["state"], strict=True):  # of 280 words, summed up
         torch.testing.assert_close(part, same, rtol=0, atol=1e-4)
     for row, same in zip(rows_of(folder), rows_of(other), strict=True):
-        for column in ("interval", "step", "tokens", "learning_rate", "event"):
+        for column in ("interval", "step", "tokens", "lr", "event"):
             assert row[column] == same[column]
         for column in ("train_perplexity", "valid_perplexity"):
             assert float(row[column]) == pytest.approx(float(same[column]), abs=2e-3, nan_ok=True)
@@ -145,21 +145,21 @@ def test_dropout_goes_on_as_it_was(make_folder: Callable[[], Path]) -> None:
 
 
 def test_shares() -> None:
-    assert [list(range(8))[Processes(rank, 4).share(8)] for rank in range(4)] == [[0, 1], [2, 3], [4, 5], [6, 7]]
-    with pytest.raises(InputError, match=r"8 streams for 3 processes; .*remedy: make --streams a multiple of 3"):
-        Processes(1, 3).share(8)
+    assert [list(range(8))[ProcessGroup(rank, 4).share(8)] for rank in range(4)] == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    with pytest.raises(InputError, match=r"8 streams for 3 processes; .*remedy: make --batch-size a multiple of 3"):
+        ProcessGroup(1, 3).share(8)
 
 
-def fail(processes: Processes, path: Path) -> None:
-    assert processes.first_does(lambda: processes.rank) == 0
-    assert [processes.first_says(said) for said in (processes.rank == 0, processes.rank == 1)] == [True, False]
+def fail(processes: ProcessGroup, path: Path) -> None:
+    assert processes.run_on_first(lambda: processes.rank) == 0
+    assert [processes.broadcast_flag(said) for said in (processes.rank == 0, processes.rank == 1)] == [True, False]
     assert processes.joined(torch.tensor([[processes.rank, 7]]), 1).tolist() == [[0, 7, 1, 7]]
     path.with_suffix(f".{processes.rank}").touch()
 
     def complain() -> None:
         raise InputError("bad")
 
-    processes.first_does(complain)
+    processes.run_on_first(complain)
 
 
 def test_an_error_of_the_first_ends_all(tmp_path: Path) -> None:
@@ -183,8 +183,8 @@ lightrnn()
 
 def test_torchrun_killed_then_one_process(make_folder: Callable[[], Path]) -> None:
     uncut, cut = make_folder(), make_folder()
-    options = ["--width", 12, "--epochs", 3, "--streams", 8, "--unroll", 10, "--intervals", 4, "--threads", 1,
-               "--reallocate-after", 1, "--learning-rate", 0.004]
+    options = ["--hidden-dim", 12, "--epochs", 3, "--batch-size", 8, "--bptt", 10, "--intervals", 4, "--threads", 1,
+               "--reallocate-after", 1, "--lr", 0.004]
 
     def arguments(folder: Path) -> list[str]:
         make_vocabulary().save(folder / "vocabulary.tsv")

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.embedding_init import begin_alike, projected
+from rescorer.training.embedding_init import init_embeddings, project
 
 ROWS, COLUMNS, OWN, FACTORS, WORDS = 30, 3, 2, 8, 80
 
@@ -18,9 +18,9 @@ def network(**settings: object) -> tuple[LightRNN, np.ndarray]:
     ranks = np.arange(WORDS)
     vocabulary = Vocabulary(("</s>", "<unk>", *[f"w{n}" for n in range(WORDS - 2)]), 1000 // (ranks + 1), "as-is")
     torch.manual_seed(1)
-    model = LightRNN(LightRNNSettings(width=400, own_width=300, own_columns=OWN, **settings),  # type: ignore[arg-type]
+    model = LightRNN(LightRNNSettings(hidden_dim=400, residual_dim=300, residual_columns=OWN, **settings),  # type: ignore[arg-type]
                      vocabulary, WordTable(ROWS, COLUMNS, ranks % ROWS * COLUMNS + ranks // ROWS))
-    begin_alike(model, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    init_embeddings(model, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     return model, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
@@ -50,7 +50,7 @@ def test_rows_are_as_like_as_the_means_of_their_words(tied: bool) -> None:
 def test_own_vectors_are_as_like_as_the_words(tied: bool) -> None:
     model, vectors = network(tied=tied)
     words = model.table.words[:, :OWN].flatten()
-    for parameter in (model.own_in, model.own_out):
+    for parameter in (model.residual_in, model.residual_out):
         found = parameter.detach().numpy().reshape(ROWS * OWN, -1)
         assert likeness(found) == pytest.approx(likeness(vectors[words]), abs=1e-3)
         assert found.std() == pytest.approx(0.1, rel=1e-4)
@@ -59,26 +59,26 @@ def test_own_vectors_are_as_like_as_the_words(tied: bool) -> None:
 def test_narrow_vectors_keep_what_differs_most() -> None:
     generator = np.random.default_rng(3)
     wide = generator.normal(size=(50, 6)) * [9, 7, 5, 0.5, 0.1, 0.1]
-    found = projected(torch.as_tensor(wide, dtype=torch.float32), 3).numpy()
+    found = project(torch.as_tensor(wide, dtype=torch.float32), 3).numpy()
     assert found.shape == (50, 3) and likeness(found) == pytest.approx(likeness(wide[:, :3]), abs=0.2)
     assert found.var(0).min() > 0.2 * found.var(0).max()  # turned: no dimension has it all
 
 
 def test_cells_without_a_word_have_nothing_of_their_own() -> None:
     model, _ = network()
-    wide = LightRNN(LightRNNSettings(width=8, own_width=4, own_columns=3), model.vocabulary, model.table)
-    begin_alike(wide, np.ones((WORDS, FACTORS), np.float32))  # all alike: nothing tells them apart
-    assert not wide.own_out.any() and torch.isfinite(wide.row_out.weight).all()
-    begin_alike(wide, np.random.default_rng(0).normal(size=(WORDS, FACTORS)).astype(np.float32))
-    own = wide.own_out.detach().view(ROWS, 3, 4)
+    wide = LightRNN(LightRNNSettings(hidden_dim=8, residual_dim=4, residual_columns=3), model.vocabulary, model.table)
+    init_embeddings(wide, np.ones((WORDS, FACTORS), np.float32))  # all alike: nothing tells them apart
+    assert not wide.residual_out.any() and torch.isfinite(wide.row_out.weight).all()
+    init_embeddings(wide, np.random.default_rng(0).normal(size=(WORDS, FACTORS)).astype(np.float32))
+    own = wide.residual_out.detach().view(ROWS, 3, 4)
     assert ((own == 0).all(-1).numpy() == (model.table.words < 0)).all()
 
 
 def test_the_paper_s_network_has_vectors_of_rows_alone() -> None:
     vocabulary = Vocabulary(("</s>", "<unk>", "a", "b"), np.array([4, 3, 2, 1]), "as-is")
-    settings = LightRNNSettings(width=16, own_width=0, cell_bias=False, half_steps=True)
+    settings = LightRNNSettings(hidden_dim=16, residual_dim=0, cell_bias=False, two_step=True)
     model = LightRNN(settings, vocabulary, WordTable(2, 2, np.arange(4)))
     columns = model.column_out.weight.detach().clone()
-    begin_alike(model, np.eye(4, dtype=np.float32))
+    init_embeddings(model, np.eye(4, dtype=np.float32))
     first, second = model.row_out.weight.detach()
     assert first.numpy() == pytest.approx(-second.numpy()) and torch.equal(model.column_out.weight, columns)

@@ -18,28 +18,28 @@ import torch
 from conftest import make_model, make_vocabulary
 
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.models.trainable import Trainable
 from rescorer.models.word_table import WordTable
 from rescorer.training import loop as module
 from rescorer.training.corpus import Corpus
-from rescorer.training.data_parallel import ALONE, Processes
-from rescorer.training.reallocation.reallocate import ReallocationSettings
+from rescorer.training.data_parallel import SINGLE_PROCESS, ProcessGroup
 from rescorer.training.loop import Trainer, TrainingSettings
+from rescorer.training.reallocation.reallocate import ReallocationSettings
 
 SETTINGS = TrainingSettings(
-    epochs=3, streams=8, unroll=10, learning_rate=0.02, intervals=4, reallocate_after=(1, 2), checkpoint_seconds=0,
-    reallocation=ReallocationSettings(streams=4, unroll=16),
+    epochs=3, batch_size=8, bptt=10, lr=0.02, intervals=4, reallocate_after=(1, 2), checkpoint_seconds=0,
+    reallocation=ReallocationSettings(batch_size=4, bptt=16),
 )
 
 
 def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS, device: str = "cpu", *,
-                 processes: Processes = ALONE, **network: Any) -> Trainer:
+                 processes: ProcessGroup = SINGLE_PROCESS, **network: Any) -> Trainer:
     """A new network, and what lies in the folder: sentences.txt, and perhaps a checkpoint."""
     torch.manual_seed(5)
-    network = {"width": 12, "dropout": 0.2, "layers": 2, **network}
+    network = {"hidden_dim": 12, "dropout": 0.2, "num_layers": 2, **network}
     model = LightRNN(LightRNNSettings(**network), make_vocabulary(), WordTable.shaped(11).shuffled(2)).to(device)
     return Trainer(model, *corpora_in(folder), settings, folder / "lightrnn.pt", folder / "work", processes=processes)
 
@@ -67,8 +67,8 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 # ---- it learns ----
 
 
-@pytest.mark.parametrize("network", [{}, {"own_width": 0, "cell_bias": False, "tied": False},
-                                     {"row_samples": 3}], ids=str)
+@pytest.mark.parametrize("network", [{}, {"residual_dim": 0, "cell_bias": False, "tied": False},
+                                     {"sampled_softmax_size": 3}], ids=str)
 def test_learns(folder: Path, device: str, network: dict[str, Any]) -> None:
     trainer = make_trainer(folder, replace(SETTINGS, epochs=8), device, **network)
     valid = trainer.valid_corpus.ids
@@ -116,7 +116,7 @@ def test_learning_rate_rises_then_falls(folder: Path) -> None:
     rates = []
     for step in range(trainer.steps):
         trainer.step = step
-        rates.append(trainer._learning_rate())
+        rates.append(trainer._lr())
     top = rates.index(max(rates))
     assert 0 < rates[0] < max(rates) == 0.02 and top <= 0.03 * trainer.steps
     assert rates[top:] == sorted(rates[top:], reverse=True) and rates[-1] < 0.001 * rates[top]
@@ -136,7 +136,7 @@ def test_logs(folder: Path) -> None:
     assert [(row["interval"], row["event"]) for row in rows] == [
         ("1", ""), ("1", "reallocated"), ("2", ""), ("2", "reallocated"), ("3", ""), ("4", ""),
     ]
-    size = trainer.streams.size
+    size = trainer.batched.size
     assert [int(row["step"]) for row in rows] == [21, 21, 42, 42, 63, 84]
     assert int(rows[-1]["tokens"]) == 3 * size and int(rows[0]["tokens"]) == 21 * 8 * 10
     assert sum("words moved" in line for line in said) == 2
@@ -268,7 +268,7 @@ def test_killed_and_resumed_ends_the_same(
     assert_same(result_of(folder), result_of(other))
 
 
-@pytest.mark.parametrize("network", [{}, {"tied": False, "row_samples": 3}], ids=str)
+@pytest.mark.parametrize("network", [{}, {"tied": False, "sampled_softmax_size": 3}], ids=str)
 def test_resumes_where_an_epoch_begins(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, network: dict[str, Any]
 ) -> None:
@@ -313,12 +313,12 @@ def test_a_resumed_run_tells_how_it_began(folder: Path) -> None:
     """Its table is that of the checkpoint, whichever first table is asked for when it goes on."""
     quick = replace(SETTINGS, epochs=2, intervals=None, reallocate_after=())
     trainer = make_trainer(folder, quick)
-    trainer.model.provenance = {"table": "likeness"}
+    trainer.model.provenance = {"table": "ppmi"}
     trainer._save_checkpoint()
     trainer = make_trainer(folder, quick)
     trainer.model.provenance = {"table": "frequency"}
     trainer.run()
-    assert LightRNN.load(folder / "lightrnn.pt").provenance["table"] == "likeness"
+    assert LightRNN.load(folder / "lightrnn.pt").provenance["table"] == "ppmi"
 
 
 def test_a_run_goes_on_in_another_precision(folder: Path) -> None:
@@ -335,7 +335,7 @@ def test_resume_wants_the_same_run(folder: Path) -> None:
     quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
     make_trainer(folder, quick).run()
     before = (folder / "work" / "checkpoint.pt").read_bytes()
-    others = [make_trainer(folder, replace(quick, learning_rate=0.5)), make_trainer(folder, quick, width=13),
+    others = [make_trainer(folder, replace(quick, lr=0.5)), make_trainer(folder, quick, hidden_dim=13),
               make_trainer(folder, quick), make_trainer(folder, quick), make_trainer(folder, quick)]
     others[2].train_corpus = Corpus(others[2].train_corpus.ids[:-1])
     words = list(make_vocabulary().words)
@@ -424,7 +424,7 @@ def make_bigram_trainer(folder: Path, settings: TrainingSettings, note: str = ""
 
 
 def test_any_network_is_trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = replace(SETTINGS, epochs=8, learning_rate=0.3, reallocate_after=())
+    settings = replace(SETTINGS, epochs=8, lr=0.3, reallocate_after=())
     trainer = make_bigram_trainer(folder, settings)
     step = trainer.train_step
 
@@ -444,7 +444,7 @@ def test_any_network_is_trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     kept = Bigram.from_dict(read_torch(folder / "bigram.pt"))
     assert perplexity(log_probs_of(kept, trainer.valid_corpus.ids)) == pytest.approx(best, rel=1e-5)
     assert kept.provenance["valid_perplexity"] == best
-    assert int(rows_of(folder)[-1]["tokens"]) == 8 * trainer.streams.size
+    assert int(rows_of(folder)[-1]["tokens"]) == 8 * trainer.batched.size
 
 
 def test_only_a_light_rnn_is_reallocated(folder: Path) -> None:
@@ -457,7 +457,7 @@ def test_only_a_light_rnn_is_reallocated(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"streams": 0}, {"unroll": 0}, {"learning_rate": 0.0}, {"learning_rate": math.nan}, {"clip": -1.0},
+    [{"epochs": 0}, {"batch_size": 0}, {"bptt": 0}, {"lr": 0.0}, {"lr": math.nan}, {"clip": -1.0},
      {"precision": "float16"}, {"intervals": 0}, {"reallocate_after": (10,)}, {"reallocate_after": (0,)}],
     ids=str,
 )
@@ -468,9 +468,9 @@ def test_settings_check_themselves(wrong: dict[str, Any]) -> None:
 
 def test_too_little_text(folder: Path) -> None:
     with pytest.raises(InputError, match=r"2240 words; expected .* 5000 streams; remedy"):
-        make_trainer(folder, replace(SETTINGS, streams=5000))
+        make_trainer(folder, replace(SETTINGS, batch_size=5000))
     with pytest.raises(InputError, match=r"3 steps; expected at least 4.*remedy"):
-        make_trainer(folder, replace(SETTINGS, streams=1000))
+        make_trainer(folder, replace(SETTINGS, batch_size=1000))
 
 
 @pytest.mark.parametrize("value", [math.nan, 1e30])
@@ -486,13 +486,13 @@ def test_divergence_is_an_error_not_a_model(folder: Path, value: float) -> None:
 # ---- perplexity ----
 
 
-@pytest.mark.parametrize(("streams", "unroll"), [(1, 256), (1, 7), (3, 5), (7, 256), (50, 2), (200, 1)])
-def test_every_id_is_scored_once(streams: int, unroll: int) -> None:
+@pytest.mark.parametrize(("batch_size", "bptt"), [(1, 256), (1, 7), (3, 5), (7, 256), (50, 2), (200, 1)])
+def test_every_id_is_scored_once(batch_size: int, bptt: int) -> None:
     model = make_model()
     ids = np.random.default_rng(0).integers(0, 11, 101)
-    found = log_probs_of(model, ids, streams=streams, unroll=unroll)
+    found = log_probs_of(model, ids, batch_size=batch_size, bptt=bptt)
     assert found.shape == (101,)
-    length = math.ceil(101 / streams)
+    length = math.ceil(101 / batch_size)
     with torch.no_grad():
         parts = [model(torch.as_tensor(ids[begin : begin + length, None]), model.start_states(1))[0][:, 0]
                  for begin in range(0, 101, length)]
@@ -506,7 +506,7 @@ def test_perplexity_of_a_model_that_knows_nothing(shape: tuple[int, int]) -> Non
         for parameter in model.parameters():
             parameter.zero_()
     ids = np.random.default_rng(0).integers(0, 12, 500)
-    assert perplexity(log_probs_of(model, ids, streams=3)) == pytest.approx(12, rel=1e-5)
+    assert perplexity(log_probs_of(model, ids, batch_size=3)) == pytest.approx(12, rel=1e-5)
 
 
 def test_perplexity() -> None:

@@ -10,12 +10,12 @@ import pytest
 from conftest import WORDS, make_model, make_vocabulary
 
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.word_list import WordList
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import read_sentences
-from rescorer.training.new_words.add_words import NewWordSettings, add_words
 from rescorer.training.model_files import add_words_file, remove_words_file
+from rescorer.training.new_words.add_words import NewWordSettings, add_words
 
 
 @pytest.fixture

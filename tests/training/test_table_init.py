@@ -6,7 +6,7 @@ from conftest import make_vocabulary
 
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.table_init import company, company_in_text, first_table, neighbours
+from rescorer.training.table_init import balanced_clustering, ppmi_matrix, ppmi_svd_embeddings, text_embeddings
 
 KINDS, SIZE = 4, 3  # kinds of words, words of each
 MARKS = [f"before{kind}" for kind in range(KINDS)] + [f"after{kind}" for kind in range(KINDS)]
@@ -36,7 +36,7 @@ def test_neighbours_are_told_by_how_much_more_often_than_by_chance_they_meet() -
         met[left, 7 + right] += 1
     often = met.sum(1, keepdims=True)
     chance = (often + 100) * met.sum(0) / met.sum()  # as if each had been seen a hundred times more, in no company
-    found = neighbours(np.array(text), 7).toarray()
+    found = ppmi_matrix(np.array(text), 7).toarray()
     assert found == pytest.approx(np.where(met > chance, np.log(np.maximum(met, 1) / chance), 0), rel=1e-5)
     assert ((found == 0) & (met > 0)).any() and (found > 0).any()
     assert found[6, 6] < found[5, 4]  # what stands nowhere else, but seldom, says less
@@ -44,7 +44,7 @@ def test_neighbours_are_told_by_how_much_more_often_than_by_chance_they_meet() -
 
 def test_words_in_the_same_company_are_alike() -> None:
     words = ["</s>", "<unk>", *MARKS, *WORDS]
-    vectors = company_in_text(text_of(words), len(words))
+    vectors = text_embeddings(text_of(words), len(words))
     of_kind = np.array([int(word[-2]) for word in WORDS])
     likeness = vectors[-len(WORDS) :] @ vectors[-len(WORDS) :].T
     same = of_kind[:, None] == of_kind
@@ -57,7 +57,7 @@ def test_each_rank_is_dealt_to_the_rows_that_it_is_most_like() -> None:
     generator = np.random.default_rng(1)
     vectors = generator.normal(size=(11, 5)).astype(np.float32)
     counts = np.array([90, 50, 40, 20, 10, 9, 8, 7, 3, 2, 1])
-    table = first_table(vectors, counts, 4, 3)
+    table = balanced_clustering(vectors, counts, 4, 3)
     rows, columns = table.row_of, table.column_of
     assert columns.tolist() == [0] * 4 + [1] * 4 + [2] * 3
     assert rows[:4].tolist() == [0, 1, 2, 3]
@@ -89,13 +89,13 @@ def test_a_word_that_the_text_lacks_is_dealt_by_its_lists_and_spelling() -> None
 def test_every_word_has_a_cell_in_a_table_of_any_shape_with_room_or_without(rows: int, columns: int) -> None:
     vocabulary = make_vocabulary(8)
     for text in ([0], [2, 3, 2, 4, 5, 0, 6]):
-        table = first_table(company(np.array(text), vocabulary, ()), vocabulary.counts, rows, columns)
+        table = balanced_clustering(ppmi_svd_embeddings(np.array(text), vocabulary, ()), vocabulary.counts, rows, columns)
         assert (table.rows, table.columns, len(table.cells)) == (rows, columns, 8)  # WordTable checks the cells
 
 
 def table_of(words: list[str], lists: list[np.ndarray], rows: int, columns: int) -> WordTable:
     vocabulary = vocabulary_of(words)
-    return first_table(company(text_of(words), vocabulary, lists), vocabulary.counts, rows, columns)
+    return balanced_clustering(ppmi_svd_embeddings(text_of(words), vocabulary, lists), vocabulary.counts, rows, columns)
 
 
 def kinds_of_rows(table: WordTable, words: list[str]) -> set[tuple[str, ...]]:

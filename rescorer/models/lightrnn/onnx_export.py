@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from rescorer.errors import InputError
 from rescorer.files import whole_path
-from rescorer.models.lightrnn.network import LightRNN, LightRNNState
+from rescorer.models.lightrnn.network import LightRNNState
+from rescorer.models.lightrnn.scoring import LightRNN
 from rescorer.models.onnx_scorer import FILE_KIND, FILE_VERSION, OnnxScorer, log_probs_by_sentence
 from rescorer.models.running_text import perplexity
 from rescorer.models.vocabulary import SENTENCE_END
@@ -198,7 +199,7 @@ def _traced(model: LightRNN) -> bytes:
     Raises:
         OnnxExporterError: ONNX cannot express the network.
     """
-    example = (torch.zeros(2, 3, dtype=torch.int64), *torch.zeros(2, model.settings.layers, 3, model.settings.width))
+    example = (torch.zeros(2, 3, dtype=torch.int64), *torch.zeros(2, model.settings.num_layers, 3, model.settings.hidden_dim))
     options: Any = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     with temporary_folder() as folder, warnings.catch_warnings(), torch.no_grad(), _evaluated(model):
         warnings.simplefilter("ignore")  # of the old exporter, and that an LSTM is traced with one batch size

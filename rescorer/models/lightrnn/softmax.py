@@ -1,6 +1,10 @@
-"""Log-probabilities of the rows that came, without all others': what training and scoring ask of the largest softmax.
+"""The softmax over table rows, LightRNN's largest: full, exact at given rows, sampled.
 
-Shapes: N histories, R classes (rows of a table), S of them drawn, D width, E width of own vectors.
+The score of a row has two parts: the score of its embedding, and what its head word adds (see
+`head_word_term`). With both, the normaliser is Σ e^score · (1 + e^head_score), where the head score
+holds the log odds of the head word.
+
+Shapes: N histories, R rows (classes), S sampled rows, D hidden units, E width of residual embeddings.
 """
 
 from __future__ import annotations
@@ -11,27 +15,46 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-_CHUNK = 128  # histories: so many rows of scores stay in the processor's cache
-_MOST = 80.0  # nats of a part: e to the power of more is no float32
-_LEAST, _TINY = -1e30, 1e-38  # nats, and a sum: of nothing, where the row that is picked is the only one
+_CHUNK = 128  # histories whose scores stay in the processor's cache
+_MAX_LOG = 80.0  # e to the power of more is no float32
+# Log and value of an empty sum: no sampled row but the true one.
+_MIN_LOG, _MIN_SUM = -1e30, 1e-38
+
+
+def head_word_term(head_scores: Tensor, log_odds: Tensor) -> Tensor:
+    """[..., R] what head words add to the scores of their rows.
+
+    A row's probability mass is shared by its head word and all others, so its score is a log-sum of
+    the two, relative to the odds [R] of the head word: log((e^(log_odds + score) + 1) / (e^log_odds + 1)).
+
+    Args:
+        head_scores: [..., R] scores of the head words' residual embeddings.
+        log_odds: [R] log odds of the head word against the other words of its row.
+    """
+    return nn.functional.softplus(head_scores + log_odds) - nn.functional.softplus(log_odds)
+
+
+# ---- full ----
 
 
 class _PickedLogProbs(torch.autograd.Function):
-    """log_softmax and gather in one. Scores stay as they are, bfloat16 too: no copy of all of them as float32."""
+    """log_softmax and gather in one. Scores may stay bfloat16: no float32 copy of all is made."""
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, picked: Tensor) -> Tensor:
-        sums = torch.cat([part.float().logsumexp(-1) for part in torch.split(scores, _CHUNK)])  # [N]
+        chunks = torch.split(scores, _CHUNK)
+        sums = torch.cat([chunk.float().logsumexp(-1) for chunk in chunks])  # [N]
         ctx.save_for_backward(scores, picked, sums)
         return scores.gather(-1, picked[:, None])[:, 0].float() - sums
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (scores, picked, sums), gradient = ctx.saved_tensors, gradients[0]  # [N, R], [N], [N] and [N]
+        (scores, picked, sums), gradient = ctx.saved_tensors, gradients[0]  # [N, R], [N], [N], [N]
         result = torch.empty_like(scores)
-        chunks = (torch.split(each, _CHUNK) for each in (result, scores, sums, gradient))
-        for into, part, of_part, scale in zip(*chunks, strict=True):
-            into.copy_(part.to(torch.float32, copy=True).sub_(of_part[:, None]).exp_().mul_(-scale[:, None]))
+        parts = (torch.split(each, _CHUNK) for each in (result, scores, sums, gradient))
+        for into, chunk, log_sum, scale in zip(*parts, strict=True):
+            probs = chunk.to(torch.float32, copy=True).sub_(log_sum[:, None]).exp_()
+            into.copy_(probs.mul_(-scale[:, None]))
         return result.scatter_add_(-1, picked[:, None], gradient[:, None].to(result.dtype)), None
 
 
@@ -39,41 +62,53 @@ def picked_log_probs(scores: Tensor, picked: Tensor) -> Tensor:
     """[...] float32 log-softmax of scores [..., R] at picked [...]."""
     if not scores.requires_grad:
         return torch.log_softmax(scores.float(), -1).gather(-1, picked[..., None])[..., 0]
-    return _PickedLogProbs.apply(scores.flatten(0, -2), picked.flatten()).view_as(picked)  # type: ignore[no-any-return,no-untyped-call]
+    flat: Tensor = _PickedLogProbs.apply(  # type: ignore[no-untyped-call]
+        scores.flatten(0, -2), picked.flatten()
+    )
+    return flat.view_as(picked)
+
+
+# ---- exact at given rows ----
 
 
 def log_sums(
-    hidden: Tensor, weight: Tensor, bias: Tensor, parts: tuple[Tensor, Tensor, Tensor] | None = None
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    head_parts: tuple[Tensor, Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """[N] log Σ e^score · (1 + e^part) over all rows, of N histories.
+    """[N] the log normaliser of N histories, without an array [N, R] of scores.
 
-    Not all of the scores are ever there: on a processor those of a chunk stay in its cache.
+    On a processor only the scores of a chunk exist at a time, in its cache.
 
     Args:
         hidden, weight, bias: [N, D], [R, D] and [R] of the scores.
-        parts: [N, E], [R, E] and [R] of the parts in the same way; without them 0 in place of e^part.
+        head_parts: [N, E], [R, E] and [R] of the head scores; None: no head words.
     """
-    at_once = _CHUNK if hidden.device.type == "cpu" else max(1, len(hidden))
-    chunks = [slice(begin, begin + at_once) for begin in range(0, len(hidden), at_once)]
+    size = _CHUNK if hidden.device.type == "cpu" else max(1, len(hidden))
     sums = [hidden.new_zeros(0)]
-    for chunk in chunks:
+    for begin in range(0, len(hidden), size):
+        chunk = slice(begin, begin + size)
         scores = nn.functional.linear(hidden[chunk], weight, bias)  # [n, R]
         total = scores.logsumexp(-1)
-        if parts is not None:
-            keys, of_rows, odds = parts
-            scores = nn.functional.linear(keys[chunk], of_rows, odds).add_(scores)
-            total = torch.logaddexp(total, scores.logsumexp(-1))
+        if head_parts is not None:
+            queries, heads, log_odds = head_parts
+            head_scores = nn.functional.linear(queries[chunk], heads, log_odds)
+            total = torch.logaddexp(total, head_scores.add_(scores).logsumexp(-1))
         sums.append(total)
     return torch.cat(sums)
 
 
-def chances_of_rows(shares: np.ndarray, samples: int) -> np.ndarray:
-    """[R] chances that a draw of S rows takes each: in proportion to its share, but certain where that is 1 or more.
+# ---- sampled ----
 
-    They sum to S. Where S is 0, or R at least, all are certain.
+
+def inclusion_probabilities(shares: np.ndarray, samples: int) -> np.ndarray:
+    """[R] the probability that a sample of S rows holds each: proportional to its share, at most 1.
+
+    They sum to S. If S is 0, or at least R, all are 1.
 
     Args:
-        shares: [R] of the text, more than 0.
+        shares: [R] shares of the text, more than 0.
         samples: S.
     """
     rows = len(shares)
@@ -82,100 +117,116 @@ def chances_of_rows(shares: np.ndarray, samples: int) -> np.ndarray:
     order = np.argsort(-shares, kind="stable")
     ranked = shares[order]
     rest = np.cumsum(ranked[::-1])[::-1]  # of the row and all after it
-    certain = np.argmax((samples - np.arange(rows)) * ranked <= rest)  # how many
-    chances = np.ones(rows)
-    chances[order[certain:]] = (samples - certain) * ranked[certain:] / rest[certain]
-    return chances
+    # The first row whose proportional probability is below 1, once all before it are certain.
+    certain = np.argmax((samples - np.arange(rows)) * ranked <= rest)
+    probs = np.ones(rows)
+    probs[order[certain:]] = (samples - certain) * ranked[certain:] / rest[certain]
+    return probs
 
 
-def draw_rows(chances: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-    """S of R rows, each as often as its chance says: at even steps along the chances laid end to end in random order.
+def sample_rows(inclusion_probs: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """S of R rows, each with its inclusion probability, by systematic sampling.
 
-    Source: importance sampling of the softmax, as in Jean, Cho, Memisevic, Bengio: On using very large target
-    vocabulary for neural machine translation, ACL 2015; systematic sampling with unequal probabilities, as in Madow: On
-    the theory of systematic sampling II, Annals of Mathematical Statistics 20, 1949.
+    The probabilities are laid end to end in random order; the rows at even steps are sampled.
+
+    Source: importance sampling of the softmax, as in Jean, Cho, Memisevic, Bengio: On using very
+    large target vocabulary for neural machine translation, ACL 2015; systematic sampling with unequal
+    probabilities, as in Madow: On the theory of systematic sampling II, Annals of Mathematical
+    Statistics 20, 1949.
 
     Args:
-        chances: [R] float64, as of `chances_of_rows`.
-        samples: S. Where it is 0, or R at least, all rows are drawn.
+        inclusion_probs: [R] float64, from `inclusion_probabilities`.
+        samples: S. If it is 0, or at least R, all rows are sampled.
 
     Returns:
-        The rows [S], and the log of how many rows each stands for [S].
+        The rows [S], and their log importance weights [S].
     """
-    rows = len(chances)
+    rows, device = len(inclusion_probs), inclusion_probs.device
     if not 0 < samples < rows:
-        return torch.arange(rows, device=chances.device), torch.zeros(rows, device=chances.device)
-    order = torch.randperm(rows, device=chances.device)
-    steps = torch.rand((), device=chances.device) + torch.arange(samples, dtype=chances.dtype, device=chances.device)
-    places = torch.searchsorted(chances[order].cumsum(0), steps, right=True)
-    drawn = order[places.clamp_(max=rows - 1)]  # rounding may leave the last step past the end
-    return drawn, -chances[drawn].log().float()
+        return torch.arange(rows, device=device), torch.zeros(rows, device=device)
+    order = torch.randperm(rows, device=device)
+    steps = torch.arange(samples, dtype=inclusion_probs.dtype, device=device)
+    points = torch.rand((), device=device) + steps
+    places = torch.searchsorted(inclusion_probs[order].cumsum(0), points, right=True)
+    sampled = order[places.clamp_(max=rows - 1)]  # rounding may leave the last point past the end
+    return sampled, -inclusion_probs[sampled].log().float()
 
 
 class _LogSumOfOthers(torch.autograd.Function):
-    """log Σ e^score · (1 + e^part) over the rows drawn but the one that is picked.
+    """log Σ e^score · (1 + e^head_score) over the sampled rows but the true one.
 
-    A chunk at a time, and its gradient with it: what is at hand for the one is not found again for the other.
+    The gradient of a chunk is computed with its sum, while its numbers are in the cache.
     """
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, parts: Tensor | None, picked: Tensor, rows: Tensor) -> Tensor:
-        at, drawn = _places(picked, rows)
+    def forward(
+        ctx: Any, scores: Tensor, head_scores: Tensor | None, picked: Tensor, rows: Tensor
+    ) -> Tensor:
+        places, is_sampled = _places_of(picked, rows)
         sums = []
-        of_scores, of_parts = torch.empty_like(scores), None if parts is None else torch.empty_like(parts)
-        for chunk in _chunks(len(scores)):
-            weights = _without(scores[chunk], at[chunk], drawn[chunk])  # [n, S]
-            most = weights.amax(-1, keepdim=True).clamp_(min=_LEAST)
-            weights.sub_(most).exp_()
-            of_part = None if parts is None else _exp(parts[chunk]).mul_(weights)
-            if of_part is not None:
-                weights.add_(of_part)
-            total = weights.sum(-1, keepdim=True).clamp_(min=_TINY)
-            of_scores[chunk] = weights.div_(total)
-            if of_part is not None and of_parts is not None:
-                of_parts[chunk] = of_part.div_(total)
-            sums.append(total.log_().add_(most)[:, 0])
-        ctx.save_for_backward(of_scores, of_parts)
+        gradient = torch.empty_like(scores)
+        head_gradient = None if head_scores is None else torch.empty_like(head_scores)
+        for begin in range(0, len(scores), _CHUNK):
+            chunk = slice(begin, begin + _CHUNK)
+            weights = _without_true(scores[chunk], places[chunk], is_sampled[chunk])  # [n, S]
+            top = weights.amax(-1, keepdim=True).clamp_(min=_MIN_LOG)
+            weights.sub_(top).exp_()
+            head_weights = None if head_scores is None else _exp(head_scores[chunk]).mul_(weights)
+            if head_weights is not None:
+                weights.add_(head_weights)
+            total = weights.sum(-1, keepdim=True).clamp_(min=_MIN_SUM)
+            gradient[chunk] = weights.div_(total)
+            if head_weights is not None and head_gradient is not None:
+                head_gradient[chunk] = head_weights.div_(total)
+            sums.append(total.log_().add_(top)[:, 0])
+        ctx.save_for_backward(gradient, head_gradient)
         return torch.cat(sums)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
-        (of_scores, of_parts), scale = ctx.saved_tensors, gradients[0][:, None]
-        scale = scale.to(of_scores.dtype)
-        return of_scores * scale, None if of_parts is None else of_parts * scale, None, None
+        (gradient, head_gradient), scale = ctx.saved_tensors, gradients[0][:, None]
+        scale = scale.to(gradient.dtype)
+        return (
+            gradient * scale,
+            None if head_gradient is None else head_gradient * scale,
+            None,
+            None,
+        )
 
 
-def _chunks(size: int) -> list[slice]:
-    return [slice(begin, begin + _CHUNK) for begin in range(0, size, _CHUNK)]
-
-
-def _places(picked: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Where picked rows [N] stand among the rows drawn [S]: places [N, 1], and whether they are there at all [N, 1]."""
+def _places_of(picked: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """[N, 1] places of picked rows [N] among the sampled rows [S]; [N, 1] whether they are there."""
     ranked, order = rows.sort()
     found = torch.searchsorted(ranked, picked).clamp_(max=len(rows) - 1)
     return order[found][:, None], (ranked[found] == picked)[:, None]
 
 
-def _without(scores: Tensor, at: Tensor, drawn: Tensor) -> Tensor:
-    """[n, S] a float32 copy, in which the row that is picked is not there."""
+def _without_true(scores: Tensor, places: Tensor, is_sampled: Tensor) -> Tensor:
+    """[n, S] a float32 copy in which the true row, if it is sampled, has -inf."""
     copy = scores.to(torch.float32, copy=True)
-    return copy.scatter_(1, at, copy.gather(1, at).masked_fill_(drawn, -torch.inf))
+    return copy.scatter_(1, places, copy.gather(1, places).masked_fill_(is_sampled, -torch.inf))
 
 
-def _exp(parts: Tensor) -> Tensor:
-    return parts.to(torch.float32, copy=True).clamp_(max=_MOST).exp_()
+def _exp(scores: Tensor) -> Tensor:
+    return scores.to(torch.float32, copy=True).clamp_(max=_MAX_LOG).exp_()
 
 
-def sampled_log_probs(true: Tensor, scores: Tensor, parts: Tensor | None, picked: Tensor, rows: Tensor) -> Tensor:
-    """[...] float32 log-softmax at picked [...], estimated by the rows drawn [S]; exact where they are all rows.
+def sampled_log_probs(
+    true_scores: Tensor, scores: Tensor, head_scores: Tensor | None, picked: Tensor, rows: Tensor
+) -> Tensor:
+    """[...] float32 log-softmax at picked [...], estimated from sampled rows [S].
 
-    The row that is picked counts exactly, whether it was drawn or not.
+    The true row counts exactly, sampled or not. With all rows sampled the result is exact.
 
     Args:
-        true: [...] float32 scores of the rows that are picked.
-        scores: [..., S] of the rows drawn, each greater by the log of how many rows it stands for.
-        parts: [..., S] adds log(1 + e^part) to the scores of the rows drawn.
+        true_scores: [...] float32 scores of the picked rows.
+        scores: [..., S] scores of the sampled rows plus their log importance weights.
+        head_scores: [..., S] head scores of the sampled rows.
+        picked: [...] the true rows.
+        rows: [S] the sampled rows.
     """
-    given = scores.flatten(0, -2), None if parts is None else parts.flatten(0, -2), picked.flatten(), rows
-    others: Tensor = _LogSumOfOthers.apply(*given)  # type: ignore[no-untyped-call]
-    return true - torch.logaddexp(true, others.view_as(true))
+    flat_heads = None if head_scores is None else head_scores.flatten(0, -2)
+    others: Tensor = _LogSumOfOthers.apply(  # type: ignore[no-untyped-call]
+        scores.flatten(0, -2), flat_heads, picked.flatten(), rows
+    )
+    return true_scores - torch.logaddexp(true_scores, others.view_as(true_scores))

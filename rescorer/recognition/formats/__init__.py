@@ -17,7 +17,7 @@ from types import MappingProxyType
 from rescorer.errors import InputError
 from rescorer.files import open_binary
 from rescorer.recognition.formats import espnet, htk, hyporadise, json_lines, k2, kaldi_lattice, kaldi_nbest, text
-from rescorer.recognition.formats.parsing import Faults, check_lists, empty, head
+from rescorer.recognition.formats.parsing import ErrorCollector, check_lists, empty, head
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import FIRST_LM, GRAPH, NBest
 
@@ -68,7 +68,7 @@ class LatticeFormat:
     name: str
     lm_score: str
     matches: Callable[[Path], bool]
-    read: Callable[[Path, Path | None, Faults], Iterator[Lattice]]
+    read: Callable[[Path, Path | None, ErrorCollector], Iterator[Lattice]]
     write: Callable[[Path, Iterable[Lattice]], None]
 
 
@@ -94,13 +94,13 @@ def lattice_format(path: str | Path, name: str | None = None) -> LatticeFormat |
 
 
 def read_lattices(
-    path: str | Path, symbols: str | Path | None = None, format: str | None = None, faults: Faults | None = None,
+    path: str | Path, symbols: str | Path | None = None, format: str | None = None, collector: ErrorCollector | None = None,
 ) -> Iterator[Lattice]:
     """The lattices of a file or folder, one after the other; the format is found from the content unless it is named.
 
     Args:
         symbols: the table of words (words.txt), for formats that count them; the one beside the file without it.
-        faults: what becomes of utterances that cannot be used.
+        collector: what becomes of utterances that cannot be used.
 
     Raises:
         InputError: there are no lattices, or what is wrong with them.
@@ -109,7 +109,7 @@ def read_lattices(
     if found is None:
         raise InputError("no lattices", expected=f"one of {', '.join(LATTICE_FORMATS)}", file=path,
                          remedy="convert the file, or name its format")
-    return found.read(Path(path), Path(symbols) if symbols else None, faults or Faults())
+    return found.read(Path(path), Path(symbols) if symbols else None, collector or ErrorCollector())
 
 
 def write_lattices(path: str | Path, lattices: Iterable[Lattice], format: str) -> None:

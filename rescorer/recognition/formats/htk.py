@@ -37,7 +37,7 @@ import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.files import open_binary, whole_path, write_lines
-from rescorer.recognition.formats.parsing import Faults, Place, check_id, filled_lines, show, split_words
+from rescorer.recognition.formats.parsing import ErrorCollector, Place, check_id, filled_lines, show, split_words
 from rescorer.recognition.lattice import SILENCE, SILENT, Arcs, Column, Lattice, LatticeError, Symbols, assemble
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, PRONUNCIATION
 
@@ -92,7 +92,7 @@ def matches(path: Path) -> bool:
     return False
 
 
-def read(path: Path, words: Path | None, faults: Faults) -> Iterator[Lattice]:
+def read(path: Path, words: Path | None, collector: ErrorCollector) -> Iterator[Lattice]:
     """The lattices of a file or, in the order of names, of a folder.
 
     An utterance's id is the file's UTTERANCE where that is one printable token, else the file's name without its
@@ -100,7 +100,7 @@ def read(path: Path, words: Path | None, faults: Faults) -> Iterator[Lattice]:
     the scale of its language model is 1, unless `lmscale` is not above 0; they are empty where the header has none.
 
     Raises:
-        InputError: `words` is given, or an id is there twice; or, unless `faults` passes it over, a file that is not
+        InputError: `words` is given, or an id is there twice; or, unless `collector` passes it over, a file that is not
             as the module says, has sub-lattices or a cycle, or does not tell its start, with file and line.
     """
     if words is not None:
@@ -113,7 +113,7 @@ def read(path: Path, words: Path | None, faults: Faults) -> Iterator[Lattice]:
                 raise Place(file).error(f"utterance {show(lattice.utterance)} is in {other.name} too", "unique ids",
                                         "take one of the files away, or correct its UTTERANCE")
         except InputError as error:
-            faults.add(error)
+            collector.add(error)
         else:
             yield lattice
 

@@ -80,11 +80,11 @@ def _has_numbers(value: Any) -> bool:
 
 def _fault(member: str, records: Sequence[dict[str, Any]]) -> str:
     """Why a member is no score of every hypothesis: what most often, and in how many records; nothing if it is one."""
-    faults = Counter(filter(None, (_fault_of(record.get(member), len(_listed(record.get("input"))))
+    collector = Counter(filter(None, (_fault_of(record.get(member), len(_listed(record.get("input"))))
                                    for record in records)))
-    if not faults:
+    if not collector:
         return ""
-    (fault, count), *_ = faults.most_common(1)
+    (fault, count), *_ = collector.most_common(1)
     return f"{fault} in {count} of {len(records)} records"
 
 
@@ -111,8 +111,8 @@ def _parse(record: Any, number: int, named: Mapping[str, str], place: Place) -> 
     if "input" not in members:
         raise place.error('no "input"', 'an object with "input" and "output"', "add it")
     texts = js.as_list(members["input"], "input", place)
-    scores = _beside("input_scores", [{} for _ in texts], members, place)
-    keys = _beside("input_keys", [str(i) for i in range(1, len(texts) + 1)], members, place)
+    scores = _head_word_term("input_scores", [{} for _ in texts], members, place)
+    keys = _head_word_term("input_keys", [str(i) for i in range(1, len(texts) + 1)], members, place)
     hypotheses = tuple(
         _hypothesis(*parts, place.within(f"hypothesis {i}"))
         for i, parts in enumerate(zip(texts, scores, keys, strict=True), start=1)
@@ -126,7 +126,7 @@ def _parse(record: Any, number: int, named: Mapping[str, str], place: Place) -> 
     return nbest if named or "input_scores" in members else ranked(nbest)
 
 
-def _beside(name: str, default: list[Any], members: dict[str, Any], place: Place) -> list[Any]:
+def _head_word_term(name: str, default: list[Any], members: dict[str, Any], place: Place) -> list[Any]:
     """What stands beside each of `input`."""
     values = js.as_list(members.get(name, default), name, place)
     if len(values) != len(default):

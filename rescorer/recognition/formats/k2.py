@@ -31,7 +31,7 @@ from rescorer.errors import InputError
 from rescorer.files import open_binary, whole_path
 from rescorer.recognition.formats import words_txt
 from rescorer.recognition.formats.k2_file import AGAIN, Ragged, check_plain, load, too_deep
-from rescorer.recognition.formats.parsing import Faults, Place, check_id, show
+from rescorer.recognition.formats.parsing import ErrorCollector, Place, check_id, show
 from rescorer.recognition.lattice import SILENCE, Arcs, Column, Lattice, LatticeError, Symbols, assemble
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, PRONUNCIATION
 from rescorer.recognition.word_pieces import read_pieces
@@ -76,7 +76,7 @@ def to_lattices(fsas: Any, symbols: Symbols | None, utterances: Sequence[str] | 
     content = {name: _as_numpy(name, value) for name, value in fsas.to("cpu").as_dict().items()}
     if utterances is not None:
         content[_UTTERANCES] = list(utterances)
-    return list(_lattices(content, symbols, "", _MEMORY, Faults()))
+    return list(_lattices(content, symbols, "", _MEMORY, ErrorCollector()))
 
 
 def to_fsas(lattices: Sequence[Lattice], device: Any = "cpu") -> Any:
@@ -109,7 +109,7 @@ def matches(path: Path) -> bool:
         mark in head for mark in (b"X\x04\x00\x00\x00arcs", b"\x8c\x04arcs"))
 
 
-def read(path: Path, words: Path | None, faults: Faults) -> Iterator[Lattice]:
+def read(path: Path, words: Path | None, collector: ErrorCollector) -> Iterator[Lattice]:
     """The lattices of a `.pt` file of `Fsa.as_dict()`, or of all in a folder by name; neither k2 nor torch is needed.
 
     Utterances are called as the list of texts `utterances` in the file says; without it by the file's name, with -1,
@@ -117,26 +117,26 @@ def read(path: Path, words: Path | None, faults: Faults) -> Iterator[Lattice]:
 
     Args:
         words: as in `read_symbols`.
-        faults: takes the errors that concern one utterance.
+        collector: takes the errors that concern one utterance.
 
     Raises:
         InputError: no such file, one that is damaged, holds code, or no FSAs; no words.txt, or a bad one.
     """
     symbols = None if words is None else read_symbols(words)
     if path.is_dir():
-        return _read_all(path, symbols, faults)
-    return _lattices(load(path), symbols, path.stem, Place(path), faults)
+        return _read_all(path, symbols, collector)
+    return _lattices(load(path), symbols, path.stem, Place(path), collector)
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.pt"))
 
 
-def _read_all(folder: Path, symbols: Symbols | None, faults: Faults) -> Iterator[Lattice]:
+def _read_all(folder: Path, symbols: Symbols | None, collector: ErrorCollector) -> Iterator[Lattice]:
     """The lattices of a folder's files: of one file at a time in memory."""
     seen: set[str] = set()
     for path in _files(folder):
-        for lattice in _lattices(load(path), symbols, path.stem, Place(path), faults):
+        for lattice in _lattices(load(path), symbols, path.stem, Place(path), collector):
             if lattice.utterance in seen:
                 raise Place(path).error(f"utterance {show(lattice.utterance)} is in an earlier file too", "unique ids",
                                         "set the attribute `utterances` before as_dict(), or move the file away")
@@ -212,7 +212,7 @@ class _Fsas:
 
 
 def _lattices(content: Mapping[str, Any], symbols: Symbols | None, stem: str, place: Place,
-              faults: Faults) -> Iterator[Lattice]:
+              collector: ErrorCollector) -> Iterator[Lattice]:
     """The lattices of a dictionary. What concerns all of them is checked at once, what concerns one as it comes."""
     if symbols is None:
         raise place.error("the words are numbers", "a table of them", "give --symbols words.txt")
@@ -220,16 +220,16 @@ def _lattices(content: Mapping[str, Any], symbols: Symbols | None, stem: str, pl
     if not len(fsas.states):
         raise place.error("no FSAs", "at least one", AGAIN)
     utterances = _ids(content.get(_UTTERANCES), len(fsas.states), stem, place, fsas.single)
-    return _each(fsas, utterances, symbols, place, faults)
+    return _each(fsas, utterances, symbols, place, collector)
 
 
-def _each(fsas: _Fsas, utterances: Sequence[str], symbols: Symbols, place: Place, faults: Faults) -> Iterator[Lattice]:
+def _each(fsas: _Fsas, utterances: Sequence[str], symbols: Symbols, place: Place, collector: ErrorCollector) -> Iterator[Lattice]:
     known = words_txt.present(symbols)
     for number, utterance in enumerate(utterances):
         try:
             yield _lattice(fsas, number, utterance, symbols, known, place.within(f"utterance {show(utterance)}"))
         except InputError as error:
-            faults.add(error)
+            collector.add(error)
 
 
 def _parse(content: Mapping[str, Any], place: Place) -> _Fsas:

@@ -14,7 +14,7 @@ from rescorer.recognition.formats import kaldi_lattice_binary as binary
 from rescorer.recognition.formats import kaldi_lattice_text as text
 from rescorer.recognition.formats.byte_stream import ByteStream
 from rescorer.recognition.formats.kaldi_fst import AGAIN
-from rescorer.recognition.formats.parsing import Faults, Place, check_id, empty, filled_lines, show
+from rescorer.recognition.formats.parsing import ErrorCollector, Place, check_id, empty, filled_lines, show
 
 _BLANK_LINE = re.compile(rb"\n[ \t\r\f\v]*\n")
 _KEY = re.compile(rb"\s*(\S{1,1000})(?=\s)")
@@ -121,7 +121,7 @@ class Entry(NamedTuple):
     content: Callable[[], binary.Binary | text.Text]
 
 
-def entries(path: Path, faults: Faults) -> Generator[Entry, None, None]:
+def entries(path: Path, collector: ErrorCollector) -> Generator[Entry, None, None]:
     """The entries, each id once."""
     with ByteStream(path) as stream:
         begin = _begin(stream)
@@ -130,22 +130,22 @@ def entries(path: Path, faults: Faults) -> Generator[Entry, None, None]:
             raise empty(path)
     is_scp = not _is_archive(begin) and (path.suffix == ".scp" or _leads_to_lattice(path, begin))
     seen: set[str] = set()
-    for entry in (_scp if is_scp else _archive)(path, faults):
+    for entry in (_scp if is_scp else _archive)(path, collector):
         if entry.utterance in seen:
-            faults.add(entry.place.error("the utterance was there before", "unique ids", "take one out, or rename it"))
+            collector.add(entry.place.error("the utterance was there before", "unique ids", "take one out, or rename it"))
         else:
             seen.add(entry.utterance)
             yield entry
 
 
-def _archive(path: Path, faults: Faults) -> Iterator[Entry]:
+def _archive(path: Path, collector: ErrorCollector) -> Iterator[Entry]:
     """The entries of an archive. After one whose end cannot be found there is none."""
     with ByteStream(path) as stream:
         while True:
             try:
                 entry = _next(stream)
             except InputError as error:
-                faults.add(error)
+                collector.add(error)
                 return
             if entry is None:
                 return
@@ -207,13 +207,13 @@ def _parsed(head: bytes, lines: list[bytes], at: Callable[[int], Place]) -> text
     return text.parse(lines, at)
 
 
-def _scp(path: Path, faults: Faults) -> Iterator[Entry]:
+def _scp(path: Path, collector: ErrorCollector) -> Iterator[Entry]:
     """The entries of an .scp."""
     for place, line in filled_lines(path):
         try:
             entry = _scp_entry(path, place, line)
         except InputError as error:
-            faults.add(error)
+            collector.add(error)
         else:
             yield entry
 

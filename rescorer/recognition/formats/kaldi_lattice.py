@@ -25,13 +25,13 @@ from rescorer.recognition.formats import kaldi_lattice_text as text
 from rescorer.recognition.formats import words_txt
 from rescorer.recognition.formats.kaldi_archive import Entry, entries, matches
 from rescorer.recognition.formats.kaldi_fst import AGAIN, SPELLED, TEXT, of_lattice, to_lattice
-from rescorer.recognition.formats.parsing import Faults, Place, check_id, show
+from rescorer.recognition.formats.parsing import ErrorCollector, Place, check_id, show
 from rescorer.recognition.lattice import Lattice, Symbols
 
 __all__ = ["matches", "read", "write"]
 
 
-def read(path: Path, words: Path | None, faults: Faults) -> Iterator[Lattice]:
+def read(path: Path, words: Path | None, collector: ErrorCollector) -> Iterator[Lattice]:
     """The lattices of an archive or .scp, one after the other; memory follows the largest.
 
     Scores are ACOUSTIC and GRAPH, the negated costs; costs of final states stand on the arcs into the end. The field
@@ -43,24 +43,24 @@ def read(path: Path, words: Path | None, faults: Faults) -> Iterator[Lattice]:
         words: the words.txt; the one beside `path` if None.
 
     Raises:
-        InputError: there is no words.txt, or it is damaged; or, unless `faults` passes it over, a lattice that is
+        InputError: there is no words.txt, or it is damaged; or, unless `collector` passes it over, a lattice that is
             damaged or cyclic, whose costs are not finite, whose words words.txt has not, or whose id was there before.
             After one that does not tell where it ends, the rest of the archive is passed over with it.
     """
     words = words or (beside if (beside := path.parent / words_txt.NAME).is_file() else None)
     reading = _Reading(path, None if words is None else _Table(words))
-    with closing(entries(path, faults)) as found:
+    with closing(entries(path, collector)) as found:
         for entry in found:
             try:
                 content = entry.content()
             except InputError as error:
-                faults.add(error)
+                collector.add(error)
                 continue
             reading.check_table(content)  # this is no fault of the lattice's own
             try:
                 lattice = reading.lattice(entry, content)
             except InputError as error:
-                faults.add(error)
+                collector.add(error)
             else:
                 yield lattice
 

@@ -173,7 +173,7 @@ def ranked(nbest: NBest) -> NBest:
     return replace(nbest, hypotheses=tuple(scored))
 
 
-class Faults:
+class ErrorCollector:
     """What becomes of utterances that cannot be used: the first ends the command, or all are passed over and kept here.
 
     Attributes:

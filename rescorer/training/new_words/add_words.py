@@ -20,22 +20,22 @@ import torch
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import SENTENCE_END
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.running_text import log_probs_of, perplexity
-from rescorer.training.new_words.calibrate import calibrate, mean_probabilities
-from rescorer.training.new_words.contexts import read_text, row_log_probs, sample_text
 from rescorer.training.corpus import Corpus
-from rescorer.training.new_words.context_sets import Evidence, EvidenceSettings, Examples
+from rescorer.training.new_words.assign_cells import CellAssignment
+from rescorer.training.new_words.calibrate import calibrate, mean_probabilities
+from rescorer.training.new_words.context_sets import ContextSets, ContextSettings, Examples
+from rescorer.training.new_words.contexts import read_text, row_log_probs, sample_text
 from rescorer.training.new_words.finetune import FineTuningSettings, fine_tune
-from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
 from rescorer.training.new_words.free_cells import GROW
-from rescorer.training.new_words.assign_cells import Seating
+from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
 
 _JUDGED = 200_000  # words of text by which it is told whether moves did good
 
 
 @dataclass(frozen=True)
-class NewWordSettings(EvidenceSettings):
+class NewWordSettings(ContextSettings):
     """How words are added.
 
     Attributes:
@@ -124,8 +124,8 @@ def add_words(
                          remedy="give sentences with the new words by --text, or leave out --finetune")
     text = sample_text(model, settings.text_words, settings.seed)
     text_rows = row_log_probs(model, text.state)  # [G, R]
-    evidence = Evidence.gathered(model, words, found, like, text, text_rows, settings)
-    new = _seated(model, words, counts, Seating(model, evidence, text, text_rows, settings), settings.grow)
+    context_sets = ContextSets.collect(model, words, found, like, text, text_rows, settings)
+    new = _with_assigned_cells(model, words, counts, CellAssignment(model, context_sets, text, text_rows, settings), settings.grow)
     targets = counts / (model.vocabulary.counts.sum() + counts.sum())  # [W]
     calibrate(new, targets, text.state, draws=settings.row_contexts, seed=settings.seed)
     lines = _encoded(new, found.sentences)
@@ -153,13 +153,13 @@ def _check(model: LightRNN, replay: Corpus | None, settings: NewWordSettings) ->
                          remedy="give text such as the model was trained on by --replay, or leave out --move")
 
 
-def _seated(
-    model: LightRNN, words: Sequence[str], counts: np.ndarray, seating: Seating, grow: str
+def _with_assigned_cells(
+    model: LightRNN, words: Sequence[str], counts: np.ndarray, assignment: CellAssignment, grow: str
 ) -> LightRNN:
     """The model with the words in their cells, not yet calibrated."""
-    room = seating.room(grow)
+    room = assignment.room(grow)
     rows, columns = len(room.source_rows) - model.table.rows, len(room.source_columns) - model.table.columns
-    table = model.table.grown(rows, columns).with_words(seating.cells(room))
+    table = model.table.grown(rows, columns).with_words(assignment.cells(room))
     vocabulary = model.vocabulary.with_words(words, np.maximum(np.rint(counts), 1).astype(np.int64))
     return model.with_words(vocabulary, table, room.source_rows, room.source_columns)
 
@@ -187,14 +187,14 @@ def _move(
     say(f"old words move: {report.describe()}; perplexity {before:.2f} before, {after:.2f} after")
     if after > before:
         # The costs are those of one word's move while all others stay.
-        model.place(table)
+        model.set_table(table)
         model.load_state_dict(parameters)
         say("they stay where they were: all moves together make the text less probable")
 
 
 def _perplexity_of(model: LightRNN, ids: np.ndarray) -> float:
     """Of the end of a text [N], where the examples are."""
-    return perplexity(log_probs_of(model, ids[-_JUDGED:], streams=max(1, min(64, len(ids) // 512))))
+    return perplexity(log_probs_of(model, ids[-_JUDGED:], batch_size=max(1, min(64, len(ids) // 512))))
 
 
 def _fine_tune(
@@ -220,7 +220,7 @@ def _measured(
     text = sample_text(model, -(-settings.text_words // 2), settings.seed + 1)
     ids = np.arange(len(model.vocabulary), len(new.vocabulary))
     streams = text.ids.shape[1]
-    before, after = (perplexity(log_probs_of(each, text.ids.T.ravel(), streams=streams, unroll=16))
+    before, after = (perplexity(log_probs_of(each, text.ids.T.ravel(), batch_size=streams, bptt=16))
                      for each in (model, new))
     state = read_text(new, text.ids).state if settings.move or settings.fine_tuning else text.state
     mass = float(mean_probabilities(new, ids, state, draws=settings.row_contexts).sum())

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rescorer.models.lightrnn.network import LightRNN, LightRNNState
+from rescorer.models.lightrnn import LightRNN, LightRNNState
 from rescorer.training.new_words.contexts import chunks, in_rows, log_means, row_log_probs
 
 _MOST_OF_A_ROW = 0.5  # what new words may take of a row that old words are in

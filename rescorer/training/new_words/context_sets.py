@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from rescorer.models.language_model import SENTENCE_END, UNKNOWN
-from rescorer.models.lightrnn.network import LightRNN, LightRNNState
+from rescorer.models.lightrnn import LightRNN, LightRNNState
+from rescorer.training.affixes import sample_similar_words
 from rescorer.training.new_words.contexts import HELD, SampledText, chunks, draw_contexts, joined, states_after
-from rescorer.training.affixes import draw_like
 
 _MARKS = (SENTENCE_END, UNKNOWN)
 _DRAWS = 32  # contexts of a row among which those of one of its words are sought
@@ -28,7 +28,7 @@ _LEARNT = 50  # occurrences of `<unk>` from which its contexts are believed
 
 
 @dataclass(frozen=True)
-class EvidenceSettings:
+class ContextSettings:
     """How the contexts of new words are found.
 
     Attributes:
@@ -85,7 +85,7 @@ class Examples(NamedTuple):
         return examples
 
 
-class Evidence(NamedTuple):
+class ContextSets(NamedTuple):
     """The contexts of the new words: E pairs of word and context, the weights of a word's summing to 1."""
 
     state: LightRNNState  # [L, N, D]: the first G are those of the sampled text
@@ -94,12 +94,12 @@ class Evidence(NamedTuple):
     weights: np.ndarray  # [E] float32
 
     @classmethod
-    def gathered(
+    def collect(
         cls, model: LightRNN, words: Sequence[str], examples: Examples, like: Sequence[str], text: SampledText,
-        text_rows: Tensor, settings: EvidenceSettings,
-    ) -> Evidence:
+        text_rows: Tensor, settings: ContextSettings,
+    ) -> ContextSets:
         """The contexts of like words, and those of the examples."""
-        liked = _like_words(model, words, like, text, settings)  # [W, n]
+        liked = _similar_words(model, words, like, text, settings)  # [W, n]
         generator = torch.Generator(model.device).manual_seed(settings.seed)
         contexts = _contexts_of(model, liked.ravel(), text, text_rows, generator, settings)  # [W · n]
         owners = np.repeat(np.arange(len(words)), liked.shape[1])
@@ -114,8 +114,8 @@ class Evidence(NamedTuple):
         return cls(state, owners, contexts, weights.astype(np.float32))
 
 
-def _like_words(
-    model: LightRNN, words: Sequence[str], like: Sequence[str], text: SampledText, settings: EvidenceSettings
+def _similar_words(
+    model: LightRNN, words: Sequence[str], like: Sequence[str], text: SampledText, settings: ContextSettings
 ) -> np.ndarray:
     """[W, n] known words that each new word is like: of the list or of all, those of like spelling.
 
@@ -131,12 +131,12 @@ def _like_words(
     if not len(rest):
         unknown = vocabulary.unknown_id
         rest = np.array([unknown]) if vocabulary.counts[unknown] >= _LEARNT else text.ids.ravel()
-    return draw_like(words, known, rest, settings.like_contexts, np.random.default_rng(settings.seed))
+    return sample_similar_words(words, known, rest, settings.like_contexts, np.random.default_rng(settings.seed))
 
 
 def _contexts_of(
     model: LightRNN, ids: np.ndarray, text: SampledText, text_rows: Tensor, generator: torch.Generator,
-    settings: EvidenceSettings,
+    settings: ContextSettings,
 ) -> np.ndarray:
     """[len(ids)] for each word a context of the sampled text, drawn in proportion to P(word | context).
 

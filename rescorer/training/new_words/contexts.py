@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from rescorer.models.lightrnn.network import LightRNN, LightRNNState
+from rescorer.models.lightrnn import LightRNN, LightRNNState
 
 _STREAMS = 256
 _CHUNK = 8192  # contexts looked at together

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rescorer.models.lightrnn.network import LightRNN, LightRNNState
+from rescorer.models.lightrnn import LightRNN, LightRNNState
 
 
 @dataclass(frozen=True)
@@ -20,27 +20,27 @@ class FineTuningSettings:
 
     Attributes:
         steps: of Adam, on all parameters.
-        streams: U, read side by side.
-        unroll: T, words through which gradients flow.
+        batch_size: U, read side by side.
+        bptt: T, words through which gradients flow.
         example_share: of the streams, those that read the examples; the others replay old text.
-        learning_rate: at the first step; it falls to 0 along a line.
+        lr: at the first step; it falls to 0 along a line.
         clip: the largest norm of the gradient.
         replay_words: at most so many are sampled from the old model where there is no old text.
     """
 
     steps: int
-    streams: int = 32
-    unroll: int = 35
+    batch_size: int = 32
+    bptt: int = 35
     example_share: float = 0.5
-    learning_rate: float = 2e-4
+    lr: float = 2e-4
     clip: float = 1.0
     replay_words: int = 65_536
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("streams", 2), ("unroll", 1), ("replay_words", 1)):
+        for name, least in (("steps", 1), ("batch_size", 2), ("bptt", 1), ("replay_words", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least {least}")
-        for name in ("learning_rate", "clip"):
+        for name in ("lr", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected more than 0")
         if not 0 < self.example_share < 1:
@@ -48,12 +48,12 @@ class FineTuningSettings:
 
     @property
     def example_streams(self) -> int:
-        return min(max(1, round(self.example_share * self.streams)), self.streams - 1)
+        return min(max(1, round(self.example_share * self.batch_size)), self.batch_size - 1)
 
     @property
     def replayed_words(self) -> int:
         """Words of old text that the steps read."""
-        return self.steps * self.unroll * (self.streams - self.example_streams)
+        return self.steps * self.bptt * (self.batch_size - self.example_streams)
 
 
 class _Streams:
@@ -77,17 +77,17 @@ def fine_tune(
     Both count by the words that are read of them, so by `example_share`, however long they are.
     """
     mine = settings.example_streams
-    streams = _Streams(examples, mine), _Streams(replay, settings.streams - mine)
-    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    batch_size = _Streams(examples, mine), _Streams(replay, settings.batch_size - mine)
+    optimiser = torch.optim.AdamW(model.parameters(), settings.lr, betas=(0.9, 0.99), weight_decay=0.0)
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)  # of the dropout
         model.train()
-        state = model.start_states(settings.streams).detach()
+        state = model.start_states(settings.batch_size).detach()
         for step in range(settings.steps):
             for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * (1 - step / settings.steps)
-            words = np.concatenate([text.read(step * settings.unroll, settings.unroll) for text in streams], 1)
+                group["lr"] = settings.lr * (1 - step / settings.steps)
+            words = np.concatenate([text.read(step * settings.bptt, settings.bptt) for text in batch_size], 1)
             state = _step(model, optimiser, words, state, settings.clip)
     optimiser.zero_grad(set_to_none=True)
     model.eval()

@@ -17,7 +17,7 @@ GROW = ("rows", "columns", "no")
 _OPEN = 4  # open cells a word: the rows that the words want least need not be looked at
 
 
-class Room(NamedTuple):
+class FreeCells(NamedTuple):
     """A larger table, and its cells that new words may take."""
 
     source_rows: np.ndarray  # [R'] the old row whose parameters each row has
@@ -27,9 +27,9 @@ class Room(NamedTuple):
     open: np.ndarray  # [Q, K] bool
 
 
-def make_room(
+def find_free_cells(
     table: WordTable, row_costs: np.ndarray, column_costs: Callable[[np.ndarray], np.ndarray], grow: str
-) -> Room:
+) -> FreeCells:
     """The free cells where words share both row and column; too few: lines that hold no word, then new ones, are made.
 
     No vectors were ever learnt for a line without words. A made line has those of the line that the words want most.
@@ -53,11 +53,11 @@ def make_room(
         costs = column_costs(np.where(with_words[0], row_costs, np.inf).argmin(1))
         source_columns = _sources(with_words[1], columns, _votes(costs, with_words[1]), int(with_words[0].sum()) + rows)
     used = (_used(with_words[0], rows, len(source_rows)), _used(with_words[1], columns, len(source_columns)))
-    open_cells = np.outer(*used)  # [R', C']
-    open_cells[: table.rows, : table.columns] &= ~taken
-    wanted = _wanted_rows(row_votes.sum(0)[source_rows], open_cells, _OPEN * len(row_costs))
-    open_columns = np.flatnonzero(open_cells[wanted].any(0))
-    return Room(source_rows, source_columns, wanted, open_columns, open_cells[np.ix_(wanted, open_columns)])
+    free_cells = np.outer(*used)  # [R', C']
+    free_cells[: table.rows, : table.columns] &= ~taken
+    wanted = _wanted_rows(row_votes.sum(0)[source_rows], free_cells, _OPEN * len(row_costs))
+    open_columns = np.flatnonzero(free_cells[wanted].any(0))
+    return FreeCells(source_rows, source_columns, wanted, open_columns, free_cells[np.ix_(wanted, open_columns)])
 
 
 def _lines_made(
@@ -123,9 +123,9 @@ def _parents(votes: np.ndarray, count: int, size: int) -> np.ndarray:
     return parents
 
 
-def _wanted_rows(votes: np.ndarray, open_cells: np.ndarray, least: int) -> np.ndarray:
+def _wanted_rows(votes: np.ndarray, free_cells: np.ndarray, least: int) -> np.ndarray:
     """The rows with most votes that have at least so many open cells together."""
-    rows = np.flatnonzero(open_cells.any(1))
+    rows = np.flatnonzero(free_cells.any(1))
     order = np.argsort(-votes[rows], kind="stable")
-    enough = np.searchsorted(np.cumsum(open_cells[rows[order]].sum(1)), least) + 1
+    enough = np.searchsorted(np.cumsum(free_cells[rows[order]].sum(1)), least) + 1
     return np.sort(rows[order[:enough]])

@@ -24,6 +24,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from rescorer.training.reallocation.blocks import Advance, solve_in_blocks
+from rescorer.training.reallocation.dual_ascent import solve_by_dual_ascent
 from rescorer.training.reallocation.problem import (
     AssignmentSettings,
     Cells,
@@ -34,8 +36,6 @@ from rescorer.training.reallocation.problem import (
     Stage,
     Table,
 )
-from rescorer.training.reallocation.blocks import Advance, solve_in_bands
-from rescorer.training.reallocation.dual_ascent import solve_by_prices
 
 __all__ = ["Assignment", "AssignmentSettings", "assign"]
 
@@ -78,7 +78,7 @@ def assign(
     *,
     start: Cells | None = None,
     stay_bonus: NDArray[Any] | None = None,
-    open_cells: NDArray[np.bool_] | None = None,
+    free_cells: NDArray[np.bool_] | None = None,
     settings: AssignmentSettings | None = None,
     progress: Progress | None = None,
     checkpoint: Path | None = None,
@@ -95,7 +95,7 @@ def assign(
         start: [V] cells (i * C + j) that the words have now; without it they are seated in order.
         stay_bonus: [V] nats >= 0 that a word must gain before it leaves its start cell (in a swap, together with the
             words it displaces); without it ties and tiny gains move words.
-        open_cells: [R, C] the cells that may be taken; all without it. Not for tables in bands.
+        free_cells: [R, C] the cells that may be taken; all without it. Not for tables in bands.
         settings: defaults where None.
         progress: called with (stage, cost, seconds) after each stage.
         checkpoint: a file with which a table in bands goes on where it was cut.
@@ -108,8 +108,8 @@ def assign(
     """
     settings = settings or AssignmentSettings()
     began = time.perf_counter()
-    table = replace(_checked(row_costs, column_costs, start, stay_bonus, open_cells), device=device)
-    if open_cells is not None and len(table.start) > max(settings.block_size, settings.exact_limit):
+    table = replace(_checked(row_costs, column_costs, start, stay_bonus, free_cells), device=device)
+    if free_cells is not None and len(table.start) > max(settings.block_size, settings.exact_limit):
         raise ValueError(f"{len(table.start)} words and closed cells; expected at most block_size words")
     history: list[tuple[str, float, float]] = []
     cells, bound = table.start, -np.inf
@@ -126,7 +126,7 @@ def assign(
 
 def _checked(
     row_costs: Floats | Costs, column_costs: Floats | Costs, start: Cells | None, bonus: NDArray[Any] | None,
-    open_cells: NDArray[np.bool_] | None,
+    free_cells: NDArray[np.bool_] | None,
 ) -> Table:
     sides = [DenseCosts(costs) if isinstance(costs, np.ndarray) else costs for costs in (row_costs, column_costs)]
     shapes = [side.shape for side in sides]
@@ -134,9 +134,9 @@ def _checked(
         raise ValueError(f"row_costs {shapes[0]} and column_costs {shapes[1]}; expected [V, R] and [V, C]")
     (words, rows), (_, columns) = shapes
     cells = rows * columns
-    if open_cells is not None and open_cells.shape != (rows, columns):
-        raise ValueError(f"open_cells {open_cells.shape}; expected [{rows}, {columns}]")
-    usable = np.arange(cells) if open_cells is None else np.flatnonzero(open_cells)
+    if free_cells is not None and free_cells.shape != (rows, columns):
+        raise ValueError(f"open_cells {free_cells.shape}; expected [{rows}, {columns}]")
+    usable = np.arange(cells) if free_cells is None else np.flatnonzero(free_cells)
     if not 0 < words <= len(usable):
         raise ValueError(f"{words} words for {len(usable)} cells; expected 1 word or more, and a cell for each")
     start = usable[:words] if start is None else np.asarray(start)
@@ -152,7 +152,7 @@ def _checked(
     for name, side in zip(("row_costs", "column_costs"), sides, strict=True):
         if not side.is_finite():
             raise ValueError(f"{name} hold numbers that are not finite")
-    return Table(sides[0], sides[1], start.astype(np.int64), bonus, open_cells)
+    return Table(sides[0], sides[1], start.astype(np.int64), bonus, free_cells)
 
 
 def _stages(
@@ -168,9 +168,9 @@ def _stages(
         best = _solve_exactly(replace(problem, bonus=np.zeros(words))) if problem.bonus.any() else cells
         yield "exact", cells, problem.total(best)
     elif words <= settings.block_size:
-        yield from solve_by_prices(table.problem(), table.start, settings)
+        yield from solve_by_dual_ascent(table.problem(), table.start, settings)
     else:
-        yield from solve_in_bands(table, settings, checkpoint, advance)
+        yield from solve_in_blocks(table, settings, checkpoint, advance)
 
 
 def _solve_exactly(problem: Problem) -> Cells:

@@ -25,7 +25,7 @@ _RAISE = 0.01  # at least, of a price, in the unit of gains: of cosines 0.2 % le
 _ROUNDS = 400  # few words are left without a place by then, for long wars of prices: theirs is exact
 
 
-def places_by_auction(gains: Floats) -> Places:
+def auction_assignment(gains: Floats) -> Places:
     """[n] for each word a place of its own, so that the gains [n, L ≥ n] of all are together nearly the most."""
     if len(gains) <= _EXACT:
         return np.asarray(linear_sum_assignment(gains, maximize=True)[1], dtype=np.int64)
@@ -33,7 +33,7 @@ def places_by_auction(gains: Floats) -> Places:
     left = np.flatnonzero(place < 0)
     if len(left):
         free = np.setdiff1d(np.arange(gains.shape[1]), place)
-        place[left] = free[places_by_auction(gains[np.ix_(left, free)])]
+        place[left] = free[auction_assignment(gains[np.ix_(left, free)])]
     return place
 
 
@@ -42,21 +42,21 @@ def _auction(gains: Floats) -> Places:
     words, places = gains.shape
     found = torch.as_tensor(gains).topk(min(_WANTED, places), sorted=False)
     best_gains, wanted = found.values.numpy(), found.indices.numpy()
-    prices = np.zeros(places, np.float32)
+    duals = np.zeros(places, np.float32)
     owner, place = np.full(places, -1), np.full(words, -1)
     for _ in range(_ROUNDS):
         bidding = np.flatnonzero(place < 0)
         if not len(bidding):
             break
-        net = best_gains[bidding] - prices[wanted[bidding]]
+        net = best_gains[bidding] - duals[wanted[bidding]]
         each, first = np.arange(len(bidding)), net.argmax(1)
         most = net[each, first]
         net[each, first] = -np.inf
         choice = wanted[bidding, first]
-        bids = prices[choice] + most - net.max(1) + _RAISE
+        bids = duals[choice] + most - net.max(1) + _RAISE
         rising = np.argsort(bids, kind="stable")  # of several bids for a place the last one written is the highest
         choice, bids, bidding = choice[rising], bids[rising], bidding[rising]
         place[owner[choice[owner[choice] >= 0]]] = -1
-        prices[choice], owner[choice] = bids, bidding
+        duals[choice], owner[choice] = bids, bidding
         place[owner[choice]] = choice
     return place

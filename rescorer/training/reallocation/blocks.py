@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from rescorer.files import whole_path
 from rescorer.parallel import in_order, workers
+from rescorer.training.reallocation.dual_ascent import dual_ascent, penalised_lower_bound, solve_by_dual_ascent
 from rescorer.training.reallocation.problem import (
     AssignmentSettings,
     Cells,
@@ -33,7 +34,6 @@ from rescorer.training.reallocation.problem import (
     Table,
     chunks,
 )
-from rescorer.training.reallocation.dual_ascent import least_paid, priced, solve_by_prices
 
 _Work = tuple[Problem, Cells, AssignmentSettings]
 _Run = Callable[[Iterable[_Work]], Iterator[Cells]]
@@ -43,7 +43,7 @@ _SAMPLE = 20_000  # words on which the prices of the separable bound are found; 
 _BLOCK_COSTS = 20_000_000  # costs of one block
 
 
-class _Lot(NamedTuple):
+class _BlockLines(NamedTuple):
     """The rows or columns of a band, and the stage that it belongs to."""
 
     stage: str
@@ -51,7 +51,7 @@ class _Lot(NamedTuple):
     lines: NDArray[np.int64]  # ascending
 
 
-def solve_in_bands(
+def solve_in_blocks(
     table: Table, settings: AssignmentSettings, checkpoint: Path | None = None,
     advance: Advance = lambda done, of: None,
 ) -> Iterator[Stage]:
@@ -61,37 +61,37 @@ def solve_in_bands(
         checkpoint: a file that is written after each band, and gone on from where it is of this problem.
         advance: told how many bands are done, and of how many.
     """
-    lots = list(_lots(table, settings))
-    saved = _Saved(checkpoint, _fingerprint(table, settings))
+    block_lines = list(_block_lines(table, settings))
+    saved = _SavedProgress(checkpoint, _fingerprint(table, settings))
     done, cells, bound = saved.load() or (0, table.start.copy(), separable_bound(table, settings))
     yield "separable bound", cells, bound
     with _solver(settings.processes) as run:
-        while done < len(lots):
-            stage = lots[done].stage
-            rest = [lot for lot in lots[done:] if lot.stage == stage]
-            bands = [_Band(table, cells, lot.lines, lot.by_row) for lot in rest]
-            works = ((band.problem(), band.inside(cells[band.words]), settings) for band in bands)
-            for band, found in zip(bands, run(works), strict=True):
+        while done < len(block_lines):
+            stage = block_lines[done].stage
+            rest = [lines_of_block for lines_of_block in block_lines[done:] if lines_of_block.stage == stage]
+            blocks = [_Block(table, cells, lines_of_block.lines, lines_of_block.by_row) for lines_of_block in rest]
+            works = ((block.problem(), block.inside(cells[block.words]), settings) for block in blocks)
+            for block, found in zip(blocks, run(works), strict=True):
                 cells = cells.copy()  # a stage that was handed out stays as it was
-                cells[band.words] = band.outside(found)
+                cells[block.words] = block.outside(found)
                 done += 1
                 saved.save(done, cells, bound)
-                advance(done, len(lots))
+                advance(done, len(block_lines))
             yield stage, cells, -np.inf
 
 
-def _lots(table: Table, settings: AssignmentSettings) -> Iterator[_Lot]:
+def _block_lines(table: Table, settings: AssignmentSettings) -> Iterator[_BlockLines]:
     """All bands of all sweeps, in order: they depend on nothing that is found."""
     generator = np.random.default_rng(settings.seed)
     for sweep in range(1, settings.sweeps + 1):
         # Columns first: a word may then go to any row, with few columns to choose from.
         for by_row, name in ((False, "column"), (True, "row")):
             lines = generator.permutation(table.rows if by_row else table.columns)
-            for lot in np.array_split(lines, min(len(lines), -(-len(table.start) // settings.block_size))):
-                yield _Lot(f"{name} bands {sweep}", by_row, np.sort(lot))
+            for lines_of_block in np.array_split(lines, min(len(lines), -(-len(table.start) // settings.block_size))):
+                yield _BlockLines(f"{name} blocks {sweep}", by_row, np.sort(lines_of_block))
 
 
-class _Saved:
+class _SavedProgress:
     """Where a run that was cut goes on."""
 
     def __init__(self, path: Path | None, problem: str) -> None:
@@ -137,10 +137,10 @@ def _one_thread() -> None:
 
 def _solve(work: _Work) -> Cells:
     problem, cells, settings = work
-    return [found for _, found, _ in solve_by_prices(problem, cells, settings)][-1] if len(cells) else cells
+    return [found for _, found, _ in solve_by_dual_ascent(problem, cells, settings)][-1] if len(cells) else cells
 
 
-class _Band:
+class _Block:
     """Some rows (or columns) of a table: a smaller table of the same kind, with cell numbers of its own."""
 
     def __init__(self, table: Table, cells: Cells, lines: NDArray[np.int64], by_row: bool) -> None:
@@ -195,10 +195,10 @@ def _line_bound(costs: Costs, capacity: int, settings: AssignmentSettings, devic
     sample = np.arange(words)[:: -(-words // _SAMPLE)]  # [S]; ids run by frequency, so all frequencies are in it
     problem = _as_lines(costs.block(sample, slice(None)), device)
     room = capacity * len(sample) / words
-    prices, _ = max(priced(problem, settings.temperatures, settings.iterations, room), key=lambda found: found[1])
-    bound, paid = -capacity * float(prices.sum(dtype=np.float64)), torch.as_tensor(prices, device=device)
+    duals, _ = max(dual_ascent(problem, settings.temperatures, settings.iterations, room), key=lambda found: found[1])
+    bound, net_cost = -capacity * float(duals.sum(dtype=np.float64)), torch.as_tensor(duals, device=device)
     for chunk in chunks(words, max(1, _BLOCK_COSTS // lines)):
-        bound += least_paid(_as_lines(costs.block(chunk, slice(None)), device), paid)
+        bound += penalised_lower_bound(_as_lines(costs.block(chunk, slice(None)), device), net_cost)
     return bound
 
 

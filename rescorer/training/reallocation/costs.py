@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rescorer.files import whole_path
-from rescorer.models.lightrnn.network import LightRNN
-from rescorer.training.reallocation.problem import Floats
+from rescorer.models.lightrnn import LightRNN
 from rescorer.training.corpus import Corpus
+from rescorer.training.reallocation.problem import Floats
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def costs_key(model: LightRNN, corpus: Corpus) -> str:
 
 @torch.no_grad()
 def cell_costs(
-    model: LightRNN, corpus: Corpus, *, streams: int = 64, unroll: int = 64,
+    model: LightRNN, corpus: Corpus, *, batch_size: int = 64, bptt: int = 64,
     advance: Callable[[int], object] = lambda words: None,
 ) -> CellCosts:
     """Σ −log P of each word of the text, were it in each row and each column (Li et al., NIPS 2016, section 3.3).
@@ -109,16 +109,16 @@ def cell_costs(
     columns that are empty now are priced as well. One pass, O(N · (D² + D · (R + C))); memory 2 · V · D float32.
 
     Args:
-        streams, unroll: how the text is read.
+        batch_size, bptt: how the text is read.
         advance: told how many words were read.
     """
     model.eval()
-    count = max(1, min(streams, len(corpus) // unroll))
-    text = corpus.streams(count)  # [U, N / U]
+    count = max(1, min(batch_size, len(corpus) // bptt))
+    text = corpus.batchify(count)  # [U, N / U]
     sums = _Sums(model), _Sums(model)
     state = model.start_states(count)
-    for begin in range(0, text.shape[1], unroll):
-        words = torch.as_tensor(text[:, begin : begin + unroll].T.astype(np.int64), device=model.device)  # [T, U]
+    for begin in range(0, text.shape[1], bptt):
+        words = torch.as_tensor(text[:, begin : begin + bptt].T.astype(np.int64), device=model.device)  # [T, U]
         before_row, after_row, state = model.hidden_states(words, state)
         rows, columns = model.row_of[words], model.column_of[words]
         row = model.row_log_probs(before_row).gather(-1, rows[..., None])[..., 0]
@@ -136,7 +136,7 @@ class _Sums:
 
     def __init__(self, model: LightRNN) -> None:
         size = len(model.vocabulary)
-        self.keys = torch.zeros(size, model.settings.width, device=model.device)
+        self.keys = torch.zeros(size, model.settings.hidden_dim, device=model.device)
         self.nats = torch.zeros(size, dtype=torch.float64, device=model.device)
 
     def add(self, words: Tensor, keys: Tensor, nats: Tensor) -> None:

@@ -161,7 +161,7 @@ class Problem:
     def total(self, cells: Cells) -> float:
         return float(self.costs(np.arange(len(cells)), cells).sum())
 
-    def paid(self, cells: Cells) -> float:
+    def net_cost(self, cells: Cells) -> float:
         """What the solvers minimise: the total less the bonus of the words in their start cells."""
         return self.total(cells) - float(self.bonus[cells == self.start].sum())
 

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from rescorer.models.lightrnn.network import LightRNN, log_odds_of_first
+from rescorer.models.lightrnn import LightRNN
+from rescorer.models.lightrnn.initial_biases import head_word_log_odds
 from rescorer.models.word_table import WordTable
+from rescorer.training.corpus import Corpus
 from rescorer.training.reallocation.assign import Assignment, AssignmentSettings, assign
 from rescorer.training.reallocation.costs import CellCosts, cell_costs, costs_key
-from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation.unseen import price_unseen
+from rescorer.training.reallocation.unseen import back_off_unseen
 
-_COSTS, _BANDS = "costs.npz", "bands.npz"  # of a call that was cut
+_COSTS, _BLOCKS = "costs.npz", "blocks.npz"  # of a call that was cut
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,15 @@ class ReallocationSettings:
         cost_words: at most so many words of the corpus, from its beginning, are read to measure the costs.
         unseen_weight: a word that is not among them counts as so many tokens of words like it.
         min_gain: nats a token: a word stays in its cell unless another saves it more than this.
-        streams, unroll: how the corpus is read.
+        batch_size, bptt: how the corpus is read.
         assignment: how the least cost is sought.
     """
 
     cost_words: int = 20_000_000
     unseen_weight: float = 0.5
     min_gain: float = 0.0
-    streams: int = 64
-    unroll: int = 64
+    batch_size: int = 64
+    bptt: int = 64
     assignment: AssignmentSettings = field(default_factory=AssignmentSettings)
 
 
@@ -61,16 +62,16 @@ def reallocate(
     text = Corpus(corpus.ids[: settings.cost_words])
     costs = _costs(model, text, settings, lists, work, progress)
     bonus = settings.min_gain * np.maximum(costs.tokens, settings.unseen_weight)
-    with tqdm(unit="band", disable=not progress) as bar:
+    with tqdm(unit="block", disable=not progress) as bar:
         result = assign(
             costs.rows, costs.columns, start=model.table.cells, settings=settings.assignment, stay_bonus=bonus,
             progress=lambda stage, cost, seconds: say(f"{stage}: {cost:.0f} nats, {seconds:.0f} s"),
-            checkpoint=work / _BANDS if work else None, advance=lambda done, of: _show(bar, done, of),
+            checkpoint=work / _BLOCKS if work else None, advance=lambda done, of: _show(bar, done, of),
             device=model.device,
         )
     move(model, WordTable(model.table.rows, model.table.columns, result.cells))
     if work:
-        for name in (_COSTS, _BANDS):
+        for name in (_COSTS, _BLOCKS):
             (work / name).unlink(missing_ok=True)
     return result
 
@@ -84,8 +85,8 @@ def _costs(
     if work and (saved := CellCosts.load(work / _COSTS, key)):
         return saved
     with tqdm(total=len(text), unit="tok", unit_scale=True, mininterval=2.0, disable=not progress) as bar:
-        costs = cell_costs(model, text, streams=settings.streams, unroll=settings.unroll, advance=bar.update)
-    price_unseen(costs, model.vocabulary.words, lists, settings.unseen_weight)
+        costs = cell_costs(model, text, batch_size=settings.batch_size, bptt=settings.bptt, advance=bar.update)
+    back_off_unseen(costs, model.vocabulary.words, lists, settings.unseen_weight)
     if work:
         costs.save(work / _COSTS, key)
     return costs
@@ -109,13 +110,13 @@ def move(model: LightRNN, table: WordTable) -> None:
     weights = np.maximum(model.vocabulary.counts, 1).astype(np.float64)
     if model.settings.cell_bias:
         _follow(model.cell_bias[..., None], old, table)
-    for vectors in model.own_parameters():
-        _follow(vectors.view(old.rows, -1, model.settings.own_width), old, table)
+    for vectors in model.residual_parameters():
+        _follow(vectors.view(old.rows, -1, model.settings.residual_dim), old, table)
     model.row_out.bias.add_(_growth(old, table, weights).to(model.device))
-    if model.settings.rows_in_parts:
-        before, after = (log_odds_of_first(each, weights) for each in (old, table))
-        model.first_odds.add_((after - before).to(model.device))
-    model.place(table)
+    if model.settings.has_residual_row_score:
+        before, after = (head_word_log_odds(each, weights) for each in (old, table))
+        model.head_word_log_odds.add_((after - before).to(model.device))
+    model.set_table(table)
 
 
 def _follow(values: Tensor, old: WordTable, new: WordTable) -> None:

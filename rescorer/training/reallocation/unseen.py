@@ -20,29 +20,29 @@ from scipy.sparse import csr_matrix
 from rescorer.errors import InputError
 from rescorer.files import read_lines
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.training.reallocation.problem import chunks
+from rescorer.training.affixes import affix_weights, affixes
 from rescorer.training.reallocation.costs import CellCosts, LineCosts
-from rescorer.training.affixes import pieces, weights
+from rescorer.training.reallocation.problem import chunks
 
 _CHUNK_WORDS = 65_536
 _LIST_LETTERS = 4  # a list says as much of a word as an end or a beginning of so many letters
 
 
-class Unseen(NamedTuple):
+class ZeroCountWords(NamedTuple):
     """The words that the text lacks, and how much each is like each group.
 
     Attributes:
         ids: [W].
         means: [G, V] a row's product with something of all words is its mean over those of the group that were seen.
-        likeness: [W, G] sums to 1 for each word, or to 0 for one that is like none.
+        affinity: [W, G] sums to 1 for each word, or to 0 for one that is like none.
     """
 
     ids: NDArray[np.int64]
     means: csr_matrix
-    likeness: csr_matrix
+    affinity: csr_matrix
 
     @classmethod
-    def of(cls, words: Sequence[str], seen: NDArray[np.bool_], lists: Iterable[NDArray[np.int64]]) -> Unseen:
+    def of(cls, words: Sequence[str], seen: NDArray[np.bool_], lists: Iterable[NDArray[np.int64]]) -> ZeroCountWords:
         """
         Args:
             words: [V] spelled.
@@ -54,17 +54,17 @@ class Unseen(NamedTuple):
         members = groups.multiply(seen[:, None]).T.tocsr()  # [G, V]
         members.eliminate_zeros()
         known = np.diff(members.indptr)
-        likeness = groups[ids].multiply(weights(letters, known)).tocsr()  # [W, G]
-        total = np.asarray(likeness.sum(1))
-        likeness = likeness.multiply(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)).tocsr()
-        return cls(ids, members.multiply(1 / np.maximum(known, 1)[:, None]).tocsr(), likeness)
+        affinity = groups[ids].multiply(affix_weights(letters, known)).tocsr()  # [W, G]
+        total = np.asarray(affinity.sum(1))
+        affinity = affinity.multiply(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)).tocsr()
+        return cls(ids, members.multiply(1 / np.maximum(known, 1)[:, None]).tocsr(), affinity)
 
     def like(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """[W, F] the means of what words like them have, of values [V, F]; 0 for a word that is like none."""
-        return np.asarray(self.likeness @ (self.means @ values))
+        return np.asarray(self.affinity @ (self.means @ values))
 
 
-def price_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray[np.int64]], weight: float) -> None:
+def back_off_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray[np.int64]], weight: float) -> None:
     """Give the words without a token in the text the mean costs of words like them, in place.
 
     Time O(V · (letters + F)), memory G · F float64. A word that is like none stays without costs.
@@ -76,7 +76,7 @@ def price_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray
     """
     if costs.tokens.all():
         return
-    unseen = Unseen.of(words, costs.tokens > 0, lists)
+    unseen = ZeroCountWords.of(words, costs.tokens > 0, lists)
     for side in (costs.rows, costs.columns):
         _price(side, costs.tokens, unseen, weight)
 
@@ -100,13 +100,13 @@ def read_lists(path: Path, vocabulary: Vocabulary) -> list[NDArray[np.int64]]:
     return [ids[ids != vocabulary.unknown_id] for ids in encoded]
 
 
-def _price(side: LineCosts, tokens: NDArray[np.int64], unseen: Unseen, weight: float) -> None:
+def _price(side: LineCosts, tokens: NDArray[np.int64], unseen: ZeroCountWords, weight: float) -> None:
     factors = np.zeros((unseen.means.shape[0], side.words.shape[1] + 1))  # [G, F + 1], with the constant, a token
     for chunk in chunks(len(tokens), _CHUNK_WORDS):
         each = np.column_stack([side.words[chunk], side.constants[chunk]]) / np.maximum(tokens[chunk, None], 1)
         factors += unseen.means[:, chunk] @ each
     for chunk in chunks(len(unseen.ids), _CHUNK_WORDS):
-        found = weight * (unseen.likeness[chunk] @ factors)
+        found = weight * (unseen.affinity[chunk] @ factors)
         side.words[unseen.ids[chunk]] = found[:, :-1]
         side.constants[unseen.ids[chunk]] = found[:, -1]
 
@@ -117,9 +117,9 @@ def _groups(
     """[V, G] which words are in which groups, and [G] how many letters a group is worth."""
     wanted: dict[str, int] = {}
     for word in unseen.tolist():
-        for piece in pieces(words[word]):
+        for piece in affixes(words[word]):
             wanted.setdefault(piece, len(wanted))
-    of_word = [[wanted[piece] for piece in pieces(word) if piece in wanted] for word in words]
+    of_word = [[wanted[piece] for piece in affixes(word) if piece in wanted] for word in words]
     sizes = np.fromiter(map(len, of_word), np.int64, len(words))
     members = [np.repeat(np.arange(len(words)), sizes), *lists]
     groups = [np.fromiter(chain.from_iterable(of_word), np.int64, int(sizes.sum()))]

@@ -21,7 +21,7 @@ from tiny_lattices import random_lattice
 from torch import Tensor
 
 from rescorer.models.language_model import LanguageModel, State
-from rescorer.models.lightrnn.network import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.mixture import Mixture
 from rescorer.models.open_vocabulary import OpenVocabulary
 from rescorer.models.spelling import Spelling
@@ -31,10 +31,10 @@ from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.rescoring.weights import Weights
 
 SETTINGS: list[dict[str, Any]] = [
-    *({"tied": tied, "half_steps": half_steps, "own_width": own_width, "row_samples": 2 * (tied == half_steps)}
-      for tied, half_steps, own_width in product((True, False), (False, True), (16, 0))),
-    {"layers": 3, "dropout": 0.2}, {"layers": 2, "weight_dropout": 0.5, "row_samples": 2}, {"cell_bias": False},
-    {"own_rows": False, "row_samples": 2}, {"own_columns": 1}, {"tied": False, "own_rows": False, "cell_bias": False},
+    *({"tied": tied, "two_step": two_step, "residual_dim": residual_dim, "sampled_softmax_size": 2 * (tied == two_step)}
+      for tied, two_step, residual_dim in product((True, False), (False, True), (16, 0))),
+    {"num_layers": 3, "dropout": 0.2}, {"num_layers": 2, "weight_dropout": 0.5, "sampled_softmax_size": 2}, {"cell_bias": False},
+    {"residual_row_score": False, "sampled_softmax_size": 2}, {"residual_columns": 1}, {"tied": False, "residual_row_score": False, "cell_bias": False},
 ]
 PARENTS, NEXT = torch.tensor([0, 1, 1, 2, 0]), ("the", "cat", "strange", "</s>", "the")
 
@@ -50,8 +50,8 @@ def sizes(*tensors: Tensor) -> list[tuple[int, ...]]:
 
 
 def test_what_moves_stays_tied(meta: LightRNN) -> None:
-    there = make_model(**{name: getattr(meta.settings, name) for name in ("tied", "own_width", "half_steps", "layers",
-                                                                          "cell_bias", "own_rows", "own_columns")})
+    there = make_model(**{name: getattr(meta.settings, name) for name in ("tied", "residual_dim", "two_step", "num_layers",
+                                                                          "cell_bias", "residual_row_score", "residual_columns")})
     assert [name for name, _ in meta.named_parameters()] == [name for name, _ in there.named_parameters()]
     assert meta.parameter_count() == there.parameter_count()
     assert (meta.row_in.weight is meta.row_out.weight) == meta.settings.tied
@@ -63,7 +63,7 @@ def test_loss_and_gradient(meta: LightRNN, training: bool) -> None:
     words = torch.zeros(5, 3, dtype=torch.int64, device="meta")
     loss, state = meta.loss(words, meta.start_states(3))
     loss.backward()
-    assert sizes(loss, *state) == [(), *2 * [(meta.settings.layers, 3, meta.settings.width)]]
+    assert sizes(loss, *state) == [(), *2 * [(meta.settings.num_layers, 3, meta.settings.hidden_dim)]]
     for parameter in meta.parameters():
         assert parameter.grad is not None and sizes(parameter.grad) == sizes(parameter)
     meta.clip(1.0)
@@ -74,11 +74,11 @@ def test_scoring(meta: LightRNN) -> None:
     state = meta.extend(meta.start(), torch.zeros(3, dtype=torch.int64), meta.encode(["the", "cat", "the"]))
     words = meta.encode(NEXT)
     log_probs, longer = meta.advance(state, PARENTS, words)
-    there = (meta.settings.layers, 5, meta.settings.width)
+    there = (meta.settings.num_layers, 5, meta.settings.hidden_dim)
     assert sizes(meta.score(state, PARENTS, words), log_probs, *longer) == [(5,), (5,), there, there]
     assert sizes(*meta.extend(state, PARENTS, words), *meta.select(longer, torch.tensor([4, 4, 0]))) == [
-        there, there, *2 * [(meta.settings.layers, 3, meta.settings.width)]]
-    assert sizes(*meta.join([state, longer])) == 2 * [(meta.settings.layers, 8, meta.settings.width)]
+        there, there, *2 * [(meta.settings.num_layers, 3, meta.settings.hidden_dim)]]
+    assert sizes(*meta.join([state, longer])) == 2 * [(meta.settings.num_layers, 8, meta.settings.hidden_dim)]
 
 
 def test_next_words(meta: LightRNN) -> None:

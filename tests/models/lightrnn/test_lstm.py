@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from rescorer.models.lightrnn.lstm import LSTM
 
 
-def draw(layers: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+def draw(num_layers: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Inputs [7, 3, 5] and a state."""
     torch.manual_seed(1)
-    return torch.randn(7, 3, 5), (torch.randn(layers, 3, 5), torch.randn(layers, 3, 5))
+    return torch.randn(7, 3, 5), (torch.randn(num_layers, 3, 5), torch.randn(num_layers, 3, 5))
 
 
-def peer_of(lstm: LSTM, layers: int) -> nn.LSTM:
+def peer_of(lstm: LSTM, num_layers: int) -> nn.LSTM:
     """torch's, of the same weights."""
-    peer = nn.LSTM(5, 5, layers)
+    peer = nn.LSTM(5, 5, num_layers)
     peer.load_state_dict(lstm.state_dict())
     return peer
 
@@ -26,31 +26,31 @@ def same(one: tuple[Tensor, tuple[Tensor, Tensor]], other: tuple[Tensor, tuple[T
     return torch.equal(one[0], other[0]) and all(map(torch.equal, one[1], other[1]))
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_forget_gates_begin_open(layers: int) -> None:
-    lstm = LSTM(5, layers, 0.0, 0.0)
-    for layer in range(layers):
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_forget_gates_begin_open(num_layers: int) -> None:
+    lstm = LSTM(5, num_layers, 0.0, 0.0)
+    for layer in range(num_layers):
         assert getattr(lstm, f"bias_hh_l{layer}")[5:10].tolist() == [1] * 5
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_scores_with_all_weights(layers: int) -> None:
-    lstm = LSTM(5, layers, 0.0, 0.5).eval()
-    inputs, state = draw(layers)
-    assert same(lstm(inputs, state), peer_of(lstm, layers)(inputs, state))
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_scores_with_all_weights(num_layers: int) -> None:
+    lstm = LSTM(5, num_layers, 0.0, 0.5).eval()
+    inputs, state = draw(num_layers)
+    assert same(lstm(inputs, state), peer_of(lstm, num_layers)(inputs, state))
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_trains_without_the_dropped_weights(layers: int) -> None:
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_trains_without_the_dropped_weights(num_layers: int) -> None:
     """As torch's LSTM with those weights zero and the others larger, for all words of a step alike."""
-    lstm, share = LSTM(5, layers, 0.0, 0.4).train(), 0.4
-    inputs, state = draw(layers)
-    peer, kept = peer_of(lstm, layers), {}
+    lstm, share = LSTM(5, num_layers, 0.0, 0.4).train(), 0.4
+    inputs, state = draw(num_layers)
+    peer, kept = peer_of(lstm, num_layers), {}
     torch.manual_seed(2)
     found = lstm(inputs, state)
     torch.manual_seed(2)
     with torch.no_grad():
-        for layer in range(layers):
+        for layer in range(num_layers):
             name = f"weight_hh_l{layer}"
             kept[name] = nn.functional.dropout(torch.ones(20, 5), share) > 0
             getattr(peer, name).copy_(getattr(lstm, name) * kept[name] / (1 - share))

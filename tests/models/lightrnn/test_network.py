@@ -19,7 +19,8 @@ from torch import Tensor
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings, shapes_of
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn.network import shapes_of
 from rescorer.models.torch_file import write_torch
 from rescorer.models.word_table import WordTable
 
@@ -42,15 +43,15 @@ def tables() -> dict[str, WordTable]:
 
 
 def variants() -> list[dict[str, Any]]:
-    names = "cell_bias", "tied", "half_steps", "layers"
+    names = "cell_bias", "tied", "two_step", "num_layers"
     kinds = itertools.product((True, False), (True, False), (True, False), (1, 2))
     # Own vectors in all of the columns of most tables, in the first two of them, or in none.
-    own = itertools.cycle([{"own_width": 3}, {"own_width": 2, "own_columns": 2}, {"own_width": 0}])
+    own = itertools.cycle([{"residual_dim": 3}, {"residual_dim": 2, "residual_columns": 2}, {"residual_dim": 0}])
     return [{**dict(zip(names, kind, strict=True)), **next(own), "dropout": 0.3} for kind in kinds]
 
 
 def named(settings: dict[str, Any]) -> str:
-    return " ".join([*(name for name, value in settings.items() if value is True), str(settings["layers"])])
+    return " ".join([*(name for name, value in settings.items() if value is True), str(settings["num_layers"])])
 
 
 def model_of(table: WordTable, **settings: Any) -> LightRNN:
@@ -118,7 +119,7 @@ def test_cpu_and_other_device_agree(device: str) -> None:
 
 
 def test_many_words_after_each_of_many_histories() -> None:
-    model = model_of(tables()["rectangle"], layers=2)
+    model = model_of(tables()["rectangle"], num_layers=2)
     histories = [[], [4], [5], [4, 4]]
     states = model.start()
     # [</s>], then 4 and 5 after it, in one state of three histories; then 4 after the second.
@@ -164,7 +165,7 @@ def test_is_a_language_model() -> None:
 
 
 def test_dropout_only_in_training() -> None:
-    model = model_of(tables()["square"], dropout=0.5, layers=2)
+    model = model_of(tables()["square"], dropout=0.5, num_layers=2)
     words = torch.arange(9)[:, None]
     with torch.no_grad():
         first, second = (model(words, model.start_states(1))[0] for _ in range(2))
@@ -188,7 +189,7 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_equations_of_the_paper(tied: bool) -> None:
     """Row from the state after the last column; column from the state after the *true* row; one W, U, b for both."""
-    model = model_of(WordTable.shaped(9), own_width=0, cell_bias=False, half_steps=True, tied=tied, width=5)
+    model = model_of(WordTable.shaped(9), residual_dim=0, cell_bias=False, two_step=True, tied=tied, hidden_dim=5)
     of = {name: value.double().numpy() for name, value in model.state_dict().items()}
 
     def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -216,7 +217,7 @@ def test_the_equations_of_the_paper(tied: bool) -> None:
 
 def test_a_word_in_one_step() -> None:
     """The LSTM reads row + column; the column is predicted from h + tanh(W h + b + row)."""
-    model = model_of(WordTable.shaped(9), own_width=0, cell_bias=False, width=5)
+    model = model_of(WordTable.shaped(9), residual_dim=0, cell_bias=False, hidden_dim=5)
     of = model.state_dict()
     words = torch.tensor([3, 7, 7, 1, 0])
     with torch.no_grad():
@@ -234,34 +235,13 @@ def test_a_word_in_one_step() -> None:
     torch.testing.assert_close(state.hidden, hidden)
 
 
-def test_a_file_without_the_settings_has_half_steps_and_no_own_vectors() -> None:
-    """Files of before there was another way do not say so."""
-    model = model_of(WordTable.shaped(9), half_steps=True, own_width=0, own_rows=False)
-    content = model.as_dict()
-    for name in ("half_steps", "own_width", "own_columns", "own_rows"):
-        del content["settings"][name]
-    assert LightRNN.from_dict(content).settings == model.settings
-
-
-def test_a_file_without_the_setting_scores_rows_by_their_vectors_alone() -> None:
-    """As the package's English model does, which has own vectors."""
-    model = model_of(WordTable.shaped(9), own_rows=False)
-    content = model.as_dict()
-    del content["settings"]["own_rows"]
-    older = LightRNN.from_dict(content)
-    assert older.settings == model.settings
-    hidden = torch.randn(3, 6)
-    with torch.no_grad():
-        assert torch.equal(older.row_scores(hidden), older.row_out(hidden))
-
-
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_row_is_a_sum_of_two_parts(tied: bool) -> None:
     """P(row) ∝ e^(h · x + b) · (e^(odds + own · W h) + 1) / (e^odds + 1), own the vector of its first column's cell."""
-    model = model_of(WordTable(4, 3, np.array([0, 1, 3, 4, 5, 6, 9, 10])), own_width=2, own_columns=2, tied=tied)
+    model = model_of(WordTable(4, 3, np.array([0, 1, 3, 4, 5, 6, 9, 10])), residual_dim=2, residual_columns=2, tied=tied)
     of, hidden = model.state_dict(), torch.randn(5, 6)
-    own = (hidden @ of["own_row_key.weight"].T) @ of["own_out"][:, :2].T  # [5, R]
-    odds = of["first_odds"].exp()
+    own = (hidden @ of["residual_row_proj.weight"].T) @ of["residual_out"][:, :2].T  # [5, R]
+    odds = of["head_word_log_odds"].exp()
     parts = (hidden @ of["row_out.weight"].T + of["row_out.bias"]).exp() * (odds * own.exp() + 1) / (odds + 1)
     with torch.no_grad():
         torch.testing.assert_close(model.row_log_probs(hidden).exp(), parts / parts.sum(1, keepdim=True))
@@ -271,10 +251,10 @@ def test_odds_of_a_new_network_are_those_of_first_words() -> None:
     """What is missing, the first word or the others, counts as one word seen once."""
     vocabulary = make_vocabulary(8)
     table = WordTable(4, 3, np.array([1, 0, 4, 5, 6, 9, 10, 11]))  # rows of words 1 and 0; 2 and 3; 4 alone; 5, 6 and 7
-    model = LightRNN(LightRNNSettings(width=4), vocabulary, table)
+    model = LightRNN(LightRNNSettings(hidden_dim=4), vocabulary, table)
     c = vocabulary.counts + 1
     expected = np.log([c[1] / c[0], 1 / (c[2] + c[3]), c[4] / 1, c[5] / (c[6] + c[7])])
-    np.testing.assert_allclose(model.first_odds.detach().numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.head_word_log_odds.detach().numpy(), expected, rtol=1e-5)
     with torch.no_grad():  # own vectors begin at 0: rows are as frequent as their words
         np.testing.assert_allclose(model.row_scores(torch.zeros(4)).numpy(), model.row_out.bias.detach().numpy())
 
@@ -282,7 +262,7 @@ def test_odds_of_a_new_network_are_those_of_first_words() -> None:
 def test_biases_of_a_new_network_are_logs_of_shares() -> None:
     """A row without words is as rare as one unseen word, not as frequent as all: words may be moved to it."""
     vocabulary, table = make_vocabulary(SIZE), tables()["free row"]
-    model = LightRNN(LightRNNSettings(width=4), vocabulary, table)
+    model = LightRNN(LightRNNSettings(hidden_dim=4), vocabulary, table)
     shares = (vocabulary.counts + 1) / (vocabulary.counts + 1).sum()
     rows = np.bincount(table.row_of, shares, table.rows)
     rows[[1, 3]] = 1 / (vocabulary.counts + 1).sum()
@@ -292,25 +272,16 @@ def test_biases_of_a_new_network_are_logs_of_shares() -> None:
 
 
 def test_rows_are_drawn_where_words_are_many_or_as_is_said() -> None:
-    many, few = (LightRNN(LightRNNSettings(width=2), make_vocabulary(size), WordTable.shaped(size))
+    many, few = (LightRNN(LightRNNSettings(hidden_dim=2), make_vocabulary(size), WordTable.shaped(size))
                  for size in (30_000, 29_999))
-    assert (many.row_samples, few.row_samples) == (500, 0)
-    assert many.chances.sum() == pytest.approx(500) and (few.chances == 1).all()  # chances of rows to be drawn
-    assert [model_of(WordTable.shaped(9), row_samples=rows).row_samples for rows in (0, 3)] == [0, 3]
-
-
-def test_what_older_releases_said_of_gates() -> None:
-    content = model_of(WordTable.shaped(9)).as_dict()
-    content["settings"]["gated"] = False
-    assert LightRNN.from_dict(content).settings == model_of(WordTable.shaped(9)).settings
-    content["settings"]["gated"] = True
-    with pytest.raises(ValueError, match="gated"):
-        LightRNN.from_dict(content)
+    assert (many.sampled_softmax_size, few.sampled_softmax_size) == (500, 0)
+    assert many.inclusion_probs.sum() == pytest.approx(500) and (few.inclusion_probs == 1).all()  # chances of rows to be drawn
+    assert [model_of(WordTable.shaped(9), sampled_softmax_size=rows).sampled_softmax_size for rows in (0, 3)] == [0, 3]
 
 
 def test_biases_of_cells() -> None:
     """A cell's bias raises its column in its row alone."""
-    model = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=0)
+    model = model_of(WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=0)
     hidden, rows = torch.randn(3, 5), torch.tensor([0, 1, 2])
     with torch.no_grad():
         expected = hidden @ model.column_out.weight.T + model.column_out.bias
@@ -323,21 +294,21 @@ def test_biases_of_cells() -> None:
 
 def test_own_vectors() -> None:
     """Cells of the first columns add a product of their own to their scores, a vector of their own to their inputs."""
-    model = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=2, own_columns=2)
-    plain = model_of(WordTable.shaped(9), half_steps=True, width=5, own_width=0)
+    model = model_of(WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=2, residual_columns=2)
+    plain = model_of(WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=0)
     plain.load_state_dict(model.state_dict(), strict=False)
     hidden, rows, columns = torch.randn(3, 5), torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
-    own_in, own_out = (vectors.view(3, 2, 2) for vectors in (model.own_in, model.own_out))  # [R, K, E]
+    residual_in, residual_out = (vectors.view(3, 2, 2) for vectors in (model.residual_in, model.residual_out))  # [R, K, E]
     with torch.no_grad():
         expected = plain.column_scores(hidden, rows)
         for place in range(3):
             for column in range(2):
-                expected[place, column] += (own_out[rows[place], column] * model.own_key(hidden[place])).sum()
+                expected[place, column] += (residual_out[rows[place], column] * model.residual_out_proj(hidden[place])).sum()
         torch.testing.assert_close(model.column_scores(hidden, rows), expected)
         added = model.column_inputs(rows, columns) - plain.column_inputs(rows, columns)
-        torch.testing.assert_close(added[0], own_in[2, 1] @ model.own_up.weight.T)
+        torch.testing.assert_close(added[0], residual_in[2, 1] @ model.residual_in_proj.weight.T)
         assert added[1].abs().max() == 0  # beyond the first columns
-        torch.testing.assert_close(added[2], own_in[1, 0] @ model.own_up.weight.T)
+        torch.testing.assert_close(added[2], residual_in[1, 0] @ model.residual_in_proj.weight.T)
 
 
 def test_gradients_reach_every_parameter_and_stay_finite() -> None:
@@ -358,25 +329,25 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
         ({}, 0),
         ({"tied": False}, (3 + 4) * 6),
         ({"cell_bias": True}, 3 * 4),
-        ({"layers": 2}, 8 * 6 * 6 + 8 * 6),
-        ({"half_steps": True}, -(6 * 6 + 6)),
-        ({"own_width": 5, "own_columns": 2}, 5 * 3 * 2 + 2 * 5 * 6),
-        ({"own_width": 5, "own_columns": 9}, 5 * 3 * 4 + 2 * 5 * 6),
-        ({"own_width": 5, "own_columns": 2, "tied": False}, (3 + 4) * 6 + 2 * 5 * (3 * 2 + 6)),
-        ({"own_width": 5, "own_columns": 2, "own_rows": True}, 5 * 3 * 2 + 3 * 5 * 6 + 3),
-        ({"own_rows": True}, 0),
-        ({"row_samples": 2}, 0),
+        ({"num_layers": 2}, 8 * 6 * 6 + 8 * 6),
+        ({"two_step": True}, -(6 * 6 + 6)),
+        ({"residual_dim": 5, "residual_columns": 2}, 5 * 3 * 2 + 2 * 5 * 6),
+        ({"residual_dim": 5, "residual_columns": 9}, 5 * 3 * 4 + 2 * 5 * 6),
+        ({"residual_dim": 5, "residual_columns": 2, "tied": False}, (3 + 4) * 6 + 2 * 5 * (3 * 2 + 6)),
+        ({"residual_dim": 5, "residual_columns": 2, "residual_row_score": True}, 5 * 3 * 2 + 3 * 5 * 6 + 3),
+        ({"residual_row_score": True}, 0),
+        ({"sampled_softmax_size": 2}, 0),
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
     """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and what settings add."""
-    smallest = {"cell_bias": False, "tied": True, "own_width": 0, "own_rows": False}
+    smallest = {"cell_bias": False, "tied": True, "residual_dim": 0, "residual_row_score": False}
     model = model_of(tables()["rectangle"], **{**smallest, **settings})
     assert model.parameter_count() == 9 * 6 * 6 + 9 * 6 + (3 + 4) * (6 + 1) + count
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"width": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"dropout": math.nan},
+    "wrong", [{"hidden_dim": 0}, {"num_layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"dropout": math.nan},
               {"weight_dropout": 1.0}, {"weight_dropout": math.nan}]
 )
 def test_settings_check_themselves(wrong: dict[str, float]) -> None:
@@ -386,9 +357,9 @@ def test_settings_check_themselves(wrong: dict[str, float]) -> None:
 
 def test_table_must_fit() -> None:
     with pytest.raises(ValueError, match="the table holds 9 words, the vocabulary 11"):
-        LightRNN(LightRNNSettings(width=4), make_vocabulary(11), WordTable.shaped(9))
+        LightRNN(LightRNNSettings(hidden_dim=4), make_vocabulary(11), WordTable.shaped(9))
     with pytest.raises(ValueError, match="4 × 4"):
-        model_of(WordTable.shaped(9)).place(WordTable.shaped(9, 4, 4))
+        model_of(WordTable.shaped(9)).set_table(WordTable.shaped(9, 4, 4))
 
 
 # ---- lightrnn.pt ----
@@ -420,7 +391,7 @@ def test_full_disk(tmp_path: Path) -> None:
     code = (
         "import resource, sys; from pathlib import Path; from conftest import make_model\n"
         "from rescorer.errors import InputError\n"
-        "model = make_model(width=64)\n"
+        "model = make_model(hidden_dim=64)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
         "try: model.save(sys.argv[1])\n"
         "except InputError as error: print(error)\n"
@@ -433,7 +404,7 @@ def test_full_disk(tmp_path: Path) -> None:
 
 
 def test_case_survives_the_file(tmp_path: Path) -> None:
-    model = LightRNN(LightRNNSettings(width=4), make_vocabulary(9, "lower"), WordTable.shaped(9))
+    model = LightRNN(LightRNNSettings(hidden_dim=4), make_vocabulary(9, "lower"), WordTable.shaped(9))
     model.save(tmp_path / "lightrnn.pt")
     assert LightRNN.load(tmp_path / "lightrnn.pt").encode(["THE"]).tolist() == [2]
 
@@ -500,19 +471,19 @@ def change(**changes: Any) -> dict[str, Any]:
         (change(parameters=None), "parameters"),
         (change(parameters={}), "Missing key"),
         (change(parameters=[1]), "do not fit"),
-        (change(settings={"width": 7}), "do not fit"),
+        (change(settings={"hidden_dim": 7}), "do not fit"),
         (change(settings={"breadth": 7}), "breadth"),
-        (change(settings={"width": "7"}), "do not fit"),
-        (change(settings={"width": 10**9}), "do not fit"),
-        (change(settings={"layers": 10**9}), "1000000000 layers"),
-        (change(settings={**good()["settings"], "layers": 3}), "Missing key lstm"),
-        (change(settings={**good()["settings"], "width": 5000}), "has the shape"),
-        (change(settings={**good()["settings"], "own_width": 5000}), "has the shape"),
-        (change(settings={**good()["settings"], "own_columns": 1}), "has the shape"),
-        (change(settings={**good()["settings"], "layers": True}), "layers = True"),
-        (change(settings={**good()["settings"], "width": 6.0}), "width = 6.0"),
+        (change(settings={"hidden_dim": "7"}), "do not fit"),
+        (change(settings={"hidden_dim": 10**9}), "do not fit"),
+        (change(settings={"num_layers": 10**9}), "1000000000 layers"),
+        (change(settings={**good()["settings"], "num_layers": 3}), "Missing key lstm"),
+        (change(settings={**good()["settings"], "hidden_dim": 5000}), "has the shape"),
+        (change(settings={**good()["settings"], "residual_dim": 5000}), "has the shape"),
+        (change(settings={**good()["settings"], "residual_columns": 1}), "has the shape"),
+        (change(settings={**good()["settings"], "num_layers": True}), "layers = True"),
+        (change(settings={**good()["settings"], "hidden_dim": 6.0}), "width = 6.0"),
         (change(settings={**good()["settings"], "tied": 1}), "tied = 1"),
-        (change(settings={**good()["settings"], "row_samples": 1.5}), "row_samples = 1.5"),
+        (change(settings={**good()["settings"], "sampled_softmax_size": 1.5}), "sampled_softmax_size = 1.5"),
         (change(settings={**good()["settings"], "dropout": math.nan}), "dropout = nan"),
         (change(parameters={**good()["parameters"], "more": torch.zeros(1)}), "Unexpected key more"),
         (change(parameters={**good()["parameters"], "row_out.bias": [1.0]}), "row_out.bias holds no tensor"),
@@ -558,7 +529,7 @@ def test_numbers_of_which_scores_would_be_infinite(tmp_path: Path, value: float)
 
 def test_a_table_of_few_words_is_not_built_however_large(tmp_path: Path) -> None:
     """Its rows and columns are each in the file, its cells are not."""
-    small = make_model(table=WordTable.shaped(11, 11, 1), width=1, own_width=0, cell_bias=False, tied=False)
+    small = make_model(table=WordTable.shaped(11, 11, 1), hidden_dim=1, residual_dim=0, cell_bias=False, tied=False)
     content = small.as_dict()
     many, vectors = torch.zeros(50_000, 1), ("row_in", "row_out", "column_in", "column_out")
     content.update(rows=50_000, columns=50_000, parameters={
@@ -568,8 +539,8 @@ def test_a_table_of_few_words_is_not_built_however_large(tmp_path: Path) -> None
     assert "a table of 2,500,000,000 cells for 11 words" in check_refused(tmp_path / "lightrnn.pt")
 
 
-@pytest.mark.parametrize("settings", [{}, {"layers": 3}, {"tied": False}, {"own_width": 0}, {"own_columns": 2},
-                                      {"own_rows": False}, {"cell_bias": False}, {"half_steps": True}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"num_layers": 3}, {"tied": False}, {"residual_dim": 0}, {"residual_columns": 2},
+                                      {"residual_row_score": False}, {"cell_bias": False}, {"two_step": True}], ids=str)
 def test_shapes_are_those_of_the_network(settings: dict[str, Any]) -> None:
     model = make_model(table=WordTable.shaped(11, 4, 3), **settings)
     assert shapes_of(model.settings, 4, 3) == {name: tuple(each.shape) for name, each in model.state_dict().items()}
@@ -577,10 +548,10 @@ def test_shapes_are_those_of_the_network(settings: dict[str, Any]) -> None:
 
 def test_a_tied_network_of_an_older_release_is_refused(tmp_path: Path) -> None:
     """There the vectors that cells have of their own were two each, of which one would be lost."""
-    content = make_model(9, tied=True, own_width=2).as_dict()
-    content["parameters"]["own_in"] = content["parameters"]["own_in"] + 1
+    content = make_model(9, tied=True, residual_dim=2).as_dict()
+    content["parameters"]["residual_in"] = content["parameters"]["residual_in"] + 1
     write_torch(content, tmp_path / "lightrnn.pt")
-    assert "own_in and own_out differ" in check_refused(tmp_path / "lightrnn.pt")
+    assert "residual_in and residual_out differ" in check_refused(tmp_path / "lightrnn.pt")
 
 
 @pytest.mark.parametrize("tied", [False, True])

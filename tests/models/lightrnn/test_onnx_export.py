@@ -14,7 +14,7 @@ from conftest import make_model
 from tiny import draw_sentences
 
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
 
 pytest.importorskip("onnx", reason="onnx is not installed")
@@ -26,9 +26,9 @@ from rescorer.models.onnx_scorer import OnnxScorer
 
 SENTENCES = draw_sentences(20)
 SETTINGS: list[dict[str, Any]] = [
-    {}, {"half_steps": True}, {"tied": False}, {"own_width": 0}, {"own_width": 3}, {"cell_bias": False},
-    {"layers": 2, "dropout": 0.5, "weight_dropout": 0.5},
-    {"own_width": 0, "cell_bias": False, "half_steps": True, "layers": 2},
+    {}, {"two_step": True}, {"tied": False}, {"residual_dim": 0}, {"residual_dim": 3}, {"cell_bias": False},
+    {"num_layers": 2, "dropout": 0.5, "weight_dropout": 0.5},
+    {"residual_dim": 0, "cell_bias": False, "two_step": True, "num_layers": 2},
     {"rows": 7, "columns": 2}, {"rows": 2, "columns": 17, "cell_bias": False},
 ]
 
@@ -68,7 +68,7 @@ def test_the_model_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"layers": 2, "dropout": 0.5, "weight_dropout": 0.5}])
+@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"num_layers": 2, "dropout": 0.5, "weight_dropout": 0.5}])
 def test_a_network_with_dropout(settings: dict[str, Any], training: bool, tmp_path: Path) -> None:
     """It is exported without, and all of its parts are in the mode that they were in."""
     model = make_model(**settings).train(training)
@@ -90,7 +90,7 @@ def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
 @pytest.mark.parametrize("rows", [45, 500])  # where most numbers are of cells, and where they are of rows
 @pytest.mark.parametrize("tied", [False, True])
 def test_int8_is_at_most_a_third(tied: bool, rows: int) -> None:
-    model = make_model(2000, WordTable.shaped(2000, rows), width=128, tied=tied)
+    model = make_model(2000, WordTable.shaped(2000, rows), hidden_dim=128, tied=tied)
     content = as_onnx(model)
     assert len(as_int8(content)) < len(content) / 3
 
@@ -124,7 +124,7 @@ def test_a_file_that_scores_otherwise_is_not_written(
 
 
 def test_tied_vectors_are_stored_once() -> None:
-    tied, model = (make_model(400, width=64, tied=tied) for tied in (True, False))
+    tied, model = (make_model(400, hidden_dim=64, tied=tied) for tied in (True, False))
     left_out = 4 * (model.parameter_count() - tied.parameter_count())
     whole, small = as_onnx(model), as_onnx(tied)
     assert abs(len(whole) - len(small) - left_out) < 1000 < left_out
@@ -141,9 +141,9 @@ def inexpressible_scores(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor)
 
 
 @pytest.mark.parametrize(("method", "settings", "named"), [
-    ("mix_rows", {}, "half_steps False: .*i0e.*remedy: train with half_steps True"),
-    ("mix_rows", {"layers": 2}, "half_steps False: "),
-    ("column_scores", {"layers": 2}, r"this network \(width 6, layers 2, .*row_samples None\): .*i0e.*remedy"),
+    ("mix_rows", {}, "two_step False: .*i0e.*remedy: train with two_step True"),
+    ("mix_rows", {"num_layers": 2}, "two_step False: "),
+    ("column_scores", {"num_layers": 2}, r"this network \(hidden_dim 6, num_layers 2, .*sampled_softmax_size None\): .*i0e.*remedy"),
 ])
 def test_what_onnx_cannot_express_is_named(
     method: str, settings: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch
@@ -165,9 +165,9 @@ def test_a_setting_of_a_later_release_is_named() -> None:
             return super().row_scores(torch.special.i0e(hidden) if self.settings.curl else hidden)
 
     model = make_model()
-    as_onnx(Curled(Settings(width=8), model.vocabulary, model.table))
+    as_onnx(Curled(Settings(hidden_dim=8), model.vocabulary, model.table))
     with pytest.raises(InputError, match=r"cannot express curl 0\.5: .*remedy: train with curl 0\.0$"):
-        as_onnx(Curled(Settings(width=8, curl=0.5), model.vocabulary, model.table))
+        as_onnx(Curled(Settings(hidden_dim=8, curl=0.5), model.vocabulary, model.table))
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])

@@ -11,7 +11,13 @@ import torch
 from conftest import make_model
 
 from rescorer.models.lightrnn import softmax as row_softmax
-from rescorer.models.lightrnn.softmax import chances_of_rows, draw_rows, log_sums, picked_log_probs, sampled_log_probs
+from rescorer.models.lightrnn.softmax import (
+    inclusion_probabilities,
+    log_sums,
+    picked_log_probs,
+    sample_rows,
+    sampled_log_probs,
+)
 from rescorer.models.word_table import WordTable
 
 ROWS, WIDTH = 7, 5
@@ -63,9 +69,9 @@ SHARES = np.array([0.02, 0.5, 0.1, 0.05, 0.25, 0.06, 0.02])
 
 def test_chances() -> None:
     """Of 7 rows 4: the two that would come more than once always, the others in proportion to their shares."""
-    chances = chances_of_rows(SHARES, 4)
+    inclusion_probs = inclusion_probabilities(SHARES, 4)
     rest = 0.25  # the shares of these others; two of them are drawn
-    np.testing.assert_allclose(chances, [0.04 / rest, 1, 0.2 / rest, 0.1 / rest, 1, 0.12 / rest, 0.04 / rest])
+    np.testing.assert_allclose(inclusion_probs, [0.04 / rest, 1, 0.2 / rest, 0.1 / rest, 1, 0.12 / rest, 0.04 / rest])
 
 
 @pytest.mark.parametrize("samples", range(1, ROWS))
@@ -73,31 +79,31 @@ def test_chances_of_any_shares(samples: int) -> None:
     generator = np.random.default_rng(samples)
     for _ in range(50):
         shares = generator.lognormal(sigma=3, size=ROWS)
-        chances = chances_of_rows(shares, samples)
-        assert chances.sum() == pytest.approx(samples) and (chances <= 1 + 1e-12).all()
-        uncertain = chances < 1
-        ratios = chances[uncertain] / shares[uncertain]
+        inclusion_probs = inclusion_probabilities(shares, samples)
+        assert inclusion_probs.sum() == pytest.approx(samples) and (inclusion_probs <= 1 + 1e-12).all()
+        uncertain = inclusion_probs < 1
+        ratios = inclusion_probs[uncertain] / shares[uncertain]
         assert not uncertain.any() or ratios.max() == pytest.approx(ratios.min())
         assert (shares[~uncertain] * ratios.min(initial=np.inf) >= 1 - 1e-9).all()
 
 
 @pytest.mark.parametrize("samples", [0, ROWS, ROWS + 1])
 def test_all_rows_where_none_are_to_be_left_out(samples: int) -> None:
-    rows, stands_for = draw_rows(torch.as_tensor(chances_of_rows(SHARES, samples)), samples)
-    assert rows.tolist() == list(range(ROWS)) and not stands_for.any()
+    rows, log_weights = sample_rows(torch.as_tensor(inclusion_probabilities(SHARES, samples)), samples)
+    assert rows.tolist() == list(range(ROWS)) and not log_weights.any()
 
 
 def test_the_draw() -> None:
     """Each row is there once at most, as often as its chance says, and stands for as many as that takes."""
-    chances = torch.as_tensor(chances_of_rows(SHARES, 4))
+    inclusion_probs = torch.as_tensor(inclusion_probabilities(SHARES, 4))
     torch.manual_seed(2)
     seen = torch.zeros(ROWS, dtype=torch.float64)
     for _ in range(2000):
-        rows, stands_for = draw_rows(chances, 4)
+        rows, log_weights = sample_rows(inclusion_probs, 4)
         assert len(set(rows.tolist())) == 4
-        torch.testing.assert_close(stands_for.exp(), (1 / chances[rows]).float())
+        torch.testing.assert_close(log_weights.exp(), (1 / inclusion_probs[rows]).float())
         seen[rows] += 1
-    assert (seen / 2000 - chances).abs().max() < 0.05
+    assert (seen / 2000 - inclusion_probs).abs().max() < 0.05
     assert seen[1] == seen[4] == 2000
 
 
@@ -112,13 +118,13 @@ def test_over_all_draws_the_normaliser_is_right(in_parts: bool, monkeypatch: pyt
     parts = torch.randn(ROWS, ROWS, generator=generator) if in_parts else None
     whole = scores + torch.nn.functional.softplus(parts) if parts is not None else scores
     normalisers = []
-    chances = torch.as_tensor(chances_of_rows(np.array([2, 24, 5, 3, 4, 6, 4]), 4))  # certain, or eighths
+    inclusion_probs = torch.as_tensor(inclusion_probabilities(np.array([2, 24, 5, 3, 4, 6, 4]), 4))  # certain, or eighths
     for order, step in itertools.product(itertools.islice(itertools.permutations(range(ROWS)), 0, None, 240), range(8)):
         monkeypatch.setattr(row_softmax.torch, "randperm", lambda *_, order=order, **__: torch.tensor(order))
         monkeypatch.setattr(row_softmax.torch, "rand", lambda *_, step=step, **__: torch.tensor((step + 0.5) / 8))
-        rows, stands_for = draw_rows(chances, 4)
+        rows, log_weights = sample_rows(inclusion_probs, 4)
         of_drawn = None if parts is None else parts[:, rows]
-        log_probs = sampled_log_probs(whole[picked, picked], scores[:, rows] + stands_for, of_drawn, picked, rows)
+        log_probs = sampled_log_probs(whole[picked, picked], scores[:, rows] + log_weights, of_drawn, picked, rows)
         normalisers.append((whole[picked, picked] - log_probs).exp())
     torch.testing.assert_close(torch.stack(normalisers).mean(0), whole.exp().sum(1), rtol=1e-4, atol=1e-4)
 
@@ -155,7 +161,7 @@ def test_parts_beyond_what_a_float_holds() -> None:
 
 
 def test_a_network_draws_in_training_alone(device: str) -> None:
-    drawing, whole = (make_model(30, WordTable.shaped(30, 10, 3), row_samples=rows).to(device) for rows in (4, 0))
+    drawing, whole = (make_model(30, WordTable.shaped(30, 10, 3), sampled_softmax_size=rows).to(device) for rows in (4, 0))
     drawing.load_state_dict(whole.state_dict())
     words = torch.arange(30, device=device)[:, None]
     exact, _ = whole(words, whole.start_states(1))
@@ -169,8 +175,8 @@ def test_a_network_draws_in_training_alone(device: str) -> None:
 
 
 LOSSES: list[dict[str, Any]] = [
-    {"row_samples": 9}, {"row_samples": 20}, {"own_rows": False}, {"own_width": 0}, {"tied": False, "own_columns": 2},
-    {"half_steps": True}, {"tied": False, "half_steps": True, "cell_bias": False, "own_width": 0},
+    {"sampled_softmax_size": 9}, {"sampled_softmax_size": 20}, {"residual_row_score": False}, {"residual_dim": 0}, {"tied": False, "residual_columns": 2},
+    {"two_step": True}, {"tied": False, "two_step": True, "cell_bias": False, "residual_dim": 0},
 ]
 
 
@@ -193,14 +199,14 @@ def test_without_a_draw_the_loss_is_that_of_the_forward_pass(table: WordTable, s
 
 def test_chances_are_of_the_words_that_rows_hold() -> None:
     """After a reallocation as before."""
-    model = make_model(9, WordTable.shaped(9, 3, 3), row_samples=2)
+    model = make_model(9, WordTable.shaped(9, 3, 3), sampled_softmax_size=2)
     counts = model.vocabulary.counts + 1
     for table in (model.table, model.table.shuffled(4)):
-        model.place(table)
+        model.set_table(table)
         shares = np.array([counts[table.row_of == row].sum() for row in range(3)])
-        np.testing.assert_allclose(model.chances, chances_of_rows(shares, 2))
+        np.testing.assert_allclose(model.inclusion_probs, inclusion_probabilities(shares, 2))
 
 
 def test_a_row_without_words_may_be_drawn() -> None:
-    model = make_model(9, WordTable(3, 5, np.r_[:5, 10:14]), row_samples=2)
-    assert model.chances[1] > 0
+    model = make_model(9, WordTable(3, 5, np.r_[:5, 10:14]), sampled_softmax_size=2)
+    assert model.inclusion_probs[1] > 0

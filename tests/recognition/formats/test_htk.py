@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats import htk
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, PRONUNCIATION
 
@@ -57,7 +57,7 @@ J=3 S=3 E=1 a=-4 p=0.25 W=won
 def read(path: Path, text: str | None = None) -> Lattice:
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    (lattice,) = htk.read(path, None, Faults())
+    (lattice,) = htk.read(path, None, ErrorCollector())
     return lattice
 
 
@@ -259,23 +259,23 @@ def test_a_folder(tmp_path: Path) -> None:
     (folder / "c.lat").write_text(LINKS.replace("utt-1", "x/y"))
     (folder / "README").write_text("not a lattice")
     assert htk.matches(folder)
-    lattices = list(htk.read(folder, None, Faults()))
+    lattices = list(htk.read(folder, None, ErrorCollector()))
     assert [lattice.utterance for lattice in lattices] == ["a", "utt-1", "x/y"]
     htk.write(tmp_path / "out", iter(lattices))
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.slf", "utt-1.slf", "x_y.slf"]
-    for lattice, again in zip(lattices, htk.read(tmp_path / "out", None, Faults()), strict=True):
+    for lattice, again in zip(lattices, htk.read(tmp_path / "out", None, ErrorCollector()), strict=True):
         assert_same(lattice, again)
 
 
 def test_faults_are_passed_over(tmp_path: Path) -> None:
     for name, text in (("a", LINKS), ("b", LINKS), ("c", "N=1\n"), ("d", NODES)):
         (tmp_path / f"{name}.slf").write_text(text)
-    faults = Faults(skip=True)
-    assert [lattice.utterance for lattice in htk.read(tmp_path, None, faults)] == ["utt-1", "d"]
-    assert [str(error).partition(";")[0] for error in faults.errors] == [
+    collector = ErrorCollector(skip=True)
+    assert [lattice.utterance for lattice in htk.read(tmp_path, None, collector)] == ["utt-1", "d"]
+    assert [str(error).partition(";")[0] for error in collector.errors] == [
         f"{tmp_path}/b.slf: utterance 'utt-1' is in a.slf too", f"{tmp_path}/c.slf: there is no L="]
     with pytest.raises(InputError, match=r"is in a\.slf too"):
-        list(htk.read(tmp_path, None, Faults()))
+        list(htk.read(tmp_path, None, ErrorCollector()))
 
 
 @pytest.mark.parametrize(("name", "content"), [
@@ -374,12 +374,12 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("<eps> 0\n")
     (tmp_path / "x.slf").write_text(LINKS)
     with pytest.raises(InputError, match=r"SLF spells its words; remedy: leave .*words.txt out"):
-        list(htk.read(tmp_path / "x.slf", tmp_path / "words.txt", Faults()))
+        list(htk.read(tmp_path / "x.slf", tmp_path / "words.txt", ErrorCollector()))
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no SLF files"):
-        list(htk.read(tmp_path / "empty", None, Faults()))
+        list(htk.read(tmp_path / "empty", None, ErrorCollector()))
     with pytest.raises(InputError, match="cannot be read"):
-        list(htk.read(tmp_path / "absent.slf", None, Faults()))
+        list(htk.read(tmp_path / "absent.slf", None, ErrorCollector()))
     (tmp_path / "a b.slf").write_text(NODES)
     with pytest.raises(InputError, match="utterance id 'a b'"):
         read(tmp_path / "a b.slf")
@@ -551,7 +551,7 @@ def _best(lattice: Lattice, scores: np.ndarray) -> float:
 def test_pocketsphinx(tmp_path: Path) -> None:
     folder = Path(DATA or "") / "lattices" / "kathleen-sphinx"
     assert htk.matches(folder)
-    lattices = list(htk.read(folder, None, Faults()))
+    lattices = list(htk.read(folder, None, ErrorCollector()))
     assert len(lattices) == 240
     worst = min(lattice.scores[ACOUSTIC].min() for lattice in lattices)
     assert worst < -43000
@@ -561,5 +561,5 @@ def test_pocketsphinx(tmp_path: Path) -> None:
         # Links of posterior 0 are dead: there is a path without them.
         assert _best(lattice, np.log(np.maximum(posterior, 1e-300))) > math.log(1e-300)
     htk.write(tmp_path / "out", lattices[:12])
-    for lattice, again in zip(lattices, htk.read(tmp_path / "out", None, Faults()), strict=False):
+    for lattice, again in zip(lattices, htk.read(tmp_path / "out", None, ErrorCollector()), strict=False):
         assert_same(lattice, again)

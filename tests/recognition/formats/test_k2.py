@@ -24,7 +24,7 @@ from rescorer.errors import InputError
 from rescorer.models.torch_file import write_torch
 from rescorer.recognition.formats.k2 import LABEL, Rows, matches, read, to_fsas, to_lattices, write
 from rescorer.recognition.formats.k2_file import Ragged
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH
 
@@ -123,9 +123,9 @@ def ragged(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Sequence[float
 @pytest.fixture
 def read_dict(tmp_path: Path, words_txt: Path) -> Callable[..., list[Lattice]]:
     """Saves a dictionary and reads the file."""
-    def saved(content: Any, name: str = "utt.pt", faults: Faults | None = None) -> list[Lattice]:
+    def saved(content: Any, name: str = "utt.pt", collector: ErrorCollector | None = None) -> list[Lattice]:
         torch.save(content, tmp_path / name)
-        return list(read(tmp_path / name, words_txt, faults or Faults()))
+        return list(read(tmp_path / name, words_txt, collector or ErrorCollector()))
 
     return saved
 
@@ -223,11 +223,11 @@ def test_written_files_come_back(tmp_path: Path, words_txt: Path, read_dict: Rea
         "flag": torch.tensor([True, False, True, False]), "rows": torch.arange(8).reshape(4, 2), "name": "x",
     })
     write(tmp_path / "again.pt", first)
-    again = list(read(tmp_path / "again.pt", words_txt, Faults()))
+    again = list(read(tmp_path / "again.pt", words_txt, ErrorCollector()))
     for left, right in zip(first, again, strict=True):
         same(left, right)
     write(tmp_path / "more.pt", [each.with_scores({"lstm": np.full(each.arcs, 0.1)}) for each in first])
-    more = list(read(tmp_path / "more.pt", words_txt, Faults()))
+    more = list(read(tmp_path / "more.pt", words_txt, ErrorCollector()))
     assert more[0].scores["lstm"].tolist() == [0.1] * 4
     loaded = torch.load(tmp_path / "again.pt")
     assert loaded["aux_labels"].tolist() == [5, 6, -1, -1] and loaded["flag"].dtype == torch.bool
@@ -241,7 +241,7 @@ def test_other_lattices_can_be_written(tmp_path: Path) -> None:
                       header={"object": object()})
     write(tmp_path / "a.pt", [foreign])
     (tmp_path / "words").write_text("<eps> 0\na 1\nb 2\n", encoding="utf-8")
-    (back,) = read(tmp_path / "a.pt", tmp_path / "words", Faults())
+    (back,) = read(tmp_path / "a.pt", tmp_path / "words", ErrorCollector())
     assert back.score_names == (ACOUSTIC, FIRST_LM, "nn") and set(back.arc_fields) == {LABEL}
     np.testing.assert_allclose(back.scores[ACOUSTIC], score, rtol=0, atol=1e-6)
     assert back.labels.tolist() == lattice.labels.tolist()
@@ -268,10 +268,10 @@ def test_a_folder_of_files(tmp_path: Path, words_txt: Path) -> None:
         torch.save({"arcs": vec((4, DIAMOND), (0, [])), **({"utterances": utterances} if utterances else {})},
                    tmp_path / f"many/{name}.pt")
     assert matches(tmp_path / "many")
-    assert [each.utterance for each in read(tmp_path / "many", words_txt, Faults())] == ["a-1", "a-2", "one", "two"]
+    assert [each.utterance for each in read(tmp_path / "many", words_txt, ErrorCollector())] == ["a-1", "a-2", "one", "two"]
     torch.save({"arcs": vec((4, DIAMOND)), "utterances": ["two"]}, tmp_path / "many/c.pt")
     with pytest.raises(InputError, match=r"c\.pt: utterance 'two' is in an earlier file too"):
-        list(read(tmp_path / "many", words_txt, Faults()))
+        list(read(tmp_path / "many", words_txt, ErrorCollector()))
 
 
 def test_what_is_written_is_whole_or_not_there(tmp_path: Path, read_dict: ReadDict) -> None:
@@ -295,7 +295,7 @@ def test_matches_its_own(tmp_path: Path, words_txt: Path, protocol: int) -> None
     path = tmp_path / "a.pt"
     torch.save({"arcs": rows(DIAMOND), "x": 1.5}, path, pickle_protocol=protocol)
     assert matches(path)
-    assert len(list(read(path, words_txt, Faults()))) == 1
+    assert len(list(read(path, words_txt, ErrorCollector()))) == 1
     path.write_bytes(path.read_bytes()[:600])
     assert matches(path)  # so that the error is about the damage
 
@@ -362,10 +362,10 @@ def test_what_no_lattice_can_be_made_of(read_dict: ReadDict, content: Any, messa
 
 
 def test_faulty_utterances_can_be_passed_over(read_dict: ReadDict) -> None:
-    faults = Faults(skip=True)
+    collector = ErrorCollector(skip=True)
     content = {"arcs": vec((2, [(0, 0, 1, 0.0), (0, 1, -1, 0.0)]), (4, DIAMOND))}
-    assert [lattice.utterance for lattice in read_dict(content, "two.pt", faults)] == ["two-2"]
-    assert len(faults.errors) == 1 and "'two-1'" in str(faults.errors[0])
+    assert [lattice.utterance for lattice in read_dict(content, "two.pt", collector)] == ["two-2"]
+    assert len(collector.errors) == 1 and "'two-1'" in str(collector.errors[0])
 
 
 def test_ragged_faults(read_dict: ReadDict, ragged: MakeRagged) -> None:
@@ -386,7 +386,7 @@ def test_ragged_faults(read_dict: ReadDict, ragged: MakeRagged) -> None:
 def test_symbols_are_needed(tmp_path: Path) -> None:
     torch.save({"arcs": rows(DIAMOND)}, tmp_path / "a.pt")
     with pytest.raises(InputError, match=r"a\.pt: the words are numbers; .*--symbols words\.txt"):
-        list(read(tmp_path / "a.pt", None, Faults()))
+        list(read(tmp_path / "a.pt", None, ErrorCollector()))
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_bad_words(tmp_path: Path, text: str, message: str) -> None:
     torch.save({"arcs": rows(DIAMOND)}, tmp_path / "a.pt")
     (tmp_path / "words").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
-        list(read(tmp_path / "a.pt", tmp_path / "words", Faults()))
+        list(read(tmp_path / "a.pt", tmp_path / "words", ErrorCollector()))
 
 
 def test_what_cannot_be_written(tmp_path: Path, read_dict: ReadDict) -> None:
@@ -478,7 +478,7 @@ def members(path: Path) -> dict[str, bytes]:
 def test_pickles_by_hand(tmp_path: Path, words_txt: Path, pickled: bytes) -> None:
     pack(tmp_path / "a.pt", {"a/data.pkl": pickled})
     with pytest.raises(InputError):
-        list(read(tmp_path / "a.pt", words_txt, Faults()))
+        list(read(tmp_path / "a.pt", words_txt, ErrorCollector()))
 
 
 def test_claims_are_checked(tmp_path: Path, words_txt: Path, read_dict: ReadDict) -> None:
@@ -487,10 +487,10 @@ def test_claims_are_checked(tmp_path: Path, words_txt: Path, read_dict: ReadDict
     good = members(tmp_path / "utt.pt")
     pack(tmp_path / "packed.pt", good, zipfile.ZIP_DEFLATED)
     with pytest.raises(InputError, match="a compressed archive"):
-        list(read(tmp_path / "packed.pt", words_txt, Faults()))
+        list(read(tmp_path / "packed.pt", words_txt, ErrorCollector()))
     torch.save({"arcs": rows(DIAMOND)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     with pytest.raises(InputError, match="no file of torch"):
-        list(read(tmp_path / "old.pt", words_txt, Faults()))
+        list(read(tmp_path / "old.pt", words_txt, ErrorCollector()))
     assert not matches(tmp_path / "old.pt")
     far = [(0, 2**31 - 3, 3, 0.0), (2**31 - 3, 2**31 - 2, -1, 0.0)]
     assert [sentences(lattice) for lattice in read_dict({"arcs": rows(far)})] == [{("w3",): [0.0]}]
@@ -527,7 +527,7 @@ def _survives(path: Path, words_txt: Path) -> bool:
     """Whether lattices came; otherwise an InputError of one line did."""
     try:
         matches(path)
-        for lattice in read(path, words_txt, Faults()):
+        for lattice in read(path, words_txt, ErrorCollector()):
             assert sum(map(len, sentences(lattice).values())) == len(all_paths(lattice))
         return True
     except InputError as error:
@@ -637,7 +637,7 @@ def test_there_and_back(random_fsas: Iterator[Any], tmp_path: Path, words_txt: P
         assert lattices[0].header == {"origin": "first pass"} and set(lattices[0].arc_fields) == {
             LABEL, "frame", "phones"}
         write(tmp_path / "a.pt", lattices)
-        for again in (to_lattices(to_fsas(lattices), SYMBOLS), read(tmp_path / "a.pt", words_txt, Faults()),
+        for again in (to_lattices(to_fsas(lattices), SYMBOLS), read(tmp_path / "a.pt", words_txt, ErrorCollector()),
                       to_lattices(k2.Fsa.from_dict(torch.load(tmp_path / "a.pt")), SYMBOLS)):
             for left, right in zip(lattices, again, strict=True):
                 same(left, right)
@@ -649,7 +649,7 @@ def test_files_of_k2(random_fsas: Iterator[Any], tmp_path: Path, words_txt: Path
         for content, ids in ((fsas, ["a-1", "a-2", "a-3"]), (fsas[1], ["a"])):
             torch.save(content.as_dict(), tmp_path / "a.pt")
             assert matches(tmp_path / "a.pt")
-            lattices = list(read(tmp_path / "a.pt", words_txt, Faults()))
+            lattices = list(read(tmp_path / "a.pt", words_txt, ErrorCollector()))
             assert [lattice.utterance for lattice in lattices] == ids
             for left, right in zip(lattices, to_lattices(content, SYMBOLS, ids), strict=True):
                 same(left, right)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats.kaldi_lattice import matches, read, write
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.formats.transition_ids import PackedIds
 from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH
@@ -84,7 +84,7 @@ def _archive(folder: Path, content: bytes | str, name: str = "lat.1", words: str
 
 def _read(path: Path, words: Path | None = None) -> list[Lattice]:
     assert matches(path)
-    return list(read(path, words, Faults()))
+    return list(read(path, words, ErrorCollector()))
 
 
 def _ids(lattice: Lattice) -> list[str]:
@@ -255,14 +255,14 @@ def test_bad_entries_of_an_scp(tmp_path: Path, line: str, expected: list[str]) -
     (tmp_path / "packed.gz").write_bytes(gzip.compress(CONTENTS["lattice4"]))
     scp = _scp(tmp_path, f"{line}\nb lat.1:4\n")
     _refused(scp, expected)
-    faults = Faults(skip=True)
-    assert [lattice.utterance for lattice in read(scp, None, faults)] == ["b"]
-    assert len(faults.errors) == 1
+    collector = ErrorCollector(skip=True)
+    assert [lattice.utterance for lattice in read(scp, None, collector)] == ["b"]
+    assert len(collector.errors) == 1
 
 
 def _refused(path: Path, expected: list[str], words: Path | None = None) -> None:
     with pytest.raises(InputError) as caught:
-        list(read(path, words, Faults()))
+        list(read(path, words, ErrorCollector()))
     message = str(caught.value)
     assert "remedy: " in message and len(message.splitlines()) == 1
     assert all(part in message for part in expected), message
@@ -314,9 +314,9 @@ def test_a_bad_lattice_is_told_or_passed_over(tmp_path: Path, name: str) -> None
     if before == CONTENTS["lattice4"]:
         expected = [part.replace("byte N", f"byte {len(before) + _BODY + 20}") for part in expected]
     _refused(path, [str(path), *expected])
-    faults = Faults(skip=True)
-    assert [lattice.utterance for lattice in read(path, None, faults)] == ["utt", "end"]
-    assert len(faults.errors) == 1 and all(part in str(faults.errors[0]) for part in expected)
+    collector = ErrorCollector(skip=True)
+    assert [lattice.utterance for lattice in read(path, None, collector)] == ["utt", "end"]
+    assert len(collector.errors) == 1 and all(part in str(collector.errors[0]) for part in expected)
 
 
 def _with(content: bytes, at: int, value: int, size: str = "<i") -> bytes:
@@ -363,9 +363,9 @@ def test_what_does_not_tell_its_end_is_the_last(tmp_path: Path, name: str) -> No
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
     path = _archive(tmp_path, CONTENTS["lattice4"].replace(b"utt", b"one", 1) + bad)
-    faults = Faults(skip=True)
-    assert [lattice.utterance for lattice in read(path, None, faults)] == ["one"]
-    assert len(faults.errors) == 1
+    collector = ErrorCollector(skip=True)
+    assert [lattice.utterance for lattice in read(path, None, collector)] == ["one"]
+    assert len(collector.errors) == 1
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
@@ -374,7 +374,7 @@ def test_cut_short_anywhere(tmp_path: Path, kind: str) -> None:
     for length in range(1, len(content) - 1):
         path = _archive(tmp_path, content[:length])
         with pytest.raises(InputError) as caught:
-            list(read(path, None, Faults()))
+            list(read(path, None, ErrorCollector()))
         assert "remedy: " in str(caught.value)
 
 
@@ -383,8 +383,8 @@ def test_gzip_cut_short(tmp_path: Path) -> None:
     packed = gzip.compress(several)
     path = _archive(tmp_path, packed[: len(packed) // 2], "lat.1.gz")
     _refused(path, ["lat.1.gz: ", "cannot be read on", "cut short"])
-    faults = Faults(skip=True)
-    assert len(list(read(path, None, faults))) > 100 and len(faults.errors) == 1
+    collector = ErrorCollector(skip=True)
+    assert len(list(read(path, None, collector))) > 100 and len(collector.errors) == 1
     _refused(_archive(tmp_path, packed[:12], "lat.1.gz"), ["cannot be read on"])
 
 
@@ -402,7 +402,7 @@ def test_a_damaged_table_is_never_passed_over(tmp_path: Path, words: str, expect
     path = _archive(tmp_path, _GOOD, words=words)
     _refused(path, expected)
     with pytest.raises(InputError):
-        list(read(path, None, Faults(skip=True)))
+        list(read(path, None, ErrorCollector(skip=True)))
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
@@ -410,7 +410,7 @@ def test_numbers_without_a_table(tmp_path: Path, kind: str) -> None:
     path = _archive(tmp_path, CONTENTS[kind], words=None)
     _refused(path, [str(path), "no words.txt", "--symbols words.txt"])
     with pytest.raises(InputError):
-        list(read(path, None, Faults(skip=True)))
+        list(read(path, None, ErrorCollector(skip=True)))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")])
@@ -501,7 +501,7 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, lattice: Lattice, 
     folder = tmp_path_factory.mktemp("round")
     (folder / "words.txt").write_text(WORDS)
     write(folder / name, [lattice])
-    [again] = list(read(folder / name, None, Faults()))
+    [again] = list(read(folder / name, None, ErrorCollector()))
     if not lattice.arcs:
         assert not again.arcs
         return
@@ -521,7 +521,7 @@ def test_text_of_doubles_is_read_as_doubles(tmp_path: Path, cost: float) -> None
     header = {"type": "lattice", "precision": "double"}
     lattice = assemble("utt", Symbols(("<eps>", "to", "be", "or")), 0, arcs, states=1, header=header)
     write(tmp_path / "out.txt", [lattice])
-    [again] = list(read(tmp_path / "out.txt", None, Faults()))
+    [again] = list(read(tmp_path / "out.txt", None, ErrorCollector()))
     _assert_same(again, lattice)
     assert again.header["precision"] == "double"
 
@@ -579,16 +579,16 @@ def test_a_damaged_archive_is_read_or_refused(tmp_path: Path, kind: str) -> None
 
 
 def _write_again(path: Path) -> None:
-    lattices = list(read(path, None, Faults()))
+    lattices = list(read(path, None, ErrorCollector()))
     out = path.with_name(f"{path.name}.out")
     write(out, lattices)
-    for lattice, other in zip(lattices, read(out, None, Faults()), strict=True):
+    for lattice, other in zip(lattices, read(out, None, ErrorCollector()), strict=True):
         assert (lattice.utterance, lattice.arcs) == (other.utterance, other.arcs)
 
 
 def _skipping(path: Path) -> list[Lattice]:
     try:
-        return list(read(path, None, Faults(skip=True)))
+        return list(read(path, None, ErrorCollector(skip=True)))
     except InputError:  # the file itself cannot be opened, or its words are nowhere
         return []
 
@@ -604,7 +604,7 @@ def test_real_text_and_binary_are_the_same() -> None:
 
 def _stream(name: str) -> Iterator[Lattice]:
     assert matches(KALDI / name)
-    return read(KALDI / name, None, Faults())
+    return read(KALDI / name, None, ErrorCollector())
 
 
 def _without_properties(archive: bytes) -> bytes:

@@ -15,18 +15,18 @@ import torch
 from conftest import WORDS, make_model
 
 from rescorer.errors import InputError
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.training.affixes import affixes, sample_similar_words
+from rescorer.training.corpus import Corpus
+from rescorer.training.loop import Trainer, TrainingSettings
+from rescorer.training.new_words.add_words import NewWordSettings, add_words, remove_words
 from rescorer.training.new_words.calibrate import mean_probabilities
 from rescorer.training.new_words.contexts import row_log_probs, sample_text, states_after
-from rescorer.training.corpus import Corpus
 from rescorer.training.new_words.finetune import FineTuningSettings
-from rescorer.training.affixes import draw_like, pieces
-from rescorer.training.new_words.add_words import NewWordSettings, add_words, remove_words
 from rescorer.training.new_words.free_cells import GROW
-from rescorer.training.loop import Trainer, TrainingSettings
 
 QUICK = NewWordSettings(text_words=2048, row_contexts=64)
 COLUMNS = NewWordSettings(text_words=2048, row_contexts=64, grow="columns")
@@ -36,8 +36,8 @@ TABLES = {
     "one free": WordTable.shaped(11, 4, 3).shuffled(1),
     "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14, 15])),
 }
-KINDS = [{"own_width": own, "own_columns": 2, "tied": tied, "layers": layers}
-         for own, tied, layers in itertools.product((0, 2), (True, False), (1, 2))]
+KINDS = [{"residual_dim": own, "residual_columns": 2, "tied": tied, "num_layers": num_layers}
+         for own, tied, num_layers in itertools.product((0, 2), (True, False), (1, 2))]
 NEW = ("emu", "yak", "gnu", "ibis")
 
 
@@ -279,9 +279,9 @@ def test_more_than_a_row_can_give() -> None:
 # ---- contexts ----
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_states_after_histories(layers: int) -> None:
-    model = make_model(11, layers=layers)
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_states_after_histories(num_layers: int) -> None:
+    model = make_model(11, num_layers=num_layers)
     histories = [np.array(ids, dtype=np.int64) for ids in ([3, 4, 5], [], [7], [2, 2, 2, 9, 1])] * 100
     found = states_after(model, histories)
     for index in (0, 1, 2, 3, 399):
@@ -306,10 +306,10 @@ def test_sampled_text_is_distributed_as_the_model_says() -> None:
 
 
 def test_pieces_and_likeness() -> None:
-    assert pieces("abcdef") == ["-bcdef", "-cdef", "-def", "-ef", "abcde-", "abcd-", "abc-"]
-    assert pieces("ab") == []
+    assert affixes("abcdef") == ["-bcdef", "-cdef", "-def", "-ef", "abcde-", "abcd-", "abc-"]
+    assert affixes("ab") == []
     known = [("nashville", 5), ("knoxville", 6), ("running", 7)]
-    drawn = draw_like(["jacksonville", "xx"], known, np.array([9]), 200, np.random.default_rng(0))
+    drawn = sample_similar_words(["jacksonville", "xx"], known, np.array([9]), 200, np.random.default_rng(0))
     assert drawn.shape == (2, 200) and set(drawn[0]) <= {5, 6, 9} and set(drawn[1]) == {9}
     assert (drawn[0] != 9).mean() > 0.3
 
@@ -332,9 +332,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> LightRNN:
     torch.manual_seed(0)
     # A kind a row, a free cell in each, and words in each column: what nothing taught says nothing of new words.
     table = WordTable(5, 4, np.array([0, 1, 4, 5, 8, 9, 11, 12, 14, 15, 16, 17, 18, 3]))
-    model = LightRNN(LightRNNSettings(width=16, own_width=16), vocabulary, table)
+    model = LightRNN(LightRNNSettings(hidden_dim=16, residual_dim=16), vocabulary, table)
     corpus = Corpus.encode([folder / "text"], vocabulary, folder / "ids")
-    settings = TrainingSettings(epochs=8, streams=8, unroll=20, learning_rate=0.02)
+    settings = TrainingSettings(epochs=8, batch_size=8, bptt=20, lr=0.02)
     Trainer(model, corpus, corpus, settings, folder / "best.pt", folder).run()
     model = LightRNN.load(folder / "best.pt")
     assert perplexity(log_probs_of(model, corpus.ids)) < 2.5
@@ -376,7 +376,7 @@ def test_a_new_animal(trained: LightRNN, given: dict[str, Any], grow: str) -> No
     assert after(new, "emu") > 2 * in_random_cells(trained, "emu", "the")
     assert after(new, "emu") > 2 * after(new, "emu", "the cat") and after(new, "emu", "the cat sat") < mean
     text = sample_text(model, 4096, seed=9).ids.T.ravel()
-    before, now = (perplexity(log_probs_of(each, text, streams=256)) for each in (model, new))
+    before, now = (perplexity(log_probs_of(each, text, batch_size=256)) for each in (model, new))
     assert now / before < 1.005
     assert report.new_perplexity / report.old_perplexity < 1.005
 
@@ -421,7 +421,7 @@ def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
     model = remove_free_cells(trained)
     examples = [line[1:] for line in EXAMPLES]  # a sentence begins with it, as with no other animal
     before = copy.deepcopy(model.state_dict())
-    tuning = FineTuningSettings(60, streams=8, unroll=10, learning_rate=2e-3)
+    tuning = FineTuningSettings(60, batch_size=8, bptt=10, lr=2e-3)
     settings = NewWordSettings(grow=grow, fine_tuning=tuning)
     given = {"examples": examples, "replay": corpus_of(model) if replayed else None}
     plain = added(model, ["emu"], 6.0, examples=examples, settings=replace(settings, fine_tuning=None))
@@ -454,7 +454,7 @@ def test_old_words_move(trained: LightRNN, steps: int) -> None:
     cells = trained.table.cells.copy()
     cells[[one, other]] = cells[[other, one]]
     model = trained.with_words(trained.vocabulary, WordTable(trained.table.rows, trained.table.columns, cells))
-    settings = NewWordSettings(move=True, fine_tuning=FineTuningSettings(steps, streams=4) if steps else None)
+    settings = NewWordSettings(move=True, fine_tuning=FineTuningSettings(steps, batch_size=4) if steps else None)
     said: list[str] = []
     new, report = add_words(model, ["emu", "xx"], np.array([6.0, 1.0]), examples=EXAMPLES, replay=corpus_of(trained),
                             settings=settings, say=said.append)
@@ -462,7 +462,7 @@ def test_old_words_move(trained: LightRNN, steps: int) -> None:
     assert model.table.cells.tolist() == cells.tolist() and len(np.unique(new.table.cells)) == 16
     assert report.mass == pytest.approx(report.asked, rel=0.5)
     text = corpus_of(trained).ids
-    still, moved = (perplexity(log_probs_of(each, text, streams=8)) for each in (model, new))
+    still, moved = (perplexity(log_probs_of(each, text, batch_size=8)) for each in (model, new))
     assert moved < 1.05 * still
     assert sum(after(new, word) for word in new.vocabulary.words) == pytest.approx(1, abs=1e-5)
     fewer = remove_words(new, ["emu", "xx"])

@@ -7,21 +7,21 @@ import pytest
 
 from rescorer.errors import InputError
 from rescorer.models.word_table import WordTable
-from rescorer.training.new_words.free_cells import Room, make_room
+from rescorer.training.new_words.free_cells import FreeCells, find_free_cells
 
 FULL = WordTable.shaped(6, 3, 2)
 ROWS = np.array([[3.0, 0.0, 3.0]] * 2 + [[0.0, 3.0, 3.0]])  # two words want row 1, one row 0
 COLUMNS = np.array([[0.0, 1.0]] * 3)
 
 
-def room(table: WordTable, words: int, grow: str, rows: np.ndarray = ROWS) -> Room:
+def room(table: WordTable, words: int, grow: str, rows: np.ndarray = ROWS) -> FreeCells:
     asked: list[list[int]] = []
 
     def column_costs(chosen: np.ndarray) -> np.ndarray:
         asked.append(chosen.tolist())
         return np.resize(COLUMNS, (len(chosen), table.columns))
 
-    found = make_room(table, rows[:words], column_costs, grow)
+    found = find_free_cells(table, rows[:words], column_costs, grow)
     assert found.open.shape == (len(found.rows), len(found.columns)) and found.open.sum() >= words
     assert bool(asked) == (len(found.source_columns) > table.columns or bool((np.diff(found.source_columns) < 0).any()))
     return found

@@ -61,8 +61,8 @@ def test_every_seating(words: int, rows: int, columns: int, seed: int) -> None:
     assert exact.gap < 1e-9
 
     # With every cell a candidate, the matching after the prices is exact too.
-    priced = assign(row_costs, column_costs, settings=AssignmentSettings(exact_limit=0, candidates=words * 9))
-    assert priced.lower_bound <= least * (1 + 1e-9) <= priced.cost * (1 + 2e-9)
+    dual_ascent = assign(row_costs, column_costs, settings=AssignmentSettings(exact_limit=0, candidates=words * 9))
+    assert dual_ascent.lower_bound <= least * (1 + 1e-9) <= dual_ascent.cost * (1 + 2e-9)
 
 
 @pytest.mark.parametrize(
@@ -245,13 +245,13 @@ def test_closed_cells_stay_empty(exact_limit: int, share: float) -> None:
     """The cheapest seating among the open cells: as the dense problem with the closed ones left out."""
     draw = np.random.default_rng(5)
     rows, columns = (draw.gamma(2.0, 3.0, (60, size)).astype(np.float32) for size in (40, 30))
-    open_cells = draw.random((40, 30)) >= share
-    open_cells[7] = False
-    usable = np.flatnonzero(open_cells)
+    free_cells = draw.random((40, 30)) >= share
+    free_cells[7] = False
+    usable = np.flatnonzero(free_cells)
     dense = (rows[:, :, None] + columns[:, None, :]).reshape(60, -1)[:, usable]
     words, cells = linear_sum_assignment(dense)
     best = float(dense[words, cells].sum())
-    result = assign(rows, columns, open_cells=open_cells, settings=AssignmentSettings(exact_limit=exact_limit))
+    result = assign(rows, columns, free_cells=free_cells, settings=AssignmentSettings(exact_limit=exact_limit))
     assert np.isin(result.cells, usable).all() and len(np.unique(result.cells)) == 60
     assert best <= result.cost * (1 + 1e-6) and result.cost <= best * 1.01
     assert result.lower_bound <= best * (1 + 1e-6)
@@ -262,10 +262,10 @@ def test_open_cells_are_checked() -> None:
     few = np.zeros((3, 3), bool)
     few[0] = True
     with pytest.raises(ValueError, match="4 words for 3 cells"):
-        assign(costs, costs, open_cells=few)
-    with pytest.raises(ValueError, match="open_cells"):
-        assign(costs, costs, open_cells=few[:2])
+        assign(costs, costs, free_cells=few)
+    with pytest.raises(ValueError, match="free_cells"):
+        assign(costs, costs, free_cells=few[:2])
     with pytest.raises(ValueError, match="not open"):
-        assign(costs, costs, open_cells=~few, start=np.array([0, 4, 5, 6]))
+        assign(costs, costs, free_cells=~few, start=np.array([0, 4, 5, 6]))
     with pytest.raises(ValueError, match="block_size"):
-        assign(costs, costs, open_cells=~few, settings=AssignmentSettings(exact_limit=0, block_size=2))
+        assign(costs, costs, free_cells=~few, settings=AssignmentSettings(exact_limit=0, block_size=2))

@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from rescorer.training.reallocation import auction
-from rescorer.training.reallocation.auction import places_by_auction
+from rescorer.training.reallocation.auction import auction_assignment
 
 
 def gains_of(words: int, places: int, seed: int = 1) -> np.ndarray:
@@ -20,7 +20,7 @@ def most_of(gains: np.ndarray) -> float:
 
 def gained(gains: np.ndarray) -> float:
     """What the places by auction gain, all different."""
-    places = places_by_auction(gains)
+    places = auction_assignment(gains)
     assert len(set(places.tolist())) == len(gains) and places.min() >= 0 and places.max() < gains.shape[1]
     return float(gains[np.arange(len(gains)), places].sum())
 

@@ -47,30 +47,30 @@ class Cut(Exception):
     pass
 
 
-@pytest.mark.parametrize("bands", [1, 5, 6, 13, 19])
-def test_a_cut_run_goes_on(tmp_path: Path, bands: int) -> None:
+@pytest.mark.parametrize("blocks", [1, 5, 6, 13, 19])
+def test_a_cut_run_goes_on(tmp_path: Path, blocks: int) -> None:
     rows, columns = make_costs()
-    path = tmp_path / "bands.npz"
+    path = tmp_path / "blocks.npz"
     seen: list[tuple[int, int]] = []
     whole = assign(rows, columns, settings=SETTINGS, advance=lambda done, of: seen.append((done, of)))
     count = seen[-1][1]
     assert seen == [(done, count) for done in range(1, count + 1)]
 
     def cut(done: int, of: int) -> None:
-        if done == bands:
+        if done == blocks:
             raise Cut
 
     with pytest.raises(Cut):
         assign(rows, columns, settings=SETTINGS, checkpoint=path, advance=cut)
     later: list[int] = []
     again = assign(rows, columns, settings=SETTINGS, checkpoint=path, advance=lambda done, of: later.append(done))
-    assert later == list(range(bands + 1, count + 1))
+    assert later == list(range(blocks + 1, count + 1))
     assert (again.cells == whole.cells).all() and again.cost == whole.cost and again.lower_bound == whole.lower_bound
 
 
 def test_another_problem_starts_anew(tmp_path: Path) -> None:
     rows, columns = make_costs()
-    path = tmp_path / "bands.npz"
+    path = tmp_path / "blocks.npz"
     assign(rows, columns, settings=SETTINGS, checkpoint=path)
     for other, settings in ((rows, AssignmentSettings(exact_limit=0, block_size=60, sweeps=1, iterations=5)),
                             (LineCosts(rows.words * 2, rows.lines, rows.constants), SETTINGS)):

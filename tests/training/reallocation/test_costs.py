@@ -10,8 +10,8 @@ import torch
 from conftest import make_model
 
 from rescorer.models.word_table import WordTable
-from rescorer.training.reallocation.costs import CellCosts, LineCosts, cell_costs, costs_key
 from rescorer.training.corpus import Corpus
+from rescorer.training.reallocation.costs import CellCosts, LineCosts, cell_costs, costs_key
 
 EVERY = slice(None)
 
@@ -49,7 +49,7 @@ def test_what_is_not_finite_is_found(part: str) -> None:
 def test_tokens_and_progress() -> None:
     model, corpus = make_model(), make_corpus()
     read: list[int] = []
-    costs = cell_costs(model, corpus, streams=4, unroll=30, advance=read.append)
+    costs = cell_costs(model, corpus, batch_size=4, bptt=30, advance=read.append)
     assert costs.tokens.tolist() == np.bincount(corpus.ids, minlength=11).tolist()
     assert sum(read) == 500
 
@@ -74,9 +74,9 @@ def test_key_tells_models_texts_and_tables_apart() -> None:
     model, corpus = make_model(), make_corpus()
     keys = [costs_key(model, corpus), costs_key(model, Corpus(corpus.ids[:-1])),
             costs_key(make_model(seed=1, table=model.table), corpus)]
-    model.place(WordTable(model.table.rows, model.table.columns, np.roll(model.table.cells, 1)))
+    model.set_table(WordTable(model.table.rows, model.table.columns, np.roll(model.table.cells, 1)))
     keys.append(costs_key(model, corpus))
-    model.place(WordTable(model.table.rows, model.table.columns, np.roll(model.table.cells, -1)))
+    model.set_table(WordTable(model.table.rows, model.table.columns, np.roll(model.table.cells, -1)))
     assert len(set(keys)) == 4 and costs_key(model, corpus) == keys[0]
     with torch.no_grad():
         model.cell_bias[0, 0] += 1

@@ -12,21 +12,21 @@ import pytest
 import torch
 from conftest import make_model, make_vocabulary
 
-from rescorer.models.lightrnn.network import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
+from rescorer.training.corpus import Corpus
 from rescorer.training.reallocation.assign import AssignmentSettings
 from rescorer.training.reallocation.costs import cell_costs
-from rescorer.training.corpus import Corpus
 from rescorer.training.reallocation.reallocate import ReallocationSettings, move, reallocate
 
-ONE_STREAM = ReallocationSettings(streams=1, unroll=10)
+ONE_STREAM = ReallocationSettings(batch_size=1, bptt=10)
 TABLES = {
     "full": WordTable.shaped(12, 3, 4).shuffled(0),
     "free cells": WordTable.shaped(10, 3, 4).shuffled(0),
     "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14])),
 }
-KINDS = [{"own_width": 2 * own, "cell_bias": bias, "tied": tied, "half_steps": half_steps}
-         for own, bias, tied, half_steps in itertools.product((True, False), repeat=4)]
+KINDS = [{"residual_dim": 2 * own, "cell_bias": bias, "tied": tied, "two_step": two_step}
+         for own, bias, tied, two_step in itertools.product((True, False), repeat=4)]
 
 
 def corpus_of(size: int, length: int = 101) -> Corpus:
@@ -37,9 +37,9 @@ def model_of(table: WordTable, **settings: Any) -> LightRNN:
     return make_model(len(table.cells), table, **settings)
 
 
-def costs_of(model: LightRNN, corpus: Corpus, streams: int = 1, unroll: int = 10) -> tuple[np.ndarray, np.ndarray]:
+def costs_of(model: LightRNN, corpus: Corpus, batch_size: int = 1, bptt: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """[V, R] and [V, C]"""
-    costs = cell_costs(model, corpus, streams=streams, unroll=unroll)
+    costs = cell_costs(model, corpus, batch_size=batch_size, bptt=bptt)
     every = slice(None)
     return costs.rows.block(every, every), costs.columns.block(every, every)
 
@@ -54,10 +54,10 @@ def total_probability(model: LightRNN) -> float:
 # ---- what each cell would cost ----
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_costs_of_the_paper(layers: int) -> None:
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_costs_of_the_paper(num_layers: int) -> None:
     """l_r(w, i): the sum over w's occurrences of −log P(row i); l_c(w, j) likewise, after w's present row."""
-    model = model_of(TABLES["full"], own_width=0, cell_bias=False, layers=layers)
+    model = model_of(TABLES["full"], residual_dim=0, cell_bias=False, num_layers=num_layers)
     corpus = corpus_of(12)
     rows, columns = np.zeros((12, 3)), np.zeros((12, 4))
     state = model.start_states(1)
@@ -93,7 +93,7 @@ def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str
             rows[word] += (scores.logsumexp(0) - (scores - plain)[row] - plain).numpy()
             plain = model.column_scores(after[0], torch.tensor([row]))[0].double()
             bias = model.cell_bias[row].double() if kind["cell_bias"] else torch.zeros(table.columns)
-            own = model._own_scores(after[0], torch.tensor([row]))[0].double() if kind["own_width"] else plain * 0
+            own = model._residual_scores(after[0], torch.tensor([row]))[0].double() if kind["residual_dim"] else plain * 0
             elsewhere = plain - own + own[column]
             columns[word] += ((plain + bias)[~model.free[row]].logsumexp(0) - elsewhere - bias[column]).numpy()
     found = costs_of(model, corpus)
@@ -104,15 +104,15 @@ def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_costs_of_the_present_cells_are_the_loss(table: WordTable, kind: dict[str, bool]) -> None:
-    """One stream or many, whatever the unroll."""
+    """One stream or many, whatever the bptt."""
     model = model_of(table, **kind)
     size = len(table.cells)
     corpus = corpus_of(size, 120)
-    for streams, unroll in ((1, 7), (1, 200), (4, 9)):
-        words = torch.as_tensor(corpus.streams(streams).T.astype(np.int64))
+    for batch_size, bptt in ((1, 7), (1, 200), (4, 9)):
+        words = torch.as_tensor(corpus.batchify(batch_size).T.astype(np.int64))
         with torch.no_grad():
-            loss = -model(words, model.start_states(streams))[0].sum().item()
-        rows, columns = costs_of(model, corpus, streams, unroll)
+            loss = -model(words, model.start_states(batch_size))[0].sum().item()
+        rows, columns = costs_of(model, corpus, batch_size, bptt)
         every = np.arange(size)
         found = rows[every, table.row_of].sum() + columns[every, table.column_of].sum()
         assert found == pytest.approx(loss, rel=1e-4)
@@ -158,7 +158,7 @@ def test_move_to_where_they_are_changes_nothing(table: WordTable, kind: dict[str
     with torch.no_grad():
         if model.settings.cell_bias:
             model.cell_bias[model.free] = 0  # what a free cell has belongs to no word
-        for own in model.own_parameters():
+        for own in model.residual_parameters():
             own.view(table.rows, table.columns, -1)[model.free] = 0
     before = copy.deepcopy(model.state_dict())
     move(model, WordTable(table.rows, table.columns, table.cells.copy()))
@@ -177,16 +177,16 @@ def test_biases_of_cells_go_with_the_words() -> None:
 
 
 def test_vectors_of_rows_and_columns_stay() -> None:
-    model = model_of(TABLES["full"], own_width=2)
+    model = model_of(TABLES["full"], residual_dim=2)
     before = copy.deepcopy(model.state_dict())
     move(model, WordTable.shaped(12, 3, 4).shuffled(5))
     changed = {name for name, value in before.items() if not torch.equal(value, model.state_dict()[name])}
-    assert changed == {"cell_bias", "own_in", "own_out", "row_out.bias", "first_odds"}
+    assert changed == {"cell_bias", "residual_in", "residual_out", "row_out.bias", "head_word_log_odds"}
 
 
 def test_biases_of_rows_follow_the_words() -> None:
     """A frequent word takes its row's share of the probability along: biases are the logs of the shares again."""
-    model = LightRNN(LightRNNSettings(width=6), make_vocabulary(12), TABLES["full"])
+    model = LightRNN(LightRNNSettings(hidden_dim=6), make_vocabulary(12), TABLES["full"])
     table = WordTable.shaped(12, 3, 4).shuffled(5)
     move(model, table)
     counts = np.maximum(model.vocabulary.counts, 1)
@@ -227,7 +227,7 @@ def test_reallocate(table: WordTable) -> None:
 
 def test_reallocate_on_another_device(device: str) -> None:
     corpus = corpus_of(12, 400)
-    settings = ReallocationSettings(streams=1, assignment=AssignmentSettings(exact_limit=0))
+    settings = ReallocationSettings(batch_size=1, assignment=AssignmentSettings(exact_limit=0))
     here, there = model_of(TABLES["full"]), model_of(TABLES["full"]).to(device)
     expected = reallocate(here, corpus, settings).cost
     assert reallocate(there, corpus, settings).cost == pytest.approx(expected, rel=1e-3)
@@ -249,19 +249,19 @@ def test_least_gain_for_a_move() -> None:
     moved = []
     for gain in (0.0, 0.2, math.exp(10)):
         model = model_of(TABLES["full"])
-        moved.append(reallocate(model, corpus, ReallocationSettings(streams=1, unroll=10, min_gain=gain)).moved)
+        moved.append(reallocate(model, corpus, ReallocationSettings(batch_size=1, bptt=10, min_gain=gain)).moved)
     assert moved[0] >= moved[1] >= moved[2] == 0 and moved[0] > 0
 
 
 def test_a_cell_that_is_cheap_for_all_moves_nobody() -> None:
-    model = model_of(WordTable.shaped(4, 2, 2), own_width=0, cell_bias=False)
+    model = model_of(WordTable.shaped(4, 2, 2), residual_dim=0, cell_bias=False)
     corpus = Corpus(np.array([0, 1, 2, 3] * 25, dtype=np.uint32))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
         model.column_out.bias.copy_(torch.tensor([1.0, 0.0]))
     before = model.table.cells.tolist()
-    result = reallocate(model, corpus, ReallocationSettings(streams=1, min_gain=0.01))
+    result = reallocate(model, corpus, ReallocationSettings(batch_size=1, min_gain=0.01))
     assert result.moved == 0 and model.table.cells.tolist() == before
 
 
@@ -270,7 +270,7 @@ def test_search_settings_reach_the_search() -> None:
     results = []
     for limit in (0, 1000):
         model = model_of(TABLES["full"])
-        settings = ReallocationSettings(streams=1, assignment=AssignmentSettings(exact_limit=limit))
+        settings = ReallocationSettings(batch_size=1, assignment=AssignmentSettings(exact_limit=limit))
         results.append(reallocate(model, corpus, settings))
     by_prices, exact = ({stage for stage, _, _ in result.history} for result in results)
     assert by_prices != exact

@@ -11,7 +11,7 @@ from rescorer.errors import InputError
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.reallocation.assign import assign
 from rescorer.training.reallocation.costs import CellCosts, LineCosts
-from rescorer.training.reallocation.unseen import price_unseen, read_lists
+from rescorer.training.reallocation.unseen import back_off_unseen, read_lists
 
 # Two kinds: kind 0 wants row 0, kind 1 row 1.
 WORDS = ("</s>", "<unk>", "oldville", "newville", "redville", "walking", "talking", "baking", "hillville", "making",
@@ -33,7 +33,7 @@ def make_costs() -> CellCosts:
 def test_spelling() -> None:
     costs = make_costs()
     before = costs.rows.words[:8].copy()
-    price_unseen(costs, WORDS, [], 0.5)
+    back_off_unseen(costs, WORDS, [], 0.5)
     for word, kind in UNSEEN.items():
         # All that share its end are of one kind: their mean, times the weight.
         np.testing.assert_allclose(costs.rows.words[word], 0.5 * np.array([kind == 0, kind == 1, 1]), atol=1e-6)
@@ -45,7 +45,7 @@ def test_spelling() -> None:
 
 def test_lists_speak_for_words_of_no_known_piece() -> None:
     costs = make_costs()
-    price_unseen(costs, WORDS, [np.array([2, 3, 10]), np.array([5, 6, 11]), np.array([10])], 1.0)
+    back_off_unseen(costs, WORDS, [np.array([2, 3, 10]), np.array([5, 6, 11]), np.array([10])], 1.0)
     assert costs.columns.words[10].tolist() == pytest.approx([1, 0, 1])
     assert costs.columns.words[11].tolist() == pytest.approx([0, 1, 1])
 
@@ -54,13 +54,13 @@ def test_nothing_unseen_changes_nothing() -> None:
     costs = make_costs()
     costs = costs._replace(tokens=np.maximum(costs.tokens, 1))
     before = costs.rows.words.copy()
-    price_unseen(costs, WORDS, [], 1.0)
+    back_off_unseen(costs, WORDS, [], 1.0)
     assert (costs.rows.words == before).all()
 
 
 def test_they_sit_beside_what_they_are_like() -> None:
     costs = make_costs()
-    price_unseen(costs, WORDS, [np.array([2, 3, 10]), np.array([5, 6, 11])], 0.5)
+    back_off_unseen(costs, WORDS, [np.array([2, 3, 10]), np.array([5, 6, 11])], 0.5)
     nothing = LineCosts(np.zeros((12, 1), np.float32), np.zeros((6, 1), np.float32), np.zeros(12))
     start = np.array([0, 6, 7, 1, 8, 2, 9, 3, 10, 4, 11, 5])  # of 2 rows of 6, all kinds mixed
     row_of = assign(costs.rows, nothing, start=start).cells // 6

@@ -1,0 +1,49 @@
+"""Keys of `lightrnn.pt` files and checkpoints of version 1, under the names of version 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_CONTENT = {"given": "added_words"}
+_SETTINGS = {
+    "width": "hidden_dim",
+    "layers": "num_layers",
+    "own_width": "residual_dim",
+    "own_columns": "residual_columns",
+    "own_rows": "residual_row_score",
+    "half_steps": "two_step",
+    "row_samples": "sampled_softmax_size",
+}
+_PARAMETERS = {
+    "own_in": "residual_in",
+    "own_out": "residual_out",
+    "own_up.weight": "residual_in_proj.weight",
+    "own_key.weight": "residual_out_proj.weight",
+    "own_row_key.weight": "residual_row_proj.weight",
+    "first_odds": "head_word_log_odds",
+}
+# Settings that the first files of version 1 lack, because each network was like this.
+_FIRST_SETTINGS = {"two_step": True, "residual_dim": 0, "residual_row_score": False}
+
+
+def renamed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a model file of version 1 with the keys of version 2.
+
+    Raises:
+        ValueError: the network has a part that no version 2 network has.
+        KeyError, TypeError, AttributeError: something is missing or of another type.
+    """
+    settings = {**_FIRST_SETTINGS, **_rename(content["settings"], _SETTINGS)}
+    if settings.pop("gated", False):
+        raise ValueError("columns gated by rows")
+    return {
+        **_rename(content, _CONTENT),
+        "version": 2,
+        "settings": settings,
+        "parameters": _rename(content["parameters"], _PARAMETERS),
+    }
+
+
+def _rename(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in values.items()}
