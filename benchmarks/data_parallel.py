@@ -1,11 +1,14 @@
-"""What processes that train one model together tell each other at each step, and how long that takes on a network.
+"""What processes that train one model together tell each other at each step, and how long that
+takes on a network.
 
-    torchrun --nproc_per_node 2 -m benchmarks.data_parallel [--sizes 10000 33000 200000 1000000] [--hidden-dim 256]
+    torchrun --nproc_per_node 2 -m benchmarks.data_parallel [--sizes 10000 33000 200000 1000000]
+    [--hidden-dim 256]
 
-The bytes are those of the gradients that DistributedDataParallel hands to its communication hook, counted over --steps
-steps of the trainer's own loss; they do not depend on the batch. What needs more than --memory is computed instead,
-from the parameters on torch's meta device. A ring all-reduce among n machines sends 2 (n − 1) / n times the bytes from
-each; divided by the rate of the network that is the least time of a step, however fast the machines compute.
+The bytes are those of the gradients that DistributedDataParallel hands to its communication hook,
+counted over --steps steps of the trainer's own loss; they do not depend on the batch. What needs
+more than --memory is computed instead, from the parameters on torch's meta device. A ring
+all-reduce among n machines sends 2 (n − 1) / n times the bytes from each; divided by the rate of
+the network that is the least time of a step, however fast the machines compute.
 """
 
 from __future__ import annotations
@@ -33,8 +36,11 @@ from rescorer.training.data_parallel import ProcessGroup, data_parallel
 STREAMS, UNROLL = 2, 4
 NETWORKS = [(machines, gigabits) for machines in (8, 64) for gigabits in (10, 100)]
 COLUMNS = (
-    Column("model", "model"), Column("words", "V", ",d"), Column("parameters", "parameters", ",d"),
-    Column("mb", "MB a step", ",.2f"), Column("how", "how"),
+    Column("model", "model"),
+    Column("words", "V", ",d"),
+    Column("parameters", "parameters", ",d"),
+    Column("mb", "MB a step", ",.2f"),
+    Column("how", "how"),
     *(Column(f"ms_{n}_{rate}", f"ms, {n} machines, {rate} Gbit/s", ",.2f") for n, rate in NETWORKS),
 )
 
@@ -51,7 +57,9 @@ class Traffic:
 
 def main() -> None:
     parser = make_parser(__doc__)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 33_000, 200_000, 1_000_000])
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=[10_000, 33_000, 200_000, 1_000_000]
+    )
     parser.add_argument("--hidden-dim", type=int, default=256)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--memory", type=float, default=8.0, metavar="GB", help="of all processes")
@@ -61,31 +69,53 @@ def main() -> None:
         if processes.count == 1:
             parser.error("one process tells nobody anything: start two with torchrun")
         measured = Measurement(
-            __file__, arguments, "Data-parallel training: traffic of a step",
+            __file__,
+            arguments,
+            "Data-parallel training: traffic of a step",
             "How many bytes do processes that train one model exchange at each step, and how long does that take?",
-            COLUMNS, f"{machine('cpu', 'torch')}; {processes.count} processes",
-            launcher=f"torchrun --nproc_per_node {processes.count}")
+            COLUMNS,
+            f"{machine('cpu', 'torch')}; {processes.count} processes",
+            launcher=f"torchrun --nproc_per_node {processes.count}",
+        )
         for size in arguments.sizes:
             for name, make in MODELS.items():
                 found = row(make, size, arguments, processes)
                 if processes.is_first:
                     measured.add(model=name, **found)
         if processes.is_first:
-            measured.note("Times are computed: a ring all-reduce among n machines sends 2 (n − 1) / n times the bytes.")
+            measured.note(
+                "Times are computed: a ring all-reduce among n machines sends 2 (n − 1) / n times the bytes."
+            )
             measured.finish()
 
 
-def row(make: Callable[[Vocabulary, int], Trainable], size: int, arguments: argparse.Namespace,
-        processes: ProcessGroup) -> dict[str, Any]:
+def row(
+    make: Callable[[Vocabulary, int], Trainable],
+    size: int,
+    arguments: argparse.Namespace,
+    processes: ProcessGroup,
+) -> dict[str, Any]:
     words = vocabulary(size)
     with torch.device("meta"):
-        parameters = sum(parameter.numel() for parameter in make(words, arguments.width).parameters())
-    # Each process holds the parameters, their gradients, and those once more where they are averaged.
+        parameters = sum(
+            parameter.numel() for parameter in make(words, arguments.width).parameters()
+        )
+    # Each process holds the parameters, their gradients, and those once more where they are
+    # averaged.
     fits = 3 * 4 * parameters * processes.count < arguments.memory * 1e9
-    size_of_all = exchanged(make(words, arguments.width), arguments.steps, processes) if fits else 4.0 * parameters
+    size_of_all = (
+        exchanged(make(words, arguments.width), arguments.steps, processes)
+        if fits
+        else 4.0 * parameters
+    )
     times = {f"ms_{n}_{rate}": 1000 * least_seconds(size_of_all, n, rate) for n, rate in NETWORKS}
-    return {"words": size, "parameters": parameters, "mb": size_of_all / 1e6,
-            "how": "measured" if fits else "computed", **times}
+    return {
+        "words": size,
+        "parameters": parameters,
+        "mb": size_of_all / 1e6,
+        "how": "measured" if fits else "computed",
+        **times,
+    }
 
 
 def exchanged(model: Trainable, steps: int, processes: ProcessGroup) -> float:
@@ -96,7 +126,9 @@ def exchanged(model: Trainable, steps: int, processes: ProcessGroup) -> float:
     parallel.register_comm_hook(traffic, lambda traffic, bucket: traffic.count(bucket))
     state = model.start_states(STREAMS)
     for _ in range(steps):
-        loss, state = parallel(torch.randint(len(model.vocabulary), (UNROLL, STREAMS)), state.detach())
+        loss, state = parallel(
+            torch.randint(len(model.vocabulary), (UNROLL, STREAMS)), state.detach()
+        )
         model.zero_grad()
         loss.backward()
     return traffic.bytes / steps
@@ -108,7 +140,10 @@ def least_seconds(size: float, machines: int, gigabits: float) -> float:
 
 
 def vocabulary(size: int) -> Vocabulary:
-    return Vocabulary(("</s>", "<unk>", *(f"w{number}" for number in range(size - 2))), np.ones(size, dtype=np.int64))
+    return Vocabulary(
+        ("</s>", "<unk>", *(f"w{number}" for number in range(size - 2))),
+        np.ones(size, dtype=np.int64),
+    )
 
 
 def light_rnn(words: Vocabulary, width: int) -> LightRNN:

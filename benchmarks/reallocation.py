@@ -1,9 +1,12 @@
-"""What each way of reallocating brings: perplexity before, straight after, and after one more epoch.
+"""What each way of reallocating brings: perplexity before, straight after, and after one more
+epoch.
 
-    python -m benchmarks.reallocation TRAIN VALID --vocabulary words.tsv [--epochs 2] [--save-costs costs.npz]
+    python -m benchmarks.reallocation TRAIN VALID --vocabulary words.tsv [--epochs 2] [--save-costs
+    costs.npz]
 
-One network is trained for some epochs. Each way then starts from a copy of it: words are reallocated (or not), and the
-copy is trained for one more epoch, the learning rate falling to 0. Seeds and texts are the same for all.
+One network is trained for some epochs. Each way then starts from a copy of it: words are
+reallocated (or not), and the copy is trained for one more epoch, the learning rate falling to 0.
+Seeds and texts are the same for all.
 """
 
 from __future__ import annotations
@@ -34,9 +37,13 @@ WAYS = {
     "plain": ReallocationSettings(),
     "a word moves for > 0.5 nats only": ReallocationSettings(min_gain=0.5),
 }
-COLUMNS = (Column("way", "way"), Column("moved", "words moved", ",d"),
-           Column("straight_after", "straight after", ".2f"), Column("epoch_later", "an epoch later", ".2f"),
-           Column("seconds", "seconds", ".1f"))
+COLUMNS = (
+    Column("way", "way"),
+    Column("moved", "words moved", ",d"),
+    Column("straight_after", "straight after", ".2f"),
+    Column("epoch_later", "an epoch later", ".2f"),
+    Column("seconds", "seconds", ".1f"),
+)
 
 
 def main() -> None:
@@ -51,11 +58,18 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
-    measured = Measurement(__file__, arguments, "What a reallocation changes",
-                           "What does one reallocation bring straight away and an epoch later?", COLUMNS,
-                           machine("cpu", "torch"))
+    measured = Measurement(
+        __file__,
+        arguments,
+        "What a reallocation changes",
+        "What does one reallocation bring straight away and an epoch later?",
+        COLUMNS,
+        machine("cpu", "torch"),
+    )
     words = Vocabulary.load(arguments.vocabulary)
-    settings = TrainingSettings(epochs=arguments.epochs, batch_size=32, lr=4e-3, precision="bfloat16")
+    settings = TrainingSettings(
+        epochs=arguments.epochs, batch_size=32, lr=4e-3, precision="bfloat16"
+    )
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         train = Corpus.encode([arguments.train], words, work / "train.ids")
@@ -65,8 +79,13 @@ def main() -> None:
         Trainer(base, train, valid, settings, work / "base.pt", work / "base").run()
         if arguments.save_costs:
             costs, every = cell_costs(base, train), slice(None)
-            np.savez(arguments.save_costs, row_costs=costs.rows.block(every, every),
-                     column_costs=costs.columns.block(every, every), cells=base.table.cells, counts=words.counts)
+            np.savez(
+                arguments.save_costs,
+                row_costs=costs.rows.block(every, every),
+                column_costs=costs.columns.block(every, every),
+                cells=base.table.cells,
+                counts=words.counts,
+            )
         before = perplexity(log_probs_of(base, valid.ids, batch_size=32))
         for number, (name, way) in enumerate(WAYS.items()):
             model = copy.deepcopy(base)
@@ -74,11 +93,21 @@ def main() -> None:
             moved = reallocate(model, train, way).moved if way else 0
             seconds = time.perf_counter() - began
             after = perplexity(log_probs_of(model, valid.ids, batch_size=32))
-            later = Trainer(model, train, valid, replace(settings, epochs=1), work / f"{number}.pt",
-                            work / str(number)).run()
-            measured.add(way=name, moved=moved, straight_after=after, epoch_later=later, seconds=seconds)
-    measured.note(f"Validation perplexity; {len(words):,} words, table {base.table.rows} × {base.table.columns}, "
-                  f"{base.parameter_count():,} parameters, {before:.2f} before.")
+            later = Trainer(
+                model,
+                train,
+                valid,
+                replace(settings, epochs=1),
+                work / f"{number}.pt",
+                work / str(number),
+            ).run()
+            measured.add(
+                way=name, moved=moved, straight_after=after, epoch_later=later, seconds=seconds
+            )
+    measured.note(
+        f"Validation perplexity; {len(words):,} words, table {base.table.rows} × {base.table.columns}, "
+        f"{base.parameter_count():,} parameters, {before:.2f} before."
+    )
     measured.finish()
 
 

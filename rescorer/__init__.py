@@ -1,15 +1,16 @@
 """LightRNN rescoring of speech recognisers' n-best lists and lattices.
 
-    import rescorer
+import rescorer
 
-    lm = rescorer.load("lightrnn.pt")  # without a path: the English model of the package
-    lm.logprob(["new", "york"])
-    lm.next_words(["new"], k=5, prefix="yo")
-    rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]}, rescorer.open_vocabulary([lm]),
-                     bias={"york"})  # words that are expected
-    lattices = rescorer.biased_lattices(rescorer.read_lattices("lat.1.gz", "words.txt"), {"york"})
-    for each in rescorer.rescore_lattices(lattices, lm):
-        each.best(), each.n_best(10), each.posteriors(), each.minimum_bayes_risk()
+lm = rescorer.load("lightrnn.pt")  # without a path: the English model of the package
+lm.logprob(["new", "york"])
+lm.next_words(["new"], k=5, prefix="yo")
+rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]},
+rescorer.open_vocabulary([lm]),
+                 bias={"york"})  # words that are expected
+lattices = rescorer.biased_lattices(rescorer.read_lattices("lat.1.gz", "words.txt"), {"york"})
+for each in rescorer.rescore_lattices(lattices, lm):
+    each.best(), each.n_best(10), each.posteriors(), each.minimum_bayes_risk()
 """
 
 from __future__ import annotations
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
     from rescorer.rescoring.lattice import rescore_lattices as rescore_lattices
     from rescorer.rescoring.nbest import rescore as rescore
 
-__all__ = ["biased_lattices", "load", "open_vocabulary", "read_lattices", "rescore", "rescore_lattices",
-           "write_lattices"]
+__all__ = [
+    "biased_lattices",
+    "load",
+    "open_vocabulary",
+    "read_lattices",
+    "rescore",
+    "rescore_lattices",
+    "write_lattices",
+]
 
 _HOMES = {
     "biased_lattices": "rescorer.rescoring.bias",

@@ -1,4 +1,6 @@
-"""The commands `rescore` and `lightrnn`. Thin: what they do is in the packages that they import when they run."""
+"""The commands `rescore` and `lightrnn`. Thin: what they do is in the packages that they import
+when they run.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ _BEAM, _MAX_HISTORIES = 16.0, 32
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """UTF-8 lines to stdout. Raises InputError where they cannot be written; click handles a pipe that was closed."""
+    """UTF-8 lines to stdout. Raises InputError where they cannot be written; click handles a pipe
+    that was closed.
+    """
     try:
         if sys.stdout is None:
             raise OSError("it is closed")
@@ -37,8 +41,11 @@ def print_lines(lines: Iterable[str]) -> None:
         raise
     except OSError as error:
         sys.stdout = io.StringIO()  # else what is left in its buffer fails once more at the exit
-        raise InputError(f"cannot be written: {error.strerror or error}", remedy="free some space or give --output",
-                         file="stdout") from None
+        raise InputError(
+            f"cannot be written: {error.strerror or error}",
+            remedy="free some space or give --output",
+            file="stdout",
+        ) from None
 
 
 def _english_model(device: str = "cpu") -> LanguageModel:
@@ -50,7 +57,9 @@ def _english_model(device: str = "cpu") -> LanguageModel:
 
 
 def _models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[LanguageModel]:
-    """The models of --lm and --ngram, with names that differ; that of the package where none is given."""
+    """The models of --lm and --ngram, with names that differ; that of the package where none is
+    given.
+    """
     from rescorer.models.loading import load
 
     paths = [*lm, *([ngram] if ngram else [])]
@@ -63,7 +72,9 @@ def _models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Languag
             # A score is named after its model: in files, such a name has no other characters.
             model.name = re.sub("[^A-Za-z0-9_.+-]", "_", f"{model.name}-{path.stem}")
     if len({model.name for model in models}) < len(models):
-        raise InputError("two models of one kind with one file name", remedy="rename one of the files")
+        raise InputError(
+            "two models of one kind with one file name", remedy="rename one of the files"
+        )
     return models
 
 
@@ -75,80 +86,220 @@ def _opened(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Languag
     return open_vocabulary(models) if find_speller(models) else models
 
 
-_lm_option = click.option("--lm", type=_FILE, multiple=True, help="A lightrnn.pt or a KenLM file; may be repeated. "
-                          "Without it and --ngram: the English model of the package.")
-_ngram_option = click.option("--ngram", type=_FILE, help="A KenLM file, ARPA or binary, mixed in word by word.")
-_device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
-_memory_option = click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, metavar="MIB",
-                              help="Memory for histories. It changes the last digits of float32 in totals (1e-5), "
-                              "and so the order of hypotheses that are as close.")
+_lm_option = click.option(
+    "--lm",
+    type=_FILE,
+    multiple=True,
+    help="A lightrnn.pt or a KenLM file; may be repeated. "
+    "Without it and --ngram: the English model of the package.",
+)
+_ngram_option = click.option(
+    "--ngram", type=_FILE, help="A KenLM file, ARPA or binary, mixed in word by word."
+)
+_device_option = click.option(
+    "--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N."
+)
+_memory_option = click.option(
+    "--memory",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    metavar="MIB",
+    help="Memory for histories. It changes the last digits of float32 in totals (1e-5), "
+    "and so the order of hypotheses that are as close.",
+)
 
-scheduler_option = click.option("--scheduler", metavar="tcp://HOST:PORT", help="Of a Dask cluster whose workers do "
-                                "the work; the result is the same.")
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="tcp://HOST:PORT",
+    help="Of a Dask cluster whose workers do the work; the result is the same.",
+)
 
 
-_LATTICE_OPTIONS = ("symbols", "order", "beam", "max_histories", "compact", "old_lm", "old_lm_model", "lattice_output",
-                    "nbest", "mbr", "confidence_output", "skip_bad", "bpe_model")
+_LATTICE_OPTIONS = (
+    "symbols",
+    "order",
+    "beam",
+    "max_histories",
+    "compact",
+    "old_lm",
+    "old_lm_model",
+    "lattice_output",
+    "nbest",
+    "mbr",
+    "confidence_output",
+    "skip_bad",
+    "bpe_model",
+)
 
 
 @click.command()
 @click.argument("paths", metavar="INPUT...", type=_EXISTING, nargs=-1, required=True)
 @_lm_option
 @_ngram_option
-@click.option("--weights", type=_OUTPUT, help="JSON of scales, penalties and mixture: read, or written by --tune.")
-@click.option("--tune", "tune_reference", type=_EXISTING, metavar="REF",
-              help="Fit the weights on this input and references (a development set), and write them to --weights.")
-@click.option("--ref", "reference", type=_EXISTING, help="References: print the word error rate before and after. "
-              "Without it: those that the lists hold.")
-@click.option("--words", "listed", type=_EXISTING, help="A list of words (names): report their errors apart.")
-@click.option("--bias", type=_EXISTING, help="Words that are expected (names of an address book), one a line: each is "
-              "worth nats of the total, which --tune fits (without it 5).")
-@click.option("--utterances", type=_EXISTING, help="Only these: the first field of each line, such as in references.")
-@click.option("-o", "--output", type=_OUTPUT, help="Where `utt words` of the best hypotheses go; stdout without it.")
-@click.option("--nbest-output", type=_OUTPUT, help="Where the re-ranked lists with all scores go, in their own format; "
-              "of lattices: JSON lines where the name has .jsonl, else Kaldi's folder.")
-@click.option("--oov-report", type=_OUTPUT, help="Where the unknown words of the input go, most frequent first.")
+@click.option(
+    "--weights",
+    type=_OUTPUT,
+    help="JSON of scales, penalties and mixture: read, or written by --tune.",
+)
+@click.option(
+    "--tune",
+    "tune_reference",
+    type=_EXISTING,
+    metavar="REF",
+    help="Fit the weights on this input and references (a development set), and write them to --weights.",
+)
+@click.option(
+    "--ref",
+    "reference",
+    type=_EXISTING,
+    help="References: print the word error rate before and after. "
+    "Without it: those that the lists hold.",
+)
+@click.option(
+    "--words", "listed", type=_EXISTING, help="A list of words (names): report their errors apart."
+)
+@click.option(
+    "--bias",
+    type=_EXISTING,
+    help="Words that are expected (names of an address book), one a line: each is "
+    "worth nats of the total, which --tune fits (without it 5).",
+)
+@click.option(
+    "--utterances",
+    type=_EXISTING,
+    help="Only these: the first field of each line, such as in references.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=_OUTPUT,
+    help="Where `utt words` of the best hypotheses go; stdout without it.",
+)
+@click.option(
+    "--nbest-output",
+    type=_OUTPUT,
+    help="Where the re-ranked lists with all scores go, in their own format; "
+    "of lattices: JSON lines where the name has .jsonl, else Kaldi's folder.",
+)
+@click.option(
+    "--oov-report",
+    type=_OUTPUT,
+    help="Where the unknown words of the input go, most frequent first.",
+)
 @click.option("--wer-output", type=_OUTPUT, help="Where the report of --ref goes as JSON.")
-@click.option("--format", help="kaldi, jsonl, espnet, hyporadise or text; kaldi-lattice, k2 or htk; found from the "
-              "content.")
-@click.option("--mixture", type=click.Choice(["linear", "log-linear"]), default="linear", show_default=True,
-              help="How --tune mixes several models.")
+@click.option(
+    "--format",
+    help="kaldi, jsonl, espnet, hyporadise or text; kaldi-lattice, k2 or htk; found from the "
+    "content.",
+)
+@click.option(
+    "--mixture",
+    type=click.Choice(["linear", "log-linear"]),
+    default="linear",
+    show_default=True,
+    help="How --tune mixes several models.",
+)
 @_device_option
 @_memory_option
 @scheduler_option
-@click.option("--symbols", type=_EXISTING, help="Lattices: the words.txt that numbers their words; the one beside them "
-              "without it.")
-@click.option("--bpe-model", type=_EXISTING, help="Lattices of word pieces, which are joined to words: sentencepiece's "
-              ".model; k2's need no --symbols then.")
-@click.option("--order", type=int, default=4, show_default=True, metavar="N",
-              help="Lattices: histories with the same last N-1 words merge; 0: none do, which is exact.")
-@click.option("--beam", type=float, default=_BEAM, show_default=True,
-              help="Lattices: nats of the total by which a history may lie behind the best; inf: any.")
-@click.option("--max-histories", type=int, default=_MAX_HISTORIES, show_default=True,
-              help="Lattices: of each state; 0: any number.")
-@click.option("--compact/--no-compact", default=False, show_default=True, help="Lattices: few arcs: of the paths with "
-              "the same words the best (Kaldi's), and few histories for paths far from the best.")
-@click.option("--old-lm", type=click.Choice(["keep", "drop"]), default="keep", show_default=True,
-              help="Lattices: what the first pass's language model said (first_lm; in Kaldi's, the graph costs).")
-@click.option("--old-lm-model", type=_FILE, help="Kaldi's lattices: the n-gram model, KenLM or ARPA, in their "
-              "graph costs: its part becomes first_lm, and the rest stays graph.")
-@click.option("--lattice-output", type=_OUTPUT, help="Lattices: where they go rescored, in their own format.")
-@click.option("--nbest", type=click.IntRange(min=1), default=100, show_default=True, metavar="N",
-              help="Lattices: hypotheses of each in --nbest-output.")
-@click.option("--mbr", is_flag=True, help="Lattices: words with few expected errors, not the best path's: the "
-              "best of some local optima.")
-@click.option("--confidence-output", type=_OUTPUT, help="Lattices: where those words go with their confidences, as "
-              "JSON lines.")
-@click.option("--skip-bad", is_flag=True, help="Lattices: pass over utterances that cannot be used, and list them.")
+@click.option(
+    "--symbols",
+    type=_EXISTING,
+    help="Lattices: the words.txt that numbers their words; the one beside them without it.",
+)
+@click.option(
+    "--bpe-model",
+    type=_EXISTING,
+    help="Lattices of word pieces, which are joined to words: sentencepiece's "
+    ".model; k2's need no --symbols then.",
+)
+@click.option(
+    "--order",
+    type=int,
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Lattices: histories with the same last N-1 words merge; 0: none do, which is exact.",
+)
+@click.option(
+    "--beam",
+    type=float,
+    default=_BEAM,
+    show_default=True,
+    help="Lattices: nats of the total by which a history may lie behind the best; inf: any.",
+)
+@click.option(
+    "--max-histories",
+    type=int,
+    default=_MAX_HISTORIES,
+    show_default=True,
+    help="Lattices: of each state; 0: any number.",
+)
+@click.option(
+    "--compact/--no-compact",
+    default=False,
+    show_default=True,
+    help="Lattices: few arcs: of the paths with "
+    "the same words the best (Kaldi's), and few histories for paths far from the best.",
+)
+@click.option(
+    "--old-lm",
+    type=click.Choice(["keep", "drop"]),
+    default="keep",
+    show_default=True,
+    help="Lattices: what the first pass's language model said (first_lm; in Kaldi's, the graph costs).",
+)
+@click.option(
+    "--old-lm-model",
+    type=_FILE,
+    help="Kaldi's lattices: the n-gram model, KenLM or ARPA, in their "
+    "graph costs: its part becomes first_lm, and the rest stays graph.",
+)
+@click.option(
+    "--lattice-output", type=_OUTPUT, help="Lattices: where they go rescored, in their own format."
+)
+@click.option(
+    "--nbest",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Lattices: hypotheses of each in --nbest-output.",
+)
+@click.option(
+    "--mbr",
+    is_flag=True,
+    help="Lattices: words with few expected errors, not the best path's: the "
+    "best of some local optima.",
+)
+@click.option(
+    "--confidence-output",
+    type=_OUTPUT,
+    help="Lattices: where those words go with their confidences, as JSON lines.",
+)
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Lattices: pass over utterances that cannot be used, and list them.",
+)
 @user_errors
-def rescore(paths: tuple[Path, ...], lm: tuple[Path, ...], ngram: Path | None, device: str, memory: int,
-            scheduler: str | None, **options: Any) -> None:
+def rescore(
+    paths: tuple[Path, ...],
+    lm: tuple[Path, ...],
+    ngram: Path | None,
+    device: str,
+    memory: int,
+    scheduler: str | None,
+    **options: Any,
+) -> None:
     """Rescore the n-best lists or the lattices INPUT of any recogniser with a language model.
 
     Several INPUTs of one format are one input, in their order; each output is one for all of them.
 
-    A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the natural log of its
-    probability, minus word_penalty times its words. --lm-scale of other tools may multiply something else.
+    A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the
+    natural log of its probability, minus word_penalty times its words. --lm-scale of other tools
+    may multiply something else.
     """
     from rescorer.progress import ProgressDisplay
     from rescorer.rescoring.cluster import executor_on
@@ -156,11 +307,26 @@ def rescore(paths: tuple[Path, ...], lm: tuple[Path, ...], ngram: Path | None, d
 
     for_lattices = {name: options.pop(name) for name in _LATTICE_OPTIONS}
     format = options.pop("format")
-    load = functools.partial(_opened, lm, ngram, "cpu" if scheduler else device)  # a worker has the device
+    # a worker has the device
+    load = functools.partial(_opened, lm, ngram, "cpu" if scheduler else device)
     files = [*lm, *([ngram] if ngram else [])]
-    on_worker = functools.partial(_opened, [file.absolute() for file in lm], ngram and ngram.absolute(), device)
-    with executor_on(scheduler, on_worker, files, _say) as executor, ProgressDisplay(_say) as progress:
-        request = Request(paths, load, _say, print_lines, memory << 20, executor=executor, progress=progress, **options)
+    on_worker = functools.partial(
+        _opened, [file.absolute() for file in lm], ngram and ngram.absolute(), device
+    )
+    with (
+        executor_on(scheduler, on_worker, files, _say) as executor,
+        ProgressDisplay(_say) as progress,
+    ):
+        request = Request(
+            paths,
+            load,
+            _say,
+            print_lines,
+            memory << 20,
+            executor=executor,
+            progress=progress,
+            **options,
+        )
         _rescore(request, format, for_lattices)
 
 
@@ -175,8 +341,9 @@ def _rescore(request: Request, format: str | None, for_lattices: dict[str, Any])
         rescore_lists(request, format)
         return
     try:
-        settings = ExpansionSettings(*(for_lattices.pop(name) for name in ("order", "beam", "max_histories",
-                                                                              "compact")))
+        settings = ExpansionSettings(
+            *(for_lattices.pop(name) for name in ("order", "beam", "max_histories", "compact"))
+        )
     except ValueError as error:
         raise InputError(str(error), remedy="correct the option") from None
     rescore_lattices(request, lattices, LatticeRequest(settings=settings, **for_lattices))
@@ -187,17 +354,33 @@ def _refuse_options(names: Iterable[str]) -> None:
     context = click.get_current_context()
     for name in names:
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            raise InputError(f"--{name.replace('_', '-')} is for lattices, and this is no lattice",
-                             remedy="leave it out, or name the --format")
+            raise InputError(
+                f"--{name.replace('_', '-')} is for lattices, and this is no lattice",
+                remedy="leave it out, or name the --format",
+            )
 
 
 _REALLOCATION = (
-    click.option("--cost-words", type=int, default=20_000_000, show_default=True,
-                 help="Words of the text read to price the cells."),
-    click.option("--block-size", type=int, default=50_000, show_default=True,
-                 help="Words whose cells are sought together; larger tables are cut into bands."),
-    click.option("--sweeps", type=int, default=2, show_default=True, help="Times that the bands are drawn."),
-    click.option("--processes", type=int, default=1, show_default=True, help="Bands worked on at a time."),
+    click.option(
+        "--cost-words",
+        type=int,
+        default=20_000_000,
+        show_default=True,
+        help="Words of the text read to price the cells.",
+    ),
+    click.option(
+        "--block-size",
+        type=int,
+        default=50_000,
+        show_default=True,
+        help="Words whose cells are sought together; larger tables are cut into bands.",
+    ),
+    click.option(
+        "--sweeps", type=int, default=2, show_default=True, help="Times that the bands are drawn."
+    ),
+    click.option(
+        "--processes", type=int, default=1, show_default=True, help="Bands worked on at a time."
+    ),
 )
 
 
@@ -214,73 +397,185 @@ def lightrnn() -> None:
 
 @lightrnn.command()
 @click.argument("texts", type=_EXISTING, nargs=-1, required=True)
-@click.option("--valid", type=_EXISTING, required=True, help="Held-out text: the model that predicts it best is kept.")
+@click.option(
+    "--valid",
+    type=_EXISTING,
+    required=True,
+    help="Held-out text: the model that predicts it best is kept.",
+)
 @click.option("--vocabulary", type=_FILE, required=True, help="Made by `lexicon vocabulary`.")
 @click.option("-o", "--output", type=_OUTPUT, required=True, help="Where lightrnn.pt goes.")
-@click.option("--work", type=_FOLDER, help="Folder of checkpoint, best model and logs; OUTPUT.work without it. "
-              "A run that was cut goes on from there.")
-@click.option("--rows", type=click.IntRange(min=1), help="Of the table; without --rows and --columns four words "
-              "a row, up to 3,000 rows.")
+@click.option(
+    "--work",
+    type=_FOLDER,
+    help="Folder of checkpoint, best model and logs; OUTPUT.work without it. "
+    "A run that was cut goes on from there.",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(min=1),
+    help="Of the table; without --rows and --columns four words a row, up to 3,000 rows.",
+)
 @click.option("--columns", type=click.IntRange(min=1), help="Of the table.")
-@click.option("--table-init", type=click.Choice(["ppmi", "frequency"]), default="ppmi", show_default=True,
-              help="Words that keep the same company share a row and begin alike; or are in order of their counts.")
-@click.option("--hidden-dim", type=int, default=256, show_default=True, help="Of the vectors and of the LSTM.")
+@click.option(
+    "--table-init",
+    type=click.Choice(["ppmi", "frequency"]),
+    default="ppmi",
+    show_default=True,
+    help="Words that keep the same company share a row and begin alike; or are in order of their counts.",
+)
+@click.option(
+    "--hidden-dim", type=int, default=256, show_default=True, help="Of the vectors and of the LSTM."
+)
 @click.option("--num-layers", type=int, default=1, show_default=True, help="Of the LSTM.")
 @click.option("--dropout", type=float, default=0.0, show_default=True)
-@click.option("--weight-dropout", type=float, default=0.0, show_default=True,
-              help="The share of the LSTM's recurrent weights that a step of training does without.")
-@click.option("--tied/--no-tied", default=True, show_default=True, help="The same vectors as input and output: half "
-              "as many of them; the paper: not.")
-@click.option("--residual-dim", type=int, default=48, show_default=True,
-              help="Of the vectors that frequent words have of their own; the paper: 0.")
-@click.option("--residual-columns", type=int, default=7, show_default=True,
-              help="Of the table, from the first: the words in these have them.")
-@click.option("--residual-row-score/--no-residual-row-score", default=True, show_default=True,
-              help="The own vector of a row's first word scores the row, too.")
-@click.option("--cell-bias/--no-cell-bias", default=True, show_default=True, help="A bias a cell; the paper: none.")
-@click.option("--two-step/--one-step", default=False, show_default=True, help="The LSTM reads a word's row, then "
-              "its column, as in the paper; or both at once, which is quicker.")
-@click.option("--sampled-softmax-size", type=int, help="A step of training finds the scores of so many rows, drawn for it by "
-              "how frequent they are, which is quicker in a tall table; 0: of all. Without it 500 where there are "
-              "30,000 words or more, else 0.")
+@click.option(
+    "--weight-dropout",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="The share of the LSTM's recurrent weights that a step of training does without.",
+)
+@click.option(
+    "--tied/--no-tied",
+    default=True,
+    show_default=True,
+    help="The same vectors as input and output: half as many of them; the paper: not.",
+)
+@click.option(
+    "--residual-dim",
+    type=int,
+    default=48,
+    show_default=True,
+    help="Of the vectors that frequent words have of their own; the paper: 0.",
+)
+@click.option(
+    "--residual-columns",
+    type=int,
+    default=7,
+    show_default=True,
+    help="Of the table, from the first: the words in these have them.",
+)
+@click.option(
+    "--residual-row-score/--no-residual-row-score",
+    default=True,
+    show_default=True,
+    help="The own vector of a row's first word scores the row, too.",
+)
+@click.option(
+    "--cell-bias/--no-cell-bias",
+    default=True,
+    show_default=True,
+    help="A bias a cell; the paper: none.",
+)
+@click.option(
+    "--two-step/--one-step",
+    default=False,
+    show_default=True,
+    help="The LSTM reads a word's row, then "
+    "its column, as in the paper; or both at once, which is quicker.",
+)
+@click.option(
+    "--sampled-softmax-size",
+    type=int,
+    help="A step of training finds the scores of so many rows, drawn for it by "
+    "how frequent they are, which is quicker in a tall table; 0: of all. Without it 500 where there are "
+    "30,000 words or more, else 0.",
+)
 @click.option("--epochs", type=int, default=10, show_default=True)
-@click.option("--batch-size", type=int, default=32, show_default=True, help="Of text read side by side: the batch.")
-@click.option("--bptt", type=int, default=35, show_default=True, help="Words through which gradients flow.")
+@click.option(
+    "--batch-size",
+    type=int,
+    default=32,
+    show_default=True,
+    help="Of text read side by side: the batch.",
+)
+@click.option(
+    "--bptt", type=int, default=35, show_default=True, help="Words through which gradients flow."
+)
 @click.option("--lr", type=float, default=4e-3, show_default=True)
 @click.option("--weight-decay", type=float, default=0.0, show_default=True)
-@click.option("--clip", type=float, default=1.0, show_default=True, help="The largest norm of the gradient.")
-@click.option("--intervals", type=int, help="Validations in the whole training; one an epoch without it.")
-@click.option("--reallocate-after", type=int, multiple=True, help="Number of an interval; may be repeated.")
+@click.option(
+    "--clip", type=float, default=1.0, show_default=True, help="The largest norm of the gradient."
+)
+@click.option(
+    "--intervals", type=int, help="Validations in the whole training; one an epoch without it."
+)
+@click.option(
+    "--reallocate-after", type=int, multiple=True, help="Number of an interval; may be repeated."
+)
 @_reallocation_options
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="float32", show_default=True,
-              help="Of products in training; auto: in which they are quicker here.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of products in training; auto: in which they are quicker here.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Of the processor; all without it.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @_device_option
 @user_errors
-def train(texts: tuple[Path, ...], valid: Path, vocabulary: Path, output: Path, work: Path | None, threads: int | None,
-          device: str, **options: Any) -> None:
+def train(
+    texts: tuple[Path, ...],
+    valid: Path,
+    vocabulary: Path,
+    output: Path,
+    work: Path | None,
+    threads: int | None,
+    device: str,
+    **options: Any,
+) -> None:
     """Train a LightRNN on TEXTS, a sentence a line, plain, .gz or .xz."""
     from rescorer.training.train import train_model
 
-    train_model(texts, valid, vocabulary, output, work or output.with_name(f"{output.name}.work"), options,
-                threads=threads, device=device, say=_say)
+    train_model(
+        texts,
+        valid,
+        vocabulary,
+        output,
+        work or output.with_name(f"{output.name}.work"),
+        options,
+        threads=threads,
+        device=device,
+        say=_say,
+    )
 
 
 @lightrnn.command()
 @click.argument("text", type=_EXISTING)
 @_lm_option
 @_ngram_option
-@click.option("--fit", type=_EXISTING, help="Validation text on which the weights of the mixture are fitted.")
-@click.option("--context", type=click.Choice(["sentence", "text"]), default="sentence", show_default=True,
-              help="text: a LightRNN remembers the sentences before, as in published figures.")
-@click.option("--open", "spelled", is_flag=True, help="Unknown words are spelled out, not counted as one <unk>: no "
-              "standard perplexity, which is over a stated vocabulary.")
+@click.option(
+    "--fit", type=_EXISTING, help="Validation text on which the weights of the mixture are fitted."
+)
+@click.option(
+    "--context",
+    type=click.Choice(["sentence", "text"]),
+    default="sentence",
+    show_default=True,
+    help="text: a LightRNN remembers the sentences before, as in published figures.",
+)
+@click.option(
+    "--open",
+    "spelled",
+    is_flag=True,
+    help="Unknown words are spelled out, not counted as one <unk>: no "
+    "standard perplexity, which is over a stated vocabulary.",
+)
 @_device_option
 @_memory_option
 @user_errors
-def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path | None, context: str, spelled: bool,
-               device: str, memory: int) -> None:
+def perplexity(
+    text: Path,
+    lm: tuple[Path, ...],
+    ngram: Path | None,
+    fit: Path | None,
+    context: str,
+    spelled: bool,
+    device: str,
+    memory: int,
+) -> None:
     """Print the standard perplexity of TEXT: every word and </s> once."""
     from rescorer.models.open_vocabulary import open_vocabulary
     from rescorer.rescoring.perplexity import TextScores, score_text
@@ -293,13 +588,19 @@ def perplexity(text: Path, lm: tuple[Path, ...], ngram: Path | None, fit: Path |
         return score_text(_sentences(path), models, context=context, memory=memory << 20)
 
     scores = scored(text)
-    lines = [f"{scores.words} words, {len(scores.log_probs) - scores.words} sentences, context: {context}"]
+    lines = [
+        f"{scores.words} words, {len(scores.log_probs) - scores.words} sentences, context: {context}"
+    ]
     for (name, value), unknown in zip(scores.perplexities().items(), scores.unknown, strict=True):
         lines.append(f"{name:<20} perplexity {value:10.2f}   unknown words {unknown}")
     if fit:
         weights = scored(fit).best_weights()
-        shares = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(scores.names, weights, strict=True))
-        lines.append(f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, fitted on {fit}")
+        shares = ", ".join(
+            f"{name} {weight:.3f}" for name, weight in zip(scores.names, weights, strict=True)
+        )
+        lines.append(
+            f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, fitted on {fit}"
+        )
     print_lines(lines)
 
 
@@ -309,21 +610,39 @@ def _sentences(path: Path) -> list[list[str]]:
 
     sentences = list(read_sentences([path]))
     if not sentences:
-        raise InputError("no word in the text", expected="a sentence a line", remedy="check the file", file=path)
+        raise InputError(
+            "no word in the text", expected="a sentence a line", remedy="check the file", file=path
+        )
     return sentences
 
 
 @lightrnn.command()
 @click.argument("history", metavar="[WORDS]...", nargs=-1)
-@click.option("--lm", type=_FILE, help="A lightrnn.pt; the English model of the package without it.")
+@click.option(
+    "--lm", type=_FILE, help="A lightrnn.pt; the English model of the package without it."
+)
 @click.option("--prefix", help="The letters that the word begins with.")
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, metavar="K", help="Words proposed.")
-@click.option("--keys", is_flag=True, help="Answer each line of stdin, words<TAB>prefix, at once by a line, "
-              "word<TAB>probability<TAB>…, as an input method asks.")
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    metavar="K",
+    help="Words proposed.",
+)
+@click.option(
+    "--keys",
+    is_flag=True,
+    help="Answer each line of stdin, words<TAB>prefix, at once by a line, "
+    "word<TAB>probability<TAB>…, as an input method asks.",
+)
 @_device_option
 @user_errors
-def predict(history: tuple[str, ...], lm: Path | None, prefix: str | None, top: int, keys: bool, device: str) -> None:
-    """Print the most probable words after WORDS that begin with a prefix, and P(word | WORDS) of each.
+def predict(
+    history: tuple[str, ...], lm: Path | None, prefix: str | None, top: int, keys: bool, device: str
+) -> None:
+    """Print the most probable words after WORDS that begin with a prefix, and P(word | WORDS) of
+    each.
 
     WORDS begin a sentence. The probability is among all words, not among those with the prefix.
     """
@@ -331,10 +650,15 @@ def predict(history: tuple[str, ...], lm: Path | None, prefix: str | None, top: 
     from rescorer.models.loading import load
 
     if keys and (history or prefix is not None):
-        raise InputError("--keys with words or --prefix", remedy="leave those out: they come on stdin")
+        raise InputError(
+            "--keys with words or --prefix", remedy="leave those out: they come on stdin"
+        )
     if not can_begin_word(prefix or ""):
-        raise InputError(f"--prefix {prefix!r}", expected="the letters of one word",
-                         remedy="give whole words as WORDS, before it")
+        raise InputError(
+            f"--prefix {prefix!r}",
+            expected="the letters of one word",
+            remedy="give whole words as WORDS, before it",
+        )
     completer = Completer(load(lm, device) if lm else _english_model(device))
     if keys:
         for words, begun in read_keys(sys.stdin.buffer):
@@ -350,25 +674,69 @@ def _proposal(found: tuple[str, float]) -> str:
 
 @lightrnn.command()
 @click.argument("path", metavar="[MODEL]", type=_FILE, required=False)
-@click.option("--list", "lists", multiple=True, metavar="NAME=FILE",
-              help="Words of one kind, each alone on its line or before a tab, plain, .gz or .xz; may be repeated.")
-@click.option("--word", "words", multiple=True, help="Print its cell and its neighbours; may be repeated.")
-@click.option("--row", "numbers", type=int, multiple=True, metavar="N", help="Print all of this row, counted from 0; "
-              "may be repeated.")
-@click.option("--rows", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Rows printed.")
-@click.option("--order", type=click.Choice(["fullest", "purest"]), default="fullest", show_default=True,
-              help="fullest: the rows with most words on their dominant list first; purest: those of highest purity.")
-@click.option("--show", type=click.IntRange(min=1), default=12, show_default=True, metavar="N",
-              help="Words printed of a row or a column.")
-@click.option("--html", "page", type=_OUTPUT, help="Where one page goes on which to search and browse the table; "
-              "it needs no network.")
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Words of one kind, each alone on its line or before a tab, plain, .gz or .xz; may be repeated.",
+)
+@click.option(
+    "--word", "words", multiple=True, help="Print its cell and its neighbours; may be repeated."
+)
+@click.option(
+    "--row",
+    "numbers",
+    type=int,
+    multiple=True,
+    metavar="N",
+    help="Print all of this row, counted from 0; may be repeated.",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Rows printed.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["fullest", "purest"]),
+    default="fullest",
+    show_default=True,
+    help="fullest: the rows with most words on their dominant list first; purest: those of highest purity.",
+)
+@click.option(
+    "--show",
+    type=click.IntRange(min=1),
+    default=12,
+    show_default=True,
+    metavar="N",
+    help="Words printed of a row or a column.",
+)
+@click.option(
+    "--html",
+    "page",
+    type=_OUTPUT,
+    help="Where one page goes on which to search and browse the table; it needs no network.",
+)
 @user_errors
-def table(path: Path | None, lists: tuple[str, ...], words: tuple[str, ...], numbers: tuple[int, ...], rows: int,
-          order: str, show: int, page: Path | None) -> None:
-    """Print which words share a row of the table of MODEL, a lightrnn.pt; the English one of the package without it.
+def table(
+    path: Path | None,
+    lists: tuple[str, ...],
+    words: tuple[str, ...],
+    numbers: tuple[int, ...],
+    rows: int,
+    order: str,
+    show: int,
+    page: Path | None,
+) -> None:
+    """Print which words share a row of the table of MODEL, a lightrnn.pt; the English one of the
+    package without it.
 
-    A row's dominant list is the --list with most of its words; its purity is the share of its listed words that are
-    on that list. Both count words, not how often they occur.
+    A row's dominant list is the --list with most of its words; its purity is the share of its
+    listed words that are on that list. Both count words, not how often they occur.
     """
     from rescorer.models.lightrnn import LightRNN
     from rescorer.reports.table_page import TableView, read_lists
@@ -386,38 +754,76 @@ def table(path: Path | None, lists: tuple[str, ...], words: tuple[str, ...], num
 
 _words_argument = click.argument("words", type=_EXISTING)
 _model_argument = click.argument("path", metavar="MODEL", type=_FILE)
-_new_model_option = click.option("-o", "--output", type=_OUTPUT, required=True, help="Where the new lightrnn.pt goes.")
+_new_model_option = click.option(
+    "-o", "--output", type=_OUTPUT, required=True, help="Where the new lightrnn.pt goes."
+)
 
 
 @lightrnn.command("add-words")
 @_model_argument
 @_words_argument
 @_new_model_option
-@click.option("--text", "texts", type=_EXISTING, multiple=True, help="Example sentences that hold new words, one a "
-              "line; may be repeated.")
-@click.option("--like", type=_EXISTING, help="Known words that the new ones are like, such as a list of surnames.")
-@click.option("--prior", type=float, default=1.0, show_default=True,
-              help="Pseudo-count of words without one: how often they count as seen in the whole training text. 1 is "
-              "as rare as a known word can be; 10 or 100 make a word so many times as probable, at the expense of "
-              "all others.")
-@click.option("--grow", type=click.Choice(["rows", "columns", "no"]), default="rows", show_default=True,
-              help="What the table gets more of where free cells are too few.")
-@click.option("--finetune", type=click.IntRange(min=1), metavar="STEPS",
-              help="Train the network for so many steps on the sentences of --text that hold new words, beside as many "
-              "words of --replay, or of text that MODEL makes. Old words change too.")
-@click.option("--replay", type=_EXISTING, multiple=True,
-              help="Old text, such as MODEL was trained on; may be repeated.")
-@click.option("--move", is_flag=True, help="Old words may move to other cells too, by --replay and --text. Best with "
-              "--finetune.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the text that the model is asked to make.")
+@click.option(
+    "--text",
+    "texts",
+    type=_EXISTING,
+    multiple=True,
+    help="Example sentences that hold new words, one a line; may be repeated.",
+)
+@click.option(
+    "--like",
+    type=_EXISTING,
+    help="Known words that the new ones are like, such as a list of surnames.",
+)
+@click.option(
+    "--prior",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Pseudo-count of words without one: how often they count as seen in the whole training text. 1 is "
+    "as rare as a known word can be; 10 or 100 make a word so many times as probable, at the expense of "
+    "all others.",
+)
+@click.option(
+    "--grow",
+    type=click.Choice(["rows", "columns", "no"]),
+    default="rows",
+    show_default=True,
+    help="What the table gets more of where free cells are too few.",
+)
+@click.option(
+    "--finetune",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help="Train the network for so many steps on the sentences of --text that hold new words, beside as many "
+    "words of --replay, or of text that MODEL makes. Old words change too.",
+)
+@click.option(
+    "--replay",
+    type=_EXISTING,
+    multiple=True,
+    help="Old text, such as MODEL was trained on; may be repeated.",
+)
+@click.option(
+    "--move",
+    is_flag=True,
+    help="Old words may move to other cells too, by --replay and --text. Best with --finetune.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Of the text that the model is asked to make.",
+)
 @_device_option
 @user_errors
 def add_words(path: Path, words: Path, output: Path, **options: Any) -> None:
-    """Give the words of WORDS (`word` or `word<TAB>pseudo-count` a line, or made by `lexicon gazetteer`) cells in the
-    table of MODEL.
+    """Give the words of WORDS (`word` or `word<TAB>pseudo-count` a line, or made by `lexicon
+    gazetteer`) cells in the table of MODEL.
 
-    The model itself says where it expects them. Without --finetune and --move nothing is trained and remove-words
-    brings the old probabilities back. MODEL stays as it is.
+    The model itself says where it expects them. Without --finetune and --move nothing is trained
+    and remove-words brings the old probabilities back. MODEL stays as it is.
     """
     from rescorer.training.model_files import add_words_file
 
@@ -428,24 +834,51 @@ def add_words(path: Path, words: Path, output: Path, **options: Any) -> None:
 @_model_argument
 @click.argument("texts", type=_EXISTING, nargs=-1, required=True)
 @_new_model_option
-@click.option("--work", type=_FOLDER, help="Folder by which a call that was cut goes on; OUTPUT.work without it.")
-@click.option("--lists", type=_EXISTING, help="The .lists.tsv that `lexicon vocabulary --list` writes: words TEXTS "
-              "lack go where others of their lists are.")
+@click.option(
+    "--work",
+    type=_FOLDER,
+    help="Folder by which a call that was cut goes on; OUTPUT.work without it.",
+)
+@click.option(
+    "--lists",
+    type=_EXISTING,
+    help="The .lists.tsv that `lexicon vocabulary --list` writes: words TEXTS "
+    "lack go where others of their lists are.",
+)
 @_reallocation_options
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bands.")
 @click.option("--threads", type=click.IntRange(min=1), help="Of the processor; all without it.")
 @_device_option
 @user_errors
-def reallocate(path: Path, texts: tuple[Path, ...], output: Path, work: Path | None, lists: Path | None,
-               threads: int | None, device: str, **options: Any) -> None:
-    """Place the words of MODEL anew, each where the network expects it in TEXTS; nothing is trained.
+def reallocate(
+    path: Path,
+    texts: tuple[Path, ...],
+    output: Path,
+    work: Path | None,
+    lists: Path | None,
+    threads: int | None,
+    device: str,
+    **options: Any,
+) -> None:
+    """Place the words of MODEL anew, each where the network expects it in TEXTS; nothing is
+    trained.
 
-    The vectors that were trained for other words are shared anew: train on afterwards, or compare perplexities first.
+    The vectors that were trained for other words are shared anew: train on afterwards, or compare
+    perplexities first.
     """
     from rescorer.training.model_files import reallocate_file
 
-    reallocate_file(path, texts, output, options, work=work or output.with_name(f"{output.name}.work"), lists=lists,
-                    threads=threads, device=device, say=_say)
+    reallocate_file(
+        path,
+        texts,
+        output,
+        options,
+        work=work or output.with_name(f"{output.name}.work"),
+        lists=lists,
+        threads=threads,
+        device=device,
+        say=_say,
+    )
 
 
 @lightrnn.command("remove-words")
@@ -476,16 +909,28 @@ def spell(path: Path, output: Path) -> None:
 
 @lightrnn.command()
 @_model_argument
-@click.option("-o", "--output", type=_OUTPUT, required=True, help="Where the .onnx goes: network and words in one.")
-@click.option("--int8", is_flag=True, help="Store numbers in int8: a smaller and quicker file, slightly off.")
-@click.option("--text", type=_EXISTING, help="Sentences, one a line, on which the file is compared with MODEL; random "
-              "words without it.")
+@click.option(
+    "-o",
+    "--output",
+    type=_OUTPUT,
+    required=True,
+    help="Where the .onnx goes: network and words in one.",
+)
+@click.option(
+    "--int8", is_flag=True, help="Store numbers in int8: a smaller and quicker file, slightly off."
+)
+@click.option(
+    "--text",
+    type=_EXISTING,
+    help="Sentences, one a line, on which the file is compared with MODEL; random "
+    "words without it.",
+)
 @user_errors
 def export(path: Path, output: Path, int8: bool, text: Path | None) -> None:
     """Write MODEL, a lightrnn.pt, as ONNX for onnxruntime: scoring then needs no torch.
 
-    Prints how large the file is and how far its log-probabilities are off; with --int8 and --text, what the
-    perplexity loses. Unknown words are scored as <unk>: their spelling stays behind.
+    Prints how large the file is and how far its log-probabilities are off; with --int8 and --text,
+    what the perplexity loses. Unknown words are scored as <unk>: their spelling stays behind.
     """
     from rescorer.models.lightrnn import LightRNN
     from rescorer.models.lightrnn.onnx_export import export as export_model

@@ -4,9 +4,9 @@
     @settings_options(training=TrainingSettings)
     def train(training: TrainingSettings) -> None: ...
 
-Every field of the dataclass that was declared with `rescorer.settings.setting` becomes an option. The
-default stands in the dataclass alone: the command gets the dataclass, built from the command line, the
-file of `--config` and its own defaults, in this order of precedence.
+Every field of the dataclass that was declared with `rescorer.settings.setting` becomes an option.
+The default stands in the dataclass alone: the command gets the dataclass, built from the command
+line, the file of `--config` and its own defaults, in this order of precedence.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _HELP_ALL, _PRINT_CONFIG = "--help-all", "--print-config"
 
 
 class Option(click.Option):
-    """An option with the heading under which `--help` shows it; without one only `--help-all` does."""
+    """An option with the heading under which `--help` shows it; without one only `--help-all`
+    does.
+    """
 
     def __init__(self, *args: Any, group: str = EVERYDAY, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,8 +55,14 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += [
-            click.Option([_HELP_ALL], is_flag=True, is_eager=True, expose_value=False, callback=_print_all,
-                         help="Show all options and exit."),
+            click.Option(
+                [_HELP_ALL],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_print_all,
+                help="Show all options and exit.",
+            ),
             click.version_option(__version__, "--version")(lambda: None).__click_params__[0],  # type: ignore[attr-defined]
         ]
 
@@ -111,7 +119,10 @@ def one_line_errors() -> Iterator[None]:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        click.echo("error: interrupted, every output file is whole or as it was; remedy: run it again", err=True)
+        click.echo(
+            "error: interrupted, every output file is whole or as it was; remedy: run it again",
+            err=True,
+        )
         sys.exit(2)
 
 
@@ -178,9 +189,15 @@ def settings_options(**kinds: type[Any]) -> Callable[[Function], Function]:
 
 def _config_options() -> list[Callable[[Function], Function]]:
     return [
-        click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml",
-                     help="Settings by name; options of the command line win over them."),
-        click.option(_PRINT_CONFIG, is_flag=True, help="Print the settings as such a file and exit."),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE.toml",
+            help="Settings by name; options of the command line win over them.",
+        ),
+        click.option(
+            _PRINT_CONFIG, is_flag=True, help="Print the settings as such a file and exit."
+        ),
     ]
 
 
@@ -211,8 +228,11 @@ def build(kind: type[Any], chosen: Mapping[str, Any]) -> Any:
         elif field.name in chosen:
             value = chosen[field.name]
             if fault := field.declaration.fault(value):
-                raise InputError(f"--{_dashed(field.name)} {_plain(value)}", expected=fault.removeprefix("expected "),
-                                 remedy="correct the option")
+                raise InputError(
+                    f"--{_dashed(field.name)} {_plain(value)}",
+                    expected=fault.removeprefix("expected "),
+                    remedy="correct the option",
+                )
             values[field.name] = value
     try:
         return kind(**values)
@@ -237,13 +257,24 @@ def _option(field: Field) -> Callable[[Function], Function]:
     else:
         more["type"] = click.Choice(list(declaration.choices)) if declaration.choices else kind
     return click.option(
-        *declaration.flags, name, field.name, cls=Option, group=declaration.group, default=None,
-        multiple=many, help=_help(field, declaration), **more,
+        *declaration.flags,
+        name,
+        field.name,
+        cls=Option,
+        group=declaration.group,
+        default=None,
+        multiple=many,
+        help=_help(field, declaration),
+        **more,
     )
 
 
 def _help(field: Field, declaration: Declaration) -> str:
-    shown = "" if field.default is None or field.default == () else f"  [default: {_plain(field.default)}]"
+    shown = (
+        ""
+        if field.default is None or field.default == ()
+        else f"  [default: {_plain(field.default)}]"
+    )
     return f"{declaration.help}{shown}"
 
 
@@ -278,30 +309,51 @@ def read_config(path: Path, fields: Sequence[Field]) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
+        raise InputError(
+            f"cannot be read: {error.strerror}", remedy="check the path", file=path
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"no TOML: {error}", expected="lines such as lr = 0.004",
-                         remedy=f"begin with what {_PRINT_CONFIG} prints", file=path) from None
+        raise InputError(
+            f"no TOML: {error}",
+            expected="lines such as lr = 0.004",
+            remedy=f"begin with what {_PRINT_CONFIG} prints",
+            file=path,
+        ) from None
     known = {field.name: field for field in fields}
-    return {name: _config_value(name.replace("-", "_"), value, known, path) for name, value in content.items()}
+    return {
+        name: _config_value(name.replace("-", "_"), value, known, path)
+        for name, value in content.items()
+    }
 
 
 def _config_value(name: str, value: Any, known: Mapping[str, Field], path: Path) -> Any:
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
-        raise InputError(f"a setting {name!r}", expected=f"{near[0]!r}, perhaps" if near else "a name of a setting",
-                         remedy=f"see the names that {_PRINT_CONFIG} prints", file=path)
+        raise InputError(
+            f"a setting {name!r}",
+            expected=f"{near[0]!r}, perhaps" if near else "a name of a setting",
+            remedy=f"see the names that {_PRINT_CONFIG} prints",
+            file=path,
+        )
     field = known[name]
     kind, many = _value_type(field.type)
     values = value if many and isinstance(value, list) else [value]
     if isinstance(value, list) != many or not all(_fits(each, kind) for each in values):
         wanted = f"a list of {_NAMES[kind]}s" if many else f"a {_NAMES[kind]}"
-        raise InputError(f"{name} = {json.dumps(value, default=str)}", expected=wanted, remedy="correct the value",
-                         file=path)
+        raise InputError(
+            f"{name} = {json.dumps(value, default=str)}",
+            expected=wanted,
+            remedy="correct the value",
+            file=path,
+        )
     fault = field.declaration.fault(tuple(values) if many else value)
     if fault:
-        raise InputError(f"{name} = {json.dumps(value)}", expected=fault.removeprefix("expected "),
-                         remedy="correct the value", file=path)
+        raise InputError(
+            f"{name} = {json.dumps(value)}",
+            expected=fault.removeprefix("expected "),
+            remedy="correct the value",
+            file=path,
+        )
     made = tuple(kind(each) for each in values)
     return made if many else made[0]
 

@@ -1,4 +1,6 @@
-"""Work in several processes, with bounded memory, that signals end; light, for every process imports it."""
+"""Work in several processes, with bounded memory, that signals end; light, for every process
+imports it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ _CLEANING = 5.0  # seconds within which a second signal is passed over
 _interrupted = -math.inf  # when the last signal came
 
 
-def mapped(function: Callable[[_Item], _Result], items: Iterable[_Item], processes: int) -> Iterator[_Result]:
+def mapped(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], processes: int
+) -> Iterator[_Result]:
     """`function` of each item, in order; of the items and results a few a process are held.
 
     Raises:
@@ -43,11 +47,15 @@ def mapped(function: Callable[[_Item], _Result], items: Iterable[_Item], process
 
 
 @contextmanager
-def workers(processes: int, begin: Callable[[], object] | None = None) -> Iterator[ProcessPoolExecutor]:
-    """Processes that finish what they are at when the caller leaves, for whatever reason; `begin` is called in each.
+def workers(
+    processes: int, begin: Callable[[], object] | None = None
+) -> Iterator[ProcessPoolExecutor]:
+    """Processes that finish what they are at when the caller leaves, for whatever reason; `begin`
+    is called in each.
 
-    Spawned, not forked: a fork of a process with torch's or BLAS's threads can hang. multiprocessing.Pool kills its
-    processes instead, and waits for ever where one was just writing its result; nor does it notice one that died.
+    Spawned, not forked: a fork of a process with torch's or BLAS's threads can hang.
+    multiprocessing.Pool kills its processes instead, and waits for ever where one was just writing
+    its result; nor does it notice one that died.
 
     Raises:
         InputError: a process was killed, such as for want of memory.
@@ -58,16 +66,24 @@ def workers(processes: int, begin: Callable[[], object] | None = None) -> Iterat
     try:
         yield executor
     except BrokenProcessPool:
-        raise InputError("one of the processes was killed", expected="all to go on to the end",
-                         remedy="if memory ran out, take fewer --processes, then run it again") from None
+        raise InputError(
+            "one of the processes was killed",
+            expected="all to go on to the end",
+            remedy="if memory ran out, take fewer --processes, then run it again",
+        ) from None
     finally:
         executor.shutdown(cancel_futures=True)
 
 
 def in_order(
-    executor: ProcessPoolExecutor, function: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int
+    executor: ProcessPoolExecutor,
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    ahead: int,
 ) -> Iterator[_Result]:
-    """`function` of each item; so many items are being worked on or wait, where Executor.map would read them all."""
+    """`function` of each item; so many items are being worked on or wait, where Executor.map would
+    read them all.
+    """
     waiting: deque[Future[_Result]] = deque()
     for item in items:
         with _no_interrupt():
@@ -80,9 +96,11 @@ def in_order(
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Processes started here never see Ctrl-C or a terminal that closes: the parent does, and ends them.
+    """Processes started here never see Ctrl-C or a terminal that closes: the parent does, and ends
+    them.
 
-    One that died of it would write its traceback. SIGTERM reaches them: by it a broken pool is ended.
+    One that died of it would write its traceback. SIGTERM reaches them: by it a broken pool is
+    ended.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
@@ -93,7 +111,8 @@ def _no_interrupt() -> Iterator[None]:
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Within, SIGTERM and SIGHUP raise KeyboardInterrupt as SIGINT does, unless they are ignored, as under nohup.
+    """Within, SIGTERM and SIGHUP raise KeyboardInterrupt as SIGINT does, unless they are ignored,
+    as under nohup.
 
     Processes of torchrun end at once: what they wait for in a meeting would keep the signal back.
     """
@@ -113,7 +132,9 @@ def _is_default(number: int) -> bool:
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
-    """A closed terminal is told twice, by the system and by the shell: the second one is not to break the cleaning."""
+    """A closed terminal is told twice, by the system and by the shell: the second one is not to
+    break the cleaning.
+    """
     global _interrupted
     before, _interrupted = _interrupted, time.monotonic()
     if _interrupted - before > _CLEANING:

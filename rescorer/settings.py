@@ -1,7 +1,7 @@
 """Settings: frozen dataclasses whose fields carry their help, their bounds and their choices.
 
-A field is declared with `setting`. The command line, `--config` files and the reference pages of the
-documentation are made from these declarations; `check` holds every value to them.
+A field is declared with `setting`. The command line, `--config` files and the reference pages of
+the documentation are made from these declarations; `check` holds every value to them.
 """
 
 from __future__ import annotations

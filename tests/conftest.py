@@ -26,7 +26,12 @@ def make_vocabulary(size: int = len(WORDS), case: str = "as-is") -> Vocabulary:
 
 
 def make_model(
-    size: int = len(WORDS), table: WordTable | None = None, *, seed: int = 0, case: str = "as-is", **settings: object
+    size: int = len(WORDS),
+    table: WordTable | None = None,
+    *,
+    seed: int = 0,
+    case: str = "as-is",
+    **settings: object,
 ) -> LightRNN:
     """A network of random parameters, biases of cells included, in eval mode."""
     torch.manual_seed(seed)
@@ -75,8 +80,16 @@ def sentences(tmp_path: Path) -> Path:
     draw = np.random.default_rng(7)
     path = tmp_path / "sentences.txt"
     lines = (
-        " ".join([draw.choice(["the", "a"]), draw.choice(["cat", "dog"]), draw.choice(["sat", "ran"]), "on",
-                  draw.choice(["the", "a"]), draw.choice(["mat", "log"])])
+        " ".join(
+            [
+                draw.choice(["the", "a"]),
+                draw.choice(["cat", "dog"]),
+                draw.choice(["sat", "ran"]),
+                "on",
+                draw.choice(["the", "a"]),
+                draw.choice(["mat", "log"]),
+            ]
+        )
         for _ in range(400)
     )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -66,14 +66,30 @@ def test_defaults_are_those_of_the_dataclass() -> None:
 
 
 def test_options_reach_their_fields() -> None:
-    result = run("a", "--lr", "0.1", "--no-tied", "--rows", "3", "--after", "1", "--after", "2",
-                 "--sweeps", "0", "--kind", "log-linear")
+    result = run(
+        "a",
+        "--lr",
+        "0.1",
+        "--no-tied",
+        "--rows",
+        "3",
+        "--after",
+        "1",
+        "--after",
+        "2",
+        "--sweeps",
+        "0",
+        "--kind",
+        "log-linear",
+    )
     wanted = Settings(lr=0.1, rows=3, tied=False, kind="log-linear", after=(1, 2), inner=Inner(0))
     assert result.stdout == f"a {wanted}\n"
 
 
 def test_config_and_the_option_that_wins(tmp_path: Path) -> None:
-    (tmp_path / "c.toml").write_text("lr = 1\ndropout = 0.5\nafter = [3]\ntied = false\nsweeps = 9\n")
+    (tmp_path / "c.toml").write_text(
+        "lr = 1\ndropout = 0.5\nafter = [3]\ntied = false\nsweeps = 9\n"
+    )
     result = run("a", "--config", str(tmp_path / "c.toml"), "--dropout", "0.25")
     wanted = Settings(lr=1.0, dropout=0.25, after=(3,), tied=False, inner=Inner(9))
     assert result.stdout == f"a {wanted}\n"
@@ -82,45 +98,56 @@ def test_config_and_the_option_that_wins(tmp_path: Path) -> None:
 def test_print_config_needs_no_argument_and_reads_back(tmp_path: Path) -> None:
     printed = run("--print-config", "--rows", "5", "--after", "4").stdout
     (tmp_path / "c.toml").write_text(printed)
-    assert run("a", "--config", str(tmp_path / "c.toml")).stdout == f"a {Settings(rows=5, after=(4,))}\n"
+    assert (
+        run("a", "--config", str(tmp_path / "c.toml")).stdout
+        == f"a {Settings(rows=5, after=(4,))}\n"
+    )
     assert "# rows =" in run("--print-config").stdout
 
 
-@pytest.mark.parametrize(("content", "wanted"), [
-    ("lear = 1", "c.toml: a setting 'lear'; expected 'lr', perhaps"),
-    ("dropot = 1", "c.toml: a setting 'dropot'; expected 'dropout', perhaps"),
-    ('lr = "fast"', 'c.toml: lr = "fast"; expected a number'),
-    ("rows = 1.5", "c.toml: rows = 1.5; expected a whole number"),
-    ("tied = 1", "c.toml: tied = 1; expected a truth value"),
-    ("after = 1", "c.toml: after = 1; expected a list of whole numbers"),
-    ("after = [1, true]", "expected a list of whole numbers"),
-    ("dropout = 1.0", "c.toml: dropout = 1.0; expected at least 0 and less than 1"),
-    ('kind = "cubic"', "expected one of linear, log-linear"),
-    ("lr =", "c.toml: no TOML"),
-])
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        ("lear = 1", "c.toml: a setting 'lear'; expected 'lr', perhaps"),
+        ("dropot = 1", "c.toml: a setting 'dropot'; expected 'dropout', perhaps"),
+        ('lr = "fast"', 'c.toml: lr = "fast"; expected a number'),
+        ("rows = 1.5", "c.toml: rows = 1.5; expected a whole number"),
+        ("tied = 1", "c.toml: tied = 1; expected a truth value"),
+        ("after = 1", "c.toml: after = 1; expected a list of whole numbers"),
+        ("after = [1, true]", "expected a list of whole numbers"),
+        ("dropout = 1.0", "c.toml: dropout = 1.0; expected at least 0 and less than 1"),
+        ('kind = "cubic"', "expected one of linear, log-linear"),
+        ("lr =", "c.toml: no TOML"),
+    ],
+)
 def test_bad_config(tmp_path: Path, content: str, wanted: str) -> None:
     (tmp_path / "c.toml").write_text(content)
     assert wanted in line_of(run("a", "--config", str(tmp_path / "c.toml")))
 
 
-@pytest.mark.parametrize(("args", "wanted"), [
-    (["a", "--dropout", "1.5"], "--dropout 1.5; expected at least 0 and less than 1"),
-    (["a", "--lr", "nan"], "--lr nan; expected a number"),
-    (["a", "--rows", "x"], "'x' is not a valid integer"),
-    (["a", "--dropuot", "1"], "--dropout"),
-    (["a", "--sweeps", "-1"], "expected at least 0"),
-    (["a", "--kind", "cubic"], "'linear', 'log-linear'"),
-    (["a", "--seed", "1"], "No such option"),
-    ([], "Missing argument 'TEXT'"),
-    (["a", "--config", "none.toml"], "none.toml: cannot be read"),
-])
+@pytest.mark.parametrize(
+    ("args", "wanted"),
+    [
+        (["a", "--dropout", "1.5"], "--dropout 1.5; expected at least 0 and less than 1"),
+        (["a", "--lr", "nan"], "--lr nan; expected a number"),
+        (["a", "--rows", "x"], "'x' is not a valid integer"),
+        (["a", "--dropuot", "1"], "--dropout"),
+        (["a", "--sweeps", "-1"], "expected at least 0"),
+        (["a", "--kind", "cubic"], "'linear', 'log-linear'"),
+        (["a", "--seed", "1"], "No such option"),
+        ([], "Missing argument 'TEXT'"),
+        (["a", "--config", "none.toml"], "none.toml: cannot be read"),
+    ],
+)
 def test_bad_options(args: list[str], wanted: str) -> None:
     assert wanted in line_of(run(*args))
 
 
 def test_a_command_that_does_not_exist() -> None:
     assert "tran" in line_of(run("tran", command=house))
-    assert "see house" in line_of(run("train", "--bad", command=house)).replace("house train", "house")
+    assert "see house" in line_of(run("train", "--bad", command=house)).replace(
+        "house train", "house"
+    )
 
 
 def test_help_shows_the_everyday_options_and_help_all_the_rest() -> None:

@@ -1,4 +1,6 @@
-"""Several processes: their results in order, bounded input, and signals, as a terminal sends them, in real ones."""
+"""Several processes: their results in order, bounded input, and signals, as a terminal sends them,
+in real ones.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,12 @@ from rescorer.errors import InputError
 from rescorer.parallel import mapped
 
 # Where tests run in the background, a shell has Ctrl-C ignored in all that it starts.
-COMMAND = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-           "from lexicon_tools.cli import lexicon; lexicon()"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from lexicon_tools.cli import lexicon; lexicon()",
+]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -44,7 +50,9 @@ def test_signals_go_as_before() -> None:
 
 
 def test_a_process_that_is_killed() -> None:
-    with pytest.raises(InputError, match=r"^one of the processes was killed; .*; remedy: .* --processes"):
+    with pytest.raises(
+        InputError, match=r"^one of the processes was killed; .*; remedy: .* --processes"
+    ):
         list(mapped(os._exit, [1] * 20, 2))
 
 
@@ -57,25 +65,50 @@ def test_left_while_large_results_wait() -> None:
         results.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("command", "delay", "number"), [
-    *((command, delay, signal.SIGINT) for command in ("normalise", "count") for delay in (0, 1.5)),
-    *(("normalise", delay, signal.SIGHUP) for delay in (0, 1.5)), ("count", 1.5, signal.SIGTERM),
-])
-def test_signals_to_all_processes(tmp_path: Path, command: str, delay: float, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("command", "delay", "number"),
+    [
+        *(
+            (command, delay, signal.SIGINT)
+            for command in ("normalise", "count")
+            for delay in (0, 1.5)
+        ),
+        *(("normalise", delay, signal.SIGHUP) for delay in (0, 1.5)),
+        ("count", 1.5, signal.SIGTERM),
+    ],
+)
+def test_signals_to_all_processes(
+    tmp_path: Path, command: str, delay: float, number: signal.Signals
+) -> None:
     """While the processes start, and when they work."""
-    (tmp_path / "text").write_text("The King's horse won 12 races in 1908, and then it ran away.\n" * 50_000)
+    (tmp_path / "text").write_text(
+        "The King's horse won 12 races in 1908, and then it ran away.\n" * 50_000
+    )
     (tmp_path / "out").write_text("old")
     process = subprocess.Popen(
-        [*COMMAND, command, *["text"] * 50, "--output", "out", "--processes", "2"], cwd=tmp_path, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path.cwd())})
+        [*COMMAND, command, *["text"] * 50, "--output", "out", "--processes", "2"],
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "TMPDIR": str(tmp_path),
+            "PYTHONPATH": str(Path.cwd()),
+        },
+    )
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.iterdir())) == 2 and time.monotonic() < deadline:  # until it has a folder of its own
+    # until it has a folder of its own
+    while len(list(tmp_path.iterdir())) == 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(delay)
     os.killpg(process.pid, number)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2 and stdout == ""
-    assert stderr.splitlines() == ["error: interrupted, every output file is whole or as it was; remedy: run it again"]
+    assert stderr.splitlines() == [
+        "error: interrupted, every output file is whole or as it was; remedy: run it again"
+    ]
     assert (tmp_path / "out").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "text"]

@@ -1,4 +1,6 @@
-"""The README's commands in `sh` blocks and its examples work, on small files under the names that it uses."""
+"""The README's commands in `sh` blocks and its examples work, on small files under the names that
+it uses.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,21 @@ def commands() -> list[list[str]]:
 
 
 @pytest.fixture
-def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None,
-         english_model: LightRNN) -> Path:
+def here(
+    sentences: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick_tuning: None,
+    english_model: LightRNN,
+) -> Path:
     """A folder with everything that the README names."""
     monkeypatch.chdir(tmp_path)
     lines = sentences.read_text().splitlines(keepends=True)
-    for name, part in (("train.txt", lines[80:]), ("valid.txt", lines[40:80]), ("test.txt", lines[:40])):
+    for name, part in (
+        ("train.txt", lines[80:]),
+        ("valid.txt", lines[40:80]),
+        ("test.txt", lines[:40]),
+    ):
         Path(name).write_text("".join(part))
     make_models()
     make_lists()
@@ -67,33 +78,63 @@ def make_models() -> None:
 
 def make_lists() -> None:
     texts = [" ".join(KNOWN[number : number + 4]) for number in range(4)]
-    held = [NBest(f"u-{number}", nbest("", (text, -1.0), ("the cat", -2.0)).hypotheses, tuple(text.split()))
-            for number, text in enumerate(texts)]
-    kaldi = [NBest(f"u-{number}", nbest("", (text, {ACOUSTIC: -9.0, GRAPH: -1.0, FIRST_LM: -2.0})).hypotheses)
-             for number, text in enumerate(texts)]
+    held = [
+        NBest(
+            f"u-{number}",
+            nbest("", (text, -1.0), ("the cat", -2.0)).hypotheses,
+            tuple(text.split()),
+        )
+        for number, text in enumerate(texts)
+    ]
+    kaldi = [
+        NBest(
+            f"u-{number}",
+            nbest("", (text, {ACOUSTIC: -9.0, GRAPH: -1.0, FIRST_LM: -2.0})).hypotheses,
+        )
+        for number, text in enumerate(texts)
+    ]
     write_nbest("nbest.txt", held, "text")
     for part in ("dev", "test"):
-        for name, format in ((f"{part}.jsonl", "jsonl"), (f"{part}.json", "hyporadise"), (f"{part}.nbest", "text")):
+        for name, format in (
+            (f"{part}.jsonl", "jsonl"),
+            (f"{part}.json", "hyporadise"),
+            (f"{part}.nbest", "text"),
+        ):
             write_nbest(name, held, format)
         write_nbest(f"exp/{part}_nbest", kaldi, "kaldi")
-    lattices = [replace(random_lattice(np.random.default_rng(number), 6, 14, KNOWN, silent=0), utterance=f"u-{number}")
-                for number in range(len(texts))]
+    lattices = [
+        replace(
+            random_lattice(np.random.default_rng(number), 6, 14, KNOWN, silent=0),
+            utterance=f"u-{number}",
+        )
+        for number in range(len(texts))
+    ]
     for part in ("dev", "test"):
         Path(part).mkdir()
-        write_lattices(f"{part}/lat.1.gz", (as_kaldi(lattice) for lattice in lattices), "kaldi-lattice")
-    Path("words.txt").write_text("".join(f"{word} {number}\n" for number, word in enumerate(["<eps>", *sorted(KNOWN)])))
+        write_lattices(
+            f"{part}/lat.1.gz", (as_kaldi(lattice) for lattice in lattices), "kaldi-lattice"
+        )
+    Path("words.txt").write_text(
+        "".join(f"{word} {number}\n" for number, word in enumerate(["<eps>", *sorted(KNOWN)]))
+    )
     Path("data/dev").mkdir(parents=True)
-    Path("data/dev/text").write_text("".join(f"u-{number} {text}\n" for number, text in enumerate(texts)))
+    Path("data/dev/text").write_text(
+        "".join(f"u-{number} {text}\n" for number, text in enumerate(texts))
+    )
     # Made by an earlier run of the reader's, with the LightRNN alone.
-    result = CliRunner().invoke(rescore, ["dev.jsonl", "--lm", "lightrnn.pt", "--tune", "dev.jsonl",
-                                          "--weights", "lightrnn.json"])
+    result = CliRunner().invoke(
+        rescore,
+        ["dev.jsonl", "--lm", "lightrnn.pt", "--tune", "dev.jsonl", "--weights", "lightrnn.json"],
+    )
     assert result.exit_code == 0, result.output
 
 
 def as_kaldi(lattice: Lattice) -> Lattice:
     """With the words of words.txt, and Kaldi's scores."""
     symbols = Symbols(("", *sorted(KNOWN)))
-    labels = np.array([symbols.labels.index(lattice.symbols.labels[label]) for label in lattice.labels])
+    labels = np.array(
+        [symbols.labels.index(lattice.symbols.labels[label]) for label in lattice.labels]
+    )
     scores = {ACOUSTIC: 10 * lattice.scores["score"], GRAPH: -lattice.scores["score"]}
     return replace(lattice, symbols=symbols, labels=labels, scores=scores)
 
@@ -106,15 +147,28 @@ def test_commands(here: Path) -> None:
             keys = "the cat\tm\n" if "--keys" in arguments else None
             result = CliRunner().invoke(COMMANDS[name], arguments, input=keys)
             assert result.exit_code == 0, (name, arguments, result.output, result.exception)
-            outputs = [arguments[place + 1] for place, option in enumerate(arguments) if "output" in option]
+            outputs = [
+                arguments[place + 1] for place, option in enumerate(arguments) if "output" in option
+            ]
             assert all(Path(output).exists() for output in outputs)
         elif name == "make":
             assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         elif name == "pip":
-            assert set(arguments) <= {"install", ".", ".[onnx]", "--no-deps", "numpy", "onnxruntime"}
+            assert set(arguments) <= {
+                "install",
+                ".",
+                ".[onnx]",
+                "--no-deps",
+                "numpy",
+                "onnxruntime",
+            }
             assert "\nonnx = [" in (ROOT / "pyproject.toml").read_text()
         elif name == "python":
-            subprocess.run([sys.executable, ROOT / arguments[0], *arguments[1:]], check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, ROOT / arguments[0], *arguments[1:]],
+                check=True,
+                capture_output=True,
+            )
         else:
             assert name in ("lmplz", "build_binary"), f"the test does not know how to run {name}"
             if (PROGRAMS / name).exists():
@@ -134,15 +188,21 @@ def test_other_blocks_would_go_unseen() -> None:
 
 
 def test_paths_and_links_lead_somewhere() -> None:
-    paths = re.findall(r"`((?:recipes|benchmarks|tools)/[^ `]*)", README) + re.findall(r"\]\((?!http)([^)]+)\)", README)
+    paths = re.findall(r"`((?:recipes|benchmarks|tools)/[^ `]*)", README) + re.findall(
+        r"\]\((?!http)([^)]+)\)", README
+    )
     assert len(paths) > 5
     missing = [path for path in paths if not (ROOT / path).exists() and "/out" not in path]
     assert not missing
 
 
 def test_options_and_formats_exist() -> None:
-    known = {option for command in (*COMMANDS.values(), *lightrnn.commands.values(), *lexicon.commands.values())
-             for parameter in command.params for option in parameter.opts} | {"--help", "--stage", "--stop-stage"}
+    known = {
+        option
+        for command in (*COMMANDS.values(), *lightrnn.commands.values(), *lexicon.commands.values())
+        for parameter in command.params
+        for option in parameter.opts
+    } | {"--help", "--stage", "--stop-stage"}
     known |= {"--nproc_per_node", "--no_python", "--max_restarts"}  # torchrun's
     prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"--[a-z][a-z0-9_-]+", prose)) <= known

@@ -11,24 +11,48 @@ from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
 EMPTY = ""
 
 
-def make_lattice(arcs: Sequence[tuple[int, int, str]], finals: Sequence[int], scores: Sequence[float] = (),
-                 name: str = "tiny") -> Lattice:
-    """Arcs (source, target, word) from state 0, then the ends; scores of both in this order, 0 without."""
+def make_lattice(
+    arcs: Sequence[tuple[int, int, str]],
+    finals: Sequence[int],
+    scores: Sequence[float] = (),
+    name: str = "tiny",
+) -> Lattice:
+    """Arcs (source, target, word) from state 0, then the ends; scores of both in this order, 0
+    without.
+    """
     labels = (EMPTY, *sorted({word for _, _, word in arcs} - {EMPTY}))
     end = max([*finals, *(max(source, target) for source, target, _ in arcs)], default=0) + 1
     rows = [*arcs, *((state, end, EMPTY) for state in finals)]
-    return assemble(name, Symbols(labels), 0, Arcs(
-        np.array([source for source, _, _ in rows], dtype=np.int64),
-        np.array([target for _, target, _ in rows], dtype=np.int64),
-        np.array([labels.index(word) for _, _, word in rows], dtype=np.int64),
-        {"score": np.array(scores, dtype=np.float64) if len(scores) else np.zeros(len(rows))},
-    ), states=end)
+    return assemble(
+        name,
+        Symbols(labels),
+        0,
+        Arcs(
+            np.array([source for source, _, _ in rows], dtype=np.int64),
+            np.array([target for _, target, _ in rows], dtype=np.int64),
+            np.array([labels.index(word) for _, _, word in rows], dtype=np.int64),
+            {"score": np.array(scores, dtype=np.float64) if len(scores) else np.zeros(len(rows))},
+        ),
+        states=end,
+    )
 
 
-def random_lattice(draw: np.random.Generator, states: int, arcs: int, words: Sequence[str],
-                   finals: int = 2, silent: float = 0.3) -> Lattice:
-    """Silent and parallel arcs, several final states, states in no order of the file; sometimes without any path."""
-    number = np.concatenate([[0], 1 + draw.permutation(states - 1)]) if states > 1 else np.zeros(1, np.int64)
+def random_lattice(
+    draw: np.random.Generator,
+    states: int,
+    arcs: int,
+    words: Sequence[str],
+    finals: int = 2,
+    silent: float = 0.3,
+) -> Lattice:
+    """Silent and parallel arcs, several final states, states in no order of the file; sometimes
+    without any path.
+    """
+    number = (
+        np.concatenate([[0], 1 + draw.permutation(states - 1)])
+        if states > 1
+        else np.zeros(1, np.int64)
+    )
     rows = []
     for _ in range(arcs if states > 1 else 0):
         source = int(draw.integers(states - 1))

@@ -17,11 +17,14 @@ from rescorer.models.lightrnn.lstm import LSTM
 
 _PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
 _PROBE_SECONDS = (2.0, 20.0)
-_BLOCK_SECONDS = 0.5  # of steps that are timed together: enough for what they differ in by themselves
+# of steps that are timed together: enough for what they differ in by themselves
+_BLOCK_SECONDS = 0.5
 
 
 def make_step(budget: Budget) -> Callable[[], int]:
-    """A step of the LSTM that all networks have, without words: forward and back through a batch of vectors."""
+    """A step of the LSTM that all networks have, without words: forward and back through a batch of
+    vectors.
+    """
     lstm = LSTM(budget.width, budget.layers, budget.dropout, 0.0)
     vectors = torch.randn(budget.bptt, budget.batch_size, budget.width, requires_grad=True)
 
@@ -35,7 +38,9 @@ def make_step(budget: Budget) -> Callable[[], int]:
 
 
 def speed(folder: Folder) -> float:
-    """Words a second of the LSTM alone in its quickest steps: found once for all entries of a table."""
+    """Words a second of the LSTM alone in its quickest steps: found once for all entries of a
+    table.
+    """
     path = folder.path / "lstm.json"
     if not path.exists():
         budget = folder.budget()

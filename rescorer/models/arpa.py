@@ -32,14 +32,21 @@ def check_arpa(path: str | Path) -> None:
             told = sum(int(count[:18]) for count in _COUNT.findall(block[:_HEAD]))
         _check_text(block, path, lines)
         if found := _INFINITE.search(block):
-            raise InputError(f"the log probability {found[1].decode()[:40]}",
-                             expected="a finite number",
-                             remedy="write -99 where a probability is 0", file=path,
-                             line=lines + block.count(b"\n", 0, found.start(1)) + 1)
+            raise InputError(
+                f"the log probability {found[1].decode()[:40]}",
+                expected="a finite number",
+                remedy="write -99 where a probability is 0",
+                file=path,
+                line=lines + block.count(b"\n", 0, found.start(1)) + 1,
+            )
         lines += block.count(b"\n")
     if told > lines:
-        raise InputError(f"{told:,} n-grams are told, and there are {lines:,} lines",
-                         expected="a whole ARPA file", remedy="make it again with lmplz", file=path)
+        raise InputError(
+            f"{told:,} n-grams are told, and there are {lines:,} lines",
+            expected="a whole ARPA file",
+            remedy="make it again with lmplz",
+            file=path,
+        )
 
 
 def line_at(path: str | Path, byte: int) -> int:
@@ -63,14 +70,22 @@ def _blocks(path: str | Path) -> Iterator[bytes]:
                 yield block
                 lines += block.count(b"\n")
         except UNREADABLE as error:
-            raise InputError(f"cannot be read on: {error}", file=path, line=lines + 1,
-                             remedy="the file is damaged or cut short: make it again") from None
+            raise InputError(
+                f"cannot be read on: {error}",
+                file=path,
+                line=lines + 1,
+                remedy="the file is damaged or cut short: make it again",
+            ) from None
 
 
 def _check_text(block: bytes, path: str | Path, lines: int) -> None:
     try:
         block.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"byte 0x{block[error.start]:02x} is not UTF-8", expected="UTF-8 text",
-                         remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
-                         file=path, line=lines + block.count(b"\n", 0, error.start) + 1) from None
+        raise InputError(
+            f"byte 0x{block[error.start]:02x} is not UTF-8",
+            expected="UTF-8 text",
+            remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
+            file=path,
+            line=lines + block.count(b"\n", 0, error.start) + 1,
+        ) from None

@@ -67,8 +67,9 @@ class _Parts:
         """[size] the next bytes."""
         self.place += size
         if self.place > len(self._data):
-            raise ValueError(f"cut short: {len(self._data):,} bytes where at least {self.place:,} "
-                             "are told")
+            raise ValueError(
+                f"cut short: {len(self._data):,} bytes where at least {self.place:,} are told"
+            )
         return self._data[self.place - size : self.place]
 
 
@@ -88,7 +89,7 @@ def _check_logs(found: np.ndarray, most: float = _LARGEST) -> None:
 
 def _check_probing(parts: _Parts, counts: tuple[int, ...], multiplier: float, numbers: int) -> None:
     """Args:
-        numbers: of each n-gram but the longest.
+    numbers: of each n-gram but the longest.
     """
     _, bound = struct.unpack("<II", parts.take(8).tobytes())
     if not 1 <= bound <= counts[0] + 1:
@@ -196,8 +197,10 @@ class _HighBits:
     @classmethod
     def read(cls, parts: _Parts, entries: int, count: int, most: int) -> _HighBits:
         required = count.bit_length()
-        chopped = min(range(min(required, most) + 1),
-                      key=lambda chop: (count >> (required - chop)) * 64 - entries * chop)
+        chopped = min(
+            range(min(required, most) + 1),
+            key=lambda chop: (count >> (required - chop)) * 64 - entries * chop,
+        )
         size = (count >> (required - chopped)) + 1
         begin = _aligned(parts.place) - parts.place + 8
         first = parts.take(8 * (1 + size) + 7)[begin : begin + 8 * size].view("<u8")
@@ -223,8 +226,15 @@ class _NGrams:
     high: _HighBits | None
 
     @classmethod
-    def read(cls, parts: _Parts, words: int, count: int, following: int | None, bins: _Bins | None,
-             high: _HighBits | None) -> _NGrams:
+    def read(
+        cls,
+        parts: _Parts,
+        words: int,
+        count: int,
+        following: int | None,
+        bins: _Bins | None,
+        high: _HighBits | None,
+    ) -> _NGrams:
         place_bits = high.low_bits if high else (following or 0).bit_length()
         ngrams = cls(parts.take(0), count, following, words.bit_length(), place_bits, bins, high)
         size = ((1 + count) * ngrams.bits + 7) // 8 + 8  # KenLM reads eight bytes at a time
@@ -270,8 +280,10 @@ class _NGrams:
         assert self.bins is not None
         logs, backoffs = self.bins.of(order)
         backoff_bits = 0 if self.following is None else self.bins.backoff_bits
-        for values, begin, bits, most in ((backoffs, 0, backoff_bits, _LARGEST),
-                                          (logs, backoff_bits, self.bins.log_bits, 0.0)):
+        for values, begin, bits, most in (
+            (backoffs, 0, backoff_bits, _LARGEST),
+            (logs, backoff_bits, self.bins.log_bits, 0.0),
+        ):
             if bits:
                 _check_logs(values[self._read(ngrams, self.word_bits + begin, bits)], most)
 

@@ -24,8 +24,9 @@ State = Any  # N histories, opaque: only the model that made it looks inside
 class LanguageModel(ABC):
     """Anything that gives log P(word | history), batched, with explicit opaque states.
 
-    All log-probabilities are natural. `</s>` is scored like any word; `<s>` is only ever a history. Ids and indices are
-    tensors on the host; log-probabilities and states are where the model is, so that the host waits only for those.
+    All log-probabilities are natural. `</s>` is scored like any word; `<s>` is only ever a history.
+    Ids and indices are tensors on the host; log-probabilities and states are where the model is, so
+    that the host waits only for those.
     """
 
     name: str
@@ -47,7 +48,9 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def encode(self, words: Sequence[str]) -> Tensor:
-        """The model's own ids of the words, first dimension [len(words)]; a word it does not know gets `<unk>`'s."""
+        """The model's own ids of the words, first dimension [len(words)]; a word it does not know
+        gets `<unk>`'s.
+        """
 
     @abstractmethod
     def knows(self, words: Sequence[str]) -> np.ndarray:
@@ -56,13 +59,14 @@ class LanguageModel(ABC):
     def has_learnt(self, words: Sequence[str]) -> np.ndarray:
         """[len(words)] bool: which words the model was trained with.
 
-        Of all others, those that it does not know and those that it was given later, no training text tells how often
-        they are said.
+        Of all others, those that it does not know and those that it was given later, no training
+        text tells how often they are said.
         """
         return self.knows(words)
 
     def log_spellings(self, words: Sequence[str]) -> np.ndarray:
-        """[len(words)] float64 log P(word | unknown), which is part of what `score` gives for an unknown word.
+        """[len(words)] float64 log P(word | unknown), which is part of what `score` gives for an
+        unknown word.
 
         0 for what is known, and everywhere in a model that does not tell unknown words apart.
         """
@@ -74,7 +78,9 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def score(self, state: State, parents: Tensor, words: Tensor) -> Tensor:
-        """[M] log P(words[m] | history parents[m]); parents [M] index the N histories, words [M] come from encode."""
+        """[M] log P(words[m] | history parents[m]); parents [M] index the N histories, words [M]
+        come from encode.
+        """
 
     @abstractmethod
     def extend(self, state: State, parents: Tensor, words: Tensor) -> State:
@@ -109,30 +115,47 @@ class LanguageModel(ABC):
         return state
 
     def next_words(
-        self, history: Sequence[str], k: int = 10, *, prefix: str | None = None,
+        self,
+        history: Sequence[str],
+        k: int = 10,
+        *,
+        prefix: str | None = None,
         candidates: Sequence[str] | None = None,
     ) -> list[tuple[str, float]]:
-        """The k most probable words after a history, `</s>` and `<unk>` among them, with their P(word | history).
+        """The k most probable words after a history, `</s>` and `<unk>` among them, with their
+        P(word | history).
 
         Args:
-            prefix: choose among the words that begin so, of which `</s>` and `<unk>` are none: an empty one leaves
-                those two out.
-            candidates: choose among these words; needed where the model cannot list its own (KenLM).
+            prefix: choose among the words that begin so, of which `</s>` and `<unk>` are none: an
+                empty one leaves those two out.
+            candidates: choose among these words; needed where the model cannot list its own
+                (KenLM).
         """
         return self.best_words(self.read(history), k, prefix=prefix, candidates=candidates)
 
     def best_words(
-        self, state: State, k: int = 10, *, prefix: str | None = None, candidates: Sequence[str] | None = None
+        self,
+        state: State,
+        k: int = 10,
+        *,
+        prefix: str | None = None,
+        candidates: Sequence[str] | None = None,
     ) -> list[tuple[str, float]]:
         """`next_words` after the one history of a state, which is read once for many prefixes."""
         candidates = candidates if candidates is not None else self.words
         if candidates is None:
-            raise InputError("the model cannot list its words", remedy="give the candidates to choose from")
+            raise InputError(
+                "the model cannot list its words", remedy="give the candidates to choose from"
+            )
         if prefix is not None:
-            candidates = [word for word in candidates if word.startswith(prefix) and word not in MARKS]
+            candidates = [
+                word for word in candidates if word.startswith(prefix) and word not in MARKS
+            ]
         best = self._best(state, self.encode(candidates), min(k, len(candidates)))
-        return [(candidates[index], float(np.exp(value))) for value, index in
-                zip(*(part.tolist() for part in best), strict=True)]
+        return [
+            (candidates[index], float(np.exp(value)))
+            for value, index in zip(*(part.tolist() for part in best), strict=True)
+        ]
 
     def _best(self, state: State, words: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """[k] log-probs of the best of words [M], and which they are; where the model is."""

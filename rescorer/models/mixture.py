@@ -1,4 +1,6 @@
-"""Word-by-word mixtures of language models: linear (of probabilities) and log-linear (of their logarithms)."""
+"""Word-by-word mixtures of language models: linear (of probabilities) and log-linear (of their
+logarithms).
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,20 @@ _SUM_TOLERANCE = 1e-6
 
 
 def combine(log_probs: Tensor, weights: Tensor, kind: str) -> Tensor:
-    """The mixture's log-probabilities, from those of its models; the one place where mixtures are computed.
+    """The mixture's log-probabilities, from those of its models; the one place where mixtures are
+    computed.
 
-    linear      log sum_k weights_k * exp(log_probs_k): a distribution again when the weights sum to 1
-    log-linear  sum_k weights_k * log_probs_k: not normalised over the vocabulary, a score rather than a probability
+    linear      log sum_k weights_k * exp(log_probs_k): a distribution again when the weights sum to
+    1 log-linear  sum_k weights_k * log_probs_k: not normalised over the vocabulary, a score rather
+    than a probability
 
-    A model of weight 0 counts for nothing, even where its log-probability is -inf. Differentiable in both arguments,
-    at weight 0 too.
+    A model of weight 0 counts for nothing, even where its log-probability is -inf. Differentiable
+    in both arguments, at weight 0 too.
 
     Args:
         log_probs: [..., K] natural logs.
-        weights: [K], or anything that broadcasts against log_probs, such as [G, 1, K] for G settings at once.
+        weights: [K], or anything that broadcasts against log_probs, such as [G, 1, K] for G
+            settings at once.
         kind: "linear" or "log-linear".
 
     Returns:
@@ -46,26 +51,33 @@ def combine(log_probs: Tensor, weights: Tensor, kind: str) -> Tensor:
 
 
 def _combine_linear(log_probs: Tensor, weights: Tensor) -> Tensor:
-    # The largest log-probability that counts is taken out before exp and cancels, so no gradient flows through it.
+    # The largest log-probability that counts is taken out before exp and cancels, so no gradient
+    # flows through it.
     top = log_probs.detach().masked_fill(weights == 0, -torch.inf).amax(-1, keepdim=True)
     top = top.clamp(min=torch.finfo(top.dtype).min)
-    # Only models of weight 0 can lie above the top: the clamp keeps 0 * exp(...) from becoming 0 * inf.
+    # Only models of weight 0 can lie above the top: the clamp keeps 0 * exp(...) from becoming 0 *
+    # inf.
     probs = torch.exp((log_probs - top).clamp(max=80.0))
     return torch.log((weights * probs).sum(-1)) + top.squeeze(-1)
 
 
 class Mixture(LanguageModel):
-    """Several LanguageModels as one. Its ids are [n, K], a column of each model's own ids; its state is K states.
+    """Several LanguageModels as one. Its ids are [n, K], a column of each model's own ids; its
+    state is K states.
 
-    Its models give ids of shape [n], so a mixture is none of them; and they stay on the devices they are on: what it
-    gives is on the first one that is not the host.
+    Its models give ids of shape [n], so a mixture is none of them; and they stay on the devices
+    they are on: what it gives is on the first one that is not the host.
 
-    A linear mixture is a distribution as far as its models share one vocabulary: a model gives a word it does not
-    know the probability of its `<unk>`.
+    A linear mixture is a distribution as far as its models share one vocabulary: a model gives a
+    word it does not know the probability of its `<unk>`.
     """
 
     def __init__(
-        self, models: Sequence[LanguageModel], weights: Sequence[float], kind: str = "linear", name: str = "mixture"
+        self,
+        models: Sequence[LanguageModel],
+        weights: Sequence[float],
+        kind: str = "linear",
+        name: str = "mixture",
     ) -> None:
         """Mix `models`, with one weight each, of at least 0; those of a linear mixture sum to 1.
 
@@ -108,19 +120,29 @@ class Mixture(LanguageModel):
         return tuple(model.start() for model in self.models)
 
     def score(self, state: tuple[State, ...], parents: Tensor, words: Tensor) -> Tensor:
-        """[M] the mixture's log-probability of words[m] ([M, K], from encode) after history parents[m]."""
-        return self._mix([model.score(own, parents, words[:, k]) for k, (model, own) in self._with(state)])
+        """[M] the mixture's log-probability of words[m] ([M, K], from encode) after history
+        parents[m].
+        """
+        return self._mix(
+            [model.score(own, parents, words[:, k]) for k, (model, own) in self._with(state)]
+        )
 
     def advance(
         self, state: tuple[State, ...], parents: Tensor, words: Tensor
     ) -> tuple[Tensor, tuple[State, ...]]:
         """`score`, and the states of the M longer histories."""
-        advanced = [model.advance(own, parents, words[:, k]) for k, (model, own) in self._with(state)]
-        return self._mix([log_probs for log_probs, _ in advanced]), tuple(longer for _, longer in advanced)
+        advanced = [
+            model.advance(own, parents, words[:, k]) for k, (model, own) in self._with(state)
+        ]
+        return self._mix([log_probs for log_probs, _ in advanced]), tuple(
+            longer for _, longer in advanced
+        )
 
     def extend(self, state: tuple[State, ...], parents: Tensor, words: Tensor) -> tuple[State, ...]:
         """Every model's longer histories."""
-        return tuple(model.extend(own, parents, words[:, k]) for k, (model, own) in self._with(state))
+        return tuple(
+            model.extend(own, parents, words[:, k]) for k, (model, own) in self._with(state)
+        )
 
     def select(self, state: tuple[State, ...], index: Tensor) -> tuple[State, ...]:
         """Some histories of every model's state."""
@@ -128,7 +150,10 @@ class Mixture(LanguageModel):
 
     def join(self, states: Sequence[tuple[State, ...]]) -> tuple[State, ...]:
         """The histories of several states, model by model."""
-        return tuple(model.join(own) for model, own in zip(self.models, zip(*states, strict=True), strict=True))
+        return tuple(
+            model.join(own)
+            for model, own in zip(self.models, zip(*states, strict=True), strict=True)
+        )
 
     def _with(self, state: tuple[State, ...]) -> Iterator[tuple[int, tuple[LanguageModel, State]]]:
         """(k, (model, its state)) of each model."""
@@ -136,7 +161,9 @@ class Mixture(LanguageModel):
 
     def _mix(self, log_probs: Sequence[Tensor]) -> Tensor:
         """[M] from K times [M]: computed in float64, given in the models' own type."""
-        device = next((each.device for each in log_probs if each.device.type != "cpu"), torch.device("cpu"))
+        device = next(
+            (each.device for each in log_probs if each.device.type != "cpu"), torch.device("cpu")
+        )
         together = torch.stack([each.to(device) for each in log_probs], dim=-1)  # [M, K]
         return combine(together.double(), self.weights.to(device), self.kind).to(together.dtype)
 
@@ -145,21 +172,31 @@ def _check_weights(models: int, weights: Sequence[float], kind: str) -> None:
     if kind not in KINDS:
         raise InputError(f"mixture kind {kind!r}", expected=" or ".join(KINDS))
     if not models or models != len(weights):
-        raise InputError(f"{models} models and {len(weights)} weights", expected="one or more, a weight for each model")
+        raise InputError(
+            f"{models} models and {len(weights)} weights",
+            expected="one or more, a weight for each model",
+        )
     if not all(0 <= weight < float("inf") for weight in weights):
-        raise InputError(f"mixture weights {list(weights)}", expected="finite numbers of at least 0")
+        raise InputError(
+            f"mixture weights {list(weights)}", expected="finite numbers of at least 0"
+        )
     if kind == "linear" and abs(sum(weights) - 1) > _SUM_TOLERANCE:
         raise InputError(
-            f"linear mixture weights {list(weights)} sum to {sum(weights):.6g}", expected="a sum of 1",
+            f"linear mixture weights {list(weights)} sum to {sum(weights):.6g}",
+            expected="a sum of 1",
             remedy="divide each by their sum",
         )
 
 
-def fit_linear(log_probs: np.ndarray, tolerance: float = 1e-7, max_rounds: int = 10_000) -> np.ndarray:
-    """The linear mixture weights that make a validation text most probable, by expectation-maximisation.
+def fit_linear(
+    log_probs: np.ndarray, tolerance: float = 1e-7, max_rounds: int = 10_000
+) -> np.ndarray:
+    """The linear mixture weights that make a validation text most probable, by
+    expectation-maximisation.
 
-    Each round raises the likelihood, and the problem is concave, so it ends at the best weights there are. With
-    g_k = mean_t P_k(t) / P_mix(t), no weights can gain more than log(max_k g_k) nats a word: that bound is the stop.
+    Each round raises the likelihood, and the problem is concave, so it ends at the best weights
+    there are. With g_k = mean_t P_k(t) / P_mix(t), no weights can gain more than log(max_k g_k)
+    nats a word: that bound is the stop.
 
     Args:
         log_probs: [T, K] natural log P_k(word t | its history).
@@ -174,12 +211,16 @@ def fit_linear(log_probs: np.ndarray, tolerance: float = 1e-7, max_rounds: int =
     """
     log_probs = np.asarray(log_probs, dtype=np.float64)
     if log_probs.ndim != 2 or not log_probs.size:
-        raise InputError(f"log-probabilities of shape {log_probs.shape}", expected="at least one word and one model")
+        raise InputError(
+            f"log-probabilities of shape {log_probs.shape}",
+            expected="at least one word and one model",
+        )
     top = log_probs.max(axis=1, keepdims=True)
     if not np.isfinite(top).all():
         raise InputError(
             f"word {np.flatnonzero(~np.isfinite(top))[0]} of the validation text has no finite log-probability",
-            expected="each word possible under one of the models", remedy="leave such words out",
+            expected="each word possible under one of the models",
+            remedy="leave such words out",
         )
     probs = np.exp(log_probs - top)  # [T, K]; the factor of each row cancels
     weights = np.full(probs.shape[1], 1 / probs.shape[1])

@@ -28,7 +28,8 @@ _LN10 = math.log(10.0)
 _BINARY = b"mmap lm http://kheafield.com/code"  # how every KenLM binary begins
 _ARPA = (b"\\data\\", b"#")  # KenLM lets comment lines precede \data\
 _UNKNOWN_ID = 0
-_meeting = Lock()  # of threads that meet new words; of the module, as an object that holds a lock cannot be pickled
+# of threads that meet new words; of the module, as an object that holds a lock cannot be pickled
+_meeting = Lock()
 
 
 class Ngram(LanguageModel):
@@ -40,13 +41,15 @@ class Ngram(LanguageModel):
     def __init__(self, model: kenlm.Model, name: str = "ngram") -> None:
         self.name = name
         self._model = model
-        # The kenlm module takes words as strings: the ids are ours and count up as words are first met.
+        # The kenlm module takes words as strings: the ids are ours and count up as words are first
+        # met.
         self._words = [UNKNOWN]
         self._ids = {UNKNOWN: _UNKNOWN_ID}
 
     @classmethod
     def load(cls, path: str | Path, name: str = "ngram") -> Ngram:
-        """Read an ARPA file (plain, gzip or xz) or a KenLM binary; `name` is what its scores will be called.
+        """Read an ARPA file (plain, gzip or xz) or a KenLM binary; `name` is what its scores will
+        be called.
 
         Raises:
             InputError: the file cannot be read, is no KenLM model, or is damaged or cut short.
@@ -62,8 +65,10 @@ class Ngram(LanguageModel):
         except Exception as error:  # what C++ throws becomes almost any
             reason, byte = _reason(error)
             raise InputError(
-                f"KenLM cannot load it: {reason}", expected="a whole ARPA file or KenLM binary",
-                remedy="make it again with lmplz or build_binary", file=path,
+                f"KenLM cannot load it: {reason}",
+                expected="a whole ARPA file or KenLM binary",
+                remedy="make it again with lmplz or build_binary",
+                file=path,
                 line=line_at(path, byte) if is_arpa and byte is not None else None,
             ) from None
 
@@ -147,15 +152,18 @@ class Ngram(LanguageModel):
         # The product in float64: one rounding only.
         log_probs = (torch.tensor(log10, dtype=torch.float64) * _LN10).float()
         if not torch.isfinite(log_probs).all():
-            raise InputError(f"the n-gram model {self.name} gives a word no finite probability",
-                             remedy="make it again with lmplz or build_binary")
+            raise InputError(
+                f"the n-gram model {self.name} gives a word no finite probability",
+                remedy="make it again with lmplz or build_binary",
+            )
         return log_probs
 
 
 def _is_arpa(path: str | Path) -> bool:
     """Whether it is ARPA, else a binary.
 
-    Raises InputError for what ends KenLM's process, what it misreads, and what it refuses in words of its own.
+    Raises InputError for what ends KenLM's process, what it misreads, and what it refuses in words
+    of its own.
     """
     with open_binary(path) as file:
         try:
@@ -167,28 +175,43 @@ def _is_arpa(path: str | Path) -> bool:
         return True
     if not beginning.startswith(_BINARY):
         raise InputError(
-            "not a KenLM model" if beginning else "empty or damaged", expected="an ARPA file or a KenLM binary",
-            remedy="make one with lmplz or build_binary, or check the path", file=path,
+            "not a KenLM model" if beginning else "empty or damaged",
+            expected="an ARPA file or a KenLM binary",
+            remedy="make one with lmplz or build_binary, or check the path",
+            file=path,
         )
     try:
         check_kenlm_binary(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"a damaged KenLM binary: {error}", expected="what build_binary wrote",
-                         remedy="make it again with build_binary, or give the ARPA file", file=path) from None
+        raise InputError(
+            f"a damaged KenLM binary: {error}",
+            expected="what build_binary wrote",
+            remedy="make it again with build_binary, or give the ARPA file",
+            file=path,
+        ) from None
     return False
 
 
 def _reason(error: Exception) -> tuple[str, int | None]:
-    """What went wrong, of KenLM's `Cannot read model 'x' (file.cc:12 in ... because `...'. reason Byte: 7)`.
+    """What went wrong, of KenLM's `Cannot read model 'x' (file.cc:12 in ... because `...'. reason
+    Byte: 7)`.
 
     And the place in an ARPA file.
     """
     # Words of the file that are no UTF-8 are in the message.
-    text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    text = (
+        error.object.decode(errors="replace")
+        if isinstance(error, UnicodeDecodeError)
+        else str(error)
+    )
     text = text.split(" (", 1)[-1].removesuffix(")").split("'. ", 1)[-1].strip()
     # KenLM stands within an n-gram that it cannot read; of other lines, it has read the end.
     within, after = re.search(r"-gram at byte ([0-9]+)", text), re.search(r"\bByte: ([0-9]+)", text)
     byte = int(within[1]) if within else int(after[1]) - 1 if after else None
-    text = re.sub(r"^\S+\.(cc|hh):[0-9]+ in .*? threw \w+( because `.*?'\.)?\. ?", "", text, flags=re.S)
-    said = re.sub(r"( in the [0-9]+-gram at byte [0-9]+)? Byte: [0-9]+.*", "", text, flags=re.S).rstrip(" .")
+    text = re.sub(
+        r"^\S+\.(cc|hh):[0-9]+ in .*? threw \w+( because `.*?'\.)?\. ?", "", text, flags=re.S
+    )
+    said = re.sub(
+        r"( in the [0-9]+-gram at byte [0-9]+)? Byte: [0-9]+.*", "", text, flags=re.S
+    ).rstrip(" .")
     return said[:200], byte

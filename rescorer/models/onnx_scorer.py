@@ -1,9 +1,9 @@
 """Scores of a LightRNN that `lightrnn export` wrote, by onnxruntime: numpy, no torch.
 
-In the graph a word's number is that of its cell, row · C + column, so that the file needs no table; a cell without a
-word has an empty one. Inputs: `words` [T, U] int64, `hidden` and `cell` [L, U, D]. Outputs: `log_probs` [T, U],
-`next_hidden` and `next_cell` [L, U, D], and `vocabulary`, the bytes of the words, UTF-8 with a newline between, cell
-after cell, as bz2.
+In the graph a word's number is that of its cell, row · C + column, so that the file needs no table;
+a cell without a word has an empty one. Inputs: `words` [T, U] int64, `hidden` and `cell` [L, U, D].
+Outputs: `log_probs` [T, U], `next_hidden` and `next_cell` [L, U, D], and `vocabulary`, the bytes of
+the words, UTF-8 with a newline between, cell after cell, as bz2.
 
 Shapes: T words, U histories side by side, N words and `</s>` of a sentence, L layers, D width.
 """
@@ -58,17 +58,21 @@ class OnnxScorer:
         options.intra_op_num_threads = threads
         options.log_severity_level = _ERRORS_ONLY
         # Without its second try, which is the same here, and prints.
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"],
-                                                     enable_fallback=0)
+        self._session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
         told = self._session.get_modelmeta().custom_metadata_map
         if told.get("kind") != FILE_KIND:
             raise ValueError("an ONNX file, but no exported LightRNN")
         if told.get("version") != FILE_VERSION:
-            raise ValueError(f"version {told.get('version')!r} of the file, where {FILE_VERSION!r} can be read")
+            raise ValueError(
+                f"version {told.get('version')!r} of the file, where {FILE_VERSION!r} can be read"
+            )
         layers, _, width = self._session.get_inputs()[1].shape
         self._shape = int(layers), int(width)
         words = self._words()
-        self._cells = np.array([cell for cell, word in enumerate(words) if word], dtype=np.int64)  # [V]
+        # [V]
+        self._cells = np.array([cell for cell, word in enumerate(words) if word], dtype=np.int64)
         known = tuple(word for word in words if word)
         self.vocabulary = Vocabulary(known, np.zeros(len(known), dtype=np.int64), told["case"])
         self.log_probs([[]])  # one that cannot be run is found at once
@@ -84,14 +88,20 @@ class OnnxScorer:
             try:
                 return cls(file.read(), threads)
             except ImportError:
-                raise InputError("onnxruntime is not installed", remedy="pip install onnxruntime") from None
+                raise InputError(
+                    "onnxruntime is not installed", remedy="pip install onnxruntime"
+                ) from None
             except MemoryError:
                 raise
             except Exception as error:  # onnxruntime's have no common ancestor of their own
                 known = type(error) is ValueError or isinstance(error, InputError)
                 found = str(error).partition("; ")[0] if known else "not an ONNX file, or cut short"
-                raise InputError(found, expected="an exported LightRNN", remedy="make one with `lightrnn export`",
-                                 file=path) from None
+                raise InputError(
+                    found,
+                    expected="an exported LightRNN",
+                    remedy="make one with `lightrnn export`",
+                    file=path,
+                ) from None
 
     def encode(self, words: Sequence[str]) -> np.ndarray:
         """[len(words)] int64 cells; a word outside gets that of `<unk>`."""
@@ -102,10 +112,14 @@ class OnnxScorer:
         return self.advance(np.tile(self.encode([SENTENCE_END]), (1, size)), self._nothing(size))[1]
 
     def advance(self, cells: np.ndarray, state: OnnxState) -> tuple[np.ndarray, OnnxState]:
-        """[T, U] natural log P of each of the words in cells [T, U] after histories [U]; and the longer histories."""
+        """[T, U] natural log P of each of the words in cells [T, U] after histories [U]; and the
+        longer histories.
+        """
         log_probs, *after = self._run(["log_probs", "next_hidden", "next_cell"], cells, state)
         if log_probs.shape != cells.shape or np.isnan(log_probs).any():
-            raise InputError("the network gives something else than log-probabilities", remedy=_AGAIN)
+            raise InputError(
+                "the network gives something else than log-probabilities", remedy=_AGAIN
+            )
         return log_probs, OnnxState(*after)
 
     def log_probs(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
@@ -129,19 +143,25 @@ class OnnxScorer:
         unpacking = bz2.BZ2Decompressor()
         unpacked = unpacking.decompress(packed.tobytes(), _VOCABULARY)
         if not unpacking.eof:
-            raise ValueError(f"a vocabulary of more than {_VOCABULARY:,} bytes, or one that is cut short")
+            raise ValueError(
+                f"a vocabulary of more than {_VOCABULARY:,} bytes, or one that is cut short"
+            )
         return unpacked.decode("utf-8").split("\n")
 
     def _run(self, outputs: Sequence[str], cells: np.ndarray, state: OnnxState) -> list[np.ndarray]:
-        """Raises InputError where onnxruntime cannot: its exceptions have no common ancestor of their own."""
+        """Raises InputError where onnxruntime cannot: its exceptions have no common ancestor of
+        their own.
+        """
         try:
             given = {"words": cells, "hidden": state.hidden, "cell": state.cell}
             found: list[np.ndarray] = self._session.run(outputs, given)
         except MemoryError:
             raise
         except Exception as error:
-            raise InputError(f"onnxruntime cannot run the network: {f'{error}'.strip().partition(chr(10))[0][:120]}",
-                             remedy=_AGAIN) from None
+            raise InputError(
+                f"onnxruntime cannot run the network: {f'{error}'.strip().partition(chr(10))[0][:120]}",
+                remedy=_AGAIN,
+            ) from None
         return found
 
 
@@ -160,7 +180,13 @@ def log_probs_by_sentence(
         places = order[begin : begin + _SENTENCES]
         longest = len(sentences[places[-1]])
         # Shorter ones are filled with their own last id, whose scores are dropped.
-        ids = np.stack([np.pad(sentences[place], (0, longest - len(sentences[place])), "edge") for place in places], 1)
+        ids = np.stack(
+            [
+                np.pad(sentences[place], (0, longest - len(sentences[place])), "edge")
+                for place in places
+            ],
+            1,
+        )
         state, parts = start(len(places)), []
         for first in range(0, longest, _WORDS):
             log_probs, state = advance(ids[first : first + _WORDS], state)  # [T, U]

@@ -1,4 +1,6 @@
-"""Running text under a network: one pass with the state carried across sentences, and standard perplexity."""
+"""Running text under a network: one pass with the state carried across sentences, and standard
+perplexity.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +15,22 @@ _MOST_NATS = 700.0  # exp of more is no float64
 
 
 @torch.no_grad()
-def log_probs_of(model: Trainable, ids: np.ndarray, *, batch_size: int = 1, bptt: int = 256) -> np.ndarray:
-    """[N] log P of every id of a text [N], the state carried from the first to the last, across sentences.
+def log_probs_of(
+    model: Trainable, ids: np.ndarray, *, batch_size: int = 1, bptt: int = 256
+) -> np.ndarray:
+    """[N] log P of every id of a text [N], the state carried from the first to the last, across
+    sentences.
 
-    With more than one stream the text is cut in so many pieces, each read from `<s>`: quicker, and each id is still
-    scored exactly once, but the words after a cut know less of what came before.
+    With more than one stream the text is cut in so many pieces, each read from `<s>`: quicker, and
+    each id is still scored exactly once, but the words after a cut know less of what came before.
     """
     model.eval()
     length = math.ceil(len(ids) / batch_size)
     # The last stream may be shorter: it is filled with </s>, whose scores are dropped.
     padded = np.full(batch_size * length, model.vocabulary.end_id, dtype=np.int64)
     padded[: len(ids)] = ids
-    words = torch.as_tensor(padded.reshape(batch_size, length).T.copy(), device=model.device)  # [N/U, U]
+    # [N/U, U]
+    words = torch.as_tensor(padded.reshape(batch_size, length).T.copy(), device=model.device)
     state, parts = model.start_states(batch_size), []
     for begin in range(0, length, bptt):
         log_probs, state = model(words[begin : begin + bptt], state)

@@ -1,7 +1,7 @@
 """Plain data and tensors in one torch file, which opening cannot make run code.
 
-What is plain goes as JSON, tensors apart. The reader is the project's own, whatever the release of torch: its
-`weights_only` has had holes (CVE-2025-32434, CVE-2026-24747).
+What is plain goes as JSON, tensors apart. The reader is the project's own, whatever the release of
+torch: its `weights_only` has had holes (CVE-2025-32434, CVE-2026-24747).
 """
 
 from __future__ import annotations

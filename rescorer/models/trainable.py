@@ -1,4 +1,5 @@
-"""What a network fulfils that reads running text, so that one trainer trains any of them on equal terms.
+"""What a network fulfils that reads running text, so that one trainer trains any of them on equal
+terms.
 
 Shapes: T words, U histories or streams of text, L layers.
 """
@@ -17,14 +18,15 @@ from torch import Tensor, nn
 from rescorer.models.torch_file import write_torch
 from rescorer.models.vocabulary import UNKNOWN, Vocabulary
 
-# A larger ε than Adam's 1e-8 keeps seldom read vectors, whose gradients are tiny, from steps as large as those of all
-# others: at 200,000 words 2.7 % of the perplexity. Fused is four times as quick; on the processor since torch 2.4.
+# A larger ε than Adam's 1e-8 keeps seldom read vectors, whose gradients are tiny, from steps as
+# large as those of all others: at 200,000 words 2.7 % of the perplexity. Fused is four times as
+# quick; on the processor since torch 2.4.
 ADAM: dict[str, Any] = {"betas": (0.9, 0.999), "eps": 1e-5}
 if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 4):
     ADAM["fused"] = True
 
-# Of U histories: a NamedTuple of tensors [L, U, ...], histories second as in torch's LSTM, with methods
-# `detach()` and `take(index)`.
+# Of U histories: a NamedTuple of tensors [L, U, ...], histories second as in torch's LSTM, with
+# methods `detach()` and `take(index)`.
 TextState = Any
 
 
@@ -60,7 +62,9 @@ class Trainable(nn.Module, ABC):
         return torch.as_tensor(self.vocabulary.encode(words))
 
     def knows(self, words: Sequence[str]) -> np.ndarray:
-        return np.fromiter((word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words))
+        return np.fromiter(
+            (word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words)
+        )
 
     @torch.no_grad()
     def start(self) -> TextState:
@@ -80,20 +84,27 @@ class Trainable(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, words: Tensor, state: TextState) -> tuple[Tensor, TextState]:
-        """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
+        """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and
+        the state.
+        """
 
     def loss(self, words: Tensor, state: TextState) -> tuple[Tensor, TextState]:
         """What training minimises, a scalar, for words [T, U] after histories [U]; and the state.
 
-        It is a mean over the words, so that equal shares of a batch can be averaged. The logs show exp of its mean as
-        the training perplexity, which it is not where a sampled training overrides this; validation uses `forward`.
+        It is a mean over the words, so that equal shares of a batch can be averaged. The logs show
+        exp of its mean as the training perplexity, which it is not where a sampled training
+        overrides this; validation uses `forward`.
         """
         log_probs, state = self(words, state)
         return -log_probs.mean(), state
 
     def optimiser(self, settings: Any) -> torch.optim.Optimizer:
-        """What steps the parameters, by TrainingSettings; the trainer sets its learning rate at each step."""
-        return torch.optim.AdamW(self.parameters(), settings.lr, weight_decay=settings.weight_decay, **ADAM)
+        """What steps the parameters, by TrainingSettings; the trainer sets its learning rate at
+        each step.
+        """
+        return torch.optim.AdamW(
+            self.parameters(), settings.lr, weight_decay=settings.weight_decay, **ADAM
+        )
 
     def clip(self, largest: float) -> None:
         """Scale the gradients so that their common norm is at most this."""
@@ -106,7 +117,9 @@ class Trainable(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Trainable:
-        """Rebuild what `as_dict` gave. Raises almost anything where something is missing or does not fit."""
+        """Rebuild what `as_dict` gave. Raises almost anything where something is missing or does
+        not fit.
+        """
 
     def save(self, path: str | Path) -> None:
         """Write one file that rebuilds it, whole or not at all."""

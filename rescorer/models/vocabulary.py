@@ -24,14 +24,17 @@ _COUNT = re.compile("[0-9]{1,18}")  # fits int64
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Words ↔ ids 0..V-1, most frequent first, then those that came later; `</s>` and `<unk>` are among them.
+    """Words ↔ ids 0..V-1, most frequent first, then those that came later; `</s>` and `<unk>` are
+    among them.
 
-    `<s>` is only ever a history, never predicted: it has no id of its own and is read as the `</s>` before it.
+    `<s>` is only ever a history, never predicted: it has no id of its own and is read as the `</s>`
+    before it.
 
     Attributes:
         words: V distinct words in id order.
         counts: [V] how often each was seen in the training text.
-        case: "lower" where every word was lower-cased and every look-up is; "as-is" where case matters.
+        case: "lower" where every word was lower-cased and every look-up is; "as-is" where case
+            matters.
     """
 
     words: tuple[str, ...]
@@ -49,8 +52,16 @@ class Vocabulary:
             if mark not in self._ids:
                 raise ValueError(f"{mark} is not among the words")
         for word in self.words:
-            if not word or "\t" in word or "\n" in word or word == SENTENCE_START or word != self.normalise(word):
-                raise ValueError(f"no look-up in case {self.case!r} would ever find the word {word!r}")
+            if (
+                not word
+                or "\t" in word
+                or "\n" in word
+                or word == SENTENCE_START
+                or word != self.normalise(word)
+            ):
+                raise ValueError(
+                    f"no look-up in case {self.case!r} would ever find the word {word!r}"
+                )
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -79,7 +90,9 @@ class Vocabulary:
         ids, unknown = self._ids, self.unknown_id
         lower = self.case == "lower"
         found = (
-            self.end_id if word == SENTENCE_START else ids.get(word.lower() if lower else word, unknown)
+            self.end_id
+            if word == SENTENCE_START
+            else ids.get(word.lower() if lower else word, unknown)
             for word in words
         )
         return np.fromiter(found, np.int64, len(words))
@@ -96,7 +109,9 @@ class Vocabulary:
 
     def save(self, path: str | Path) -> None:
         """Write `word<TAB>count` lines in id order, after a line that declares the case."""
-        lines = (f"{word}\t{count}" for word, count in zip(self.words, self.counts.tolist(), strict=True))
+        lines = (
+            f"{word}\t{count}" for word, count in zip(self.words, self.counts.tolist(), strict=True)
+        )
         write_lines(path, [f"{_CASE_MARK}{self.case}", *lines])
 
     @classmethod
@@ -110,16 +125,27 @@ class Vocabulary:
         lines = read_lines(path)
         _, head = next(lines, (0, ""))
         if not head.startswith(_CASE_MARK):
-            raise InputError(f"starts with {head[:40]!r}", expected=f"{_CASE_MARK}lower or {_CASE_MARK}as-is",
-                             remedy=remedy, file=path, line=1)
+            raise InputError(
+                f"starts with {head[:40]!r}",
+                expected=f"{_CASE_MARK}lower or {_CASE_MARK}as-is",
+                remedy=remedy,
+                file=path,
+                line=1,
+            )
         words, counts = [], []
         for number, line in lines:
             word, _, count = line.partition("\t")
             if not word or not _COUNT.fullmatch(count):
-                raise InputError(f"{line[:80]!r}", expected="word<TAB>count", remedy=remedy, file=path, line=number)
+                raise InputError(
+                    f"{line[:80]!r}",
+                    expected="word<TAB>count",
+                    remedy=remedy,
+                    file=path,
+                    line=number,
+                )
             words.append(word)
             counts.append(int(count))
         try:
-            return cls(tuple(words), np.array(counts, dtype=np.int64), head[len(_CASE_MARK):])
+            return cls(tuple(words), np.array(counts, dtype=np.int64), head[len(_CASE_MARK) :])
         except ValueError as error:
             raise InputError(str(error), remedy=remedy, file=path) from None

@@ -1,7 +1,8 @@
-"""Lists of words that a user hands over: one a line, first on it, with a count after a tab or without.
+"""Lists of words that a user hands over: one a line, first on it, with a count after a tab or
+without.
 
-`lexicon gazetteer` writes such a list too, with a third column. Its counts are of people, say, or of inhabitants: no
-counts of a text, and passed over.
+`lexicon gazetteer` writes such a list too, with a third column. Its counts are of people, say, or
+of inhabitants: no counts of a text, and passed over.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class WordList:
             count: of a word without one.
 
         Raises:
-            InputError: it cannot be read, holds no word, or a line is not `word`, `word<TAB>count` or what `lexicon
-                gazetteer` writes, `word<TAB>count<TAB>lists`.
+            InputError: it cannot be read, holds no word, or a line is not `word`, `word<TAB>count`
+                or what `lexicon gazetteer` writes, `word<TAB>count<TAB>lists`.
         """
         counts: dict[str, float] = {}
         lowered = repeated = 0
@@ -58,7 +59,9 @@ class WordList:
             lowered += word != given
             repeated += word in counts
             counts.setdefault(word, count if given_count is None else given_count)
-        return cls(tuple(counts), np.fromiter(counts.values(), np.float64, len(counts)), lowered, repeated)
+        return cls(
+            tuple(counts), np.fromiter(counts.values(), np.float64, len(counts)), lowered, repeated
+        )
 
     def take(self, keep: np.ndarray) -> WordList:
         """The words where keep [len(words)] is true."""
@@ -82,19 +85,37 @@ def read_counted(path: str | Path) -> Iterator[tuple[str, float | None]]:
         count = _count(rest, path, number) if rest else None
         yield word, count if len(rest) == 1 else None  # a gazetteer's count is passed over
     if not some:
-        raise InputError("no word in the list", expected="a word a line", remedy="check the file", file=path)
+        raise InputError(
+            "no word in the list", expected="a word a line", remedy="check the file", file=path
+        )
 
 
 def _check(word: str, path: str | Path, line: int) -> None:
-    hidden = [character for character in word
-              if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") and character not in _JOINERS]
+    hidden = [
+        character
+        for character in word
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")
+        and character not in _JOINERS
+    ]
     if not word or word.split() != [word] or hidden:
-        what = f"holds {unicodedata.name(hidden[0], repr(hidden[0]))}" if hidden else "is not one word"
-        raise InputError(f"{word[:80]!r} {what}", expected="a word without white space and control characters",
-                         remedy="put each word of a name on a line of its own", file=path, line=line)
+        what = (
+            f"holds {unicodedata.name(hidden[0], repr(hidden[0]))}" if hidden else "is not one word"
+        )
+        raise InputError(
+            f"{word[:80]!r} {what}",
+            expected="a word without white space and control characters",
+            remedy="put each word of a name on a line of its own",
+            file=path,
+            line=line,
+        )
     if word in (SENTENCE_END, UNKNOWN) or (word.startswith("<") and word.endswith(">")):
-        raise InputError(f"{word[:80]!r} is a mark, no word", expected="words that are spoken",
-                         remedy="take the line out", file=path, line=line)
+        raise InputError(
+            f"{word[:80]!r} is a mark, no word",
+            expected="words that are spoken",
+            remedy="take the line out",
+            file=path,
+            line=line,
+        )
 
 
 def _count(fields: list[str], path: str | Path, line: int) -> float:
@@ -104,6 +125,11 @@ def _count(fields: list[str], path: str | Path, line: int) -> float:
         count = math.nan
     nobody = len(fields) == 2 and count == 0  # a gazetteer has places without inhabitants
     if len(fields) > 2 or not (0 < count <= _MOST or nobody):
-        raise InputError(f"{' '.join(fields)[:80]!r} after the word", expected="a count above 0, or nothing",
-                         remedy="write word<TAB>count", file=path, line=line)
+        raise InputError(
+            f"{' '.join(fields)[:80]!r} after the word",
+            expected="a count above 0, or nothing",
+            remedy="write word<TAB>count",
+            file=path,
+            line=line,
+        )
     return count

@@ -30,9 +30,13 @@ class WordTable:
     def __post_init__(self) -> None:
         size = self.rows * self.columns
         if self.rows < 1 or self.columns < 1:
-            raise ValueError(f"a table of {self.rows} rows and {self.columns} columns: expected at least 1 of each")
+            raise ValueError(
+                f"a table of {self.rows} rows and {self.columns} columns: expected at least 1 of each"
+            )
         if len(self.cells) > size:
-            raise ValueError(f"{len(self.cells)} words do not fit {self.rows} × {self.columns} = {size} cells")
+            raise ValueError(
+                f"{len(self.cells)} words do not fit {self.rows} × {self.columns} = {size} cells"
+            )
         if len(self.cells) and (self.cells.min() < 0 or self.cells.max() >= size):
             raise ValueError(f"a cell lies outside the {size} cells of the table")
         if len(np.unique(self.cells)) != len(self.cells):
@@ -42,15 +46,19 @@ class WordTable:
     def shaped(cls, words: int, rows: int | None = None, columns: int | None = None) -> WordTable:
         """A first table for words in id order, most frequent first, of the given shape.
 
-        Where none is given, rows have four words, up to 3,000 rows; beyond nine million words the table is square.
+        Where none is given, rows have four words, up to 3,000 rows; beyond nine million words the
+        table is square.
 
-        Words fill a square table row after row, so that a row's words are about as frequent. A tall table is dealt
-        instead, each row one of the R most frequent words, then one of the next R: with few words in a row its
-        vectors can serve the frequent one. (Penn Treebank, 10,000 words, one epoch, test perplexity: 100 × 100 filled
-        366, dealt 400; 1250 × 8 filled 337, dealt 245.)
+        Words fill a square table row after row, so that a row's words are about as frequent. A tall
+        table is dealt instead, each row one of the R most frequent words, then one of the next R:
+        with few words in a row its vectors can serve the frequent one. (Penn Treebank, 10,000
+        words, one epoch, test perplexity: 100 × 100 filled 366, dealt 400; 1250 × 8 filled 337,
+        dealt 245.)
         """
         if any(given is not None and given < 1 for given in (rows, columns)):
-            raise ValueError(f"a table of {rows} rows and {columns} columns: expected at least 1 of each")
+            raise ValueError(
+                f"a table of {rows} rows and {columns} columns: expected at least 1 of each"
+            )
         if rows is None:
             rows = math.ceil(words / columns) if columns else _rows_for(words)
         if columns is None:
@@ -65,7 +73,9 @@ class WordTable:
         return WordTable(self.rows, self.columns, cells.astype(np.int64))
 
     def grown(self, rows: int = 0, columns: int = 0) -> WordTable:
-        """The same table with so many free rows and columns more; every word stays in its row and its column."""
+        """The same table with so many free rows and columns more; every word stays in its row and
+        its column.
+        """
         wider = self.columns + columns
         return WordTable(self.rows + rows, wider, self.row_of * wider + self.column_of)
 
@@ -74,7 +84,9 @@ class WordTable:
         return WordTable(self.rows, self.columns, np.concatenate([self.cells, cells]))
 
     def without(self, ids: np.ndarray) -> WordTable:
-        """The same table with the cells of these words free; the words after them move up to the next ids."""
+        """The same table with the cells of these words free; the words after them move up to the
+        next ids.
+        """
         return WordTable(self.rows, self.columns, np.delete(self.cells, ids))
 
     @cached_property  # scoring asks at every word of a sentence

@@ -1,6 +1,8 @@
-"""How many words are wrong: word error rate by kaldialign, with its uncertainty, in total and by kind of word.
+"""How many words are wrong: word error rate by kaldialign, with its uncertainty, in total and by
+kind of word.
 
-Errors of a hypothesis are the fewest substitutions, deletions and insertions that turn it into the reference.
+Errors of a hypothesis are the fewest substitutions, deletions and insertions that turn it into the
+reference.
 """
 
 from __future__ import annotations
@@ -63,9 +65,15 @@ def error_rate(references: Sequence[Words], hypotheses: Sequence[Words]) -> Erro
     return ErrorRate(total, words, max(0.0, 100 * interval["ci95min"]), 100 * interval["ci95max"])
 
 
-def improvement_probability(references: Sequence[Words], before: Sequence[Words], after: Sequence[Words]) -> float:
-    """The share of paired bootstrap replications in which `after` has fewer errors than `before`."""
-    result = kaldialign.bootstrap_wer_ci(_lists(references), _lists(before), _lists(after), replications=_REPLICATIONS)
+def improvement_probability(
+    references: Sequence[Words], before: Sequence[Words], after: Sequence[Words]
+) -> float:
+    """The share of paired bootstrap replications in which `after` has fewer errors than
+    `before`.
+    """
+    result = kaldialign.bootstrap_wer_ci(
+        _lists(references), _lists(before), _lists(after), replications=_REPLICATIONS
+    )
     return float(result["p_s2_improv_over_s1"])
 
 
@@ -74,9 +82,11 @@ def error_rates_by_list(
 ) -> tuple[ErrorRate, ErrorRate]:
     """The word error rates on the listed words, and on all others (B-WER and U-WER).
 
-    Substitutions and deletions count by the word of the reference, insertions by the word of the hypothesis.
+    Substitutions and deletions count by the word of the reference, insertions by the word of the
+    hypothesis.
     """
-    counts = np.zeros((len(references), 2, 2), dtype=np.int64)  # [U, listed or other, errors and words]
+    # [U, listed or other, errors and words]
+    counts = np.zeros((len(references), 2, 2), dtype=np.int64)
     for utterance, (reference, hypothesis) in enumerate(zip(references, hypotheses, strict=True)):
         for said, heard in kaldialign.align(list(reference), list(hypothesis), _GAP):
             kind = 0 if (said if said != _GAP else heard) in listed else 1
@@ -87,13 +97,19 @@ def error_rates_by_list(
 def _of_counts(counts: np.ndarray) -> ErrorRate:
     """From errors and words of each utterance [U, 2]."""
     total, words = (int(count) for count in counts.sum(0))
-    # An utterance without such a word says nothing of them, but resampling none of the others would divide by zero.
+    # An utterance without such a word says nothing of them, but resampling none of the others would
+    # divide by zero.
     counts = counts[counts.any(1)]
     if not words or len(counts) < 2:
         return ErrorRate(total, words, math.nan, math.nan)
     interval = bootstrap(
-        (counts[:, 0], counts[:, 1]), lambda wrong, said, axis: 100 * wrong.sum(axis) / np.maximum(said.sum(axis), 1),
-        paired=True, vectorized=True, method="percentile", n_resamples=_REPLICATIONS // 10, random_state=0,
+        (counts[:, 0], counts[:, 1]),
+        lambda wrong, said, axis: 100 * wrong.sum(axis) / np.maximum(said.sum(axis), 1),
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        n_resamples=_REPLICATIONS // 10,
+        random_state=0,
     ).confidence_interval
     return ErrorRate(total, words, float(interval.low), float(interval.high))
 

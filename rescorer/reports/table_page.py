@@ -1,8 +1,10 @@
-"""A look at the table of a LightRNN: which words share a row, and which lists (places, surnames, …) the rows hold.
+"""A look at the table of a LightRNN: which words share a row, and which lists (places, surnames, …)
+the rows hold.
 
-Everything here counts words, not how often they occur. A row's *listed* words are those on at least one list; its
-*dominant* list is the one with most of the row's words (of several, the first given); its *purity* is the share of
-its listed words that are on the dominant list. A word on several lists counts for each, once among the listed.
+Everything here counts words, not how often they occur. A row's *listed* words are those on at least
+one list; its *dominant* list is the one with most of the row's words (of several, the first given);
+its *purity* is the share of its listed words that are on the dominant list. A word on several lists
+counts for each, once among the listed.
 
 Shapes: V vocabulary, R rows, C columns, K lists.
 """
@@ -40,7 +42,11 @@ def read_lists(named: Iterable[str]) -> dict[str, list[str]]:
     for given in named:
         name, _, path = given.partition("=")
         if not name or not path:
-            raise InputError(f"the list {given!r}", expected="NAME=FILE", remedy="give it a name, --list places=FILE")
+            raise InputError(
+                f"the list {given!r}",
+                expected="NAME=FILE",
+                remedy="give it a name, --list places=FILE",
+            )
         if name in lists:
             raise InputError(f"two lists are named {name!r}", remedy="give each a name of its own")
         words = (line.split("\t", 1)[0].strip() for _, line in read_lines(path))
@@ -64,7 +70,10 @@ def _known_ids(name: str, words: Iterable[str], vocabulary: Vocabulary) -> np.nd
     ids: np.ndarray = np.unique(vocabulary.encode(list(words)))
     ids = ids[ids != vocabulary.unknown_id]
     if not len(ids):
-        raise InputError(f"{name}: no word of it is in the model's vocabulary", remedy="check its words and their case")
+        raise InputError(
+            f"{name}: no word of it is in the model's vocabulary",
+            remedy="check its words and their case",
+        )
     return ids
 
 
@@ -114,8 +123,13 @@ class TableView:
         """Raises InputError where no word of a list is in the vocabulary."""
         self.vocabulary, self.table = model.vocabulary, model.table
         lists = lists or {}
-        self._sizes = {name: len(set(map(self.vocabulary.normalise, words))) for name, words in lists.items()}
-        self.lists = {name: _known_ids(f"list {name}", words, self.vocabulary) for name, words in lists.items()}
+        self._sizes = {
+            name: len(set(map(self.vocabulary.normalise, words))) for name, words in lists.items()
+        }
+        self.lists = {
+            name: _known_ids(f"list {name}", words, self.vocabulary)
+            for name, words in lists.items()
+        }
 
     # ---- what it finds ----
 
@@ -126,7 +140,10 @@ class TableView:
     @cached_property
     def _on_lists(self) -> np.ndarray:
         """[K, R] how many of a row's words are on each list."""
-        counts = [np.bincount(self.table.row_of[ids], minlength=self.table.rows) for ids in self.lists.values()]
+        counts = [
+            np.bincount(self.table.row_of[ids], minlength=self.table.rows)
+            for ids in self.lists.values()
+        ]
         return np.array(counts, dtype=np.int64).reshape(len(self.lists), self.table.rows)
 
     @cached_property
@@ -138,11 +155,18 @@ class TableView:
         most = self._on_lists.max(0, initial=0)
         names = [*self.lists, ""]
         which = np.where(most > 0, self._on_lists.argmax(0) if self.lists else 0, len(self.lists))
-        columns = (words.tolist(), listed.tolist(), (names[index] for index in which), most.tolist())
+        columns = (
+            words.tolist(),
+            listed.tolist(),
+            (names[index] for index in which),
+            most.tolist(),
+        )
         return [RowSummary(row, *values) for row, values in enumerate(zip(*columns, strict=True))]
 
     def ordered(self, order: str = "fullest") -> list[RowSummary]:
-        """The rows that hold a word: "fullest", most words on the dominant list first, or "purest"; then the other."""
+        """The rows that hold a word: "fullest", most words on the dominant list first, or "purest";
+        then the other.
+        """
         return sorted((summary for summary in self.summaries if summary.words), key=_ORDERS[order])
 
     def row_words(self, row: int) -> list[str]:
@@ -167,41 +191,60 @@ class TableView:
         yield f"{table.rows} rows × {table.columns} columns, {held} words, {free} free cells"
         for name, ids in self.lists.items():
             share = _share_in_fullest(table, ids, _FULLEST)
-            yield (f"{name}: {len(ids)} of {self._sizes[name]} words in the vocabulary, {100 * share:.1f} % of these "
-                   f"in its {_FULLEST} fullest rows")
-        yield (f"{'row':>7} {'words':>7} {'listed':>7} {'purity':>8} {'on list':>7} {'':<{self._name_width}}  "
-               f"most frequent words")
+            yield (
+                f"{name}: {len(ids)} of {self._sizes[name]} words in the vocabulary, {100 * share:.1f} % of these "
+                f"in its {_FULLEST} fullest rows"
+            )
+        yield (
+            f"{'row':>7} {'words':>7} {'listed':>7} {'purity':>8} {'on list':>7} {'':<{self._name_width}}  "
+            f"most frequent words"
+        )
         for summary in self.ordered(order)[:rows]:
             yield self._row_line(summary, show)
 
     def row_line(self, row: int) -> str:
         """One row with all its words. Raises InputError where the table has no such row."""
         if not 0 <= row < self.table.rows:
-            raise InputError(f"there is no row {row}", expected=f"0 to {self.table.rows - 1}",
-                             remedy="correct the number")
+            raise InputError(
+                f"there is no row {row}",
+                expected=f"0 to {self.table.rows - 1}",
+                remedy="correct the number",
+            )
         return self._row_line(self.summaries[row], None)
 
     def _row_line(self, summary: RowSummary, show: int | None) -> str:
         words = _shown(self.row_words(summary.row), show)
         purity = f"{100 * summary.purity:.1f} %" if summary.listed else "-"
-        return (f"{summary.row:>7} {summary.words:>7} {summary.listed:>7} {purity:>8} {summary.on_dominant:>7} "
-                f"{summary.dominant or '-':<{self._name_width}}  {words}")
+        return (
+            f"{summary.row:>7} {summary.words:>7} {summary.listed:>7} {purity:>8} {summary.on_dominant:>7} "
+            f"{summary.dominant or '-':<{self._name_width}}  {words}"
+        )
 
     @property
     def _name_width(self) -> int:
         return max(map(len, self.lists), default=1)
 
     def word_lines(self, word: str, show: int) -> Iterator[str]:
-        """Where a word stands, and the words beside it. Raises InputError where the table does not hold it."""
+        """Where a word stands, and the words beside it. Raises InputError where the table does not
+        hold it.
+        """
         if word not in self.vocabulary:
-            raise InputError(f"the table does not hold the word {word!r}", remedy="check its spelling and its case")
+            raise InputError(
+                f"the table does not hold the word {word!r}",
+                remedy="check its spelling and its case",
+            )
         word = self.vocabulary.normalise(word)
         index = int(self.vocabulary.encode([word])[0])
         row, column = divmod(int(self.table.cells[index]), self.table.columns)
         names = [name for name, ids in self.lists.items() if index in ids]
-        yield (f"{word}: row {row}, column {column}, seen {self.vocabulary.counts[index]} times, "
-               f"lists: {', '.join(names) or '-'}")
-        for name, number, words in (("row", row, self.row_words(row)), ("column", column, self.column_words(column))):
+        yield (
+            f"{word}: row {row}, column {column}, seen {self.vocabulary.counts[index]} times, "
+            f"lists: {', '.join(names) or '-'}"
+        )
+        for name, number, words in (
+            ("row", row, self.row_words(row)),
+            ("column", column, self.column_words(column)),
+        ):
             words.remove(word)
             yield f"  {name} {number}: {_shown(words, show)}"
 
@@ -213,12 +256,16 @@ class TableView:
         Raises:
             InputError: it cannot be written.
         """
-        packed = base64.b64encode(gzip.compress(json.dumps(self._page_data(title)).encode(), 6, mtime=0))
+        packed = base64.b64encode(
+            gzip.compress(json.dumps(self._page_data(title)).encode(), 6, mtime=0)
+        )
         page = _TEMPLATE.read_text(encoding="utf-8").replace(_DATA_MARK, packed.decode("ascii"))
         write_lines(path, [page.rstrip("\n")])
 
     def _page_data(self, title: str) -> dict[str, object]:
-        """What the page shows. Compressed and in base64 it is small, and no word can be taken for markup."""
+        """What the page shows. Compressed and in base64 it is small, and no word can be taken for
+        markup.
+        """
         lists = list(self.lists)
         return {
             "title": title,
@@ -229,10 +276,16 @@ class TableView:
             "counts": self.vocabulary.counts.tolist(),
             "cells": self.table.cells.tolist(),
             # Steps from one id to the next: small numbers, which compress well.
-            "lists": [{"name": name, "steps": np.diff(ids, prepend=0).tolist()} for name, ids in self.lists.items()],
+            "lists": [
+                {"name": name, "steps": np.diff(ids, prepend=0).tolist()}
+                for name, ids in self.lists.items()
+            ],
             "onLists": self._on_lists.tolist(),
             "listed": [summary.listed for summary in self.summaries],
-            "dominant": [lists.index(summary.dominant) if summary.dominant else -1 for summary in self.summaries],
+            "dominant": [
+                lists.index(summary.dominant) if summary.dominant else -1
+                for summary in self.summaries
+            ],
             "fullest": [summary.row for summary in self.ordered("fullest")],
             "purest": [summary.row for summary in self.ordered("purest")],
         }

@@ -104,8 +104,9 @@ class Untuned:
     default: DefaultWeights
 
 
-def untuned(lists: Sequence[NBest], scored: ScoredLists,
-            settings: DefaultSettings | None = None) -> Untuned:
+def untuned(
+    lists: Sequence[NBest], scored: ScoredLists, settings: DefaultSettings | None = None
+) -> Untuned:
     """Choose safe weights for n-best lists, whose hypotheses are those of `scored`."""
     settings = settings or DefaultSettings()
     first_pass = recogniser_weights(scored.score_names)
@@ -144,8 +145,9 @@ def _scores_tell(scored: ScoredLists, first_pass: Weights, settings: DefaultSett
     return _pairs_in_order(scored, totals, settings.best) <= settings.disordered
 
 
-def choose_weights(scored: ScoredLists, first_pass: Weights,
-                   settings: DefaultSettings | None = None) -> DefaultWeights:
+def choose_weights(
+    scored: ScoredLists, first_pass: Weights, settings: DefaultSettings | None = None
+) -> DefaultWeights:
     """Choose the language models' weights beside the first pass's.
 
     Args:
@@ -154,21 +156,30 @@ def choose_weights(scored: ScoredLists, first_pass: Weights,
     settings = settings or DefaultSettings()
     bias = {BIAS: DEFAULT_SCALES[BIAS]} if BIAS in first_pass.scales else {}
     models = scored.model_names
-    weights = replace(first_pass, scales={**first_pass.scales, **bias}, lm_scale=0.0,
-                      mixture={name: 1 / len(models) for name in models})
+    weights = replace(
+        first_pass,
+        scales={**first_pass.scales, **bias},
+        lm_scale=0.0,
+        mixture={name: 1 / len(models) for name in models},
+    )
     if not models:
         return DefaultWeights(weights, "the first pass is kept: there is no language model")
     names = {name for name, scale in first_pass.scales.items() if scale}
     if names == {ACOUSTIC}:
-        return DefaultWeights(replace(weights, lm_scale=1.0), "lm_scale 1: the scores are acoustic "
-                              "alone, so the language model counts in full")
+        return DefaultWeights(
+            replace(weights, lm_scale=1.0),
+            "lm_scale 1: the scores are acoustic alone, so the language model counts in full",
+        )
     fit = _Fit.of(scored, first_pass, weights)
     old = next((name for name in OLD_LM if name in names), None)
     if old and _no_worse(fit, scored, old, settings):
         share = first_pass.scales[old] / 2
         shared = replace(weights, lm_scale=share, scales={**weights.scales, old: share})
-        return DefaultWeights(shared, f"lm_scale {share:.3g}: the recogniser's language model "
-                              f"({old}) and the new one share its scale")
+        return DefaultWeights(
+            shared,
+            f"lm_scale {share:.3g}: the recogniser's language model "
+            f"({old}) and the new one share its scale",
+        )
     return _cautious(scored, first_pass, weights, fit, settings)
 
 
@@ -202,8 +213,10 @@ class _Fit:
         return float(min(nats, unknown))
 
     def describe(self) -> str:
-        return (f"perplexity {math.exp(min(self.nats, 50)):,.0f} on the first hypotheses, "
-                f"{100 * self.unknown:.1f} % of their words unknown")
+        return (
+            f"perplexity {math.exp(min(self.nats, 50)):,.0f} on the first hypotheses, "
+            f"{100 * self.unknown:.1f} % of their words unknown"
+        )
 
 
 def _no_worse(fit: _Fit, scored: ScoredLists, old: str, settings: DefaultSettings) -> bool:
@@ -213,13 +226,16 @@ def _no_worse(fit: _Fit, scored: ScoredLists, old: str, settings: DefaultSetting
     return bool(fit.nats <= nats + settings.handicap and nats <= settings.uniform)
 
 
-def _cautious(scored: ScoredLists, first_pass: Weights, weights: Weights, fit: _Fit,
-              settings: DefaultSettings) -> DefaultWeights:
+def _cautious(
+    scored: ScoredLists, first_pass: Weights, weights: Weights, fit: _Fit, settings: DefaultSettings
+) -> DefaultWeights:
     """A scale of the language model in proportion to the spreads."""
     totals, lm = scored.totals(first_pass), scored.lm_scores(weights)
     returned = settings.word_return * float(lm.sum()) / max(1, scored.lengths.sum())
-    spread, lm_spread = (_median_spread(scored, totals, values, settings.best)
-                         for values in (totals, lm - returned * scored.lengths))
+    spread, lm_spread = (
+        _median_spread(scored, totals, values, settings.best)
+        for values in (totals, lm - returned * scored.lengths)
+    )
     trust = fit.trust(settings)
     if not trust:
         reason = f"the first pass is kept: the language model does not fit ({fit.describe()})"
@@ -228,8 +244,10 @@ def _cautious(scored: ScoredLists, first_pass: Weights, weights: Weights, fit: _
         return DefaultWeights(weights, "the first pass is kept: the lists offer no choice")
     scale = settings.spread_ratio * trust * spread / lm_spread
     penalty = first_pass.word_penalty + scale * returned
-    reason = (f"lm_scale {scale:.3g}, chosen with caution: the language model's part varies by "
-              f"{settings.spread_ratio * trust:.2g} of the first pass's ({fit.describe()})")
+    reason = (
+        f"lm_scale {scale:.3g}, chosen with caution: the language model's part varies by "
+        f"{settings.spread_ratio * trust:.2g} of the first pass's ({fit.describe()})"
+    )
     return DefaultWeights(replace(weights, lm_scale=scale, word_penalty=penalty), reason)
 
 
@@ -242,7 +260,7 @@ def _median_spread(scored: ScoredLists, totals: np.ndarray, values: np.ndarray, 
     begins = np.searchsorted(owners, np.arange(len(scored.begins)))
     counts = np.diff(begins, append=len(owners))
     centred = values[chosen] - (np.add.reduceat(values[chosen], begins) / counts)[owners]
-    spreads = np.sqrt(np.add.reduceat(centred ** 2, begins) / counts)[counts > 1]
+    spreads = np.sqrt(np.add.reduceat(centred**2, begins) / counts)[counts > 1]
     return float(np.median(spreads)) if len(spreads) else 0.0
 
 
@@ -260,8 +278,7 @@ def _places(scored: ScoredLists) -> np.ndarray:
     return np.asarray(np.arange(len(scored.lengths)) - scored.begins[scored.owners])
 
 
-def _with_rank(lists: Sequence[NBest],
-               scored: ScoredLists) -> tuple[list[NBest], ScoredLists]:
+def _with_rank(lists: Sequence[NBest], scored: ScoredLists) -> tuple[list[NBest], ScoredLists]:
     """The same with one more raw score: minus the place."""
 
     def ranked(place: int, hypothesis: Hypothesis) -> Hypothesis:

@@ -1,8 +1,9 @@
 """Lattices determinised by their words: of the paths with the same words the best stays.
 
-Subset construction (Mohri, "Finite-state transducers in language and speech processing", 1997) as Kaldi's
-`lattice-determinize` has it: where paths with the same words part in their arcs, the arcs wait until the words tell
-which path it is. A new arc holds a row of old ones: its scores are their sums, its transition ids theirs in a row.
+Subset construction (Mohri, "Finite-state transducers in language and speech processing", 1997) as
+Kaldi's `lattice-determinize` has it: where paths with the same words part in their arcs, the arcs
+wait until the words tell which path it is. A new arc holds a row of old ones: its scores are their
+sums, its transition ids theirs in a row.
 
 Shapes: A old arcs, X new arcs, N old arcs in all rows.
 """
@@ -19,11 +20,13 @@ import numpy as np
 from rescorer.recognition.lattice import SILENCE, Arcs, Column, Lattice, assemble, outgoing
 from rescorer.rescoring.lattice_paths import NO_WORD, words_on_arcs
 
-# Of an old arc, on average: how often it is looked at and stands in rows. Where it is more, determinising is given up.
+# Of an old arc, on average: how often it is looked at and stands in rows. Where it is more,
+# determinising is given up.
 _WORK, _ROWS = 8, 2
 _Row = tuple[int, ...]  # arcs
 _Subset = tuple[tuple[int, _Row], ...]  # old states, ascending, each with the arcs that wait
-_Ways = dict[int, tuple[float, _Row]]  # by state: the total of the best way there, and its arcs that wait
+# by state: the total of the best way there, and its arcs that wait
+_Ways = dict[int, tuple[float, _Row]]
 
 
 @runtime_checkable
@@ -35,16 +38,24 @@ class Joinable(Column, Protocol):
 
 
 def determinised(lattice: Lattice, totals: np.ndarray) -> Lattice:
-    """The lattice with, for each of its word sequences, the best path alone, and no silent arcs but the ends.
+    """The lattice with, for each of its word sequences, the best path alone, and no silent arcs but
+    the ends.
 
-    The sum of each score over a path is that of the old path. The lattice comes back as it is where that would make it
-    larger, or where its format keeps what cannot stand in a row (times, symbols of a decoding graph).
+    The sum of each score over a path is that of the old path. The lattice comes back as it is where
+    that would make it larger, or where its format keeps what cannot stand in a row (times, symbols
+    of a decoding graph).
 
     Args:
         totals: [A] the score of each arc, without what is equal for equal words.
     """
-    fields = {name: column for name, column in lattice.arc_fields.items() if isinstance(column, Joinable)}
-    strange = len(fields) < len(lattice.arc_fields) or lattice.state_fields or lattice.labels[lattice.ends].any()
+    fields = {
+        name: column for name, column in lattice.arc_fields.items() if isinstance(column, Joinable)
+    }
+    strange = (
+        len(fields) < len(lattice.arc_fields)
+        or lattice.state_fields
+        or lattice.labels[lattice.ends].any()
+    )
     search = None if strange or not lattice.arcs else _Search.of(lattice, totals)
     if search is None or not search.run():
         return lattice
@@ -52,13 +63,25 @@ def determinised(lattice: Lattice, totals: np.ndarray) -> Lattice:
     lengths = np.fromiter(map(len, search.rows), np.int64)  # [X]
     owners = np.repeat(np.arange(len(lengths)), lengths)
     arcs = Arcs(
-        np.array(search.sources), search.new_targets(), search.labels[search.words],
-        {name: np.bincount(owners, score[rows], len(lengths)) for name, score in lattice.scores.items()},
+        np.array(search.sources),
+        search.new_targets(),
+        search.labels[search.words],
+        {
+            name: np.bincount(owners, score[rows], len(lengths))
+            for name, score in lattice.scores.items()
+        },
         {name: column.joined(rows, lengths) for name, column in fields.items()},
     )
     found = assemble(lattice.utterance, lattice.symbols, 0, arcs, states=len(search.subsets))
-    return replace(lattice, states=found.states, sources=found.sources, targets=found.targets, labels=found.labels,
-                   scores=found.scores, arc_fields=found.arc_fields)
+    return replace(
+        lattice,
+        states=found.states,
+        sources=found.sources,
+        targets=found.targets,
+        labels=found.labels,
+        scores=found.scores,
+        arc_fields=found.arc_fields,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +114,14 @@ class _Search:
         labels[word[::-1]] = lattice.labels[::-1]  # of a word's several labels the first
         labels[[NO_WORD, -1]] = SILENCE
         begins, arcs = outgoing(lattice.states, lattice.sources)
-        return cls([arcs[begin:end].tolist() for begin, end in pairwise(begins)], lattice.targets.tolist(),
-                   totals.tolist(), np.where(lattice.ends, len(names), word).tolist(), labels, [((0, ()),)])
+        return cls(
+            [arcs[begin:end].tolist() for begin, end in pairwise(begins)],
+            lattice.targets.tolist(),
+            totals.tolist(),
+            np.where(lattice.ends, len(names), word).tolist(),
+            labels,
+            [((0, ()),)],
+        )
 
     def run(self) -> bool:
         """Find all subsets; False where the new lattice gets larger than the old one."""
@@ -153,6 +182,10 @@ class _Search:
 
 
 def _common(one: _Row, other: _Row) -> int:
-    """How many arcs two rows begin with alike; of the least and the greatest row, what all rows between share."""
-    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-                min(len(one), len(other)))
+    """How many arcs two rows begin with alike; of the least and the greatest row, what all rows
+    between share.
+    """
+    return next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )

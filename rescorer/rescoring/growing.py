@@ -6,7 +6,9 @@ import numpy as np
 
 
 class Growing:
-    """Rows that are appended in O(rows appended), however many there are: the room doubles when it is full."""
+    """Rows that are appended in O(rows appended), however many there are: the room doubles when it
+    is full.
+    """
 
     def __init__(self, rows: np.ndarray) -> None:
         self._room, self._length = rows.copy(), len(rows)
@@ -23,7 +25,9 @@ class Growing:
         """Add rows at the end."""
         length = self._length + len(rows)
         if length > len(self._room):
-            room = np.empty((max(length, 2 * self._length), *self._room.shape[1:]), self._room.dtype)
+            room = np.empty(
+                (max(length, 2 * self._length), *self._room.shape[1:]), self._room.dtype
+            )
             room[: self._length] = self.rows
             self._room = room
         self._room[self._length : length] = rows

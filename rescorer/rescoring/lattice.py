@@ -20,21 +20,48 @@ from rescorer.models.ngram import Ngram
 from rescorer.progress import Progress, silent
 from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
-from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
+from rescorer.recognition.nbest import (
+    ACOUSTIC,
+    FIRST_LM,
+    FIRST_PASS,
+    GRAPH,
+    TOTAL,
+    Hypothesis,
+    NBest,
+)
 from rescorer.reports.error_rate import Words
 from rescorer.rescoring.cluster import Executor, serial_executor
-from rescorer.rescoring.default_weights import OLD_LM, DefaultSettings, choose_weights, recogniser_weights
+from rescorer.rescoring.default_weights import (
+    OLD_LM,
+    DefaultSettings,
+    choose_weights,
+    recogniser_weights,
+)
 from rescorer.rescoring.determinise import determinised
-from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
+from rescorer.rescoring.expansion import (
+    Expansion,
+    ExpansionSettings,
+    OverBudgetError,
+    expand,
+    known_totals,
+)
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
-from rescorer.rescoring.nbest import LM_SCORE, MEMORY, check_score_names, score_lists, scored_lists, tune_lists
+from rescorer.rescoring.nbest import (
+    LM_SCORE,
+    MEMORY,
+    check_score_names,
+    score_lists,
+    scored_lists,
+    tune_lists,
+)
 from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import TunedWeights, Weights
 
 _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
-_STATE_RISKS, _ARC_RISKS = 32, 18  # bytes in the tables of expected errors, for each word of the best path
+# bytes in the tables of expected errors, for each word of the best path
+_STATE_RISKS, _ARC_RISKS = 32, 18
 _TUNING_PATHS = 100  # of each lattice in each round
 _TUNING_ROUNDS = 3
 
@@ -69,7 +96,9 @@ class RescoredLattice:
         return paths_list(self.lattice.with_scores({TOTAL: self.totals}), paths)
 
     def posteriors(self) -> np.ndarray:
-        """[A] the probability that a path of the lattice, drawn by exp(total), goes through the arc."""
+        """[A] the probability that a path of the lattice, drawn by exp(total), goes through the
+        arc.
+        """
         return Trellis.of([self.lattice]).posteriors(self.totals)
 
     def minimum_bayes_risk(self, memory: int | None = None) -> SafestWords:
@@ -78,11 +107,14 @@ class RescoredLattice:
         Raises:
             InputError: the tables of expected errors would take more than so many bytes of memory.
         """
-        size = (_STATE_RISKS * self.lattice.states + _ARC_RISKS * self.lattice.arcs) * (len(self.best()) + 1)
+        size = (_STATE_RISKS * self.lattice.states + _ARC_RISKS * self.lattice.arcs) * (
+            len(self.best()) + 1
+        )
         if memory is not None and size > memory:
             raise InputError(
                 f"utterance {self.lattice.utterance!r}: the expected errors of {self.lattice.arcs} arcs at "
-                f"{len(self.best())} words need {size >> 20} MiB", expected=f"at most {memory >> 20} MiB",
+                f"{len(self.best())} words need {size >> 20} MiB",
+                expected=f"at most {memory >> 20} MiB",
                 remedy="leave --mbr and --confidence-output out, or lower --beam or --max-histories",
             )
         return minimum_bayes_risk(self.lattice, self.totals)
@@ -90,16 +122,22 @@ class RescoredLattice:
     def as_first_pass(self, lm_score: str) -> Lattice:
         """The lattice as a recogniser with this language model would have written it.
 
-        Its acoustic score is the old one and `lm_score` holds all the rest: with `own_scales` the two give the total.
-        Without an acoustic score, `first_pass` is the total.
+        Its acoustic score is the old one and `lm_score` holds all the rest: with `own_scales` the
+        two give the total. Without an acoustic score, `first_pass` is the total.
         """
-        lattice = replace(self.lattice, own_word_penalty=0.0,
-                          arc_fields={**self.lattice.arc_fields, "posterior": self.posteriors()})
+        lattice = replace(
+            self.lattice,
+            own_word_penalty=0.0,
+            arc_fields={**self.lattice.arc_fields, "posterior": self.posteriors()},
+        )
         if ACOUSTIC not in self.lattice.scores:
             return replace(lattice, scores={FIRST_PASS: self.totals}, own_scales={FIRST_PASS: 1.0})
         scale, acoustic = self.weights.scales[ACOUSTIC], self.lattice.scores[ACOUSTIC]
-        return replace(lattice, scores={ACOUSTIC: acoustic, lm_score: self.totals - scale * acoustic},
-                       own_scales={ACOUSTIC: scale, lm_score: 1.0})
+        return replace(
+            lattice,
+            scores={ACOUSTIC: acoustic, lm_score: self.totals - scale * acoustic},
+            own_scales={ACOUSTIC: scale, lm_score: 1.0},
+        )
 
 
 def words_of(lattice: Lattice, path: np.ndarray) -> tuple[str, ...]:
@@ -116,24 +154,36 @@ def best_words(lattice: Lattice, weights: Weights) -> tuple[str, ...]:
 def paths_list(lattice: Lattice, paths: Sequence[np.ndarray]) -> NBest:
     """Paths as an n-best list, each with the sums of its arcs' scores."""
     hypotheses = tuple(
-        Hypothesis(str(place), words_of(lattice, path),
-                   {name: float(score[path].sum()) for name, score in lattice.scores.items()})
+        Hypothesis(
+            str(place),
+            words_of(lattice, path),
+            {name: float(score[path].sum()) for name, score in lattice.scores.items()},
+        )
         for place, path in enumerate(paths or [np.zeros(0, np.int64)], start=1)
     )
     return NBest(lattice.utterance, hypotheses)
 
 
 def without_old_lm(lattice: Lattice) -> Lattice:
-    """The lattice without what the first pass's language model said: `first_lm`, or else `graph` with all it holds."""
+    """The lattice without what the first pass's language model said: `first_lm`, or else `graph`
+    with all it holds.
+    """
     dropped = next((name for name in OLD_LM if name in lattice.scores), None)
-    return replace(lattice, scores={name: score for name, score in lattice.scores.items() if name != dropped},
-                   own_scales={name: scale for name, scale in lattice.own_scales.items() if name != dropped})
+    return replace(
+        lattice,
+        scores={name: score for name, score in lattice.scores.items() if name != dropped},
+        own_scales={name: scale for name, scale in lattice.own_scales.items() if name != dropped},
+    )
 
 
-def split_old_lm(lattices: Iterable[Lattice], old: Ngram, memory: int, collector: ErrorCollector) -> Iterator[Lattice]:
-    """Lattices of Kaldi's, whose graph score holds an n-gram model's: its part becomes `first_lm`, exactly.
+def split_old_lm(
+    lattices: Iterable[Lattice], old: Ngram, memory: int, collector: ErrorCollector
+) -> Iterator[Lattice]:
+    """Lattices of Kaldi's, whose graph score holds an n-gram model's: its part becomes `first_lm`,
+    exactly.
 
-    Every arc needs a history of its own for that: states are expanded as far as the model looks back.
+    Every arc needs a history of its own for that: states are expanded as far as the model looks
+    back.
 
     Raises:
         InputError: a lattice without a graph score or with `first_lm`, or as `collector` says.
@@ -141,14 +191,20 @@ def split_old_lm(lattices: Iterable[Lattice], old: Ngram, memory: int, collector
     settings = ExpansionSettings(order=old.order, beam=math.inf, max_histories=0)
     for lattice in lattices:
         if lattice.arcs and (GRAPH not in lattice.scores or FIRST_LM in lattice.scores):
-            raise InputError(f"utterance {lattice.utterance!r} has the scores {', '.join(lattice.score_names)}",
-                             expected="a graph score, which holds the old model's",
-                             remedy="leave --old-lm-model out")
+            raise InputError(
+                f"utterance {lattice.utterance!r} has the scores {', '.join(lattice.score_names)}",
+                expected="a graph score, which holds the old model's",
+                remedy="leave --old-lm-model out",
+            )
         weights = Weights(dict.fromkeys(lattice.scores, 0.0), lm_scale=1.0, mixture={old.name: 1.0})
-        for expanded in rescore_lattices([lattice], old, TunedWeights(weights, weights), settings, memory, collector):
+        for expanded in rescore_lattices(
+            [lattice], old, TunedWeights(weights, weights), settings, memory, collector
+        ):
             part = expanded.lattice.scores[old.name]
             scores = {name: expanded.lattice.scores[name] for name in lattice.scores}
-            yield replace(expanded.lattice, scores={**scores, GRAPH: scores[GRAPH] - part, FIRST_LM: part})
+            yield replace(
+                expanded.lattice, scores={**scores, GRAPH: scores[GRAPH] - part, FIRST_LM: part}
+            )
 
 
 def first_pass_weights(lattice: Lattice) -> Weights:
@@ -158,28 +214,42 @@ def first_pass_weights(lattice: Lattice) -> Weights:
     return replace(defaults, scales=scales, word_penalty=lattice.own_word_penalty)
 
 
-def default_weights(lattices: Sequence[Lattice], models: Sequence[LanguageModel], memory: int = MEMORY,
-                    ) -> tuple[TunedWeights, str]:
-    """What is used before any weights were tuned, and why, in a line: what is safe for the best paths' lists."""
+def default_weights(
+    lattices: Sequence[Lattice],
+    models: Sequence[LanguageModel],
+    memory: int = MEMORY,
+) -> tuple[TunedWeights, str]:
+    """What is used before any weights were tuned, and why, in a line: what is safe for the best
+    paths' lists.
+    """
     first = next((lattice for lattice in lattices if lattice.arcs), lattices[0])
     first_pass, settings = first_pass_weights(first), DefaultSettings()
-    alike = [lattice for lattice in lattices if lattice.arcs and lattice.score_names == first.score_names]
-    lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], first_pass), settings.best))
-             for lattice in alike or [first]]
+    alike = [
+        lattice for lattice in lattices if lattice.arcs and lattice.score_names == first.score_names
+    ]
+    lists = [
+        paths_list(lattice, n_best(lattice, known_totals([lattice], first_pass), settings.best))
+        for lattice in alike or [first]
+    ]
     chosen = choose_weights(score_lists(lists, models, memory), first_pass, settings)
     return TunedWeights(chosen.weights, first_pass), chosen.reason
 
 
 def rescore_lattices(
-    lattices: Iterable[Lattice], lm: LanguageModel | Sequence[LanguageModel], weights: TunedWeights | None = None,
-    settings: ExpansionSettings | None = None, memory: int = MEMORY, collector: ErrorCollector | None = None,
+    lattices: Iterable[Lattice],
+    lm: LanguageModel | Sequence[LanguageModel],
+    weights: TunedWeights | None = None,
+    settings: ExpansionSettings | None = None,
+    memory: int = MEMORY,
+    collector: ErrorCollector | None = None,
     executor: Executor = serial_executor,
 ) -> Iterator[RescoredLattice]:
     """Expand lattices by the histories of one or several language models, and score every arc anew.
 
-    Lattices are taken in batches. Batches and memory say how many histories a model is asked for at once, and with it
-    the order of float32's sums changes: totals differ by some 1e-6 nats, paths that are as close may change places.
-    Compact ones are determinised by their words before they are expanded: so they stay while histories are appended.
+    Lattices are taken in batches. Batches and memory say how many histories a model is asked for at
+    once, and with it the order of float32's sums changes: totals differ by some 1e-6 nats, paths
+    that are as close may change places. Compact ones are determinised by their words before they
+    are expanded: so they stay while histories are appended.
 
     Args:
         lm: a model, or models that are mixed word by word.
@@ -203,10 +273,18 @@ def rescore_lattices(
     used = weights or default_weights(first, models, memory)[0]
     all_batches = chain(iter([first]), batches)
     del first  # else it were there to the end
-    fitting = (_Batch(tuple(_prepared(lattice, used.weights, settings) for lattice in batch
-                            if _fits(lattice, used.weights, models, collector)))
-               for batch in all_batches)
-    sent: deque[_Batch] = deque()  # not `itertools.tee`, which keeps up to 57 batches that both have passed
+    fitting = (
+        _Batch(
+            tuple(
+                _prepared(lattice, used.weights, settings)
+                for lattice in batch
+                if _fits(lattice, used.weights, models, collector)
+            )
+        )
+        for batch in all_batches
+    )
+    # not `itertools.tee`, which keeps up to 57 batches that both have passed
+    sent: deque[_Batch] = deque()
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
     for parts in executor(task, models, _noted(fitting, sent)):
         yield from _rescored(sent.popleft(), parts, models, used.weights, collector)
@@ -243,22 +321,28 @@ def _prepared(lattice: Lattice, weights: Weights, settings: ExpansionSettings) -
     return determinised(lattice, known_totals([lattice], weights)) if settings.compact else lattice
 
 
-def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], collector: ErrorCollector) -> bool:
+def _fits(
+    lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], collector: ErrorCollector
+) -> bool:
     """Whether the weights are for this lattice and these models; if not, the fault is told."""
     try:
         check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
     except InputError as error:
         collector.add(error)
         return False
-    pairs = (("score", lattice.score_names, weights.scales),
-             ("model", tuple(model.name for model in models), weights.mixture))
+    pairs = (
+        ("score", lattice.score_names, weights.scales),
+        ("model", tuple(model.name for model in models), weights.mixture),
+    )
     for what, have, want in pairs:
         if set(have) != set(want) and lattice.arcs:
-            collector.add(InputError(
-                f"utterance {lattice.utterance!r}: the {what}s here are {', '.join(have) or 'none'}, the weights are "
-                f"for {', '.join(want) or 'none'}",
-                remedy="give the files that the weights were tuned with, or tune new ones with --tune",
-            ))
+            collector.add(
+                InputError(
+                    f"utterance {lattice.utterance!r}: the {what}s here are {', '.join(have) or 'none'}, the weights are "
+                    f"for {', '.join(want) or 'none'}",
+                    remedy="give the files that the weights were tuned with, or tune new ones with --tune",
+                )
+            )
             return False
     return True
 
@@ -279,20 +363,38 @@ class _Batch:
 
 
 def _bare(lattice: Lattice) -> Lattice:
-    """The lattice without what its format keeps beside, and of the words of a whole language those that it has."""
+    """The lattice without what its format keeps beside, and of the words of a whole language those
+    that it has.
+    """
     used = np.union1d([SILENCE], lattice.labels)
-    symbols = Symbols(*(tuple(names[label] for label in used)
-                        for names in (lattice.symbols.labels, lattice.symbols.words)))
-    return replace(lattice, symbols=symbols, labels=np.searchsorted(used, lattice.labels), arc_fields={},
-                   state_fields={}, header={})
+    symbols = Symbols(
+        *(
+            tuple(names[label] for label in used)
+            for names in (lattice.symbols.labels, lattice.symbols.words)
+        )
+    )
+    return replace(
+        lattice,
+        symbols=symbols,
+        labels=np.searchsorted(used, lattice.labels),
+        arc_fields={},
+        state_fields={},
+        header={},
+    )
 
 
-# A part of a batch: how many lattices it has, and their expansion, or the error of the one that is too large.
+# A part of a batch: how many lattices it has, and their expansion, or the error of the one that is
+# too large.
 _Part = tuple[int, Expansion | InputError]
 
 
-def _expanded(models: Sequence[LanguageModel], batch: _Batch, weights: TunedWeights, settings: ExpansionSettings,
-              memory: int) -> Iterator[_Part]:
+def _expanded(
+    models: Sequence[LanguageModel],
+    batch: _Batch,
+    weights: TunedWeights,
+    settings: ExpansionSettings,
+    memory: int,
+) -> Iterator[_Part]:
     """The batch expanded; in halves where it needs more than the memory."""
     lattices = batch.lattices
     if not lattices:
@@ -300,7 +402,8 @@ def _expanded(models: Sequence[LanguageModel], batch: _Batch, weights: TunedWeig
     try:
         expansion = expand(lattices, models, weights.weights, weights.first_pass, settings, memory)
     except (OverBudgetError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):  # torch says so when it has none
+        # torch says so when it has none
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         if len(lattices) > 1:
             for half in batch.halves():
@@ -312,13 +415,22 @@ def _expanded(models: Sequence[LanguageModel], batch: _Batch, weights: TunedWeig
 
 
 def _too_large(lattice: Lattice, memory: int, by_budget: bool) -> InputError:
-    needed, more = (f"{memory >> 20} MiB", "raise --memory, or ") if by_budget else ("this machine has", "")
-    return InputError(f"utterance {lattice.utterance!r}: its {lattice.arcs} arcs need more memory than {needed}",
-                      remedy=f"{more}lower --max-histories, --beam or --order")
+    needed, more = (
+        (f"{memory >> 20} MiB", "raise --memory, or ") if by_budget else ("this machine has", "")
+    )
+    return InputError(
+        f"utterance {lattice.utterance!r}: its {lattice.arcs} arcs need more memory than {needed}",
+        remedy=f"{more}lower --max-histories, --beam or --order",
+    )
 
 
-def _rescored(batch: _Batch, parts: Iterable[_Part], models: Sequence[LanguageModel], weights: Weights,
-              collector: ErrorCollector) -> Iterator[RescoredLattice]:
+def _rescored(
+    batch: _Batch,
+    parts: Iterable[_Part],
+    models: Sequence[LanguageModel],
+    weights: Weights,
+    collector: ErrorCollector,
+) -> Iterator[RescoredLattice]:
     """The lattices of a batch, one by one."""
     begin = 0
     for size, part in parts:
@@ -330,8 +442,12 @@ def _rescored(batch: _Batch, parts: Iterable[_Part], models: Sequence[LanguageMo
         del part  # else it were there beside the next
 
 
-def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[LanguageModel],
-           weights: Weights) -> Iterator[RescoredLattice]:
+def _split(
+    batch: Sequence[Lattice],
+    expansion: Expansion,
+    models: Sequence[LanguageModel],
+    weights: Weights,
+) -> Iterator[RescoredLattice]:
     """The lattices of an expansion, one by one."""
     first_state = np.cumsum([0, *(lattice.states for lattice in batch)])
     first_arc = np.cumsum([0, *(lattice.arcs for lattice in batch)])
@@ -340,8 +456,12 @@ def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[Lang
     for u, lattice in enumerate(batch):
         arcs, states = slice(*arc_cuts[u : u + 2]), slice(*state_cuts[u : u + 2])
         origin = expansion.origin_arcs[arcs] - first_arc[u]
-        expanded = lattice.take(origin, expansion.sources[arcs] - states.start, expansion.targets[arcs] - states.start,
-                                expansion.origin_states[states] - first_state[u])
+        expanded = lattice.take(
+            origin,
+            expansion.sources[arcs] - states.start,
+            expansion.targets[arcs] - states.start,
+            expansion.origin_states[states] - first_state[u],
+        )
         log_probs, lm = expansion.log_probs[arcs], expansion.lm[arcs]
         totals = known_totals([expanded], weights) + weights.lm_scale * lm
         added = {model.name: log_probs[:, k] for k, model in enumerate(models)}
@@ -349,15 +469,23 @@ def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[Lang
 
 
 def tune_lattices(
-    lattices: Sequence[Lattice], references: Mapping[str, Words], models: Sequence[LanguageModel],
-    settings: ExpansionSettings | None = None, memory: int = MEMORY, *, kind: str = "linear", executor: Executor = serial_executor,
+    lattices: Sequence[Lattice],
+    references: Mapping[str, Words],
+    models: Sequence[LanguageModel],
+    settings: ExpansionSettings | None = None,
+    memory: int = MEMORY,
+    *,
+    kind: str = "linear",
+    executor: Executor = serial_executor,
     progress: Progress = silent,
 ) -> TunedWeights:
-    """Weights with the fewest word errors on these lattices, as in minimum-error-rate training (Och, 2003).
+    """Weights with the fewest word errors on these lattices, as in minimum-error-rate training
+    (Och, 2003).
 
-    The best paths of each lattice join its list, and weights are tuned on the lists: first the paths that the first
-    pass likes best, then, round by round, those of the lattices rescored with the weights so far. A lattice whose
-    best path its list had already is not expanded in later rounds.
+    The best paths of each lattice join its list, and weights are tuned on the lists: first the
+    paths that the first pass likes best, then, round by round, those of the lattices rescored with
+    the weights so far. A lattice whose best path its list had already is not expanded in later
+    rounds.
 
     Raises:
         InputError: no lattice with a path, or a score with a name that rescoring uses.
@@ -368,13 +496,21 @@ def tune_lattices(
     for lattice in lattices:
         check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
     guide = first_pass_weights(lattices[0])
-    lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
-             for lattice in lattices]
+    lists = [
+        paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
+        for lattice in lattices
+    ]
     scorer = SentenceScorer(models, memory, executor)
 
     def tuned(turn: int) -> TunedWeights:
-        return tune_lists(lists, references, scored_lists(lists, scorer), kind=kind, progress=progress,
-                          stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}")
+        return tune_lists(
+            lists,
+            references,
+            scored_lists(lists, scorer),
+            kind=kind,
+            progress=progress,
+            stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}",
+        )
 
     weights = tuned(1)
     growing = list(range(len(lattices)))  # those whose lists may lack their best path
@@ -384,8 +520,14 @@ def tune_lattices(
         known = [{hypothesis.words for hypothesis in each.hypotheses} for each in lists]
         sizes = [len(each.hypotheses) for each in lists]
         fresh = []
-        rescored = rescore_lattices([lattices[place] for place in growing], models, weights, settings, memory,
-                                    executor=executor)
+        rescored = rescore_lattices(
+            [lattices[place] for place in growing],
+            models,
+            weights,
+            settings,
+            memory,
+            executor=executor,
+        )
         for done, (place, new) in enumerate(zip(growing, rescored, strict=True), start=1):
             found = new.n_best(_TUNING_PATHS)
             lists[place] = _joined(lists[place], found)
@@ -402,9 +544,16 @@ def tune_lattices(
 
 
 def _joined(old: NBest, new: NBest) -> NBest:
-    """The hypotheses of both, those of `new` with the names of `old`; what is the same but for rounding, once."""
+    """The hypotheses of both, those of `new` with the names of `old`; what is the same but for
+    rounding, once.
+    """
     names = old.score_names
-    pool = {(h.words, *(round(h.scores[name], 4) for name in names)): h for h in (*new.hypotheses, *old.hypotheses)}
-    ordered = (Hypothesis(str(place), h.words, {name: h.scores[name] for name in names})
-               for place, h in enumerate(reversed(pool.values()), start=1))
+    pool = {
+        (h.words, *(round(h.scores[name], 4) for name in names)): h
+        for h in (*new.hypotheses, *old.hypotheses)
+    }
+    ordered = (
+        Hypothesis(str(place), h.words, {name: h.scores[name] for name in names})
+        for place, h in enumerate(reversed(pool.values()), start=1)
+    )
     return NBest(old.utterance, tuple(ordered))

@@ -1,4 +1,5 @@
-"""The n best sentences of a lattice: different in their words, where paths may differ in times and silences only.
+"""The n best sentences of a lattice: different in their words, where paths may differ in times and
+silences only.
 
 Shapes: A arcs, S states, W distinct words.
 """
@@ -18,21 +19,26 @@ NO_WORD = 0
 
 
 def words_on_arcs(lattice: Lattice) -> tuple[tuple[str, ...], np.ndarray]:
-    """The distinct words of a lattice [W], "" being the first even if it is on no arc, and which each arc has [A]."""
+    """The distinct words of a lattice [W], "" being the first even if it is on no arc, and which
+    each arc has [A].
+    """
     labels, place = np.unique(lattice.labels, return_inverse=True)
     index = {"": NO_WORD}
-    numbers = [index.setdefault(lattice.symbols.words[label], len(index)) for label in labels.tolist()]
+    numbers = [
+        index.setdefault(lattice.symbols.words[label], len(index)) for label in labels.tolist()
+    ]
     return tuple(index), np.asarray(numbers, np.int64)[place]
 
 
 def n_best(lattice: Lattice, totals: np.ndarray, n: int) -> list[np.ndarray]:
     """The best path of each of the n best word sequences, best first; fewer where there are fewer.
 
-    A* over prefixes of words (Mohri & Riley, "An efficient algorithm for the n-best-strings problem", 2002): a prefix
-    is the set of states that it leads to, found when it is needed. What is promised beyond is exact, and the best
-    continuation of a prefix is always the next to be followed, so that each sentence costs at most one step for each
-    of its words, whatever the lattice and its ties. A step costs the arcs that leave the prefix's states, and once
-    more for each silent arc in a row; memory is the states of all prefixes on the way.
+    A* over prefixes of words (Mohri & Riley, "An efficient algorithm for the n-best-strings
+    problem", 2002): a prefix is the set of states that it leads to, found when it is needed. What
+    is promised beyond is exact, and the best continuation of a prefix is always the next to be
+    followed, so that each sentence costs at most one step for each of its words, whatever the
+    lattice and its ties. A step costs the arcs that leave the prefix's states, and once more for
+    each silent arc in a row; memory is the states of all prefixes on the way.
 
     Args:
         totals: [A] natural logs, finite: the score of each arc.
@@ -49,7 +55,8 @@ def n_best(lattice: Lattice, totals: np.ndarray, n: int) -> list[np.ndarray]:
     while queue and len(found) < n:
         loss, _, place, prefix = heapq.heappop(queue)
         if place + 1 < len(prefix.losses):
-            later = loss + (prefix.losses[place + 1] - prefix.losses[place])  # so rounded that it is never less
+            # so rounded that it is never less
+            later = loss + (prefix.losses[place + 1] - prefix.losses[place])
             heapq.heappush(queue, (later, next(serial), place + 1, prefix))
         longer = search.follow(prefix, place)
         if longer.states[-1] == lattice.states - 1:
@@ -111,8 +118,17 @@ class _Search:
         names, numbers = words_on_arcs(lattice)
         words = np.where(lattice.ends, len(names), numbers)
         spoken, silent = (_some(lattice, chosen) for chosen in (words != NO_WORD, words == NO_WORD))
-        return cls(lattice.sources, lattice.targets, totals, words, Trellis.of([lattice]).backward(totals, "best"),
-                   spoken, silent, np.full(lattice.states, -np.inf), np.full(lattice.states, -1))
+        return cls(
+            lattice.sources,
+            lattice.targets,
+            totals,
+            words,
+            Trellis.of([lattice]).backward(totals, "best"),
+            spoken,
+            silent,
+            np.full(lattice.states, -np.inf),
+            np.full(lattice.states, -1),
+        )
 
     def root(self) -> _Prefix:
         """No words yet."""
@@ -155,17 +171,29 @@ class _Search:
         best = np.maximum.reduceat(promises, begins) if len(begins) else promises
         order = (-best).argsort(kind="stable")
         self.scores[reached] = -np.inf
-        return _Prefix(before, reached, self.ways[reached], arcs, values, begins, order,
-                       (best[order[:1]] - best[order]).tolist())
+        return _Prefix(
+            before,
+            reached,
+            self.ways[reached],
+            arcs,
+            values,
+            begins,
+            order,
+            (best[order[:1]] - best[order]).tolist(),
+        )
 
-    def _leave(self, states: np.ndarray, arcs: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _leave(
+        self, states: np.ndarray, arcs: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The arcs, of these, that leave the states, and the score of the best way over each."""
         begins, leaving = arcs
         some = leaving[spans(begins[states], begins[states + 1])]
         return some, self.scores[self.sources[some]] + self.totals[some]
 
     def _arrive(self, arcs: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Note the best way to each target, of equal ones that over the first arc; the targets, ascending."""
+        """Note the best way to each target, of equal ones that over the first arc; the targets,
+        ascending.
+        """
         order = np.lexsort((arcs, -values, self.targets[arcs]))
         arcs, values = arcs[order], values[order]
         first = runs(self.targets[arcs])

@@ -1,7 +1,8 @@
 """Words with few expected errors, and how sure each of them is.
 
-Xu, Povey, Mangu & Zhu, "Minimum Bayes Risk decoding and system combination based on a recursion for lattice edit
-distance", 2011. Shapes: A arcs, S states, a arcs of one level, Q positions of the hypothesis, W distinct words.
+Xu, Povey, Mangu & Zhu, "Minimum Bayes Risk decoding and system combination based on a recursion for
+lattice edit distance", 2011. Shapes: A arcs, S states, a arcs of one level, Q positions of the
+hypothesis, W distinct words.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from rescorer.rescoring.trellis import Trellis
 
 _TOTAL = "total"
 _NEGLIGIBLE = 1e-6  # the probability of all paths that are left out together
-_UNPLACED = 1e-5  # what a word at no position costs beyond its error: of equal alignments that with most words placed
+# what a word at no position costs beyond its error: of equal alignments that with most words placed
+_UNPLACED = 1e-5
 _STARTS = 4  # best paths that the search starts from
 _TIE = 1e-12  # errors closer than this differ by rounding
-_ALIGNED, _INSERTED, _SKIPPED = 0, 1, 2  # an arc's word stands at a position, at none; a position is passed without
+# an arc's word stands at a position, at none; a position is passed without
+_ALIGNED, _INSERTED, _SKIPPED = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +33,10 @@ class SafestWords:
 
     Attributes:
         words: without sentence marks.
-        confidences: [words] the probability, 0 to 1, that what was said at the word's place is this word.
-        expected_errors: word errors to expect, by the recursion: not less than the true expectation, to 1e-4.
+        confidences: [words] the probability, 0 to 1, that what was said at the word's place is this
+            word.
+        expected_errors: word errors to expect, by the recursion: not less than the true
+            expectation, to 1e-4.
     """
 
     words: tuple[str, ...]
@@ -40,15 +45,18 @@ class SafestWords:
 
 
 def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
-    """Start at a sentence and, at each position, take the most probable word or none, while errors fall.
+    """Start at a sentence and, at each position, take the most probable word or none, while errors
+    fall.
 
-    That ends at a local optimum. The search starts from the words of the best paths and from those of the path whose
-    arcs are the most probable, and takes the best of what it finds. Nothing promises that no words have fewer errors.
+    That ends at a local optimum. The search starts from the words of the best paths and from those
+    of the path whose arcs are the most probable, and takes the best of what it finds. Nothing
+    promises that no words have fewer errors.
 
-    Positions are the words and the gaps around them. The expected edit distance is computed by a recursion over the
-    lattice that averages the distances of all ways to a state before it aligns what follows: an upper bound, exact
-    where all ways to a state are aligned alike. Silent arcs pass everything on. Paths that have a probability below
-    1e-6 together are left out first. O(A · Q) time and memory, for the arcs that are left, in each of a few rounds.
+    Positions are the words and the gaps around them. The expected edit distance is computed by a
+    recursion over the lattice that averages the distances of all ways to a state before it aligns
+    what follows: an upper bound, exact where all ways to a state are aligned alike. Silent arcs
+    pass everything on. Paths that have a probability below 1e-6 together are left out first. O(A ·
+    Q) time and memory, for the arcs that are left, in each of a few rounds.
 
     Args:
         totals: [A] natural logs, finite and scaled such that P(path) ∝ exp(Σ totals).
@@ -69,8 +77,12 @@ def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
     return recursion.safest(best)
 
 
-def _descend(recursion: _Recursion, words: np.ndarray, seen: set[tuple[int, ...]]) -> _Evaluation | None:
-    """Take the most probable words while errors fall; stop at what was seen before, None where that is the start."""
+def _descend(
+    recursion: _Recursion, words: np.ndarray, seen: set[tuple[int, ...]]
+) -> _Evaluation | None:
+    """Take the most probable words while errors fall; stop at what was seen before, None where that
+    is the start.
+    """
     found = None
     while (key := tuple(words.tolist())) not in seen:
         seen.add(key)
@@ -88,7 +100,8 @@ class _Evaluation:
 
     Attributes:
         positions: [Q] gaps, which are NO_WORD, and a word between one and the next.
-        chances: [W, Q] the probability of each word, or of none, at each position; each column sums to 1.
+        chances: [W, Q] the probability of each word, or of none, at each position; each column sums
+            to 1.
         errors: expected.
     """
 
@@ -154,8 +167,11 @@ class _Recursion:
         return _Evaluation(positions, self._collect(moves), errors)
 
     def _align(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
-        """The expected errors, and what each arc did at the end of each part of the hypothesis [A, Q + 1]."""
-        passed = np.concatenate([[0], np.cumsum(positions != NO_WORD)])  # errors of hearing nothing so far
+        """The expected errors, and what each arc did at the end of each part of the hypothesis [A,
+        Q + 1].
+        """
+        # errors of hearing nothing so far
+        passed = np.concatenate([[0], np.cumsum(positions != NO_WORD)])
         errors = np.empty((len(self.trellis.depth), len(passed)))
         errors[0] = passed
         moves = np.empty((len(self.words), len(passed)), dtype=np.int8)
@@ -180,7 +196,10 @@ class _Recursion:
         none = np.zeros(moves.shape[1])
         for level in reversed(self.trellis.leaving):
             move = moves[level.arcs]
-            mass = _fall(self.shares[level.arcs, None] * reached[self.trellis.targets[level.arcs]], move == _SKIPPED)
+            mass = _fall(
+                self.shares[level.arcs, None] * reached[self.trellis.targets[level.arcs]],
+                move == _SKIPPED,
+            )
             none += np.where(move == _SKIPPED, mass, 0.0).sum(0)
             standing[level.arcs] = np.where(move == _ALIGNED, mass, 0.0)
             back = np.where(move == _INSERTED, mass, 0.0)
@@ -188,25 +207,36 @@ class _Recursion:
             reached[level.states] = np.add.reduceat(back, level.begins)
         none += np.cumsum(reached[0, ::-1])[::-1]  # before the first arc
         arcs = np.arange(len(self.words))
-        chances = csr_matrix((np.ones(len(arcs)), (self.words, arcs)), shape=(len(self.names), len(arcs))) @ standing
+        chances = (
+            csr_matrix((np.ones(len(arcs)), (self.words, arcs)), shape=(len(self.names), len(arcs)))
+            @ standing
+        )
         chances[NO_WORD] += none
         return np.asarray(chances[:, 1:])
 
 
 def _fall(mass: np.ndarray, skipped: np.ndarray) -> np.ndarray:
-    """[a, Q + 1] the mass on each place when it falls from every place that is skipped to the one before, and on."""
+    """[a, Q + 1] the mass on each place when it falls from every place that is skipped to the one
+    before, and on.
+    """
     above = np.cumsum(mass[:, ::-1], 1)[:, ::-1]
     above = np.pad(above, ((0, 0), (0, 1)))
     last = mass.shape[1]
     floors = np.where(skipped, last, np.arange(last))
-    floors = np.pad(np.minimum.accumulate(floors[:, ::-1], 1)[:, ::-1], ((0, 0), (0, 1)), constant_values=last)
+    floors = np.pad(
+        np.minimum.accumulate(floors[:, ::-1], 1)[:, ::-1], ((0, 0), (0, 1)), constant_values=last
+    )
     return np.asarray((above[:, :-1] - np.take_along_axis(above, floors[:, 1:], 1)).clip(0))
 
 
 def _probable(lattice: Lattice, totals: np.ndarray) -> Lattice:
-    """The lattice with its totals and without its least probable arcs, which together have a negligible probability."""
+    """The lattice with its totals and without its least probable arcs, which together have a
+    negligible probability.
+    """
     posteriors = Trellis.of([lattice]).posteriors(totals)
     order = np.argsort(posteriors, kind="stable")
     kept = np.sort(order[np.cumsum(posteriors[order]) > _NEGLIGIBLE])
-    arcs = Arcs(lattice.sources[kept], lattice.targets[kept], lattice.labels[kept], {_TOTAL: totals[kept]})
+    arcs = Arcs(
+        lattice.sources[kept], lattice.targets[kept], lattice.labels[kept], {_TOTAL: totals[kept]}
+    )
     return assemble(lattice.utterance, lattice.symbols, 0, arcs, states=lattice.states - 1)

@@ -14,18 +14,23 @@ from rescorer.rescoring.trellis import Trellis
 
 
 def oracle_words(lattice: Lattice, reference: Words) -> tuple[str, ...]:
-    """The words of the path that is nearest to the reference; none where the lattice has no path. O(A · J)."""
+    """The words of the path that is nearest to the reference; none where the lattice has no path.
+    O(A · J).
+    """
     if not lattice.states:
         return ()
     words, word = words_on_arcs(lattice)
     index = {spelled: number for number, spelled in enumerate(words) if spelled}
-    said = np.array([index.get(spelled, len(words)) for spelled in reference], dtype=np.int64)  # [J]
+    # [J]
+    said = np.array([index.get(spelled, len(words)) for spelled in reference], dtype=np.int64)
     costs = _costs(lattice, word, said)
     return tuple(words[number] for number in _trace(lattice, word, said, costs))
 
 
 def _costs(lattice: Lattice, word: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """[S, J + 1] the fewest errors of a path to each state against so many words of the reference."""
+    """[S, J + 1] the fewest errors of a path to each state against so many words of the
+    reference.
+    """
     trellis = Trellis.of([lattice])
     places = np.arange(len(said) + 1)
     costs = np.tile(places, (lattice.states, 1))
@@ -38,7 +43,9 @@ def _costs(lattice: Lattice, word: np.ndarray, said: np.ndarray) -> np.ndarray:
 
 
 def _over_arcs(before: np.ndarray, word: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """[arcs, J + 1] from the costs before each arc: nothing heard, a word too many, or a word for a word."""
+    """[arcs, J + 1] from the costs before each arc: nothing heard, a word too many, or a word for a
+    word.
+    """
     heard = (word != NO_WORD)[:, None]
     after = before + heard
     matched = before[:, :-1] + (word[:, None] != said)

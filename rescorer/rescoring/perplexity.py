@@ -1,8 +1,8 @@
 """Perplexity of a text under several models and their mixture.
 
-Standard: every word and every `</s>` is scored once, unknown words as `<unk>`, over the model's whole vocabulary.
-Models of an open vocabulary spell unknown words out: their perplexity is over all strings, and higher.
-Shapes: N words and sentence ends of the text, K models.
+Standard: every word and every `</s>` is scored once, unknown words as `<unk>`, over the model's
+whole vocabulary. Models of an open vocabulary spell unknown words out: their perplexity is over all
+strings, and higher. Shapes: N words and sentence ends of the text, K models.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class TextScores:
 
     def mixed(self, weights: np.ndarray) -> float:
         """Perplexity of the linear mixture with weights [K]."""
-        return perplexity(combine(torch.from_numpy(self.log_probs), torch.from_numpy(weights), "linear").numpy())
+        return perplexity(
+            combine(torch.from_numpy(self.log_probs), torch.from_numpy(weights), "linear").numpy()
+        )
 
     def best_weights(self) -> np.ndarray:
         """[K] the weights of the linear mixture that make this text most probable."""
@@ -58,17 +60,22 @@ def score_text(
     """Score every word and `</s>` of a text.
 
     Args:
-        context: "sentence": each sentence is read alone, as a rescorer reads it; "text": a LightRNN carries its state
-            from sentence to sentence, as published figures of recurrent models do (an n-gram never does).
+        context: "sentence": each sentence is read alone, as a rescorer reads it; "text": a LightRNN
+            carries its state from sentence to sentence, as published figures of recurrent models do
+            (an n-gram never does).
         memory: bytes that the histories of one level may take.
     """
     columns = [
-        _carried(model, sentences) if context == "text" and _remembers(model) else _alone(model, sentences, memory)
+        _carried(model, sentences)
+        if context == "text" and _remembers(model)
+        else _alone(model, sentences, memory)
         for model in models
     ]
     flat = [word for sentence in sentences for word in sentence]
     unknown = np.array([int((~model.knows(flat)).sum()) for model in models])
-    return TextScores(tuple(model.name for model in models), np.stack(columns, -1), unknown, len(flat))
+    return TextScores(
+        tuple(model.name for model in models), np.stack(columns, -1), unknown, len(flat)
+    )
 
 
 def _remembers(model: LanguageModel) -> bool:
@@ -78,13 +85,16 @@ def _remembers(model: LanguageModel) -> bool:
 def _carried(model: LanguageModel, sentences: Sequence[Sentence]) -> np.ndarray:
     words = [word for sentence in sentences for word in (*sentence, SENTENCE_END)]
     if isinstance(model, OpenVocabulary):
-        return np.asarray(_carried(model.model, sentences) + model.log_shares(model.encode(words)).numpy())
+        return np.asarray(
+            _carried(model.model, sentences) + model.log_shares(model.encode(words)).numpy()
+        )
     assert isinstance(model, LightRNN)
     return log_probs_of(model, model.vocabulary.encode(words))
 
 
 def _alone(model: LanguageModel, sentences: Sequence[Sentence], memory: int) -> np.ndarray:
     scores = score_sentences(sentences, [model], memory)
-    # A sentence's nodes are numbered level by level: in ascending order they are its words and its </s>.
+    # A sentence's nodes are numbered level by level: in ascending order they are its words and its
+    # </s>.
     paths = scores.paths.sorted_indices()
     return np.asarray(scores.log_probs[paths.indices, 0])

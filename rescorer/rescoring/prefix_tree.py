@@ -21,7 +21,8 @@ from rescorer.rescoring.word_kinds import WordKinds
 Sentence = Sequence[str]
 
 _MARKS = (SENTENCE_START, SENTENCE_END)
-_TREE_SENTENCES = 1 << 14  # at most: sorted, few more would share a beginning, and workers take a tree each
+# at most: sorted, few more would share a beginning, and workers take a tree each
+_TREE_SENTENCES = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +45,11 @@ class PrefixTree:
     """All distinct prefixes of S sentences; the root is the history `<s>`.
 
     Attributes:
-        words: the distinct words, the last is `</s>`. A sentence mark inside a sentence marks nothing: it is `<unk>`
-            here.
+        words: the distinct words, the last is `</s>`. A sentence mark inside a sentence marks
+            nothing: it is `<unk>` here.
         levels: from the first word on; nodes are numbered in this order.
-        paths: [S, n] sparse, 1 where a node lies on the sentence's path: `paths @ log_probs` are sums over sentences.
+        paths: [S, n] sparse, 1 where a node lies on the sentence's path: `paths @ log_probs` are
+            sums over sentences.
     """
 
     words: tuple[str, ...]
@@ -56,14 +58,20 @@ class PrefixTree:
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> PrefixTree:
-        """The tree of at least one sentence, without its marks. O(tokens · log tokens), a level at a time."""
+        """The tree of at least one sentence, without its marks. O(tokens · log tokens), a level at
+        a time.
+        """
         lengths = np.fromiter((len(sentence) for sentence in sentences), np.int64, len(sentences))
         index: dict[str, int] = {}
-        flat = np.fromiter((index.setdefault(word, len(index)) for sentence in sentences for word in sentence),
-                           np.int64, int(lengths.sum()))
+        flat = np.fromiter(
+            (index.setdefault(word, len(index)) for sentence in sentences for word in sentence),
+            np.int64,
+            int(lengths.sum()),
+        )
         begin = np.cumsum(lengths) - lengths
         end = len(index)
-        node = np.zeros(len(sentences), dtype=np.int64)  # the inner node that each sentence has reached
+        # the inner node that each sentence has reached
+        node = np.zeros(len(sentences), dtype=np.int64)
         active = np.arange(len(sentences))
         levels, rows, columns, nodes = [], [], [], 0
         for depth in range(int(lengths.max()) + 1):
@@ -94,7 +102,8 @@ class PrefixTree:
         return np.concatenate([level.words for level in self.levels])
 
     def score(self, model: LanguageModel) -> np.ndarray:
-        """[n] float64 natural log P of each node's word after its history; the host waits once a level.
+        """[n] float64 natural log P of each node's word after its history; the host waits once a
+        level.
 
         Memory: the widest level's histories.
         """
@@ -132,16 +141,23 @@ class PathScores:
     @classmethod
     def beside(cls, parts: Sequence[PathScores]) -> PathScores:
         """Of several trees, side by side."""
-        return cls(np.concatenate([part.log_probs for part in parts]), WordKinds.joined([part.kinds for part in parts]),
-                   _head_word_term([part.paths for part in parts]))
+        return cls(
+            np.concatenate([part.log_probs for part in parts]),
+            WordKinds.joined([part.kinds for part in parts]),
+            _head_word_term([part.paths for part in parts]),
+        )
 
 
-def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageModel], memory: int,
-                    executor: Executor = serial_executor) -> PathScores:
+def score_sentences(
+    sentences: Sequence[Sentence],
+    models: Sequence[LanguageModel],
+    memory: int,
+    executor: Executor = serial_executor,
+) -> PathScores:
     """Score sentences under every model, in trees of many.
 
-    Sentences are taken in the order of their words, so that those that share a beginning are in one tree; the result is
-    the same for every memory but for the rounding of float32.
+    Sentences are taken in the order of their words, so that those that share a beginning are in one
+    tree; the result is the same for every memory but for the rounding of float32.
 
     Args:
         sentences: words without sentence marks.
@@ -157,13 +173,16 @@ def score_sentences(sentences: Sequence[Sentence], models: Sequence[LanguageMode
 
 
 class SentenceScorer:
-    """Scores sentences as `score_sentences` does, each only once however often it is asked for: most of a round of
-    tuning were in the rounds before."""
+    """Scores sentences as `score_sentences` does, each only once however often it is asked for:
+    most of a round of tuning were in the rounds before."""
 
-    def __init__(self, models: Sequence[LanguageModel], memory: int, executor: Executor = serial_executor) -> None:
+    def __init__(
+        self, models: Sequence[LanguageModel], memory: int, executor: Executor = serial_executor
+    ) -> None:
         self.models = models
         self._score = partial(score_sentences, models=models, memory=memory, executor=executor)
-        self._places: dict[tuple[str, ...], int] = {}  # of the sentences that were scored, their rows
+        # of the sentences that were scored, their rows
+        self._places: dict[tuple[str, ...], int] = {}
         self._parts: list[PathScores] = []  # of those that were new, each time that some were
 
     def score(self, sentences: Sequence[tuple[str, ...]]) -> PathScores:
@@ -176,15 +195,21 @@ class SentenceScorer:
         return replace(known, paths=known.paths[[self._places[sentence] for sentence in sentences]])
 
 
-def _score_tree(models: Sequence[LanguageModel], sentences: Sequence[Sentence]) -> Iterator[PathScores]:
+def _score_tree(
+    models: Sequence[LanguageModel], sentences: Sequence[Sentence]
+) -> Iterator[PathScores]:
     """The scores of sentences that go into one tree."""
     tree = PrefixTree.of(sentences)
     log_probs = np.stack([tree.score(model) for model in models], -1)
-    yield PathScores(log_probs, WordKinds.of(tree.words, models).take(tree.node_words()), tree.paths)
+    yield PathScores(
+        log_probs, WordKinds.of(tree.words, models).take(tree.node_words()), tree.paths
+    )
 
 
 def _groups(order: list[int], models: Sequence[LanguageModel], memory: int) -> Iterator[list[int]]:
-    """Cut into groups whose widest level fits: a level is never wider than the group has sentences."""
+    """Cut into groups whose widest level fits: a level is never wider than the group has
+    sentences.
+    """
     size = max(1, min(_TREE_SENTENCES, memory // max(model.history_bytes for model in models)))
     for begin in range(0, len(order), size):
         yield order[begin : begin + size]
@@ -199,5 +224,11 @@ def _head_word_term(parts: Sequence[csr_matrix]) -> csr_matrix:
     rows = np.cumsum([0, *(part.nnz for part in parts)])
     starts = [part.indptr[:-1] + row for part, row in zip(parts, rows[:-1], strict=True)]
     shape = (sum(part.shape[0] for part in parts), int(columns[-1]))
-    return csr_matrix((np.concatenate([part.data for part in parts]), np.concatenate(entries),
-                       np.concatenate([*starts, rows[-1:]])), shape=shape)
+    return csr_matrix(
+        (
+            np.concatenate([part.data for part in parts]),
+            np.concatenate(entries),
+            np.concatenate([*starts, rows[-1:]]),
+        ),
+        shape=shape,
+    )

@@ -78,19 +78,28 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.tune_reference and not self.weights:
-            raise InputError("--tune without --weights", remedy="say where the weights go: --weights w.json")
+            raise InputError(
+                "--tune without --weights", remedy="say where the weights go: --weights w.json"
+            )
 
     def need_references(self, held: bool = False) -> None:
-        """Raises InputError where an option needs references and there are none, in the input neither."""
+        """Raises InputError where an option needs references and there are none, in the input
+        neither.
+        """
         if self.reference or self.tune_reference or held:
             return
         if option := "--words" if self.listed else "--wer-output" if self.wer_output else "":
-            raise InputError(f"{option} without --ref", remedy="give the references that errors are counted against")
+            raise InputError(
+                f"{option} without --ref",
+                remedy="give the references that errors are counted against",
+            )
 
     @property
     def path(self) -> Path:
         """The input as messages name it."""
-        return self.paths[0] if len(self.paths) == 1 else Path(f"{self.paths[0]} … {self.paths[-1]}")
+        return (
+            self.paths[0] if len(self.paths) == 1 else Path(f"{self.paths[0]} … {self.paths[-1]}")
+        )
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -127,7 +136,11 @@ class Request:
                 some = True
                 yield each
         if self.wanted is not None and not some:
-            raise InputError(f"none of the utterances of {self.utterances}", remedy="check the ids", file=self.path)
+            raise InputError(
+                f"none of the utterances of {self.utterances}",
+                remedy="check the ids",
+                file=self.path,
+            )
 
     def given_weights(self) -> TunedWeights | None:
         """What --weights holds, where it is not what --tune writes."""
@@ -139,19 +152,29 @@ class Request:
 
     def say_tuned(self, tuned: TunedWeights) -> None:
         if not tuned.weights.lm_scale:
-            self.say("no use of the language model was found that lowers the errors here: its scale is 0")
+            self.say(
+                "no use of the language model was found that lowers the errors here: its scale is 0"
+            )
         if tuned.at_bounds:
             self.say(f"at the end of the range that was searched: {', '.join(tuned.at_bounds)}")
 
-    def finish(self, best: Sequence[str], tuned: TunedWeights | None, report: lists.Report | None,
-               counts: Mapping[str, int], models: Sequence[LanguageModel]) -> None:
+    def finish(
+        self,
+        best: Sequence[str],
+        tuned: TunedWeights | None,
+        report: lists.Report | None,
+        counts: Mapping[str, int],
+        models: Sequence[LanguageModel],
+    ) -> None:
         """Write what every kind of input leaves; stdout, which may be closed, last."""
         for line in report.describe() if report else ():
             self.say(line)
         if tuned and self.tune_reference and self.weights:
             if report and report.lost > 0:
-                self.say(f"WARNING: the tuned weights make {report.lost} more errors on the development set than "
-                         f"{report.peer}; they are written all the same")
+                self.say(
+                    f"WARNING: the tuned weights make {report.lost} more errors on the development set than "
+                    f"{report.peer}; they are written all the same"
+                )
             tuned.save(self.weights)
         if report and self.wer_output:
             report.save(self.wer_output)
@@ -170,8 +193,12 @@ def _listed(path: Path | None) -> frozenset[str]:
 def _first_fields(path: Path) -> frozenset[str]:
     fields = frozenset(field for _, line in read_lines(path) for field in line.split()[:1])
     if not fields:
-        raise InputError("no utterance in the list", expected="utterance first on each line", remedy="check the file",
-                         file=path)
+        raise InputError(
+            "no utterance in the list",
+            expected="utterance first on each line",
+            remedy="check the file",
+            file=path,
+        )
     return fields
 
 
@@ -186,8 +213,10 @@ def rescore_lists(request: Request, format: str | None) -> None:
     utterances = [nbest.utterance for nbest in file.lists]
     held = lists.held_references(file.lists)
     request.need_references(bool(held))
-    references, dev_references = (_references(path, utterances, request.say)
-                                  for path in (request.reference, request.tune_reference))
+    references, dev_references = (
+        _references(path, utterances, request.say)
+        for path in (request.reference, request.tune_reference)
+    )
     listed, counts = request.words, lists.word_counts(file.lists)
     notes = [*file.remarks, *lists.remarks(file.lists), *request.remarks(counts)]
     if held and not references and not dev_references:
@@ -202,25 +231,35 @@ def rescore_lists(request: Request, format: str | None) -> None:
         request.say(note)
     scored = lists.score_lists(file.lists, models, request.memory, request.executor)
     if request.tune_reference:
-        tuned = lists.tune_lists(file.lists, dev_references, scored, kind=request.mixture, progress=request.progress)
+        tuned = lists.tune_lists(
+            file.lists, dev_references, scored, kind=request.mixture, progress=request.progress
+        )
     if tuned:
         used = tuned.weights
     else:
         chosen = untuned(file.lists, scored)
-        file, scored, used = replace(file, lists=tuple(chosen.lists)), chosen.scored, chosen.default.weights
+        file, scored, used = (
+            replace(file, lists=tuple(chosen.lists)),
+            chosen.scored,
+            chosen.default.weights,
+        )
         request.say_defaults(chosen.default.reason)
     ranked = lists.rerank(file.lists, scored, used)
     if request.tune_reference and tuned:
         request.say_tuned(tuned)
     references = references or dev_references
-    report = lists.report(file.lists, references, scored, tuned, used, listed) if references else None
+    report = (
+        lists.report(file.lists, references, scored, tuned, used, listed) if references else None
+    )
     if request.nbest_output:
         _write_ranked(request.nbest_output, ranked, file.format, request.paths)
     best = [_line(nbest.utterance, nbest.hypotheses[0].words) for nbest in ranked]
     request.finish(best, tuned, report, counts, models)
 
 
-def _references(path: Path | None, utterances: Collection[str], say: Callable[[str], None]) -> Mapping[str, Words]:
+def _references(
+    path: Path | None, utterances: Collection[str], say: Callable[[str], None]
+) -> Mapping[str, Words]:
     if path is None:
         return {}
     references = read_references(path)
@@ -230,7 +269,9 @@ def _references(path: Path | None, utterances: Collection[str], say: Callable[[s
 
 
 def _write_ranked(path: Path, ranked: Sequence[NBest], format: str, inputs: Sequence[Path]) -> None:
-    """Write the lists; Kaldi's in the order of the input's lines, for its scripts paste files line by line."""
+    """Write the lists; Kaldi's in the order of the input's lines, for its scripts paste files line
+    by line.
+    """
     if format == "kaldi":
         kaldi_nbest.write(path, check_lists(ranked, path), kaldi_nbest.line_order(inputs))
     else:
@@ -273,16 +314,21 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
     """Rescore lattices, as they come."""
     request.need_references()
     tuned = request.given_weights()
-    references, dev_references = (read_references(path) if path else {}
-                                  for path in (request.reference, request.tune_reference))
+    references, dev_references = (
+        read_references(path) if path else {}
+        for path in (request.reference, request.tune_reference)
+    )
     listed = request.words
     collector = ErrorCollector(asked.skip_bad)
     source: Iterable[Lattice] = request.choose(
-        read_lattice_files(request.paths, format, asked.symbols or asked.bpe_model, collector))
+        read_lattice_files(request.paths, format, asked.symbols or asked.bpe_model, collector)
+    )
     if asked.bpe_model:
         source = _joined(source, collector)
     if asked.old_lm_model:
-        source = lattices.split_old_lm(source, Ngram.load(asked.old_lm_model), request.memory, collector)
+        source = lattices.split_old_lm(
+            source, Ngram.load(asked.old_lm_model), request.memory, collector
+        )
     if asked.old_lm == "drop":
         source = map(lattices.without_old_lm, source)
     if request.bias:
@@ -290,11 +336,23 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
     models = request.load_models()
     if request.tune_reference:
         source = list(source)
-        for line in _check_references([lattice.utterance for lattice in source], dev_references,
-                                      request.tune_reference, collector):
+        for line in _check_references(
+            [lattice.utterance for lattice in source],
+            dev_references,
+            request.tune_reference,
+            collector,
+        ):
             request.say(line)
-        tuned = lattices.tune_lattices(source, dev_references, models, asked.settings, request.memory,
-                                       kind=request.mixture, executor=request.executor, progress=request.progress)
+        tuned = lattices.tune_lattices(
+            source,
+            dev_references,
+            models,
+            asked.settings,
+            request.memory,
+            kind=request.mixture,
+            executor=request.executor,
+            progress=request.progress,
+        )
         request.say_tuned(tuned)
     run = _LatticeRun(request, asked, models, tuned, references or dev_references)
     coming = run.before(source)
@@ -304,7 +362,9 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
         if first:
             used, reason = lattices.default_weights(first, models, request.memory)
             request.say_defaults(reason)
-    rescored = lattices.rescore_lattices(coming, models, used, asked.settings, request.memory, collector, request.executor)
+    rescored = lattices.rescore_lattices(
+        coming, models, used, asked.settings, request.memory, collector, request.executor
+    )
     after = run.after(rescored, collector)
     if asked.lattice_output:
         written = (each.as_first_pass(format.lm_score) for each in after)
@@ -323,10 +383,14 @@ def _joined(source: Iterable[Lattice], collector: ErrorCollector) -> Iterator[La
             collector.add(error)
 
 
-def _check_references(kept: Iterable[str], references: Mapping[str, Words], file: Path, collector: ErrorCollector) -> list[str]:
+def _check_references(
+    kept: Iterable[str], references: Mapping[str, Words], file: Path, collector: ErrorCollector
+) -> list[str]:
     utterances = set(kept)
     if collector.errors:  # what was passed over has a reference all the same
-        references = {utterance: words for utterance, words in references.items() if utterance in utterances}
+        references = {
+            utterance: words for utterance, words in references.items() if utterance in utterances
+        }
     return lists.check_references(utterances, references, str(file))
 
 
@@ -341,8 +405,14 @@ def _physical_memory() -> int | None:
 class _LatticeRun:
     """What is gathered while lattices come and go."""
 
-    def __init__(self, request: Request, asked: LatticeRequest, models: Sequence[LanguageModel],
-                 tuned: TunedWeights | None, references: Mapping[str, Words]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        asked: LatticeRequest,
+        models: Sequence[LanguageModel],
+        tuned: TunedWeights | None,
+        references: Mapping[str, Words],
+    ) -> None:
         self._request, self._asked, self._models = request, asked, models
         self._tuned, self._references = tuned, references
         self._tables: set[Symbols] = set()
@@ -367,10 +437,17 @@ class _LatticeRun:
     def _count_words(self, lattice: Lattice) -> None:
         labels, arcs = np.unique(lattice.labels, return_counts=True)
         words = lattice.symbols.words
-        self._counts.update({words[label]: int(count) for label, count in zip(labels, arcs, strict=True)
-                             if words[label]})
+        self._counts.update(
+            {
+                words[label]: int(count)
+                for label, count in zip(labels, arcs, strict=True)
+                if words[label]
+            }
+        )
         if not self._tables:  # the first table tells whether the models are of this language at all
-            lists.check_vocabulary({word for word in words if word}, self._models, str(self._request.path))
+            lists.check_vocabulary(
+                {word for word in words if word}, self._models, str(self._request.path)
+            )
         self._tables.add(lattice.symbols)
 
     def _measure_first_pass(self, lattice: Lattice) -> None:
@@ -378,13 +455,19 @@ class _LatticeRun:
         self._keep("first pass", lattice, lattices.best_words(lattice, own))
         # Weights of other scores are told as a fault when the lattice is rescored.
         if self._tuned and set(lattice.scores) <= set(self._tuned.first_pass.scales):
-            self._keep(lists.TUNED_PENALTY, lattice, lattices.best_words(lattice, self._tuned.first_pass))
-        self._keep("oracle", lattice, oracle_words(lattice, self._references.get(lattice.utterance, ())))
+            self._keep(
+                lists.TUNED_PENALTY, lattice, lattices.best_words(lattice, self._tuned.first_pass)
+            )
+        self._keep(
+            "oracle", lattice, oracle_words(lattice, self._references.get(lattice.utterance, ()))
+        )
 
     def _keep(self, row: str, lattice: Lattice, words: Words) -> None:
         self._rows.setdefault(row, {})[lattice.utterance] = words
 
-    def after(self, rescored: Iterable[lattices.RescoredLattice], collector: ErrorCollector) -> Iterator[lattices.RescoredLattice]:
+    def after(
+        self, rescored: Iterable[lattices.RescoredLattice], collector: ErrorCollector
+    ) -> Iterator[lattices.RescoredLattice]:
         """The rescored lattices as they go by."""
         for result in rescored:
             lattice = result.lattice
@@ -401,11 +484,17 @@ class _LatticeRun:
         for line in self._remarks(collector):
             self._request.say(line)
         if not self._rows.get(_BEST):
-            raise InputError("no lattice can be used", expected="at least one", remedy="see above, or check the file",
-                             file=self._request.path)
+            raise InputError(
+                "no lattice can be used",
+                expected="at least one",
+                remedy="see above, or check the file",
+                file=self._request.path,
+            )
         if self._references:
             path = self._request.reference or self._request.tune_reference
-            remarks = _check_references(self._rows[_BEST], self._references, path or Path(), collector)
+            remarks = _check_references(
+                self._rows[_BEST], self._references, path or Path(), collector
+            )
             for line in remarks if self._request.reference else ():  # --tune told it already
                 self._request.say(line)
 
@@ -416,21 +505,35 @@ class _LatticeRun:
         ids = result.lattice.arc_fields.get(TRANSITION_IDS)
         if isinstance(ids, TransitionIds):
             texts = alignments(ids, paths) or [""]
-            self._alignments.update({f"{nbest.utterance}-{hypothesis.key}": text
-                                     for hypothesis, text in zip(nbest.hypotheses, texts, strict=True)})
+            self._alignments.update(
+                {
+                    f"{nbest.utterance}-{hypothesis.key}": text
+                    for hypothesis, text in zip(nbest.hypotheses, texts, strict=True)
+                }
+            )
 
     def _keep_mbr(self, result: lattices.RescoredLattice) -> None:
         safest = result.minimum_bayes_risk(_physical_memory())
         self._keep(_MBR, result.lattice, safest.words)
-        self._confidences.append(json.dumps({
-            "id": result.lattice.utterance, "text": " ".join(safest.words),
-            "confidences": [round(float(each), 6) for each in safest.confidences],
-            "expected_errors": round(safest.expected_errors, 6),
-        }, ensure_ascii=False))
+        self._confidences.append(
+            json.dumps(
+                {
+                    "id": result.lattice.utterance,
+                    "text": " ".join(safest.words),
+                    "confidences": [round(float(each), 6) for each in safest.confidences],
+                    "expected_errors": round(safest.expected_errors, 6),
+                },
+                ensure_ascii=False,
+            )
+        )
 
     def _remarks(self, collector: ErrorCollector) -> Iterator[str]:
         words = {word for table in self._tables for word in table.words if word}
-        yield from lists.check_vocabulary(words, self._models, str(self._request.path)) if self._tables else ()
+        yield from (
+            lists.check_vocabulary(words, self._models, str(self._request.path))
+            if self._tables
+            else ()
+        )
         yield from self._request.remarks(self._counts)
         if self._empty:
             yield f"{self._empty} of {self._lattices} lattices have no path: their lines have no words"
@@ -445,10 +548,18 @@ class _LatticeRun:
         utterances = list(self._rows[_BEST])
         report = None
         if self._references:
-            rows = {name: [self._rows[name][utterance] for utterance in utterances]
-                    for name in ("first pass", lists.TUNED_PENALTY, "oracle", _BEST, _MBR) if name in self._rows}
-            report = lists.Report.of([self._references[utterance] for utterance in utterances], rows,
-                                     lists.TUNED_PENALTY if self._tuned else "first pass", self._result, listed)
+            rows = {
+                name: [self._rows[name][utterance] for utterance in utterances]
+                for name in ("first pass", lists.TUNED_PENALTY, "oracle", _BEST, _MBR)
+                if name in self._rows
+            }
+            report = lists.Report.of(
+                [self._references[utterance] for utterance in utterances],
+                rows,
+                lists.TUNED_PENALTY if self._tuned else "first pass",
+                self._result,
+                listed,
+            )
         if self._request.nbest_output:
             self._write_n_best(self._request.nbest_output)
         if self._asked.confidence_output:
@@ -460,7 +571,9 @@ class _LatticeRun:
         if ".jsonl" in path.suffixes:
             write_nbest(path, self._nbest, "jsonl")
         else:
-            kaldi_nbest.write(path, check_lists(self._nbest, path), alignments=self._alignments or None)
+            kaldi_nbest.write(
+                path, check_lists(self._nbest, path), alignments=self._alignments or None
+            )
 
     @property
     def _result(self) -> str:

@@ -60,7 +60,15 @@ class Trellis:
         """The trellis of any number of lattices. O(A log A + depth)."""
         sources, targets, first_state, first_arc = union(lattices)
         depth = depths(int(first_state[-1]), sources, targets)
-        return cls(sources, targets, depth, first_state, first_arc, _levels(targets, depth), _levels(sources, depth))
+        return cls(
+            sources,
+            targets,
+            depth,
+            first_state,
+            first_arc,
+            _levels(targets, depth),
+            _levels(sources, depth),
+        )
 
     @cached_property
     def owners(self) -> np.ndarray:
@@ -68,17 +76,23 @@ class Trellis:
         return np.repeat(np.arange(len(self.first_arc) - 1), np.diff(self.first_arc))
 
     def forward(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
-        """[S] natural log of the best of all partial paths from the start to each state, or of their sum."""
+        """[S] natural log of the best of all partial paths from the start to each state, or of
+        their sum.
+        """
         values = np.zeros(len(self.depth))
         for level in self.arriving:
-            values[level.states] = _REDUCE[kind](values[self.sources[level.arcs]] + totals[level.arcs], level.begins)
+            values[level.states] = _REDUCE[kind](
+                values[self.sources[level.arcs]] + totals[level.arcs], level.begins
+            )
         return values
 
     def backward(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
         """[S] the same from each state to the end: at the start it is the lattice's own."""
         values = np.zeros(len(self.depth))
         for level in reversed(self.leaving):
-            values[level.states] = _REDUCE[kind](values[self.targets[level.arcs]] + totals[level.arcs], level.begins)
+            values[level.states] = _REDUCE[kind](
+                values[self.targets[level.arcs]] + totals[level.arcs], level.begins
+            )
         return values
 
     def through(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
@@ -87,13 +101,16 @@ class Trellis:
         return np.asarray(before[self.sources] + totals + after[self.targets])
 
     def posteriors(self, totals: np.ndarray) -> np.ndarray:
-        """[A] the probability that the path goes over each arc, where P(path) ∝ exp of its total."""
+        """[A] the probability that the path goes over each arc, where P(path) ∝ exp of its
+        total.
+        """
         before, after = self.forward(totals, "all"), self.backward(totals, "all")
         whole = after[self.first_state[self.owners]]
         return np.asarray(np.exp(before[self.sources] + totals + after[self.targets] - whole))
 
     def best_paths(self, totals: np.ndarray) -> list[np.ndarray]:
-        """The best path of each lattice: its arcs in order, by their numbers in that lattice; none without a path.
+        """The best path of each lattice: its arcs in order, by their numbers in that lattice; none
+        without a path.
 
         Of equal paths it is the one whose first arc, then second arc, … has the lowest number.
         """
@@ -122,15 +139,22 @@ def _levels(ends: np.ndarray, depth: np.ndarray) -> tuple[Level, ...]:
     states = ends[order[first]]
     cuts = [*np.unique(depth[states], return_index=True)[1].tolist(), len(states)]
     first = np.append(first, len(order))
-    return tuple(Level(states[begin:end], order[first[begin] : first[end]], first[begin:end] - first[begin])
-                 for begin, end in pairwise(cuts))
+    return tuple(
+        Level(states[begin:end], order[first[begin] : first[end]], first[begin:end] - first[begin])
+        for begin, end in pairwise(cuts)
+    )
 
 
 def _log_sums(values: np.ndarray, begins: np.ndarray) -> np.ndarray:
     """Like np.add.reduceat of probabilities that are given, and returned, as logs."""
     top = np.maximum.reduceat(values, begins)
     lengths = np.diff(begins, append=len(values))
-    return np.asarray(top + np.log(np.add.reduceat(np.exp(values - np.repeat(top, lengths)), begins)))
+    return np.asarray(
+        top + np.log(np.add.reduceat(np.exp(values - np.repeat(top, lengths)), begins))
+    )
 
 
-_REDUCE: dict[Kind, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"best": np.maximum.reduceat, "all": _log_sums}
+_REDUCE: dict[Kind, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "best": np.maximum.reduceat,
+    "all": _log_sums,
+}

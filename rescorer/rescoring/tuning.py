@@ -1,11 +1,11 @@
 """Weights with the fewest word errors on a development set, whatever the unit of the scores.
 
-The search sees every raw score without unit: less its value for the first hypothesis of the list, and divided by its
-spread. A raw score that is multiplied by a constant, or shifted by one in each list, gives the search the same numbers,
-except for rounding, and thus gives the same choices.
+The search sees every raw score without unit: less its value for the first hypothesis of the list,
+and divided by its spread. A raw score that is multiplied by a constant, or shifted by one in each
+list, gives the search the same numbers, except for rounding, and thus gives the same choices.
 
-Shapes: U lists, H hypotheses of all of them, n nodes of the prefix tree, K models, F features, P candidates, p of them
-at a time.
+Shapes: U lists, H hypotheses of all of them, n nodes of the prefix tree, K models, F features, P
+candidates, p of them at a time.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from scipy.sparse import csr_matrix
 from rescorer.progress import Progress, silent
 from rescorer.rescoring.weights import ScoredLists, Weights
 
-# A word that is spelled out has tens of nats less than one that is known, though no speaker finds it harder.
+# A word that is spelled out has tens of nats less than one that is known, though no speaker finds
+# it harder.
 _PENALTIES = (-40.0, 12.0)
-_WORD_PENALTY = 3.0  # at most, for as many words as lengths differ by, where the scores together have a share of 1
+# at most, for as many words as lengths differ by, where the scores together have a share of 1
+_WORD_PENALTY = 3.0
 _LEAST_SHARE = 1e-3  # of the first raw score, by which the others are measured
 _TEMPERATURE = 0.02  # of the softmax
-_SHARPENINGS = 3  # times that the shares are squared: 1/8 of the temperature, where nearly all is on the best
+# times that the shares are squared: 1/8 of the temperature, where nearly all is on the best
+_SHARPENINGS = 3
 _EQUAL = 1e-12  # scores of a list that differ by less, relative to the largest, differ by rounding
 _FARTHEST = 1e6  # spreads: a hypothesis that lies farther behind is as good as lost
 _LEAST_LOG_PROB = -1e4  # stands for -inf
@@ -64,14 +67,23 @@ class TuningResult:
     at_bounds: tuple[str, ...]
 
 
-def tune(lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, *, kind: str = "linear",
-         progress: Progress = silent, stage: str = "tuning") -> TuningResult:
+def tune(
+    lists: ScoredLists,
+    errors: np.ndarray,
+    settings: TuningSettings,
+    *,
+    kind: str = "linear",
+    progress: Progress = silent,
+    stage: str = "tuning",
+) -> TuningResult:
     """The weights with the fewest word errors on a development set.
 
-    Half of what is minimised is the expected errors under softmax of the totals; the other half is the same at an
-    eighth of the temperature, which is nearly the errors of the best hypotheses, but smooth.
+    Half of what is minimised is the expected errors under softmax of the totals; the other half is
+    the same at an eighth of the temperature, which is nearly the errors of the best hypotheses, but
+    smooth.
 
-    Only ratios of scales matter: the first raw score that differs within a list keeps its default scale.
+    Only ratios of scales matter: the first raw score that differs within a list keeps its default
+    scale.
 
     Args:
         errors: [H] word errors of each hypothesis against its reference.
@@ -88,12 +100,22 @@ def tune(lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, *, ki
         generation += 1
         progress(stage, generation, settings.rounds)
 
-    if not space.bounds or not loss.blocks:  # no weight to find, or no list whose errors they change
+    # no weight to find, or no list whose errors they change
+    if not space.bounds or not loss.blocks:
         return TuningResult(space.weights(space.middle), ())
     progress(stage, 0, settings.rounds)
     found = differential_evolution(
-        loss, space.bounds, maxiter=settings.rounds, popsize=settings.population, rng=settings.seed, polish=False,
-        tol=1e-4, vectorized=True, updating="deferred", callback=tell)
+        loss,
+        space.bounds,
+        maxiter=settings.rounds,
+        popsize=settings.population,
+        rng=settings.seed,
+        polish=False,
+        tol=1e-4,
+        vectorized=True,
+        updating="deferred",
+        callback=tell,
+    )
     progress(stage, settings.rounds, settings.rounds)
     return TuningResult(space.weights(found.x), space.at_bounds(found.x))
 
@@ -103,7 +125,8 @@ class _Units:
     """What makes scores free of their units.
 
     Attributes:
-        raw: [names] the spread of each raw score; 0 where it is the same for all hypotheses of a list.
+        raw: [names] the spread of each raw score; 0 where it is the same for all hypotheses of a
+            list.
         lm: the spread of the models' log-probabilities, their mean.
         words: the spread of the numbers of words.
     """
@@ -116,11 +139,16 @@ class _Units:
     def of(cls, lists: ScoredLists) -> _Units:
         mean = _sums(lists)[0].mean(1) if lists.model_names else np.zeros(len(lists.raw))
         raw = [_spread(_differences(lists, column)) for column in lists.raw.T]
-        return cls(np.array(raw), *(_spread(_differences(lists, column)) or 1.0 for column in (mean, lists.lengths)))
+        return cls(
+            np.array(raw),
+            *(_spread(_differences(lists, column)) or 1.0 for column in (mean, lists.lengths)),
+        )
 
 
 def _differences(lists: ScoredLists, scores: np.ndarray) -> np.ndarray:
-    """[H] scores less that of the first hypothesis of the list; exactly 0 where both are the same but for rounding."""
+    """[H] scores less that of the first hypothesis of the list; exactly 0 where both are the same
+    but for rounding.
+    """
     scores = scores.astype(np.float64)
     largest = np.maximum.reduceat(np.abs(scores), lists.begins)
     found = scores - scores[lists.begins][lists.owners]
@@ -133,13 +161,17 @@ def _tells(lists: ScoredLists, scores: np.ndarray) -> bool:
 
 
 def _spread(differences: np.ndarray) -> float:
-    """The median of what is not 0: few lists or hypotheses with odd scores do not change it much."""
+    """The median of what is not 0: few lists or hypotheses with odd scores do not change it
+    much.
+    """
     some = np.abs(differences[differences != 0])
     return float(np.median(some)) if len(some) else 0.0
 
 
 def _sums(lists: ScoredLists) -> tuple[np.ndarray, ...]:
-    """Four times [H, K]: log P, log P(word | unknown), unknown and new words, each summed over the words."""
+    """Four times [H, K]: log P, log P(word | unknown), unknown and new words, each summed over the
+    words.
+    """
     log_probs, kinds = lists.sums
     return np.maximum(log_probs, _LEAST_LOG_PROB), kinds.log_spellings, kinds.unknown, kinds.new
 
@@ -151,7 +183,8 @@ class _Candidates:
     Attributes:
         raw: [P, names] shares.
         lm: the share of the mixture. Shares sum to 1.
-        word_penalty, unknown_penalty, spelling_scale, new_word_penalty: as in `Weights`, the first in spreads.
+        word_penalty, unknown_penalty, spelling_scale, new_word_penalty: as in `Weights`, the first
+            in spreads.
         mixture: [P, K].
     """
 
@@ -169,7 +202,8 @@ class _Space:
     """What is searched.
 
     Attributes:
-        names: of the weights to find, of the search's own kind: shares and mixture are cuts of what is left.
+        names: of the weights to find, of the search's own kind: shares and mixture are cuts of what
+            is left.
         bounds: the range of each.
     """
 
@@ -183,9 +217,13 @@ class _Space:
     @classmethod
     def of(cls, lists: ScoredLists, kind: str) -> _Space:
         units = _Units.of(lists)
-        _, spellings, unknown, new = _sums(lists) if lists.model_names else [np.zeros((len(lists.raw), 0))] * 4
+        _, spellings, unknown, new = (
+            _sums(lists) if lists.model_names else [np.zeros((len(lists.raw), 0))] * 4
+        )
         shares = int((units.raw > 0).sum()) + bool(lists.model_names)
-        ranges = {f"share {place}": (0.0 if place else _LEAST_SHARE, 1.0) for place in range(shares - 1)}
+        ranges = {
+            f"share {place}": (0.0 if place else _LEAST_SHARE, 1.0) for place in range(shares - 1)
+        }
         # What is the same for all hypotheses of each list has no say: it keeps its default.
         if _tells(lists, lists.lengths[:, None]):
             ranges["word penalty"] = (-_WORD_PENALTY, _WORD_PENALTY)
@@ -196,7 +234,9 @@ class _Space:
         ranges |= {f"mixture {place}": (0.0, 1.0) for place in range(len(lists.model_names) - 1)}
         if _tells(lists, new):
             ranges["new-word penalty"] = _PENALTIES
-        return cls(lists.score_names, lists.model_names, kind, units, tuple(ranges), tuple(ranges.values()))
+        return cls(
+            lists.score_names, lists.model_names, kind, units, tuple(ranges), tuple(ranges.values())
+        )
 
     @property
     def middle(self) -> np.ndarray:
@@ -208,20 +248,31 @@ class _Space:
         count = len(points)
 
         def cut(name: str, parts: int) -> np.ndarray:
-            return _cut(np.stack([by_name[f"{name} {place}"] for place in range(parts - 1)], -1)
-                        if parts > 1 else np.zeros((count, 0)))
+            return _cut(
+                np.stack([by_name[f"{name} {place}"] for place in range(parts - 1)], -1)
+                if parts > 1
+                else np.zeros((count, 0))
+            )
 
         telling = np.flatnonzero(self.units.raw)
         models = len(self.model_names)
-        shares = cut("share", len(telling) + bool(models)) if len(telling) or models else np.zeros((count, 0))
+        shares = (
+            cut("share", len(telling) + bool(models))
+            if len(telling) or models
+            else np.zeros((count, 0))
+        )
         raw = np.zeros((count, len(self.score_names)))
         raw[:, telling] = shares[:, : len(telling)]
         zeros = np.zeros(count)
         return _Candidates(
-            raw, shares[:, -1] if models else zeros, by_name.get("word penalty", zeros),
-            by_name.get("unknown penalty", zeros), by_name.get("spelling scale", zeros + 1),
+            raw,
+            shares[:, -1] if models else zeros,
+            by_name.get("word penalty", zeros),
+            by_name.get("unknown penalty", zeros),
+            by_name.get("spelling scale", zeros + 1),
             cut("mixture", models) if models else np.zeros((count, 0)),
-            by_name.get("new-word penalty", zeros))
+            by_name.get("new-word penalty", zeros),
+        )
 
     def weights(self, point: np.ndarray) -> Weights:
         """A point as weights of the raw scores as they are."""
@@ -236,42 +287,59 @@ class _Space:
         else:
             factor = defaults.lm_scale / lm_scale if lm_scale else 1.0
         return Weights(
-            {name: float(factor * scale) if tells else defaults.scales[name]
-             for name, scale, tells in zip(self.score_names, scales, telling, strict=True)},
-            float(factor * lm_scale), float(factor * found.word_penalty[0] / units.words),
-            float(found.unknown_penalty[0]), float(found.spelling_scale[0]),
+            {
+                name: float(factor * scale) if tells else defaults.scales[name]
+                for name, scale, tells in zip(self.score_names, scales, telling, strict=True)
+            },
+            float(factor * lm_scale),
+            float(factor * found.word_penalty[0] / units.words),
+            float(found.unknown_penalty[0]),
+            float(found.spelling_scale[0]),
             dict(zip(self.model_names, found.mixture[0].tolist(), strict=True)),
-            self.kind, float(found.new_word_penalty[0]))
+            self.kind,
+            float(found.new_word_penalty[0]),
+        )
 
     def at_bounds(self, point: np.ndarray) -> tuple[str, ...]:
-        """Penalties at the end of their range, and the first raw score where it counts for next to nothing."""
+        """Penalties at the end of their range, and the first raw score where it counts for next to
+        nothing.
+        """
         said = {"share 0": f"scale of {self._first}"} if self._first else {}
         said |= {name: name for name in self.names if name.endswith("penalty")}
         ends = {"share 0": (0,)}
         if self.model_names and self.candidates(point[None]).lm[0] < _LEAST_SHARE:
-            said = {name: meaning for name, meaning in said.items() if name == "word penalty"}  # the others do nothing
+            # the others do nothing
+            said = {name: meaning for name, meaning in said.items() if name == "word penalty"}
         found = []
         for name, value, (low, high) in zip(self.names, point, self.bounds, strict=True):
             near = [value - low, high - value]
-            if name in said and any(near[end] <= _NEAR * (high - low) for end in ends.get(name, (0, 1))):
+            if name in said and any(
+                near[end] <= _NEAR * (high - low) for end in ends.get(name, (0, 1))
+            ):
                 found.append(said[name])
         return tuple(found)
 
     @property
     def _first(self) -> str:
         """The raw score that the others are measured by; "" where none differs within a list."""
-        return next((name for name, spread in zip(self.score_names, self.units.raw, strict=True) if spread), "")
+        return next(
+            (name for name, spread in zip(self.score_names, self.units.raw, strict=True) if spread),
+            "",
+        )
 
 
 def _cut(cuts: np.ndarray) -> np.ndarray:
-    """[P, parts] shares that sum to 1 of cuts [P, parts - 1]: each takes its share of what those before it left."""
+    """[P, parts] shares that sum to 1 of cuts [P, parts - 1]: each takes its share of what those
+    before it left.
+    """
     left = np.cumprod(np.concatenate([np.ones((len(cuts), 1)), 1 - cuts], 1), 1)
     return np.concatenate([left[:, :-1] * cuts, left[:, -1:]], 1)
 
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Some lists of like size, worked on at a time: hypothesis by hypothesis, the first of every list first.
+    """Some lists of like size, worked on at a time: hypothesis by hypothesis, the first of every
+    list first.
 
     Attributes:
         rows: [size, lists] into the hypotheses; of a list with fewer, the first again.
@@ -289,8 +357,8 @@ class _Block:
 class _Loss:
     """What the search minimises, of many candidates at a time.
 
-    Left out, since no choice depends on it: lists whose hypotheses have all the same errors, and hypotheses that never
-    win (`_useful`).
+    Left out, since no choice depends on it: lists whose hypotheses have all the same errors, and
+    hypotheses that never win (`_useful`).
     """
 
     def __init__(self, lists: ScoredLists, errors: np.ndarray, space: _Space) -> None:
@@ -309,9 +377,13 @@ class _Loss:
         self._wrong = np.empty((longest, _COLUMNS), np.float32)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """[P] the loss of points [weights, P], as scipy gives them; of one point [weights] a number."""
+        """[P] the loss of points [weights, P], as scipy gives them; of one point [weights] a
+        number.
+        """
         points = np.atleast_2d(points.T)
-        parts = [self._of(points[begin : begin + _COLUMNS]) for begin in range(0, len(points), _COLUMNS)]
+        parts = [
+            self._of(points[begin : begin + _COLUMNS]) for begin in range(0, len(points), _COLUMNS)
+        ]
         return np.concatenate(parts)
 
     def _of(self, points: np.ndarray) -> np.ndarray:
@@ -330,8 +402,10 @@ class _Loss:
         """[p] the loss of the block's lists."""
         size, lists = block.rows.shape
         shape = (size, lists, factors.shape[1])
-        totals, wrong = (buffer.reshape(-1)[: size * lists * shape[2]].reshape(shape)
-                         for buffer in (self._totals, self._wrong))
+        totals, wrong = (
+            buffer.reshape(-1)[: size * lists * shape[2]].reshape(shape)
+            for buffer in (self._totals, self._wrong)
+        )
         np.matmul(block.features, factors, out=totals.reshape(-1, shape[2]))
         if lm is not None:
             totals += lm[block.rows]
@@ -341,7 +415,9 @@ class _Loss:
         expected = self._expected(shares, block, wrong)
         for _ in range(_SHARPENINGS):
             np.multiply(shares, shares, out=shares)
-        return np.asarray((expected + self._expected(shares, block, wrong)).sum(0, dtype=np.float64))
+        return np.asarray(
+            (expected + self._expected(shares, block, wrong)).sum(0, dtype=np.float64)
+        )
 
     @staticmethod
     def _expected(shares: np.ndarray, block: _Block, room: np.ndarray) -> np.ndarray:
@@ -355,8 +431,12 @@ class _Loss:
         if self._linear:
             for mixture in found.mixture.T:
                 lm = found.lm * mixture
-                factors += [lm, -lm * (1 - found.spelling_scale), -lm * found.unknown_penalty,
-                            -lm * found.new_word_penalty]
+                factors += [
+                    lm,
+                    -lm * (1 - found.spelling_scale),
+                    -lm * found.unknown_penalty,
+                    -lm * found.new_word_penalty,
+                ]
         return np.stack(factors)
 
 
@@ -365,7 +445,8 @@ class _Columns:
     """What a total is linear in.
 
     Attributes:
-        values: [H, F] float32: raw scores, words; and of each model, where totals are linear in them, its sums.
+        values: [H, F] float32: raw scores, words; and of each model, where totals are linear in
+            them, its sums.
         signs: [F] of what each is multiplied by: 1, -1, or 0 where it may be both.
     """
 
@@ -387,17 +468,24 @@ def _columns(lists: ScoredLists, units: _Units, linear: bool) -> _Columns:
 
 
 def _useful(lists: ScoredLists, columns: _Columns, linear: bool) -> np.ndarray:
-    """[H] bool: not those that another hypothesis of the list beats, or precedes as its equal, whatever the weights.
+    """[H] bool: not those that another hypothesis of the list beats, or precedes as its equal,
+    whatever the weights.
 
-    Of a linear mixture of several models nothing is known but that the same words have the same probability.
+    Of a linear mixture of several models nothing is known but that the same words have the same
+    probability.
     """
-    fixed = [lists.owners, *columns.values.T[columns.signs == 0], *([] if linear else [_path_numbers(lists)])]
+    fixed = [
+        lists.owners,
+        *columns.values.T[columns.signs == 0],
+        *([] if linear else [_path_numbers(lists)]),
+    ]
     signed = columns.signs != 0
     return ~_dominated(np.stack(fixed, -1), columns.values[:, signed] * columns.signs[signed])
 
 
 def _dominated(fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """[N] bool: which rows another row with the same `fixed` [N, any] reaches in all `values` [N, any].
+    """[N] bool: which rows another row with the same `fixed` [N, any] reaches in all `values` [N,
+    any].
 
     Of equal rows the first is not dominated.
     """
@@ -413,7 +501,9 @@ def _dominated(fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _reached_before(rows: np.ndarray) -> np.ndarray:
-    """[N] bool: which rows an earlier row reaches in all columns; they descend by the first, then the next, …"""
+    """[N] bool: which rows an earlier row reaches in all columns; they descend by the first, then
+    the next, …
+    """
     result = np.zeros(len(rows), bool)
     rows = rows[:, (rows != rows[0]).any(0)]
     if rows.shape[1] <= 2:
@@ -434,8 +524,12 @@ def _path_numbers(lists: ScoredLists) -> np.ndarray:
     """[H] a number of each hypothesis' words."""
     paths = lists.paths.paths
     index: dict[bytes, int] = {}
-    return np.array([index.setdefault(paths.indices[begin:end].tobytes(), len(index))
-                     for begin, end in pairwise(paths.indptr.tolist())])
+    return np.array(
+        [
+            index.setdefault(paths.indices[begin:end].tobytes(), len(index))
+            for begin, end in pairwise(paths.indptr.tolist())
+        ]
+    )
 
 
 def _blocks(owners: np.ndarray, excess: np.ndarray, features: np.ndarray) -> Iterator[_Block]:
@@ -445,7 +539,8 @@ def _blocks(owners: np.ndarray, excess: np.ndarray, features: np.ndarray) -> Ite
     order = np.argsort(sizes, kind="stable")
     begin = 0
     while begin < len(order):
-        # As many as fit the block at the size of the largest, which is at most a quarter more than the smallest.
+        # As many as fit the block at the size of the largest, which is at most a quarter more than
+        # the smallest.
         largest = sizes[order[begin]] * 5 // 4
         end = begin + np.searchsorted(sizes[order[begin:]], largest, "right")
         end = min(end, begin + max(1, _BLOCK // (_COLUMNS * int(sizes[order[end - 1]]))))
@@ -455,8 +550,9 @@ def _blocks(owners: np.ndarray, excess: np.ndarray, features: np.ndarray) -> Ite
         inside = places < sizes[some]
         rows = begins[some] + np.where(inside, places, 0)
         padding = np.where(inside, 0.0, -1e30).astype(np.float32)[..., None]
-        yield _Block(rows, padding, excess[rows].astype(np.float32)[..., None],
-                     features[rows.reshape(-1)])
+        yield _Block(
+            rows, padding, excess[rows].astype(np.float32)[..., None], features[rows.reshape(-1)]
+        )
         begin = end
 
 
@@ -490,9 +586,15 @@ class _NodeMixture:
         plain = ~((kinds.log_spellings != 0) | kinds.unknown | kinds.new).any(1)
         top = log_probs[plain].max(1, keepdims=True)
         return cls(
-            csr_matrix((paths.data.astype(np.float32), columns, paths.indptr), shape=(len(rows), len(used))), plain,
-            np.exp(log_probs[plain] - top).astype(np.float32), top.astype(np.float32), log_probs[~plain],
-            *(each[~plain] for each in (kinds.log_spellings, kinds.unknown, kinds.new)))
+            csr_matrix(
+                (paths.data.astype(np.float32), columns, paths.indptr), shape=(len(rows), len(used))
+            ),
+            plain,
+            np.exp(log_probs[plain] - top).astype(np.float32),
+            top.astype(np.float32),
+            log_probs[~plain],
+            *(each[~plain] for each in (kinds.log_spellings, kinds.unknown, kinds.new)),
+        )
 
     def totals(self, found: _Candidates) -> np.ndarray:
         """[h, p] log P of the hypotheses."""
@@ -501,9 +603,13 @@ class _NodeMixture:
         nodes[self.plain] = np.log(self.probs @ shares.astype(np.float32)) + self.top
         counted = np.full((len(self.log_probs), len(found.lm)), -np.inf, np.float32)
         for k, share in enumerate(shares):
-            part = (self.log_probs[:, k, None] - self.log_spellings[:, k, None] * (1 - found.spelling_scale)
-                    - self.unknown[:, k, None] * found.unknown_penalty - self.new[:, k, None] * found.new_word_penalty
-                    + np.log(share))
+            part = (
+                self.log_probs[:, k, None]
+                - self.log_spellings[:, k, None] * (1 - found.spelling_scale)
+                - self.unknown[:, k, None] * found.unknown_penalty
+                - self.new[:, k, None] * found.new_word_penalty
+                + np.log(share)
+            )
             counted = np.logaddexp(counted, part.astype(np.float32))
         nodes[~self.plain] = counted
         return np.asarray(self.paths @ nodes)

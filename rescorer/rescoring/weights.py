@@ -6,7 +6,8 @@ where log P is the mixture's, word by word, of what each model says of a word:
 
     log P(word | history) − (1 − spelling_scale) · log P(word | unknown) − unknown_penalty
 
-the last two for a word that the model does not know; − new_word_penalty for one that it was given later.
+the last two for a word that the model does not know; − new_word_penalty for one that it was given
+later.
 
 Shapes: U utterances, H hypotheses of all of them, n nodes of the history tree, K models.
 """
@@ -30,8 +31,8 @@ from rescorer.recognition.nbest import ACOUSTIC, BIAS
 from rescorer.rescoring.prefix_tree import PathScores
 from rescorer.rescoring.word_kinds import WordKinds
 
-# Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each of their pieces,
-# three or four a word.
+# Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each
+# of their pieces, three or four a word.
 DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
 _LARGEST = 1e9  # of a weight: raw scores may be in any unit
 
@@ -42,16 +43,17 @@ class Weights:
 
     Attributes:
         scales: of each named raw score.
-        lm_scale: multiplies the natural-log probability of the words, `</s>` included; 0: no language model.
+        lm_scale: multiplies the natural-log probability of the words, `</s>` included; 0: no
+            language model.
         word_penalty: nats taken off for each word (positive: fewer words; Kaldi's sign).
-        unknown_penalty: nats taken off a model's log-probability of a word that it does not know; below 0 where the
-            training text, having no unknown word itself, left `<unk>` too little.
-        spelling_scale: how much of log P(word | unknown) counts. 1: all of it, as in a perplexity. 0: nothing, so that
-            all unknown words cost alike, as in a closed vocabulary.
+        unknown_penalty: nats taken off a model's log-probability of a word that it does not know;
+            below 0 where the training text, having no unknown word itself, left `<unk>` too little.
+        spelling_scale: how much of log P(word | unknown) counts. 1: all of it, as in a perplexity.
+            0: nothing, so that all unknown words cost alike, as in a closed vocabulary.
         mixture: the weight of each model by name.
         mixture_kind: "linear" or "log-linear".
-        new_word_penalty: nats taken off a model's log-probability of a word that it was given after its training; below
-            0 where such words are more frequent than their pseudo-counts say.
+        new_word_penalty: nats taken off a model's log-probability of a word that it was given after
+            its training; below 0 where such words are more frequent than their pseudo-counts say.
     """
 
     scales: Mapping[str, float]
@@ -68,20 +70,34 @@ class Weights:
         if not 0 <= self.spelling_scale <= 1:
             raise ValueError(f"spelling_scale = {self.spelling_scale}: expected 0 to 1")
         if self.mixture_kind not in KINDS:
-            raise ValueError(f"mixture_kind {self.mixture_kind!r}: expected one of {', '.join(KINDS)}")
+            raise ValueError(
+                f"mixture_kind {self.mixture_kind!r}: expected one of {', '.join(KINDS)}"
+            )
         if any(weight < 0 for weight in self.mixture.values()):
             raise ValueError("a mixture weight is below 0")
-        if self.mixture and self.mixture_kind == "linear" and abs(sum(self.mixture.values()) - 1) > 1e-6:
-            raise ValueError(f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1")
+        if (
+            self.mixture
+            and self.mixture_kind == "linear"
+            and abs(sum(self.mixture.values()) - 1) > 1e-6
+        ):
+            raise ValueError(
+                f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1"
+            )
 
     def mixed(self, log_probs: np.ndarray, kinds: WordKinds, models: Sequence[str]) -> np.ndarray:
-        """[n] log P under the mixture, from what each model says of words [n, K], and of which kinds they are.
+        """[n] log P under the mixture, from what each model says of words [n, K], and of which
+        kinds they are.
 
-        Of a single model, or in a log-linear mixture, words may be whole sentences, of which all that is summed.
+        Of a single model, or in a log-linear mixture, words may be whole sentences, of which all
+        that is summed.
         """
         mixture = torch.tensor([self.mixture[name] for name in models], dtype=torch.float64)
-        counted = (log_probs - (1 - self.spelling_scale) * kinds.log_spellings
-                   - self.unknown_penalty * kinds.unknown - self.new_word_penalty * kinds.new)
+        counted = (
+            log_probs
+            - (1 - self.spelling_scale) * kinds.log_spellings
+            - self.unknown_penalty * kinds.unknown
+            - self.new_word_penalty * kinds.new
+        )
         return np.asarray(combine(torch.from_numpy(counted), mixture, self.mixture_kind).numpy())
 
     def muted(self, models: Weights) -> Weights:
@@ -96,19 +112,37 @@ class Weights:
         which only a tuned unknown penalty makes up for. What is used untuned depends on the lists:
         `rescorer.rescoring.default_weights`.
         """
-        return cls({name: DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.0,
-                   mixture={name: 1 / len(models) for name in models})
+        return cls(
+            {name: DEFAULT_SCALES.get(name, 1.0) for name in score_names},
+            lm_scale=0.0,
+            mixture={name: 1 / len(models) for name in models},
+        )
 
 
 def _check_numbers(weights: Weights) -> None:
-    """Raises ValueError for a weight that is no number, or so great that a total may be infinite."""
+    """Raises ValueError for a weight that is no number, or so great that a total may be
+    infinite.
+    """
     for name in ("scales", "mixture"):
         if not isinstance(getattr(weights, name), Mapping):
-            raise ValueError(f"{name} {getattr(weights, name)!r:.80}: expected a number for each name")
+            raise ValueError(
+                f"{name} {getattr(weights, name)!r:.80}: expected a number for each name"
+            )
     alone = ("lm_scale", "word_penalty", "unknown_penalty", "spelling_scale", "new_word_penalty")
-    for name, number in [*weights.scales.items(), *weights.mixture.items(), *((n, getattr(weights, n)) for n in alone)]:
-        if not isinstance(number, (int, float)) or isinstance(number, bool) or not abs(number) <= _LARGEST:  # NaN, too
-            raise ValueError(f"{name} = {number!r:.40}: expected a finite number, at most {_LARGEST:g} large")
+    for name, number in [
+        *weights.scales.items(),
+        *weights.mixture.items(),
+        *((n, getattr(weights, n)) for n in alone),
+    ]:
+        # NaN, too
+        if (
+            not isinstance(number, (int, float))
+            or isinstance(number, bool)
+            or not abs(number) <= _LARGEST
+        ):
+            raise ValueError(
+                f"{name} = {number!r:.40}: expected a finite number, at most {_LARGEST:g} large"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,14 +168,17 @@ class ScoredLists:
     def lm_scores(self, weights: Weights) -> np.ndarray:
         """[H] log P of the words of each hypothesis under the mixture."""
         self._check(weights)
-        if weights.mixture_kind == "log-linear" or len(self.model_names) == 1:  # then a sum over words, part by part
+        # then a sum over words, part by part
+        if weights.mixture_kind == "log-linear" or len(self.model_names) == 1:
             return weights.mixed(*self.sums, self.model_names)
         nodes = weights.mixed(self.paths.log_probs, self.paths.kinds, self.model_names)
         return np.asarray(self.paths.paths @ nodes)
 
     @cached_property
     def sums(self) -> tuple[np.ndarray, WordKinds]:
-        """[H, K] what each model says of all words of each hypothesis: tuning asks for it thousands of times."""
+        """[H, K] what each model says of all words of each hypothesis: tuning asks for it thousands
+        of times.
+        """
         return self.paths.paths @ self.paths.log_probs, self.paths.kinds.along(self.paths.paths)
 
     def totals(self, weights: Weights) -> np.ndarray:
@@ -161,7 +198,9 @@ class ScoredLists:
     @cached_property
     def owners(self) -> np.ndarray:
         """[H] the utterance of each hypothesis."""
-        return np.repeat(np.arange(len(self.begins)), np.diff(self.begins, append=len(self.lengths)))
+        return np.repeat(
+            np.arange(len(self.begins)), np.diff(self.begins, append=len(self.lengths))
+        )
 
     def without_models(self) -> ScoredLists:
         """The same with the raw scores alone."""
@@ -170,19 +209,26 @@ class ScoredLists:
         return replace(self, model_names=(), paths=empty)
 
     def _check(self, weights: Weights) -> None:
-        pairs = (("score", self.score_names, weights.scales), ("model", self.model_names, weights.mixture))
+        pairs = (
+            ("score", self.score_names, weights.scales),
+            ("model", self.model_names, weights.mixture),
+        )
         for what, have, want in pairs:
             if set(have) != set(want) and (what == "score" or weights.lm_scale):
-                raise InputError(f"the {what}s here are {', '.join(have) or 'none'}, the weights are for "
-                                 f"{', '.join(want) or 'none'}",
-                                 remedy="give the files that the weights were tuned with, or tune new ones with --tune")
+                raise InputError(
+                    f"the {what}s here are {', '.join(have) or 'none'}, the weights are for "
+                    f"{', '.join(want) or 'none'}",
+                    remedy="give the files that the weights were tuned with, or tune new ones with --tune",
+                )
 
 
 @dataclass(frozen=True)
 class TunedWeights:
-    """What `rescore --tune` writes: the weights, and those of the first pass alone with its own word penalty.
+    """What `rescore --tune` writes: the weights, and those of the first pass alone with its own
+    word penalty.
 
-    The second is the fair peer: what it gains without a language model is no gain of language modelling.
+    The second is the fair peer: what it gains without a language model is no gain of language
+    modelling.
 
     Attributes:
         at_bounds: what the search found at the end of its range; not kept in the file.
@@ -209,24 +255,37 @@ class TunedWeights:
             text = Path(path).read_text(encoding="utf-8-sig")
             return cls._from_json(json.loads(text, object_pairs_hook=_without_doubles))
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
+            raise InputError(
+                f"cannot be read: {error.strerror}", remedy="check the path", file=path
+            ) from None
         except json.JSONDecodeError as error:
-            raise InputError(f"no JSON: {error.msg}", expected="a weights file", remedy=remedy, file=path,
-                             line=error.lineno) from None
+            raise InputError(
+                f"no JSON: {error.msg}",
+                expected="a weights file",
+                remedy=remedy,
+                file=path,
+                line=error.lineno,
+            ) from None
         except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
             said = error if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
-            raise InputError(f"no weights: {said}", expected="a weights file", remedy=remedy, file=path) from None
+            raise InputError(
+                f"no weights: {said}", expected="a weights file", remedy=remedy, file=path
+            ) from None
 
     @classmethod
     def _from_json(cls, content: Any) -> TunedWeights:
-        """Raises ValueError, TypeError: it is something else, or its two parts are for other scores."""
+        """Raises ValueError, TypeError: it is something else, or its two parts are for other
+        scores.
+        """
         for name in ("weights", "first_pass"):
             if not isinstance(content, dict) or not isinstance(content.get(name), dict):
                 raise ValueError(f"no {name} in it")
         weights, first_pass = Weights(**content["weights"]), Weights(**content["first_pass"])
         if set(weights.scales) != set(first_pass.scales):
-            raise ValueError(f"scales of {', '.join(weights.scales) or 'none'} in weights, of "
-                             f"{', '.join(first_pass.scales) or 'none'} in first_pass")
+            raise ValueError(
+                f"scales of {', '.join(weights.scales) or 'none'} in weights, of "
+                f"{', '.join(first_pass.scales) or 'none'} in first_pass"
+            )
         if any(part.lm_scale and not part.mixture for part in (weights, first_pass)):
             raise ValueError("an lm_scale, and no model in the mixture")
         return cls(weights, first_pass)

@@ -1,4 +1,5 @@
-"""What sets words apart from those that a model was trained with: unknown ones, and new ones, which came later.
+"""What sets words apart from those that a model was trained with: unknown ones, and new ones, which
+came later.
 
 Shapes: n words, or nodes of a tree; S sentences; K models.
 """
@@ -19,7 +20,8 @@ class WordKinds:
     """Of each word, or summed over those of sentences.
 
     Attributes:
-        log_spellings: [n, K] the part of a log-probability that is log P(word | unknown); 0 of what is not spelled out.
+        log_spellings: [n, K] the part of a log-probability that is log P(word | unknown); 0 of what
+            is not spelled out.
         unknown: [n, K] bool: whether the model does not know the word; of sentences how many.
         new: [n, K] bool: whether it knows the word, but was trained without; of sentences how many.
     """
@@ -39,7 +41,12 @@ class WordKinds:
     @classmethod
     def joined(cls, parts: Sequence[WordKinds]) -> WordKinds:
         """One after the other."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__))
+        return cls(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in cls.__dataclass_fields__
+            )
+        )
 
     def take(self, index: np.ndarray) -> WordKinds:
         """Of the words index [m]."""
@@ -47,7 +54,12 @@ class WordKinds:
 
     def along(self, paths: csr_matrix) -> WordKinds:
         """[S, K] the sums over the words of sentences, which are paths [S, n] of a tree."""
-        return WordKinds(*(paths @ each.astype(np.float64) for each in (self.log_spellings, self.unknown, self.new)))
+        return WordKinds(
+            *(
+                paths @ each.astype(np.float64)
+                for each in (self.log_spellings, self.unknown, self.new)
+            )
+        )
 
     def without_models(self) -> WordKinds:
         """Of the same words as no model sees them."""

@@ -16,7 +16,9 @@ _REST = 0.5  # of the draws; with names 0, ½, ¾ and 1 were as good as alike
 
 
 def affixes(word: str) -> list[str]:
-    """Ends and beginnings of a word, the ends as `-ville`, the beginnings as `new-`; the whole word is none."""
+    """Ends and beginnings of a word, the ends as `-ville`, the beginnings as `new-`; the whole word
+    is none.
+    """
     ends = [f"-{word[-length:]}" for length in _AFFIX_LENGTHS["suffix"] if length < len(word)]
     return ends + [f"{word[:length]}-" for length in _AFFIX_LENGTHS["prefix"] if length < len(word)]
 
@@ -28,12 +30,17 @@ def affix_weights(letters: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def sample_similar_words(
-    words: Sequence[str], known: Iterable[tuple[str, int]], rest: np.ndarray, draws: int, generator: np.random.Generator
+    words: Sequence[str],
+    known: Iterable[tuple[str, int]],
+    rest: np.ndarray,
+    draws: int,
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """[W, n] ids of known words, drawn for each new word.
 
-    Half of the draws take one of the word's pieces, long ones and those of several known words rather than others, and
-    then one of the known words with that piece. The other half, and all where no piece is known, take one of the rest.
+    Half of the draws take one of the word's pieces, long ones and those of several known words
+    rather than others, and then one of the known words with that piece. The other half, and all
+    where no piece is known, take one of the rest.
 
     Args:
         words: the W new words.
@@ -52,14 +59,26 @@ def sample_similar_words(
 
 
 def _draw(
-    word: str, members: dict[str, np.ndarray], rest: np.ndarray, draws: int, generator: np.random.Generator
+    word: str,
+    members: dict[str, np.ndarray],
+    rest: np.ndarray,
+    draws: int,
+    generator: np.random.Generator,
 ) -> np.ndarray:
     found = [piece for piece in affixes(word) if piece in members]
     groups = [members[piece] for piece in found]
-    affix_weight = affix_weights(np.array([len(piece) - 1 for piece in found]), np.array([len(group) for group in groups]))
-    shares = np.append((1 - _REST) * affix_weight / affix_weight.sum(), _REST) if groups else np.ones(1)
+    affix_weight = affix_weights(
+        np.array([len(piece) - 1 for piece in found]), np.array([len(group) for group in groups])
+    )
+    shares = (
+        np.append((1 - _REST) * affix_weight / affix_weight.sum(), _REST) if groups else np.ones(1)
+    )
     groups.append(rest)
     chosen = generator.choice(len(groups), draws, p=shares)
     places = generator.random(draws)
-    return np.array([groups[group][int(place * len(groups[group]))]
-                     for group, place in zip(chosen, places, strict=True)])
+    return np.array(
+        [
+            groups[group][int(place * len(groups[group]))]
+            for group, place in zip(chosen, places, strict=True)
+        ]
+    )

@@ -1,4 +1,6 @@
-"""Text as word ids in a memory-mapped file, so that a corpus larger than memory can be trained on."""
+"""Text as word ids in a memory-mapped file, so that a corpus larger than memory can be trained
+on.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _ID_TYPE = np.dtype("<u4")
 
 
 def read_sentences(paths: Iterable[str | Path]) -> Iterator[list[str]]:
-    """The words of each line that has any, of many UTF-8 texts, plain or compressed; of pipes nothing is kept."""
+    """The words of each line that has any, of many UTF-8 texts, plain or compressed; of pipes
+    nothing is kept.
+    """
     for path in paths:
         for _, line in read_lines(path, once=True):
             if words := line.split():
@@ -35,7 +39,9 @@ class Corpus:
     ids: np.ndarray
 
     @classmethod
-    def encode(cls, paths: Iterable[str | Path], vocabulary: Vocabulary, path: str | Path) -> Corpus:
+    def encode(
+        cls, paths: Iterable[str | Path], vocabulary: Vocabulary, path: str | Path
+    ) -> Corpus:
         """Write the ids of the texts, one sentence a line, to a file and map it.
 
         Raises:
@@ -50,8 +56,12 @@ class Corpus:
                     file.write(vocabulary.encode(words).astype(_ID_TYPE).tobytes())
                 size = file.tell()
             if not size:
-                raise InputError("no word in the text", expected="a sentence a line", remedy="check the file",
-                                 file=", ".join(map(str, paths)))
+                raise InputError(
+                    "no word in the text",
+                    expected="a sentence a line",
+                    remedy="check the file",
+                    file=", ".join(map(str, paths)),
+                )
         return cls.open(path)
 
     @classmethod
@@ -79,7 +89,8 @@ class Corpus:
         return digest.hexdigest()
 
     def batchify(self, count: int) -> np.ndarray:
-        """[U, N // U] the text cut into streams that are read side by side; a view, nothing is copied.
+        """[U, N // U] the text cut into streams that are read side by side; a view, nothing is
+        copied.
 
         At most U - 1 ids at the very end are in no stream: for training, not for perplexity.
         """

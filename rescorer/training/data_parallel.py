@@ -23,7 +23,8 @@ from rescorer.models.trainable import TextState, Trainable
 
 Result = TypeVar("Result")
 
-_PATIENCE = timedelta(days=7)  # the others wait while the first one places a million words; torchrun ends the orphaned
+# the others wait while the first one places a million words; torchrun ends the orphaned
+_PATIENCE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -47,26 +48,36 @@ class ProcessGroup:
         return self.rank == 0
 
     def share(self, batch_size: int) -> slice:
-        """Which of the U streams are this one's. Raises InputError where U cannot be cut into equal shares."""
+        """Which of the U streams are this one's. Raises InputError where U cannot be cut into equal
+        shares.
+        """
         if batch_size % self.count:
-            raise InputError(f"{batch_size} streams for {self.count} processes", expected="as many for each",
-                             remedy=f"make --batch-size a multiple of {self.count}")
+            raise InputError(
+                f"{batch_size} streams for {self.count} processes",
+                expected="as many for each",
+                remedy=f"make --batch-size a multiple of {self.count}",
+            )
         size = batch_size // self.count
         return slice(self.rank * size, (self.rank + 1) * size)
 
     def loss_of(self, model: Trainable) -> Callable[[Tensor, TextState], tuple[Tensor, TextState]]:
-        """`model.loss`, whose backward() leaves the mean of all processes' gradients; they begin as the first one's."""
+        """`model.loss`, whose backward() leaves the mean of all processes' gradients; they begin as
+        the first one's.
+        """
         if self.count == 1:
             return model.loss
         loss = _Loss(model)
-        # A LightRNN's table is the same everywhere: sent at every step, its 17 bytes a word would cost as much again.
+        # A LightRNN's table is the same everywhere: sent at every step, its 17 bytes a word would
+        # cost as much again.
         tables = [name for name, _ in loss.named_buffers()]
         ignore = nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
         ignore(loss, tables)  # type: ignore[no-untyped-call]
         return nn.parallel.DistributedDataParallel(loss)
 
     def run_on_first(self, work: Callable[[], Result]) -> Result:
-        """What the first process gets from work that the others wait for; an InputError of it is raised in all."""
+        """What the first process gets from work that the others wait for; an InputError of it is
+        raised in all.
+        """
         if self.count == 1:
             return work()
         result: list[Result | InputError | None] = [None]
@@ -102,7 +113,9 @@ SINGLE_PROCESS = ProcessGroup()
 
 
 class _Loss(nn.Module):
-    """A network whose forward pass is its loss: that is where DistributedDataParallel prepares the averaging."""
+    """A network whose forward pass is its loss: that is where DistributedDataParallel prepares the
+    averaging.
+    """
 
     def __init__(self, model: Trainable) -> None:
         super().__init__()
@@ -116,7 +129,8 @@ class _Loss(nn.Module):
 def data_parallel(device: str) -> Iterator[ProcessGroup]:
     """Those that torchrun started, on the processor or each on a GPU of its own.
 
-    A process that is not the first leaves with status 2, and without a word, where an InputError ends it.
+    A process that is not the first leaves with status 2, and without a word, where an InputError
+    ends it.
 
     Raises:
         InputError: there is no such device.

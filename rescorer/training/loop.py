@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,63 +28,72 @@ from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.models.trainable import TextState, Trainable
 from rescorer.models.word_table import WordTable
+from rescorer.settings import check, setting
 from rescorer.training.corpus import Corpus
 from rescorer.training.data_parallel import SINGLE_PROCESS, ProcessGroup
 from rescorer.training.reallocation.reallocate import ReallocationSettings, move, reallocate
 
-PRECISIONS = ("float32", "bfloat16")
-_LOG_COLUMNS = ("interval", "step", "tokens", "train_perplexity", "valid_perplexity", "lr", "seconds",
-                "event")
+PRECISIONS = ("auto", "float32", "bfloat16")
+_TRAINING = "Training"
+_LOG_COLUMNS = (
+    "interval",
+    "step",
+    "tokens",
+    "train_perplexity",
+    "valid_perplexity",
+    "lr",
+    "seconds",
+    "event",
+)
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a network is trained.
+    """How a network is trained: AdamW, a learning rate that rises, then falls along a cosine."""
 
-    Attributes:
-        epochs: times that the corpus is read.
-        batch_size: U, streams of text read side by side, of all processes together.
-        bptt: T, words through which gradients flow.
-        lr: of Adam at its height: it rises over the first 2 % of the steps, then falls as a cosine.
-        weight_decay: of AdamW.
-        clip: the largest norm of the gradient.
-        intervals: the training is cut into so many equal parts; after each the validation text is scored, the best
-            model kept, and a LightRNN's table reallocated where `reallocate_after` says so. None: one an epoch.
-        reallocate_after: numbers of intervals, from 1.
-        precision: what matrix products are computed in; "bfloat16" is twice as fast on some processors and slower on
-            others. A run that was cut may go on in the other.
-        seed: of everything that is drawn; where there are several processes each adds its rank.
-        checkpoint_seconds: a killed run loses at most the work of so many seconds.
-    """
-
-    epochs: int = 10
-    batch_size: int = 64
-    bptt: int = 35
-    lr: float = 3e-3
-    weight_decay: float = 0.0
-    clip: float = 1.0
-    intervals: int | None = None
-    reallocate_after: tuple[int, ...] = ()
-    precision: str = "float32"
-    seed: int = 1
-    checkpoint_seconds: float = 60.0
-    reallocation: ReallocationSettings = field(default_factory=ReallocationSettings)
+    epochs: int = setting(10, "Passes over the training text.", minimum=1, group=_TRAINING)
+    batch_size: int = setting(
+        32,
+        "Streams of text read side by side, by all processes together.",
+        minimum=1,
+        group=_TRAINING,
+    )
+    bptt: int = setting(35, "Words that gradients flow through.", minimum=1)
+    lr: float = setting(
+        4e-3,
+        "Largest learning rate: it rises over the first 2 % of the steps.",
+        above=0,
+        group=_TRAINING,
+    )
+    weight_decay: float = setting(0.0, "Weight decay of AdamW.", minimum=0, group="Regularisation")
+    clip: float = setting(1.0, "Largest norm of the gradient.", above=0)
+    intervals: int | None = setting(
+        None,
+        "Validations in the whole training. [default: one an epoch]",
+        minimum=1,
+    )
+    reallocate_after: tuple[int, ...] = setting(
+        (), "Interval after which words are assigned to cells anew; may be repeated.", minimum=1
+    )
+    precision: str = setting(
+        "float32",
+        "Type of matrix products: bfloat16 is twice as fast on some processors and slower on "
+        "others; auto measures it.",
+        choices=PRECISIONS,
+        group=_TRAINING,
+    )
+    seed: int = setting(1, "Seed of all that is random; every process adds its rank.", minimum=0)
+    checkpoint_seconds: float = setting(
+        60.0, "A killed run loses at most the work of so many seconds.", above=0, option=False
+    )
+    reallocation: ReallocationSettings = setting(ReallocationSettings(), "How words are assigned.")
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "bptt"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
-        for name in ("lr", "clip"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} = {getattr(self, name)}: expected more than 0")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision = {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
-        if self.intervals is not None and self.intervals < 1:
-            raise ValueError(f"intervals = {self.intervals}: expected at least 1")
-        if any(not 1 <= interval < self.interval_count for interval in self.reallocate_after):
+        check(self)
+        if any(interval >= self.interval_count for interval in self.reallocate_after):
             raise ValueError(
-                f"reallocate_after = {self.reallocate_after}: expected numbers from 1 to {self.interval_count - 1}, "
-                "so that training follows"
+                f"reallocate_after = {self.reallocate_after}: expected numbers from 1 to "
+                f"{self.interval_count - 1}, so that training follows"
             )
 
     @property
@@ -93,10 +102,12 @@ class TrainingSettings:
 
 
 class Trainer:
-    """One training run, resumable at any step: everything that it needs to go on is in its checkpoint.
+    """One training run, resumable at any step: everything that it needs to go on is in its
+    checkpoint.
 
-    Several processes train one model together, each on its share of the streams: the gradients are averaged at every
-    step, so that the networks stay the same. The first one validates, places words anew, and writes all the files.
+    Several processes train one model together, each on its share of the streams: the gradients are
+    averaged at every step, so that the networks stay the same. The first one validates, places
+    words anew, and writes all the files.
     """
 
     def __init__(
@@ -117,34 +128,48 @@ class Trainer:
         Args:
             model: trained in place, on the device that it is on; a LightRNN with its first table.
             output: where the best model by validation perplexity goes.
-            work: a folder for the checkpoint, the best model and the logs; a run that was cut goes on from there.
+            work: a folder for the checkpoint, the best model and the logs; a run that was cut goes
+                on from there.
             lists: ids of words of one kind: by them words that the text lacks are placed.
             say: takes a line for each thing that happened.
             progress: show a bar with tokens a second and the time left.
-            processes: those that train together, each with a Trainer of its own; only the first one's says things.
+            processes: those that train together, each with a Trainer of its own; only the first
+                one's says things.
 
         Raises:
-            InputError: too little text, streams that the processes cannot share equally, or a reallocation of a
-                network that has no table.
+            InputError: too little text, streams that the processes cannot share equally, or a
+                reallocation of a network that has no table.
         """
         if settings.reallocate_after and not isinstance(model, LightRNN):
-            raise InputError(f"a reallocation of a {model.name}, which has no table", expected="a LightRNN",
-                             remedy="leave out --reallocate-after")
-        self.model, self.train_corpus, self.valid_corpus, self.settings = model, train, valid, settings
+            raise InputError(
+                f"a reallocation of a {model.name}, which has no table",
+                expected="a LightRNN",
+                remedy="leave out --reallocate-after",
+            )
+        self.model, self.train_corpus, self.valid_corpus, self.settings = (
+            model,
+            train,
+            valid,
+            settings,
+        )
         self.output, self.work, self.say, self.progress = Path(output), Path(work), say, progress
         self.lists, self.processes = lists, processes
         self.share = processes.share(settings.batch_size)
         self.batched = train.batchify(settings.batch_size)  # [U, N / U]
         if not self.batched.shape[1]:
-            raise InputError(f"the training text has {len(train)} words",
-                             expected=f"at least one for each of {settings.batch_size} streams",
-                             remedy="give more text or fewer --batch-size")
+            raise InputError(
+                f"the training text has {len(train)} words",
+                expected=f"at least one for each of {settings.batch_size} streams",
+                remedy="give more text or fewer --batch-size",
+            )
         self.steps_an_epoch = math.ceil(self.batched.shape[1] / settings.bptt)
         self.steps = self.steps_an_epoch * settings.epochs
         if self.steps < settings.interval_count:
-            raise InputError(f"the training has {self.steps} steps",
-                             expected=f"at least {settings.interval_count}, one for each interval",
-                             remedy="give more text, or fewer --batch-size or --intervals")
+            raise InputError(
+                f"the training has {self.steps} steps",
+                expected=f"at least {settings.interval_count}, one for each interval",
+                remedy="give more text, or fewer --batch-size or --intervals",
+            )
         self.digests = processes.run_on_first(self._digests)
         self.loss = processes.loss_of(model)
         self.optimiser = model.optimiser(settings)
@@ -175,13 +200,18 @@ class Trainer:
         return checkpoint_in(self.work)
 
     def run(self) -> float:
-        """Train to the end; returns the best validation perplexity, whose model lies in `output`."""
+        """Train to the end; returns the best validation perplexity, whose model lies in
+        `output`.
+        """
         torch.manual_seed(self.settings.seed + self.processes.rank)
         if self.processes.broadcast_flag(self.checkpoint.exists()):
             self._resume()
         self._reallocate()  # where it was cut
         saved = clock = time.monotonic()
-        bounds = [round(self.steps * k / self.settings.interval_count) for k in range(self.settings.interval_count + 1)]
+        bounds = [
+            round(self.steps * k / self.settings.interval_count)
+            for k in range(self.settings.interval_count + 1)
+        ]
         with self._bar() as bar:
             while self.step < self.steps:
                 tokens = self.train_step()
@@ -191,7 +221,9 @@ class Trainer:
                 if self.step in bounds:
                     self._end_interval(bounds.index(self.step))
                     clock = time.monotonic()
-                if self.step in bounds or self.processes.broadcast_flag(now - saved > self.settings.checkpoint_seconds):
+                if self.step in bounds or self.processes.broadcast_flag(
+                    now - saved > self.settings.checkpoint_seconds
+                ):
                     self._save_checkpoint()
                     saved = time.monotonic()
         self.processes.run_on_first(self._deliver)
@@ -199,27 +231,40 @@ class Trainer:
 
     def _bar(self) -> Any:
         total = self.settings.epochs * self.batched.size
-        return tqdm(total=total, initial=self._tokens(), unit="tok", unit_scale=True, mininterval=2.0,
-                    disable=not self.progress)
+        return tqdm(
+            total=total,
+            initial=self._tokens(),
+            unit="tok",
+            unit_scale=True,
+            mininterval=2.0,
+            disable=not self.progress,
+        )
 
     def _tokens(self) -> int:
         """Words read so far; the last step of an epoch is a shorter one."""
         epochs, steps = divmod(self.step, self.steps_an_epoch)
-        return int(epochs * self.batched.size + steps * self.settings.batch_size * self.settings.bptt)
+        return int(
+            epochs * self.batched.size + steps * self.settings.batch_size * self.settings.bptt
+        )
 
     def train_step(self) -> int:
         """One step of the optimiser; returns the words that all processes read for it."""
         model, settings = self.model, self.settings
-        model.train()  # first: a resumed run must draw the same dropout as one that comes from a validation or a step
+        # first: a resumed run must draw the same dropout as one that comes from a validation or a
+        # step
+        model.train()
         column = self.step % self.steps_an_epoch * settings.bptt
         if column == 0:
             self.state = self._start_states()
-        words = self.batched[self.share, column : column + settings.bptt].T.astype(np.int64)  # [T, U of this process]
+        # [T, U of this process]
+        words = self.batched[self.share, column : column + settings.bptt].T.astype(np.int64)
         tokens = words.size * self.processes.count
         for group in self.optimiser.param_groups:
             group["lr"] = self._lr()
         with self._autocast():
-            loss, state = self.loss(torch.as_tensor(words, device=model.device), self.state.detach())
+            loss, state = self.loss(
+                torch.as_tensor(words, device=model.device), self.state.detach()
+            )
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         model.clip(settings.clip)
@@ -255,12 +300,17 @@ class Trainer:
             self._reallocate()
 
     def _validate(self, interval: int) -> float:
-        """Log the validation perplexity, and keep the model where it is the best; returns the best so far."""
+        """Log the validation perplexity, and keep the model where it is the best; returns the best
+        so far.
+        """
         valid = self._valid_perplexity()
         self._write_log(interval, valid, "")
         if not math.isfinite(valid):
-            raise InputError("the training diverged", expected="a finite validation perplexity",
-                             remedy=f"lower --lr, and remove {self.checkpoint} to start anew")
+            raise InputError(
+                "the training diverged",
+                expected="a finite validation perplexity",
+                remedy=f"lower --lr, and remove {self.checkpoint} to start anew",
+            )
         if valid < self.best:
             self.best = valid
             self._save_best(interval)
@@ -275,15 +325,23 @@ class Trainer:
             self._save_checkpoint()
 
     def _reallocate_table(self) -> WordTable:
-        report = reallocate(self._light_rnn, self.train_corpus, self.settings.reallocation, lists=self.lists,
-                            work=self.work, say=self.say, progress=self.progress)
+        report = reallocate(
+            self._light_rnn,
+            self.train_corpus,
+            self.settings.reallocation,
+            lists=self.lists,
+            work=self.work,
+            say=self.say,
+            progress=self.progress,
+        )
         self.say(report.describe())
         self._write_log(self.reallocating, self._valid_perplexity(), "reallocated")
         return self._light_rnn.table
 
     @property
     def _light_rnn(self) -> LightRNN:
-        assert isinstance(self.model, LightRNN)  # __init__ sees to it where words are to be placed anew
+        # __init__ sees to it where words are to be placed anew
+        assert isinstance(self.model, LightRNN)
         return self.model
 
     def _save_best(self, interval: int) -> None:
@@ -304,26 +362,49 @@ class Trainer:
         return self.work / "best.pt"
 
     def _deliver(self) -> None:
-        """Let `output` be the best model: it may be gone, or have another name than when the run was cut."""
+        """Let `output` be the best model: it may be gone, or have another name than when the run
+        was cut.
+        """
         if not self._best_model.exists():
             if self.output.exists():  # an earlier program kept it nowhere else
                 return
-            raise InputError("the best model of this run is gone", expected="one that was kept with its checkpoint",
-                             remedy=f"remove {self.checkpoint} to start anew", file=self._best_model)
-        if not (self.output.is_file() and filecmp.cmp(self._best_model, self.output, shallow=False)):
+            raise InputError(
+                "the best model of this run is gone",
+                expected="one that was kept with its checkpoint",
+                remedy=f"remove {self.checkpoint} to start anew",
+                file=self._best_model,
+            )
+        if not (
+            self.output.is_file() and filecmp.cmp(self._best_model, self.output, shallow=False)
+        ):
             with whole_path(self.output) as path:
                 path.write_bytes(self._best_model.read_bytes())
 
     def _write_log(self, interval: int, valid: float, event: str) -> None:
-        train = perplexity(-self.loss_sum.numpy() / self.loss_tokens) if self.loss_tokens else math.nan
-        row = (interval, self.step, self._tokens(), round(train, 3), round(valid, 3), self._lr(),
-               round(self.seconds, 1), event)
+        train = (
+            perplexity(-self.loss_sum.numpy() / self.loss_tokens) if self.loss_tokens else math.nan
+        )
+        row = (
+            interval,
+            self.step,
+            self._tokens(),
+            round(train, 3),
+            round(valid, 3),
+            self._lr(),
+            round(self.seconds, 1),
+            event,
+        )
         self.log.append(dict(zip(_LOG_COLUMNS, row, strict=True)))
         self.loss_sum, self.loss_tokens = torch.zeros((), dtype=torch.float64), 0
         what = event or f"training perplexity {train:.2f}"
-        self.say(f"interval {interval}/{self.settings.interval_count}: {what}, validation {valid:.2f}, "
-                 f"{self.seconds:.0f} s")
-        with whole_path(self.work / "log.csv") as path, open(path, "w", newline="", encoding="utf-8") as file:
+        self.say(
+            f"interval {interval}/{self.settings.interval_count}: {what}, validation {valid:.2f}, "
+            f"{self.seconds:.0f} s"
+        )
+        with (
+            whole_path(self.work / "log.csv") as path,
+            open(path, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, _LOG_COLUMNS)
             writer.writeheader()
             writer.writerows(self.log)
@@ -366,39 +447,55 @@ class Trainer:
     def _resume(self) -> None:
         try:
             content = read_torch(self.checkpoint)
-            settings = {**content["settings"], "precision": self.settings.precision}  # as the device: it may be another
+            # as the device: it may be another
+            settings = {**content["settings"], "precision": self.settings.precision}
             words, optimiser = tuple(content["words"]), content["optimiser"]
             digests = content.get("digests")  # none in one that an earlier program wrote
             restored = type(self.model).from_dict(content["model"])
             optimiser["state"] = {int(key): value for key, value in optimiser["state"].items()}
         except Exception:  # a foreign file makes torch raise almost anything
-            raise InputError("not a checkpoint, or a damaged one", remedy="remove the file to start anew",
-                             file=self.checkpoint) from None
+            raise InputError(
+                "not a checkpoint, or a damaged one",
+                remedy="remove the file to start anew",
+                file=self.checkpoint,
+            ) from None
         lengths = len(self.train_corpus), len(self.valid_corpus)
         same = {
             "other settings": _plain(asdict(self.settings)) == settings,
-            "other settings of its network or another vocabulary": self.model.is_compatible(restored),
+            "other settings of its network or another vocabulary": self.model.is_compatible(
+                restored
+            ),
             "texts of other lengths": words == lengths,
-            **{f"another {name}": not digests or digests.get(name) == digest
-               for name, digest in self.digests.items()},
+            **{
+                f"another {name}": not digests or digests.get(name) == digest
+                for name, digest in self.digests.items()
+            },
         }
         if differences := [name for name, is_same in same.items() if not is_same]:
-            raise InputError(f"the checkpoint is of a run with {' and '.join(differences)}",
-                             expected="what that run was given", file=self.checkpoint,
-                             remedy="give the settings and texts of that run, or remove the file to start anew")
+            raise InputError(
+                f"the checkpoint is of a run with {' and '.join(differences)}",
+                expected="what that run was given",
+                file=self.checkpoint,
+                remedy="give the settings and texts of that run, or remove the file to start anew",
+            )
         self.model.copy_from(restored)
         self.model.provenance = restored.provenance  # how this run began, whatever is asked for now
         self.optimiser.load_state_dict(optimiser)
         self.step, self.best, self.seconds = content["step"], content["best"], content["seconds"]
         self.reallocating = content.get("reallocating", 0)
         self.log = content["log"]
-        parts = (part[:, self.share].contiguous().to(self.model.device) for part in content["state"])
+        parts = (
+            part[:, self.share].contiguous().to(self.model.device) for part in content["state"]
+        )
         self.state = type(self.state)(*parts)
         if self.processes.is_first:
             self.loss_sum, self.loss_tokens = content["loss"]
-        random = content["random"].view(-1, len(torch.get_rng_state()))  # [processes that there were, bytes]
-        if self.processes.rank < len(random):  # one more than there were keeps the numbers of its own seed
-            torch.set_rng_state(random[self.processes.rank].clone())  # torch dies of a row of a larger tensor
+        # [processes that there were, bytes]
+        random = content["random"].view(-1, len(torch.get_rng_state()))
+        # one more than there were keeps the numbers of its own seed
+        if self.processes.rank < len(random):
+            # torch dies of a row of a larger tensor
+            torch.set_rng_state(random[self.processes.rank].clone())
         self.say(f"going on from step {self.step} of {self.steps}")
 
 

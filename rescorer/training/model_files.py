@@ -1,4 +1,6 @@
-"""From a model file to another: what `lexicon add-words` and `remove-words`, `lightrnn reallocate` and `spell` do."""
+"""From a model file to another: what `lexicon add-words` and `remove-words`, `lightrnn reallocate`
+and `spell` do.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,23 @@ _Say = Callable[[str], None]
 
 
 def add_words_file(
-    model_path: Path, list_path: Path, output: Path, *, texts: Sequence[Path] = (), like: Path | None = None,
-    prior: float = 1.0, grow: str = "rows", finetune: int | None = None, replay: Sequence[Path] = (),
-    move: bool = False, seed: int = 1, device: str = "cpu", say: _Say,
+    model_path: Path,
+    list_path: Path,
+    output: Path,
+    *,
+    texts: Sequence[Path] = (),
+    like: Path | None = None,
+    prior: float = 1.0,
+    grow: str = "rows",
+    finetune: int | None = None,
+    replay: Sequence[Path] = (),
+    move: bool = False,
+    seed: int = 1,
+    device: str = "cpu",
+    say: _Say,
 ) -> Addition | None:
-    """What `lexicon add-words` does; None where the model knows all the words, and is written as it was.
+    """What `lexicon add-words` does; None where the model knows all the words, and is written as it
+    was.
 
     Args:
         list_path: the new words, `word` or `word<TAB>pseudo-count` a line.
@@ -46,34 +60,69 @@ def add_words_file(
     Raises:
         InputError: a file or a setting cannot be used; then nothing was written.
     """
-    settings = _settings(texts, replay, prior=prior, grow=grow, finetune=finetune, move=move, seed=seed)
+    settings = _settings(
+        texts, replay, prior=prior, grow=grow, finetune=finetune, move=move, seed=seed
+    )
     model = _load(model_path, output, device)
     words = _read(list_path, model, settings.prior, say)
     known = model.knows(words.words)
-    say(f"{len(words.words)} words in {list_path}, {known.sum()} of them known already and passed over")
+    say(
+        f"{len(words.words)} words in {list_path}, {known.sum()} of them known already and passed over"
+    )
     if known.all():
         model.save(output)
         return None
     words = words.take(~known)
     liked = _read_like(like, model) if like else ()
     with _corpus(replay, model.vocabulary) as old_text:
-        new, addition = add_words(model, words.words, words.counts, examples=read_sentences(texts), like=liked,
-                                  replay=old_text, settings=settings, say=say)
+        new, addition = add_words(
+            model,
+            words.words,
+            words.counts,
+            examples=read_sentences(texts),
+            like=liked,
+            replay=old_text,
+            settings=settings,
+            say=say,
+        )
     if texts and addition.with_examples < addition.words:
-        say(f"{addition.words - addition.with_examples} of the {addition.words} new words are in no sentence of "
-            f"{', '.join(map(str, texts))}: they are placed by words that they are like")
+        say(
+            f"{addition.words - addition.with_examples} of the {addition.words} new words are in no sentence of "
+            f"{', '.join(map(str, texts))}: they are placed by words that they are like"
+        )
     say(addition.describe())
-    _note(new, "additions", words=len(words.words), pseudo_counts=float(words.counts.sum()), prior=prior, seed=seed,
-          list=list_path.name, texts=[path.name for path in texts], like=like.name if like else None,
-          replay=[path.name for path in replay], finetune=finetune, move=move,
-          rows=addition.rows, columns=addition.columns, mass=addition.mass)
+    _note(
+        new,
+        "additions",
+        words=len(words.words),
+        pseudo_counts=float(words.counts.sum()),
+        prior=prior,
+        seed=seed,
+        list=list_path.name,
+        texts=[path.name for path in texts],
+        like=like.name if like else None,
+        replay=[path.name for path in replay],
+        finetune=finetune,
+        move=move,
+        rows=addition.rows,
+        columns=addition.columns,
+        mass=addition.mass,
+    )
     new.save(output)
     return addition
 
 
 def reallocate_file(
-    model_path: Path, texts: Sequence[Path], output: Path, options: Mapping[str, Any], *, work: Path,
-    lists: Path | None, threads: int | None, device: str, say: _Say,
+    model_path: Path,
+    texts: Sequence[Path],
+    output: Path,
+    options: Mapping[str, Any],
+    *,
+    work: Path,
+    lists: Path | None,
+    threads: int | None,
+    device: str,
+    say: _Say,
 ) -> Assignment:
     """What `lightrnn reallocate` does, or goes on with where it was cut.
 
@@ -97,7 +146,13 @@ def reallocate_file(
         corpus = Corpus.encode(texts, model.vocabulary, work / "texts.ids")
         found = reallocate(model, corpus, settings, lists=ids, work=work, say=say, progress=True)
     say(found.describe())
-    _note(model, "reallocations", texts=[path.name for path in texts], words=len(corpus), moved=found.moved)
+    _note(
+        model,
+        "reallocations",
+        texts=[path.name for path in texts],
+        words=len(corpus),
+        moved=found.moved,
+    )
     model.save(output)
     return found
 
@@ -106,7 +161,8 @@ def remove_words_file(model_path: Path, list_path: Path, output: Path, *, say: _
     """What `lexicon remove-words` does; returns how many words were removed.
 
     Raises:
-        InputError: a file cannot be used, or the list holds a mark such as `<unk>`; then nothing was written.
+        InputError: a file cannot be used, or the list holds a mark such as `<unk>`; then nothing
+            was written.
     """
     model = _load(model_path, output, "cpu")
     words = _read(list_path, model, 1.0, say)
@@ -133,15 +189,23 @@ def spell_file(model_path: Path, output: Path, *, say: _Say) -> None:
 def _settings(
     texts: Sequence[Path], replay: Sequence[Path], *, finetune: int | None, **options: Any
 ) -> NewWordSettings:
-    """What the options ask for, those that only make sense together checked before any work is done."""
+    """What the options ask for, those that only make sense together checked before any work is
+    done.
+    """
     if finetune is not None and not texts:
-        raise InputError("--finetune without sentences to train on",
-                         remedy="give sentences with the new words by --text, or leave out --finetune")
+        raise InputError(
+            "--finetune without sentences to train on",
+            remedy="give sentences with the new words by --text, or leave out --finetune",
+        )
     if options["move"] and not replay:
-        raise InputError("--move without text that tells where the old words belong",
-                         remedy="give text such as the model was trained on by --replay, or leave out --move")
+        raise InputError(
+            "--move without text that tells where the old words belong",
+            remedy="give text such as the model was trained on by --replay, or leave out --move",
+        )
     if replay and finetune is None and not options["move"]:
-        raise InputError("--replay is for --finetune and --move", remedy="give one of them, or leave it out")
+        raise InputError(
+            "--replay is for --finetune and --move", remedy="give one of them, or leave it out"
+        )
     try:
         tuning = FineTuningSettings(finetune) if finetune is not None else None
         return NewWordSettings(fine_tuning=tuning, **options)
@@ -161,8 +225,12 @@ def _corpus(texts: Sequence[Path], vocabulary: Vocabulary) -> Iterator[Corpus | 
 
 def _load(path: Path, output: Path, device: str) -> LightRNN:
     if output.exists() and output.resolve() == path.resolve():
-        raise InputError("is the model that is read", expected="a path of its own",
-                         remedy="give another --output; the old model stays as it is", file=output)
+        raise InputError(
+            "is the model that is read",
+            expected="a path of its own",
+            remedy="give another --output; the old model stays as it is",
+            file=output,
+        )
     return LightRNN.load(path, usable_device(device))
 
 
@@ -179,8 +247,12 @@ def _read_like(path: Path, model: LightRNN) -> list[str]:
     words = WordList.read(path, model.vocabulary).words
     known = list(compress(words, model.knows(words)))
     if not known:
-        raise InputError(f"the model knows none of its {len(words)} words", expected="words of its vocabulary",
-                         remedy="list known words that the new ones are like", file=path)
+        raise InputError(
+            f"the model knows none of its {len(words)} words",
+            expected="words of its vocabulary",
+            remedy="list known words that the new ones are like",
+            file=path,
+        )
     return known
 
 

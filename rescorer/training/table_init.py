@@ -1,8 +1,9 @@
 """The first table: words that keep the same company share a row, before any network is trained.
 
-A word's company is how much more often than by chance each of the frequent words stands to its left and to its right.
-The most frequent words get a row each; as many of the next are dealt to the rows, one to each, where they are most like
-the words that are there; and so on. So each row has one word of each band of frequency, and its words are alike.
+A word's company is how much more often than by chance each of the frequent words stands to its left
+and to its right. The most frequent words get a row each; as many of the next are dealt to the rows,
+one to each, where they are most like the words that are there; and so on. So each row has one word
+of each band of frequency, and its words are alike.
 
 Shapes: N words of the text, V vocabulary, K frequent words, F factors, R rows, C columns.
 """
@@ -29,11 +30,13 @@ _SMALL = 500  # words
 _TEXT_WORDS = 20_000_000  # as many are read, from the beginning
 
 
-def ppmi_svd_embeddings(ids: NDArray[np.integer], vocabulary: Vocabulary, lists: Iterable[NDArray[np.int64]]) -> Floats:
+def ppmi_svd_embeddings(
+    ids: NDArray[np.integer], vocabulary: Vocabulary, lists: Iterable[NDArray[np.int64]]
+) -> Floats:
     """[V, F] of length 1, alike for words with like neighbours.
 
-    A word that the text lacks keeps the company of words like it: those of its lists, and those that begin or end
-    alike; 0 where there are none. Time O(N + V · K · F).
+    A word that the text lacks keeps the company of words like it: those of its lists, and those
+    that begin or end alike; 0 where there are none. Time O(N + V · K · F).
 
     Args:
         ids: [N] the training text.
@@ -50,12 +53,13 @@ def ppmi_svd_embeddings(ids: NDArray[np.integer], vocabulary: Vocabulary, lists:
 def text_embeddings(ids: NDArray[np.integer], size: int) -> Floats:
     """[V, F] of length 1, alike for words with like neighbours; 0 for a word without.
 
-    Their association with neighbours, brought to few dimensions by a truncated SVD, whose singular values count by
-    their roots: as Levy, Goldberg, Dagan: Improving distributional similarity with lessons learned from word
-    embeddings, TACL 2015.
+    Their association with neighbours, brought to few dimensions by a truncated SVD, whose singular
+    values count by their roots: as Levy, Goldberg, Dagan: Improving distributional similarity with
+    lessons learned from word embeddings, TACL 2015.
     """
     beside = ppmi_matrix(np.asarray(ids[:_TEXT_WORDS], dtype=np.int64), size)
-    if min(beside.shape) <= _SMALL:  # of so few words, ARPACK may ask for more factors than there are
+    # of so few words, ARPACK may ask for more factors than there are
+    if min(beside.shape) <= _SMALL:
         left, strength, _ = np.linalg.svd(beside.toarray(), full_matrices=False)
     else:
         left, strength, _ = svds(beside, _DIM, v0=np.ones(min(beside.shape), dtype=beside.dtype))
@@ -63,12 +67,13 @@ def text_embeddings(ids: NDArray[np.integer], size: int) -> Floats:
 
 
 def ppmi_matrix(ids: NDArray[np.int64], size: int) -> csr_matrix:
-    """[V, 2K] float32 positive pointwise mutual information of each word and the K most frequent to its left and right.
+    """[V, 2K] float32 positive pointwise mutual information of each word and the K most frequent to
+    its left and right.
 
-    The log of how many times as often two stand side by side as chance would have it, where that is more than 0 (Church
-    and Hanks, 1990), as if each word had been seen a little more often, in no company: of a word that is seldom seen
-    each neighbour would seem a sign. With roots of the shares of neighbours in its place networks that begin by it are
-    5 % worse.
+    The log of how many times as often two stand side by side as chance would have it, where that is
+    more than 0 (Church and Hanks, 1990), as if each word had been seen a little more often, in no
+    company: of a word that is seldom seen each neighbour would seem a sign. With roots of the
+    shares of neighbours in its place networks that begin by it are 5 % worse.
     """
     width = min(_CONTEXT_WORDS, size)
     sides = []
@@ -85,17 +90,22 @@ def ppmi_matrix(ids: NDArray[np.int64], size: int) -> csr_matrix:
     return found
 
 
-def balanced_clustering(vectors: Floats, counts: NDArray[np.int64], rows: int, columns: int) -> WordTable:
-    """Of each R words of the next ranks one to each row, so that all are as like as can be to their rows.
+def balanced_clustering(
+    vectors: Floats, counts: NDArray[np.int64], rows: int, columns: int
+) -> WordTable:
+    """Of each R words of the next ranks one to each row, so that all are as like as can be to their
+    rows.
 
-    A row is the mean of its words' vectors [V, F], each as often as the root of its count. The ranks of a large table
-    are dealt by auction, to within a per cent. Time: C assignments of R words; with `ppmi_svd_embeddings` 17 s for 200,000 words in
-    2900 rows.
+    A row is the mean of its words' vectors [V, F], each as often as the root of its count. The
+    ranks of a large table are dealt by auction, to within a per cent. Time: C assignments of R
+    words; with `ppmi_svd_embeddings` 17 s for 200,000 words in 2900 rows.
     """
-    cells = np.arange(len(vectors), dtype=np.int64) % rows * columns  # the first R words have a row each
+    # the first R words have a row each
+    cells = np.arange(len(vectors), dtype=np.int64) % rows * columns
     often = sqrt_count_weights(counts)
     sums = np.zeros((rows, vectors.shape[1]), np.float32)
-    for column in range(-(-len(vectors) // rows)):  # what columns there are beyond are left for later words
+    # what columns there are beyond are left for later words
+    for column in range(-(-len(vectors) // rows)):
         words = np.arange(column * rows, min((column + 1) * rows, len(vectors)))
         if column:
             likeness = vectors[words] @ l2_normalize(sums).T  # [words, R]

@@ -30,16 +30,24 @@ from rescorer.training.table_init import balanced_clustering, ppmi_svd_embedding
 
 
 def train_model(
-    texts: Sequence[Path], valid: Path, vocabulary: Path, output: Path, work: Path, options: Mapping[str, Any], *,
-    threads: int | None, device: str, say: Callable[[str], None],
+    texts: Sequence[Path],
+    valid: Path,
+    vocabulary: Path,
+    output: Path,
+    work: Path,
+    options: Mapping[str, Any],
+    *,
+    threads: int | None,
+    device: str,
+    say: Callable[[str], None],
 ) -> float:
     """Train, or go on with a training that was cut; returns the best validation perplexity.
 
     Where torchrun started several processes each calls this, and they train one model together.
 
     Args:
-        options: the fields of the settings, by name, and of the table `rows`, `columns` and `table_init`: "ppmi"
-            or "frequency".
+        options: the fields of the settings, by name, and of the table `rows`, `columns` and
+            `table_init`: "ppmi" or "frequency".
 
     Raises:
         InputError: a file or a setting cannot be used.
@@ -55,13 +63,25 @@ def train_model(
 
 
 def _trainer(
-    texts: Sequence[Path], valid: Path, vocabulary: Path, output: Path, work: Path, options: Mapping[str, Any],
-    processes: ProcessGroup, say: Callable[[str], None], held: ExitStack,
+    texts: Sequence[Path],
+    valid: Path,
+    vocabulary: Path,
+    output: Path,
+    work: Path,
+    options: Mapping[str, Any],
+    processes: ProcessGroup,
+    say: Callable[[str], None],
+    held: ExitStack,
 ) -> Trainer:
-    """What trains; `held` gets the lock of the work folder, which the first process takes for all."""
+    """What trains; `held` gets the lock of the work folder, which the first process takes for
+    all.
+    """
     options = {**options, "precision": _precision(options["precision"], processes, say)}
     try:
-        settings, network = _settings(options), LightRNNSettings(**_those_of(LightRNNSettings, options))
+        settings, network = (
+            _settings(options),
+            LightRNNSettings(**_those_of(LightRNNSettings, options)),
+        )
         words = Vocabulary.load(vocabulary)
         table = WordTable.shaped(len(words), options["rows"], options["columns"])
     except ValueError as error:
@@ -69,21 +89,43 @@ def _trainer(
     file = vocabulary.with_suffix(".lists.tsv")
     lists = read_lists(file, words) if file.exists() else []
     processes.run_on_first(lambda: held.enter_context(sole_use(work)))
-    train, held_out = (_encoded(paths, words, work / name, processes)
-                       for paths, name in ((texts, "train.ids"), ([valid], "valid.ids")))
+    train, held_out = (
+        _encoded(paths, words, work / name, processes)
+        for paths, name in ((texts, "train.ids"), ([valid], "valid.ids"))
+    )
     torch.manual_seed(settings.seed)
-    if options["table_init"] == "ppmi" and not processes.broadcast_flag(checkpoint_in(work).exists()):
+    if options["table_init"] == "ppmi" and not processes.broadcast_flag(
+        checkpoint_in(work).exists()
+    ):
         say(f"finding the company of {len(words)} words, by which they share rows and begin alike")
         # By one process: where the last bits of another one's computation differ, its table might.
-        model = processes.run_on_first(lambda: _initialised_by_ppmi(network, words, table, train, lists))
+        model = processes.run_on_first(
+            lambda: _initialised_by_ppmi(network, words, table, train, lists)
+        )
     else:
         model = LightRNN(network, words, table)
     model = model.to(processes.device)
-    say(f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters")
-    model.provenance = {"texts": [path.name for path in texts], "valid": valid.name, "table": options["table_init"]}
+    say(
+        f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters"
+    )
+    model.provenance = {
+        "texts": [path.name for path in texts],
+        "valid": valid.name,
+        "table": options["table_init"],
+    }
     model.spelling = Spelling.learn(words.words)
-    return Trainer(model, train, held_out, settings, output, work, lists=lists, say=say, progress=processes.is_first,
-                   processes=processes)
+    return Trainer(
+        model,
+        train,
+        held_out,
+        settings,
+        output,
+        work,
+        lists=lists,
+        say=say,
+        progress=processes.is_first,
+        processes=processes,
+    )
 
 
 def _precision(asked: str, processes: ProcessGroup, say: Callable[[str], None]) -> str:
@@ -94,22 +136,33 @@ def _precision(asked: str, processes: ProcessGroup, say: Callable[[str], None]) 
     if asked == "auto":
         return "bfloat16" if gain > 1 else "float32"
     if gain < 0.8:
-        say(f"products take {1 / gain:.1f} times as long in bfloat16 as in float32 here: --precision auto is quicker")
+        say(
+            f"products take {1 / gain:.1f} times as long in bfloat16 as in float32 here: --precision auto is quicker"
+        )
     return asked
 
 
 def _initialised_by_ppmi(
-    network: LightRNNSettings, words: Vocabulary, shape: WordTable, train: Corpus, lists: Sequence[NDArray[np.int64]],
+    network: LightRNNSettings,
+    words: Vocabulary,
+    shape: WordTable,
+    train: Corpus,
+    lists: Sequence[NDArray[np.int64]],
 ) -> LightRNN:
     """A table of that shape, and vectors, by the company that words keep in the text."""
     vectors = ppmi_svd_embeddings(train.ids, words, lists)
-    model = LightRNN(network, words, balanced_clustering(vectors, words.counts, shape.rows, shape.columns))
+    model = LightRNN(
+        network, words, balanced_clustering(vectors, words.counts, shape.rows, shape.columns)
+    )
     init_embeddings(model, vectors)
     return model
 
 
-def _encoded(texts: Sequence[Path], words: Vocabulary, path: Path, processes: ProcessGroup) -> Corpus:
+def _encoded(
+    texts: Sequence[Path], words: Vocabulary, path: Path, processes: ProcessGroup
+) -> Corpus:
     """Written by the first process, mapped by all."""
+
     def write() -> None:
         Corpus.encode(texts, words, path)
 
@@ -122,16 +175,25 @@ def _discard(line: str) -> None:
 
 
 def _settings(options: Mapping[str, Any]) -> TrainingSettings:
-    return TrainingSettings(**_those_of(TrainingSettings, options), reallocation=reallocation_settings(options))
+    return TrainingSettings(
+        **_those_of(TrainingSettings, options), reallocation=reallocation_settings(options)
+    )
 
 
 def reallocation_settings(options: Mapping[str, Any]) -> ReallocationSettings:
     """Of options by the names of its fields and of the assignment's. Raises ValueError."""
     assignment = AssignmentSettings(**_those_of(AssignmentSettings, options))
-    return ReallocationSettings(**_those_of(ReallocationSettings, options, leave=("batch_size", "bptt")),
-                                assignment=assignment)
+    return ReallocationSettings(
+        **_those_of(ReallocationSettings, options, leave=("batch_size", "bptt")),
+        assignment=assignment,
+    )
 
 
-def _those_of(kind: type[Any], options: Mapping[str, Any], leave: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {field.name: options[field.name] for field in fields(kind)
-            if field.name in options and field.name not in leave}
+def _those_of(
+    kind: type[Any], options: Mapping[str, Any], leave: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    return {
+        field.name: options[field.name]
+        for field in fields(kind)
+        if field.name in options and field.name not in leave
+    }

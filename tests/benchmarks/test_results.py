@@ -1,4 +1,6 @@
-"""Results as data: the files fit their schema, and pages and README are what render makes of them."""
+"""Results as data: the files fit their schema, and pages and README are what render makes of
+them.
+"""
 
 from __future__ import annotations
 

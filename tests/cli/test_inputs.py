@@ -19,14 +19,18 @@ LM = ("--lm", "lightrnn.pt")
 
 @pytest.fixture
 def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a model, lists and lattices as a whole and in parts, and references, where the command runs."""
+    """A folder with a model, lists and lattices as a whole and in parts, and references, where the
+    command runs.
+    """
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
     write_arpa(tmp_path / "ngram.arpa")
     write_nbest("lists.jsonl", LISTS, "jsonl")
     write_nbest("part.2.jsonl", LISTS[:1], "jsonl")
     write_nbest("part.1.jsonl", LISTS[1:], "jsonl")
-    Path("ref").write_text("".join(f"{utterance} {words}\n" for utterance, words in REFERENCES.items()))
+    Path("ref").write_text(
+        "".join(f"{utterance} {words}\n" for utterance, words in REFERENCES.items())
+    )
     HTK.write(Path("lats"), drawn())
     for name, lattices in (("x", drawn()[:2]), ("y", drawn()[2:])):
         HTK.write(Path(name), lattices)
@@ -44,7 +48,11 @@ def test_parts_are_as_the_whole(here: Path, tuned: bool) -> None:
     assert Path("parts").read_text() == Path("whole").read_text()
     assert Path("parts.jsonl").read_text() == Path("whole.jsonl").read_text()
     good("part.1.jsonl", "part.2.jsonl", *LM, "--output", "turned")
-    assert [line.split()[0] for line in Path("turned").read_text().splitlines()] == ["a-2", "b-1", "a-1"]
+    assert [line.split()[0] for line in Path("turned").read_text().splitlines()] == [
+        "a-2",
+        "b-1",
+        "a-1",
+    ]
 
 
 @pytest.mark.parametrize("tuned", [False, True])
@@ -84,7 +92,9 @@ def test_inputs_of_two_kinds_name_both(here: Path) -> None:
     assert line.startswith("error: lists.jsonl: is no lattices; expected htk, as lats is"), line
     write_nbest("named.jsonl", [nbest("z", ("cat", {"am": -1.0}))], "jsonl")
     line = bad("lists.jsonl", "named.jsonl", *LM)
-    assert line.startswith("error: named.jsonl: scores 'am'; expected 'first_pass' as in lists.jsonl"), line
+    assert line.startswith(
+        "error: named.jsonl: scores 'am'; expected 'first_pass' as in lists.jsonl"
+    ), line
 
 
 @pytest.mark.parametrize("option", ["--ref", "--tune"])
@@ -95,11 +105,19 @@ def test_references_of_more_utterances_are_counted_and_passed_over(here: Path, o
     with Path("ref").open("a") as file:
         file.write("c-1 other words\nd-1 more\n")
     result = good("lists.jsonl", *LM, option, "ref", *weights, "--wer-output", "more.json")
-    assert "ref: 2 of its 5 references have no hypotheses here, the first is c-1: passed over\n" in result.stderr
-    assert result.stdout == plain.stdout and Path("more.json").read_text() == Path("plain.json").read_text()
+    assert (
+        "ref: 2 of its 5 references have no hypotheses here, the first is c-1: passed over\n"
+        in result.stderr
+    )
+    assert (
+        result.stdout == plain.stdout
+        and Path("more.json").read_text() == Path("plain.json").read_text()
+    )
     write_nbest("other.jsonl", [nbest("z-9", ("cat", -1.0))], "jsonl")
     Path("w.json").unlink(missing_ok=True)
-    assert "1 hypotheses without a reference" in bad("lists.jsonl", "other.jsonl", *LM, option, "ref", *weights)
+    assert "1 hypotheses without a reference" in bad(
+        "lists.jsonl", "other.jsonl", *LM, option, "ref", *weights
+    )
 
 
 def test_kaldis_folders_in_parts(here: Path) -> None:

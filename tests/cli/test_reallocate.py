@@ -35,11 +35,18 @@ def test_words_move_and_nothing_else(here: Path) -> None:
     old, new = LightRNN.load("old.pt"), LightRNN.load("new.pt")
     assert new.vocabulary.words == old.vocabulary.words
     moved = int((old.table.cells != new.table.cells).sum())
-    assert new.provenance["reallocations"] == [{"texts": ["sentences.txt"], "words": 2800, "moved": moved}] and moved
-    of_words = "cell_bias", "row_out.bias", "residual_in", "residual_out", "head_word_log_odds"  # these follow the words
+    assert (
+        new.provenance["reallocations"]
+        == [{"texts": ["sentences.txt"], "words": 2800, "moved": moved}]
+        and moved
+    )
+    # these follow the words
+    of_words = "cell_bias", "row_out.bias", "residual_in", "residual_out", "head_word_log_odds"
     for name, value in old.state_dict().items():
         assert torch.equal(value, new.state_dict()[name]) is (name not in of_words)
-    assert not list(Path("new.pt.work").glob("*.npz")), "what a cut call goes on from is no longer needed"
+    assert not list(Path("new.pt.work").glob("*.npz")), (
+        "what a cut call goes on from is no longer needed"
+    )
 
 
 def test_lists_place_words_that_the_text_lacks(here: Path) -> None:
@@ -47,26 +54,36 @@ def test_lists_place_words_that_the_text_lacks(here: Path) -> None:
     assert run("--output", "new.pt", "--lists", "lists.tsv").exit_code == 0
     Path("lists.tsv").write_text("cat\n", encoding="utf-8")
     result = run("--output", "other.pt", "--lists", "lists.tsv")
-    assert result.exit_code == 2 and "lists.tsv:1: " in result.stderr and not Path("other.pt").exists()
+    assert (
+        result.exit_code == 2 and "lists.tsv:1: " in result.stderr and not Path("other.pt").exists()
+    )
 
 
-@pytest.mark.parametrize("options, message", [
-    (("--output", "old.pt"), "remedy: give another --output"),
-    (("--output", "new.pt", "--block-size", "0"), "block_size"),
-    (("--output", "new.pt", "--lists", "missing.tsv"), "missing.tsv: cannot be read"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--output", "old.pt"), "remedy: give another --output"),
+        (("--output", "new.pt", "--block-size", "0"), "block_size"),
+        (("--output", "new.pt", "--lists", "missing.tsv"), "missing.tsv: cannot be read"),
+    ],
+)
 def test_what_cannot_be(here: Path, options: tuple[str, ...], message: str) -> None:
     before = Path("old.pt").read_bytes()
     result = run(*options)
-    assert result.exit_code == 2 and message in result.stderr and len(result.stderr.splitlines()) == 1
+    assert (
+        result.exit_code == 2 and message in result.stderr and len(result.stderr.splitlines()) == 1
+    )
     assert Path("old.pt").read_bytes() == before and not Path("new.pt").exists()
 
 
 def test_an_interrupted_call_goes_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("--output", "whole.pt").exit_code == 0
     assign, passes = reallocation.assign, []
-    monkeypatch.setattr(reallocation, "cell_costs", lambda *a, _measure=reallocation.cell_costs, **k: (
-        passes.append(1), _measure(*a, **k))[1])
+    monkeypatch.setattr(
+        reallocation,
+        "cell_costs",
+        lambda *a, _measure=reallocation.cell_costs, **k: (passes.append(1), _measure(*a, **k))[1],
+    )
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -77,4 +94,6 @@ def test_an_interrupted_call_goes_on(here: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(reallocation, "assign", assign)
     assert run("--output", "new.pt").exit_code == 0
     assert passes == [1], "the costs were measured once"
-    assert np.array_equal(LightRNN.load("new.pt").table.cells, LightRNN.load("whole.pt").table.cells)
+    assert np.array_equal(
+        LightRNN.load("new.pt").table.cells, LightRNN.load("whole.pt").table.cells
+    )

@@ -83,13 +83,24 @@ def test_pseudo_counts() -> None:
     counts = Counter({"</s>": 5, "b": 4, "a": 4, "c": 2, "e": 1})
     words = make_vocabulary(counts, pseudo_counts={"e": 2, "new": 0}, max_size=5)
     assert dict(zip(words.words, words.counts.tolist(), strict=True)) == {
-        "</s>": 5, "a": 4, "e": 3, "new": 0, "<unk>": 6,
+        "</s>": 5,
+        "a": 4,
+        "e": 3,
+        "new": 0,
+        "<unk>": 6,
     }
-    assert make_vocabulary(counts, pseudo_counts={"new": 1}, min_count=9).words == ("<unk>", "</s>", "new")
+    assert make_vocabulary(counts, pseudo_counts={"new": 1}, min_count=9).words == (
+        "<unk>",
+        "</s>",
+        "new",
+    )
 
 
 def test_more_listed_words_than_room() -> None:
-    with pytest.raises(InputError, match="the lists hold 3 words, and there is room for 2; remedy: raise --max-size"):
+    with pytest.raises(
+        InputError,
+        match="the lists hold 3 words, and there is room for 2; remedy: raise --max-size",
+    ):
         make_vocabulary(COUNTS, pseudo_counts={"x": 1, "y": 1, "a": 1}, max_size=4)
 
 
@@ -98,21 +109,30 @@ def brute_force(texts: list[str]) -> list[str]:
     lines = [line for text in texts for line in text.split("\n") if line.split()]
     counts = Counter(word for line in lines for word in line.split())
     counts["</s>"] = len(lines)
-    return [f"{word}\t{count}" for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    return [
+        f"{word}\t{count}"
+        for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
 
 
 def written(path: Path) -> list[str]:
     return [line for _, line in read_lines(path)]
 
 
-# Words that engines are known to change: null, numbers, unjoined marks, white space of Unicode between words.
+# Words that engines are known to change: null, numbers, unjoined marks, white space of Unicode
+# between words.
 HARD = "nan None NULL 1 1.0 true é e\u0301 ﬁ 𝒳 \x00 a\x00b \ufeff ' \" \\ \u2028 \x85 \x1c \xa0 , ; <unk> İ ς Σ"
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_files_counted_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
+def test_files_counted_as_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
     draw = random.Random(1)
-    drawn = [" ".join(f"w{int(draw.paretovariate(0.5)) % 5000}" for _ in range(draw.randrange(9))) for _ in range(3000)]
+    drawn = [
+        " ".join(f"w{int(draw.paretovariate(0.5)) % 5000}" for _ in range(draw.randrange(9)))
+        for _ in range(3000)
+    ]
     texts = ["\n".join(drawn), f"{HARD}\n\n  \n{HARD} {HARD}\n", "the end"]
     monkeypatch.setattr(word_blocks, "_BLOCK", 5000)
     monkeypatch.setattr(module, "_HELD", 500)  # the database takes the words many times
@@ -133,14 +153,23 @@ def test_more_words_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     words = [f"{number:x}".rjust(100, "ä") for number in range(400_000)]
     (tmp_path / "text").write_text("\n".join([*words, *words]) + "\n", encoding="utf-8")
     count_files([tmp_path / "text"], tmp_path / "counts.tsv", memory=64)
-    assert written(tmp_path / "counts.tsv") == ["</s>\t800000", *(f"{word}\t2" for word in sorted(words))]
+    assert written(tmp_path / "counts.tsv") == [
+        "</s>\t800000",
+        *(f"{word}\t2" for word in sorted(words)),
+    ]
 
 
-@pytest.mark.parametrize(("content", "expected"), [
-    (b"\n \n", "no word in the texts"), (b"", "no word"), (b"a\nb </s>\n", "holds the word </s>"),
-    (b"a <s>\n", "holds the word <s>"), (b"good\nbad \xff\n", "text:2: .*UTF-8"),
-    ("Köln".encode("utf-16"), "text:1: byte 0xff is not UTF-8"),
-])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\n \n", "no word in the texts"),
+        (b"", "no word"),
+        (b"a\nb </s>\n", "holds the word </s>"),
+        (b"a <s>\n", "holds the word <s>"),
+        (b"good\nbad \xff\n", "text:2: .*UTF-8"),
+        ("Köln".encode("utf-16"), "text:1: byte 0xff is not UTF-8"),
+    ],
+)
 def test_files_that_cannot_be_counted(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "text").write_bytes(content)
     for processes in (1, 2):
@@ -159,13 +188,17 @@ def test_too_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_ctrl_c_while_the_database_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which tells of it in words of its own."""
+
     def work(_: object, database: duckdb.DuckDBPyConnection) -> None:
-        database.execute("SELECT count(*) FROM range(10000000) a, range(100000) b WHERE a.range * b.range % 7 = 3")
+        database.execute(
+            "SELECT count(*) FROM range(10000000) a, range(100000) b WHERE a.range * b.range % 7 = 3"
+        )
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(module, "_hand_over", work)
     (tmp_path / "text").write_text("a b\n")
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell lets it be ignored
+    # in the background a shell lets it be ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     try:
@@ -177,13 +210,27 @@ def test_ctrl_c_while_the_database_works(tmp_path: Path, monkeypatch: pytest.Mon
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("line", "fault"), [
-    ("a", "'a'"), ("a\tmany", "many"), ("a\t-1", "-1"), ("a\t1.5", "1.5"), ("a b\t1", "'a b"), ("\t1", "1"), ("", "''"),
-    ("<s>\t1", "<s>"), ("a\t1\t2", "2"), ("a\x1cb\t1", "x1c"), ("a\t" + "9" * 19, "99"),
-])
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("a", "'a'"),
+        ("a\tmany", "many"),
+        ("a\t-1", "-1"),
+        ("a\t1.5", "1.5"),
+        ("a b\t1", "'a b"),
+        ("\t1", "1"),
+        ("", "''"),
+        ("<s>\t1", "<s>"),
+        ("a\t1\t2", "2"),
+        ("a\x1cb\t1", "x1c"),
+        ("a\t" + "9" * 19, "99"),
+    ],
+)
 def test_bad_counts(tmp_path: Path, line: str, fault: str) -> None:
     (tmp_path / "counts.tsv").write_text(f"good\t1\n{line}\n")
-    with pytest.raises(InputError, match=r"counts\.tsv:2: .*remedy: make it with `lexicon count`") as error:
+    with pytest.raises(
+        InputError, match=r"counts\.tsv:2: .*remedy: make it with `lexicon count`"
+    ) as error:
         read_counts(tmp_path / "counts.tsv")
     assert fault in str(error.value) and "\n" not in str(error.value)
 

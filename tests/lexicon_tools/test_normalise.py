@@ -1,6 +1,5 @@
 """Running text becomes what a speaker would say."""
 
-
 from __future__ import annotations
 
 import gzip
@@ -22,7 +21,10 @@ def spoken(line: str) -> str:
     ("line", "expected"),
     [
         # As the transcripts of read speech write it.
-        ("Author of the danger trail, Philip Steels, etc.", "author of the danger trail philip steels etc"),
+        (
+            "Author of the danger trail, Philip Steels, etc.",
+            "author of the danger trail philip steels etc",
+        ),
         ("At sea, Wednesday, March 18, 1908.", "at sea wednesday march eighteen nineteen oh eight"),
         ("It issued a rate of forty-two dollars", "it issued a rate of forty two dollars"),
         ("I saw Mr. Pike. Mrs. Hall cried.", "i saw mr pike | mrs hall cried"),
@@ -35,10 +37,16 @@ def spoken(line: str) -> str:
         ("to-day, To-morrow; to-night to-do", "today tomorrow tonight to do"),
         ("AT&T &c.", "at and t etc"),
         # Numbers.
-        ("1,000 and 1,234,567.5", "one thousand and one million two hundred and thirty four thousand five hundred and "
-         "sixty seven point five"),
-        ("1099 1100 2005 2015 2100", "one thousand and ninety nine eleven hundred two thousand and five twenty fifteen "
-         "two thousand one hundred"),
+        (
+            "1,000 and 1,234,567.5",
+            "one thousand and one million two hundred and thirty four thousand five hundred and "
+            "sixty seven point five",
+        ),
+        (
+            "1099 1100 2005 2015 2100",
+            "one thousand and ninety nine eleven hundred two thousand and five twenty fifteen "
+            "two thousand one hundred",
+        ),
         ("the 1990s, the '80s, 1960's", "the nineteen nineties the eighties nineteen sixties"),
         ("1st 2nd 3rd 112th-ranked", "first second third one hundred and twelfth ranked"),
         ("3.14 is 5% of 007", "three point one four is five percent of zero zero seven"),
@@ -66,9 +74,14 @@ def test_words(line: str, expected: str) -> None:
     [
         ("One. Two? Three! Four", "one | two | three | four"),
         ('"Who?" She knew. "You," he said.', "who | she knew | you he said"),
-        ("He asked who? and left. then 3 came. 4 left.", "he asked who and left then three came four left"),
-        ("By J. R. Tolkien of the U.S. Army, St. John and Dr. (Prof. X) Who.",
-         "by j r tolkien of the u s army st john and dr prof x who"),
+        (
+            "He asked who? and left. then 3 came. 4 left.",
+            "he asked who and left then three came four left",
+        ),
+        (
+            "By J. R. Tolkien of the U.S. Army, St. John and Dr. (Prof. X) Who.",
+            "by j r tolkien of the u s army st john and dr prof x who",
+        ),
         ("ἀρχή. Next.", "next"),
         ("...", ""),
         ("", ""),
@@ -79,7 +92,9 @@ def test_sentences(line: str, expected: str) -> None:
 
 
 def test_every_word_is_plain() -> None:
-    """Whatever the characters, no word holds anything but Latin letters and apostrophes, or is empty."""
+    """Whatever the characters, no word holds anything but Latin letters and apostrophes, or is
+    empty.
+    """
     line = " ".join(chr(code) + "a1" + chr(code) for code in range(0x21, 0x3000))
     words = [word for sentence in normalise(line) for word in sentence]
     assert words
@@ -88,12 +103,16 @@ def test_every_word_is_plain() -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("suffix", [".txt", ".gz"])
-def test_files_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int, suffix: str) -> None:
+def test_files_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int, suffix: str
+) -> None:
     monkeypatch.setattr(module, "_CHUNK", 7)
     paths = [tmp_path / "a.txt", tmp_path / "b.gz", tmp_path / "c.xz"]
     text = "".join(f"Line {number}. And More.\n" for number in range(100))
     content = text.encode()
-    for path, packed in zip(paths, (content, gzip.compress(content), lzma.compress(content)), strict=True):
+    for path, packed in zip(
+        paths, (content, gzip.compress(content), lzma.compress(content)), strict=True
+    ):
         path.write_bytes(packed)
     output = tmp_path / f"out{suffix}"
     normalise_files(paths, output, processes)

@@ -24,10 +24,18 @@ LISTS = {"places": {"lima", "oslo", "rome"}, "surnames": {"smith", "cat"}, "verb
 
 def test_rates() -> None:
     unknown = unknown_words(COUNTS, KNOWN)
-    assert list(unknown.items()) == [("oslo", 3), ("smith", 3), ("<unk>", 2), ("cats", 1), ("lima", 1)]
+    assert list(unknown.items()) == [
+        ("oslo", 3),
+        ("smith", 3),
+        ("<unk>", 2),
+        ("cats", 1),
+        ("lima", 1),
+    ]
     found = rates(COUNTS, unknown, LISTS)
     assert found == [
-        Rate("all", 16, 10, 7, 5), Rate("places", 4, 4, 2, 2), Rate("surnames", 4, 3, 2, 1),
+        Rate("all", 16, 10, 7, 5),
+        Rate("places", 4, 4, 2, 2),
+        Rate("surnames", 4, 3, 2, 1),
         Rate("in no list", 8, 3, 3, 2),
     ]
     assert [rate.share for rate in found] == [0.625, 1, 0.75, 0.375]
@@ -40,7 +48,8 @@ def test_without_lists() -> None:
 def test_nothing_unknown() -> None:
     counts = Counter({"the": 2})
     assert rates(counts, unknown_words(counts, KNOWN), LISTS) == [
-        Rate("all", 2, 0, 1, 0), Rate("in no list", 2, 0, 1, 0),
+        Rate("all", 2, 0, 1, 0),
+        Rate("in no list", 2, 0, 1, 0),
     ]
 
 
@@ -52,19 +61,30 @@ def test_a_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_lists_of_every_format(tmp_path: Path, format: str) -> None:
     spoken = (("The", "cat"), ("the", "OSLO"), ("the",))
-    hypotheses = tuple(Hypothesis(str(n), words, {FIRST_PASS: -float(n)}) for n, words in enumerate(spoken, start=1))
+    hypotheses = tuple(
+        Hypothesis(str(n), words, {FIRST_PASS: -float(n)})
+        for n, words in enumerate(spoken, start=1)
+    )
     write_nbest(tmp_path / "lists", [NBest("utt", hypotheses, ("the", "Lima"))], format)
     found = count_source(tmp_path / "lists", KNOWN)
     assert found.pop("hypotheses") == {"the": 3, "cat": 1, "oslo": 1}
     assert found in ({}, {"references": {"the": 1, "lima": 1}})
 
 
-@pytest.mark.parametrize(("content", "expected"), [
-    (b"", "no word|is empty"), (b"\n", "no word"), (b"a\n\xff", "text:2: .*UTF-8"),
-    (b"a </s>\n", "holds the word </s>"),
-    (b'{"id": "u", "nbest": [{"text": "", "score": -1}]}\n', "no word in the lists"),
-    (b"VERSION=1.0\nUTTERANCE=u\nN=2 L=1\nI=0\nI=1\nJ=0 S=0 E=1 W=a\n", r"holds lattices \(htk\).*remedy"),
-])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "no word|is empty"),
+        (b"\n", "no word"),
+        (b"a\n\xff", "text:2: .*UTF-8"),
+        (b"a </s>\n", "holds the word </s>"),
+        (b'{"id": "u", "nbest": [{"text": "", "score": -1}]}\n', "no word in the lists"),
+        (
+            b"VERSION=1.0\nUTTERANCE=u\nN=2 L=1\nI=0\nI=1\nJ=0 S=0 E=1 W=a\n",
+            r"holds lattices \(htk\).*remedy",
+        ),
+    ],
+)
 def test_bad_sources(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "text").write_bytes(content)
     with pytest.raises(InputError, match=expected):

@@ -1,4 +1,6 @@
-"""Completion: the search by rows against scoring every word, and what is read once for many keys."""
+"""Completion: the search by rows against scoring every word, and what is read once for many
+keys.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,16 @@ from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
-SETTINGS = [{"two_step": half, "residual_dim": own, "cell_bias": not own, "num_layers": layers}
-            for half, own, layers in ((True, 3, 1), (True, 0, 2), (False, 0, 1), (False, 3, 2))]
+SETTINGS = [
+    {"two_step": half, "residual_dim": own, "cell_bias": not own, "num_layers": layers}
+    for half, own, layers in ((True, 3, 1), (True, 0, 2), (False, 0, 1), (False, 3, 2))
+]
 
 
 def random_model(seed: int, size: int = 300, **settings: object) -> LightRNN:
-    """Words of few letters, so that many begin alike; a table with free cells, one row of them alone."""
+    """Words of few letters, so that many begin alike; a table with free cells, one row of them
+    alone.
+    """
     draw = np.random.default_rng(seed)
     words = dict.fromkeys(["</s>", "<unk>"])
     while len(words) < size:
@@ -52,7 +58,9 @@ def every_word(model: LanguageModel, history: list[str], prefix: str) -> dict[st
 
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_best_of_every_word(settings: dict[str, object], seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_of_every_word(
+    settings: dict[str, object], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)  # that the search may stop
     monkeypatch.setattr(prefix_search, "_MOST_ROWS", 2)
     model = random_model(seed, **settings)
@@ -66,7 +74,9 @@ def test_the_best_of_every_word(settings: dict[str, object], seed: int, monkeypa
             for k in (0, 1, 5, 400):
                 found = model.best_words(state, k, prefix=prefix)
                 assert [word for word, _ in found] == [word for word, _ in expected[:k]]
-                assert [share for _, share in found] == pytest.approx([share for _, share in expected[:k]], rel=1e-4)
+                assert [share for _, share in found] == pytest.approx(
+                    [share for _, share in expected[:k]], rel=1e-4
+                )
     assert {0, 1, len(words)} <= sizes
 
 
@@ -93,7 +103,9 @@ def test_most_rows_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("two_step", [False, True])
 def test_what_rows_share_is_found_once(two_step: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The softmax of the rows, and what the history gives to all of them, however many are looked at one by one."""
+    """The softmax of the rows, and what the history gives to all of them, however many are looked
+    at one by one.
+    """
     monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 4)
     monkeypatch.setattr(prefix_search, "_MOST_ROWS", 4)
     model = random_model(3, two_step=two_step)
@@ -101,7 +113,9 @@ def test_what_rows_share_is_found_once(two_step: bool, monkeypatch: pytest.Monke
     scored: list[int] = []
     mixed: list[int] = []
     scores = model.row_scores
-    monkeypatch.setattr(model, "row_scores", lambda hidden: scored.append(len(hidden)) or scores(hidden))
+    monkeypatch.setattr(
+        model, "row_scores", lambda hidden: scored.append(len(hidden)) or scores(hidden)
+    )
     if not two_step:
         model.row_mixed.register_forward_hook(lambda *call: mixed.append(call[2].shape[0]))
     assert len(model.best_words(state, 400, prefix="a")) > 50
@@ -124,7 +138,9 @@ def test_of_equals_the_first_in_the_vocabulary_is_better() -> None:
             parameter.zero_()
     # All rows with a word are alike now; within them, words in fuller rows are less probable.
     in_row = np.bincount(model.table.row_of)[model.table.row_of]
-    words = [(in_row[index], index) for index, word in enumerate(model.words) if word.startswith("a")]
+    words = [
+        (in_row[index], index) for index, word in enumerate(model.words) if word.startswith("a")
+    ]
     expected = [model.words[index] for _, index in sorted(words)]
     for k in (1, 3, 17, 400):
         assert [word for word, _ in model.next_words([], k, prefix="a")] == expected[:k]
@@ -154,7 +170,9 @@ def test_a_table_that_changes() -> None:
 
 
 def test_index() -> None:
-    vocabulary = Vocabulary(("b", "</s>", "ab", "<unk>", "abc", "ac", "a", "\U0010ffff", "a\U0010ffff"), np.arange(9))
+    vocabulary = Vocabulary(
+        ("b", "</s>", "ab", "<unk>", "abc", "ac", "a", "\U0010ffff", "a\U0010ffff"), np.arange(9)
+    )
     index = PrefixIndex(vocabulary, WordTable(5, 2, np.arange(9)[::-1].copy()))
     words = [vocabulary.words[word] for word in index.ids]
     assert words == sorted(set(vocabulary.words) - set(MARKS))
@@ -163,7 +181,9 @@ def test_index() -> None:
         assert words[first:end] == [word for word in words if word.startswith(prefix)]
         held, ids = index.words_in(np.arange(5), (first, end))
         assert sorted(ids) == sorted(index.ids[first:end]) and held.sum() == end - first
-        assert index.rows_of((first, end)).tolist() == sorted({(8 - word) // 2 for word in ids.tolist()})
+        assert index.rows_of((first, end)).tolist() == sorted(
+            {(8 - word) // 2 for word in ids.tolist()}
+        )
 
 
 def test_other_models_score_every_candidate(tmp_path: Path) -> None:
@@ -184,7 +204,9 @@ def test_an_opened_model_proposes_its_own_words(monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patch:
         patch.setattr(model, "score", None)  # not word by word
         assert opened.next_words(["a"], prefix="a") == model.next_words(["a"], prefix="a")
-    assert [word for word, _ in opened.next_words(["a"], prefix="q", candidates=["quay", "a"])] == ["quay"]
+    assert [word for word, _ in opened.next_words(["a"], prefix="q", candidates=["quay", "a"])] == [
+        "quay"
+    ]
 
 
 def test_a_history_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,12 +220,20 @@ def test_a_history_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(model, "encode", watched)
     completer = Completer(model)
-    for history, prefix, new in ((["a"], "", ["a"]), (["a"], "b", []), (["a"], "ba", []),
-                                 (["a", "ba", "b"], "", ["ba", "b"]), (["b"], "", ["b"]), ([], "a", [])):
+    for history, prefix, new in (
+        (["a"], "", ["a"]),
+        (["a"], "b", []),
+        (["a"], "ba", []),
+        (["a", "ba", "b"], "", ["ba", "b"]),
+        (["b"], "", ["b"]),
+        ([], "a", []),
+    ):
         read.clear()
         found = completer.words(history, prefix, 5)
         assert read == new
-        for (word, share), (same, expected) in zip(found, model.next_words(history, 5, prefix=prefix), strict=True):
+        for (word, share), (same, expected) in zip(
+            found, model.next_words(history, 5, prefix=prefix), strict=True
+        ):
             assert word == same and share == pytest.approx(expected, rel=1e-4)
 
 

@@ -1,4 +1,6 @@
-"""The English model of the package: what is promised of the file, and that it is found where nothing is given."""
+"""The English model of the package: what is promised of the file, and that it is found where
+nothing is given.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from rescorer.models.loading import ENGLISH, ENGLISH_NAME
 from rescorer.recognition.formats import write_nbest
 
 DATA = os.environ.get("RESCORER_DATA")
-needs_model = pytest.mark.skipif(not ENGLISH.exists(), reason="rescorer/english/lightrnn.pt is not there yet")
+needs_model = pytest.mark.skipif(
+    not ENGLISH.exists(), reason="rescorer/english/lightrnn.pt is not there yet"
+)
 
 
 def test_load_without_a_path(english_model: LightRNN) -> None:
@@ -53,20 +57,31 @@ def test_what_is_promised() -> None:
 @needs_model
 @pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
 def test_how_many_of_its_words_are_names(tmp_path: Path) -> None:
-    """Words of the lists of places, surnames and first names, as stage 3 of the recipe cuts them."""
+    """Words of the lists of places, surnames and first names, as stage 3 of the recipe cuts
+    them.
+    """
     lists = [f"{DATA}/gazetteers/{name}.tsv.xz" for name in ("places", "surnames", "first-names")]
     caps = {"places-alternates": 0, "places": 55_000, "surnames": 65_000, "first-names": 22_000}
     options = [part for name, cap in caps.items() for part in ("--cap", name, str(cap))]
-    result = CliRunner().invoke(lexicon, ["gazetteer", *lists, *options, "--output", str(tmp_path / "names.tsv")])
+    result = CliRunner().invoke(
+        lexicon, ["gazetteer", *lists, *options, "--output", str(tmp_path / "names.tsv")]
+    )
     assert result.exit_code == 0, result.output
-    names = [line.split("\t")[0] for line in (tmp_path / "names.tsv").read_text(encoding="utf-8").splitlines()]
+    names = [
+        line.split("\t")[0]
+        for line in (tmp_path / "names.tsv").read_text(encoding="utf-8").splitlines()
+    ]
     assert rescorer.load().knows(names).sum() >= 125_000
 
 
 @needs_model
 def test_rescore_with_nothing_else(tmp_path: Path) -> None:
     lists = tmp_path / "lists.jsonl"
-    write_nbest(lists, [nbest("u", ("he recognised beach", -1.0), ("he recognised speech at once", -1.2))], "jsonl")
+    write_nbest(
+        lists,
+        [nbest("u", ("he recognised beach", -1.0), ("he recognised speech at once", -1.2))],
+        "jsonl",
+    )
     result = CliRunner().invoke(rescore, [str(lists)])
     assert result.exit_code == 0, (result.stderr, result.exception)
     assert result.stdout.startswith("u he recognised ") and ENGLISH_NAME in result.stderr

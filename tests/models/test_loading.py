@@ -42,7 +42,9 @@ def test_truncated(tmp_path: Path, share: float) -> None:
     content = whole(tmp_path)
     path = tmp_path / "lightrnn.pt"
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(InputError, match=r"lightrnn.pt: .*expected a lightrnn.pt; remedy: train one"):
+    with pytest.raises(
+        InputError, match=r"lightrnn.pt: .*expected a lightrnn.pt; remedy: train one"
+    ):
         rescorer.load(path)
 
 
@@ -51,7 +53,9 @@ class Evil:
         return print, ("this code ran",)
 
 
-@pytest.mark.parametrize("kind", ["text", "zip", "pickle", "tensor", "evil", "other version", "other parts"])
+@pytest.mark.parametrize(
+    "kind", ["text", "zip", "pickle", "tensor", "evil", "other version", "other parts"]
+)
 def test_foreign(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "lightrnn.pt"
     content = make_model().as_dict()
@@ -75,8 +79,16 @@ def test_foreign(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) 
     assert "this code ran" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", [b"", b"no model\n", b"\\data\\\nngram 1=3\n", b"\x00" * 500,
-                                     b"mmap lm http://kheafield.com/code format version 5\n\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no model\n",
+        b"\\data\\\nngram 1=3\n",
+        b"\x00" * 500,
+        b"mmap lm http://kheafield.com/code format version 5\n\x00",
+    ],
+)
 def test_not_a_kenlm_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ngram.binary"
     path.write_bytes(content)
@@ -97,7 +109,9 @@ def test_no_such_device(tmp_path: Path, device: str, kind: str) -> None:
         make_model().save(tmp_path / "model")
     else:
         write_arpa(tmp_path / "model")
-    with pytest.raises(InputError, match=r"device .* cannot be used here; expected cpu, cuda.*remedy"):
+    with pytest.raises(
+        InputError, match=r"device .* cannot be used here; expected cpu, cuda.*remedy"
+    ):
         rescorer.load(tmp_path / "model", device)
 
 
@@ -116,5 +130,10 @@ def test_cuda_where_there_is_none() -> None:
 
 def test_importing_the_package_is_quick() -> None:
     code = "import sys, rescorer, rescorer.cli, lexicon_tools.cli; assert 'torch' not in sys.modules; rescorer.nothing"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert result.stderr.splitlines()[-1] == "AttributeError: module 'rescorer' has no attribute 'nothing'"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (
+        result.stderr.splitlines()[-1]
+        == "AttributeError: module 'rescorer' has no attribute 'nothing'"
+    )

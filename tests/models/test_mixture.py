@@ -51,7 +51,9 @@ def models() -> list[Bigram]:
     return [Bigram(WORDS, 1), Bigram(WORDS[::-1], 2), Bigram(WORDS[2:] + WORDS[:2], 3)]
 
 
-def by_hand(models: Sequence[Bigram], weights: Sequence[float], kind: str, history: str, word: str) -> float:
+def by_hand(
+    models: Sequence[Bigram], weights: Sequence[float], kind: str, history: str, word: str
+) -> float:
     each = [float(m.table[m.words.index(history), m.words.index(word)]) for m in models]
     if kind == "linear":
         return float(np.log(sum(w * np.exp(x) for w, x in zip(weights, each, strict=True))))
@@ -65,15 +67,21 @@ def test_by_hand(models: list[Bigram], weights: list[float], kind: str) -> None:
     assert isinstance(mixture, LanguageModel)
     first = mixture.encode(WORDS)
     assert first.shape == (len(WORDS), len(models))
-    log_probs, state = mixture.advance(mixture.start(), torch.zeros(len(WORDS), dtype=torch.int64), first)
+    log_probs, state = mixture.advance(
+        mixture.start(), torch.zeros(len(WORDS), dtype=torch.int64), first
+    )
     assert log_probs.dtype == torch.float32
     expected = [by_hand(models, weights, kind, SENTENCE_END, word) for word in WORDS]
     assert log_probs.tolist() == pytest.approx(expected, abs=1e-5)
     parents = torch.tensor([2, 0, 2])
     log_probs = mixture.score(state, parents, mixture.encode(["b", "a", UNKNOWN]))
-    expected = [by_hand(models, weights, kind, h, w) for h, w in [("c", "b"), ("a", "a"), ("c", UNKNOWN)]]
+    expected = [
+        by_hand(models, weights, kind, h, w) for h, w in [("c", "b"), ("a", "a"), ("c", UNKNOWN)]
+    ]
     assert log_probs.tolist() == pytest.approx(expected, abs=1e-5)
-    assert torch.equal(log_probs, mixture.advance(state, parents, mixture.encode(["b", "a", UNKNOWN]))[0])
+    assert torch.equal(
+        log_probs, mixture.advance(state, parents, mixture.encode(["b", "a", UNKNOWN]))[0]
+    )
 
 
 def test_linear_sums_to_one(models: list[Bigram]) -> None:
@@ -94,7 +102,10 @@ def test_weight_one_is_the_model_itself(models: list[Bigram], kind: str) -> None
 
 
 def test_knows_what_any_model_knows() -> None:
-    mixture = Mixture([Bigram(["a", SENTENCE_END, UNKNOWN], 1), Bigram(["b", SENTENCE_END, UNKNOWN], 2)], [0.5, 0.5])
+    mixture = Mixture(
+        [Bigram(["a", SENTENCE_END, UNKNOWN], 1), Bigram(["b", SENTENCE_END, UNKNOWN], 2)],
+        [0.5, 0.5],
+    )
     assert mixture.knows(["a", "b", "c", SENTENCE_START]).tolist() == [True, True, False, False]
     assert mixture.knows([]).shape == (0,)
 
@@ -103,12 +114,16 @@ def test_knows_what_any_model_knows() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_combine_edges(kind: str, dtype: torch.dtype) -> None:
     low = -torch.inf
-    log_probs = torch.tensor([[-1.0, low], [low, -1.0], [low, low], [-500.0, -1.0], [-1.0, -500.0]], dtype=dtype)
+    log_probs = torch.tensor(
+        [[-1.0, low], [low, -1.0], [low, low], [-500.0, -1.0], [-1.0, -500.0]], dtype=dtype
+    )
     first = combine(log_probs, torch.tensor([1.0, 0.0], dtype=dtype), kind)
     assert first.tolist() == [-1.0, low, low, -500.0, -1.0]
     both = combine(log_probs, torch.tensor([0.5, 0.5], dtype=dtype), kind)
     half = -1 + np.log(0.5)
-    expected = [half, half, low, half, half] if kind == "linear" else [low, low, low, -250.5, -250.5]
+    expected = (
+        [half, half, low, half, half] if kind == "linear" else [low, low, low, -250.5, -250.5]
+    )
     assert both.tolist() == pytest.approx(expected)
     assert both.dtype == dtype
 
@@ -125,10 +140,14 @@ def test_combine_many_settings_at_once(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("weights", [[0.2, 0.5, 0.3], [0.0, 1.0, 0.0]])
 def test_combine_gradients(kind: str, weights: list[float]) -> None:
-    """Against the derivatives on paper: at weight 0 too, where finite differences cannot look to both sides."""
+    """Against the derivatives on paper: at weight 0 too, where finite differences cannot look to
+    both sides.
+    """
     log_probs = torch.randn(4, 3, dtype=torch.float64).log_softmax(-1).requires_grad_()
     at = torch.tensor(weights, dtype=torch.float64, requires_grad=True)
-    by_log_probs, by_weights = torch.autograd.grad(combine(log_probs, at, kind).sum(), [log_probs, at])
+    by_log_probs, by_weights = torch.autograd.grad(
+        combine(log_probs, at, kind).sum(), [log_probs, at]
+    )
     if kind == "linear":
         mixed = (at * log_probs.exp()).sum(-1, keepdim=True)
         torch.testing.assert_close(by_weights, (log_probs.exp() / mixed).sum(0))
@@ -161,9 +180,13 @@ def test_bad_combinations() -> None:
     Mixture([Bigram(WORDS, 1)], [3.0], "log-linear")  # log-linear weights may sum to anything
 
 
-@pytest.mark.parametrize("true_weights", [[1.0], [0.3, 0.7], [0.05, 0.25, 0.6, 0.1], [0.0, 0.5, 0.5]])
+@pytest.mark.parametrize(
+    "true_weights", [[1.0], [0.3, 0.7], [0.05, 0.25, 0.6, 0.1], [0.0, 0.5, 0.5]]
+)
 def test_fit_recovers_a_known_mixture(true_weights: list[float]) -> None:
-    """Draw words from a mixture of distributions over 50 words; every draw counted by its exact probability."""
+    """Draw words from a mixture of distributions over 50 words; every draw counted by its exact
+    probability.
+    """
     rng = np.random.default_rng(5)
     models = rng.dirichlet(np.full(50, 0.3), size=len(true_weights))  # [K, 50]
     counts = np.round(1e5 * (np.array(true_weights) @ models)).astype(int)
@@ -175,7 +198,8 @@ def test_fit_recovers_a_known_mixture(true_weights: list[float]) -> None:
 
 def test_fit_is_monotone_and_best() -> None:
     rng = np.random.default_rng(6)
-    log_probs = np.log(rng.dirichlet([0.5, 1, 1, 2], size=500)) - 300  # far below what exp can hold twice
+    # far below what exp can hold twice
+    log_probs = np.log(rng.dirichlet([0.5, 1, 1, 2], size=500)) - 300
 
     def likelihood(weights: np.ndarray) -> float:
         return float(combine(torch.tensor(log_probs), torch.tensor(weights), "linear").mean())

@@ -24,7 +24,8 @@ from rescorer.models.ngram import Ngram
 
 PROGRAMS = Path(os.environ.get("KENLM_BIN", Path(__file__).parents[2] / "build/kenlm/bin"))
 needs_programs = pytest.mark.skipif(
-    not (PROGRAMS / "query").exists(), reason="KenLM's programs are not built: tools/build_kenlm.sh, or set KENLM_BIN"
+    not (PROGRAMS / "query").exists(),
+    reason="KenLM's programs are not built: tools/build_kenlm.sh, or set KENLM_BIN",
 )
 
 # P and backoffs by hand; log10 figures are exact in the file, so the tests know each answer.
@@ -53,10 +54,19 @@ ngram 3=2
 
 \\end\\
 """
-BINARIES = [["probing"], ["trie"], ["-q", "4", "-b", "4", "trie"], ["-a", "22", "trie"],
-            ["-q", "8", "-b", "5", "-a", "3", "trie"], ["-v", "probing"]]
+BINARIES = [
+    ["probing"],
+    ["trie"],
+    ["-q", "4", "-b", "4", "trie"],
+    ["-a", "22", "trie"],
+    ["-q", "8", "-b", "5", "-a", "3", "trie"],
+    ["-v", "probing"],
+]
 SENTENCES = ["cat sat", "cat", "sat sat cat", "cat cat sat", "dog sat", "cat dog cat sat", ""]
-TEXT = "the cat sat on the mat\nthe dog sat on the cat\na dog and a cat saw the mat\nthe mat saw nothing\n" * 3
+TEXT = (
+    "the cat sat on the mat\nthe dog sat on the cat\na dog and a cat saw the mat\nthe mat saw nothing\n"
+    * 3
+)
 
 
 def run(command: Sequence[str | Path], text: str = "") -> str:
@@ -73,7 +83,12 @@ def arpa(tmp_path: Path) -> Path:
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     path = tmp_path / "trained.arpa"
-    path.write_text(run([PROGRAMS / "lmplz", "-o", "3", "-S", "100M", "-T", tmp_path, "--discount_fallback"], TEXT))
+    path.write_text(
+        run(
+            [PROGRAMS / "lmplz", "-o", "3", "-S", "100M", "-T", tmp_path, "--discount_fallback"],
+            TEXT,
+        )
+    )
     return path
 
 
@@ -104,7 +119,9 @@ def test_protocol(arpa: Path) -> None:
     ],
 )
 def test_by_hand(arpa: Path, sentence: str, log10: list[float]) -> None:
-    assert scores(Ngram.load(arpa), sentence) == pytest.approx([math.log(10) * x for x in log10], rel=1e-6)
+    assert scores(Ngram.load(arpa), sentence) == pytest.approx(
+        [math.log(10) * x for x in log10], rel=1e-6
+    )
 
 
 def test_words(arpa: Path) -> None:
@@ -114,7 +131,16 @@ def test_words(arpa: Path) -> None:
     assert ids.dtype == torch.int64
     assert ids[1] == ids[3] == ids[5] != ids[0] == ids[6]
     assert torch.equal(ids, model.encode(words)), "ids do not change"
-    assert model.knows([*words, SENTENCE_START]).tolist() == [True, False, True, False, True, False, True, True]
+    assert model.knows([*words, SENTENCE_START]).tolist() == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
     assert model.encode([]).shape == model.knows([]).shape == (0,)
 
 
@@ -149,22 +175,30 @@ def test_score_leaves_the_state(arpa: Path) -> None:
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_kenlm_module_agrees(arpa: Path, sentence: str) -> None:
     found, reference = scores(Ngram.load(arpa), sentence), kenlm.Model(str(arpa))
-    assert found == pytest.approx([math.log(10) * log10 for log10, _, _ in reference.full_scores(sentence)], rel=1e-6)
+    assert found == pytest.approx(
+        [math.log(10) * log10 for log10, _, _ in reference.full_scores(sentence)], rel=1e-6
+    )
     assert sum(found) == pytest.approx(math.log(10) * reference.score(sentence), rel=1e-6)
 
 
 @needs_programs
 def test_query_program_agrees(trained: Path) -> None:
     sentences = [*SENTENCES, *TEXT.splitlines()[:4]]
-    lines = run([PROGRAMS / "query", "-v", "sentence", trained], "\n".join(sentences) + "\n").splitlines()
+    lines = run(
+        [PROGRAMS / "query", "-v", "sentence", trained], "\n".join(sentences) + "\n"
+    ).splitlines()
     totals = [float(line.split()[1]) for line in lines if line.startswith("Total:")]
     model = Ngram.load(trained)
     # query prints six digits.
-    assert [sum(scores(model, s)) / math.log(10) for s in sentences] == pytest.approx(totals, rel=1e-5)
+    assert [sum(scores(model, s)) / math.log(10) for s in sentences] == pytest.approx(
+        totals, rel=1e-5
+    )
 
 
 @needs_programs
-@pytest.mark.parametrize("history", [[], ["the"], ["the", "cat"], ["mat", "nothing"], ["unheard", "of"]])
+@pytest.mark.parametrize(
+    "history", [[], ["the"], ["the", "cat"], ["mat", "nothing"], ["unheard", "of"]]
+)
 def test_sums_to_one(trained: Path, history: list[str]) -> None:
     model = Ngram.load(trained)
     vocabulary = model.encode(sorted({*TEXT.split(), SENTENCE_END, UNKNOWN}))
@@ -208,7 +242,9 @@ def test_gzip_and_comments(arpa: Path, tmp_path: Path) -> None:
         (b"mmap lm http://kheafield.com/code format version 4\n\0" + bytes(200), "version 4"),
     ],
 )
-def test_bad_files(tmp_path: Path, capfd: pytest.CaptureFixture[str], content: bytes, message: str) -> None:
+def test_bad_files(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], content: bytes, message: str
+) -> None:
     path = tmp_path / "bad.arpa"
     path.write_bytes(content)
     with pytest.raises(InputError, match=message) as caught:
@@ -241,7 +277,12 @@ def test_missing_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_in_an_arpa_file_has_its_line(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], old: str, new: str, line: int | None, message: str
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    line: int | None,
+    message: str,
 ) -> None:
     assert old in ARPA
     path = tmp_path / "bad.arpa"
@@ -250,7 +291,11 @@ def test_a_fault_in_an_arpa_file_has_its_line(
         Ngram.load(path)
     place = path if line is None else f"{path}:{line}"
     assert str(caught.value).startswith(f"{place}: ") and message in str(caught.value)
-    assert "remedy" in str(caught.value) and "\n" not in str(caught.value) and capfd.readouterr().err == ""
+    assert (
+        "remedy" in str(caught.value)
+        and "\n" not in str(caught.value)
+        and capfd.readouterr().err == ""
+    )
 
 
 def test_words_named_inf_and_nan_are_words(tmp_path: Path) -> None:
@@ -283,7 +328,9 @@ def test_damaged_compression(tmp_path: Path, packed: Callable[[bytes], bytes]) -
 
 @needs_programs
 @pytest.mark.parametrize("kind", BINARIES, ids=" ".join)
-def test_damaged_binaries_give_a_message_or_scores(tmp_path: Path, trained: Path, kind: list[str]) -> None:
+def test_damaged_binaries_give_a_message_or_scores(
+    tmp_path: Path, trained: Path, kind: list[str]
+) -> None:
     """In a child, which KenLM would end: by a signal, or by a search without an end."""
     run([PROGRAMS / "build_binary", *kind, trained, tmp_path / "good"])
     child = Process(target=_use_damaged, args=(tmp_path, 150))
@@ -298,7 +345,10 @@ def _use_damaged(folder: Path, times: int) -> None:
     for _ in range(times):
         data = bytearray(whole)
         for _ in range(chance.choice((1, 1, 3))):
-            at, way = chance.randrange(min(len(data), chance.choice((200, 1000, len(data))))), chance.randrange(4)
+            at, way = (
+                chance.randrange(min(len(data), chance.choice((200, 1000, len(data))))),
+                chance.randrange(4),
+            )
             if way == 0:
                 data[at] = chance.randrange(256)
             elif way == 1:
@@ -323,7 +373,9 @@ def _use_damaged(folder: Path, times: int) -> None:
 def test_whole_binaries_are_taken(tmp_path: Path, trained: Path, kind: list[str]) -> None:
     """With and without `<unk>`, of several orders."""
     (tmp_path / "hand.arpa").write_text(ARPA)
-    (tmp_path / "closed.arpa").write_text(ARPA.replace("-2.0\t<unk>\t0\n", "").replace("ngram 1=5", "ngram 1=4"))
+    (tmp_path / "closed.arpa").write_text(
+        ARPA.replace("-2.0\t<unk>\t0\n", "").replace("ngram 1=5", "ngram 1=4")
+    )
     for arpa in (trained, tmp_path / "hand.arpa", tmp_path / "closed.arpa"):
         run([PROGRAMS / "build_binary", *kind, arpa, tmp_path / "binary"])
         check_kenlm_binary(tmp_path / "binary")

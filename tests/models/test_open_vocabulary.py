@@ -66,7 +66,9 @@ def test_an_unknown_word_by_hand(word: str, device: str) -> None:
     expected = score_of(base, ["the"], UNKNOWN) + base.spelling.unknown_log_prob(word)
     assert score_of(model, ["the"], word) == pytest.approx(expected, abs=1e-4)
     later = model.logprob(["the", word, "sat"]) - base.logprob(["the", UNKNOWN, "sat"])
-    assert later == pytest.approx(base.spelling.unknown_log_prob(word), abs=1e-4), "the history holds <unk>"
+    assert later == pytest.approx(base.spelling.unknown_log_prob(word), abs=1e-4), (
+        "the history holds <unk>"
+    )
 
 
 def test_what_is_known_stays(tmp_path: Path) -> None:
@@ -75,13 +77,22 @@ def test_what_is_known_stays(tmp_path: Path) -> None:
         both = OpenVocabulary(model, speller())
         sentence = ["the", "cat", UNKNOWN, "mat"]
         assert both.logprob(sentence) == model.logprob(sentence)
-        assert both.name == model.name and both.words == model.words and both.state_bytes == model.state_bytes
+        assert (
+            both.name == model.name
+            and both.words == model.words
+            and both.state_bytes == model.state_bytes
+        )
         assert both.history_bytes == model.history_bytes
-        known = model.knows(WORDS) | speller().knows(WORDS)  # what the LightRNN brings is not spelled out
+        # what the LightRNN brings is not spelled out
+        known = model.knows(WORDS) | speller().knows(WORDS)
         assert both.knows([*WORDS, "strange"]).tolist() == [*known.tolist(), False]
-        assert both.next_words(["the"], candidates=WORDS) == model.next_words(["the"], candidates=WORDS)
+        assert both.next_words(["the"], candidates=WORDS) == model.next_words(
+            ["the"], candidates=WORDS
+        )
     marks = ("</s>", "<s>", UNKNOWN)
-    assert OpenVocabulary(ngram, speller()).log_shares(OpenVocabulary(ngram, speller()).encode([])).shape == (0,)
+    assert OpenVocabulary(ngram, speller()).log_shares(
+        OpenVocabulary(ngram, speller()).encode([])
+    ).shape == (0,)
     each = OpenVocabulary(speller(), speller())
     assert each.log_shares(each.encode(marks)).tolist() == [0, 0, 0]
 
@@ -95,19 +106,29 @@ def test_what_is_spelled_out(tmp_path: Path) -> None:
 
 
 def test_all_strings_sum_to_unk(tmp_path: Path) -> None:
-    """Σ over strings of P(string | unknown) is 1: the brought words, and by construction of the spelling all others."""
+    """Σ over strings of P(string | unknown) is 1: the brought words, and by construction of the
+    spelling all others.
+    """
     light = speller()
     assert light.spelling is not None
     counts = dict(zip(light.vocabulary.words, light.vocabulary.counts.tolist(), strict=True))
     model = OpenVocabulary(small_ngram(tmp_path), light)
     total = counts["mat"] + counts["log"] + counts[UNKNOWN]
-    shares = dict(zip(("mat", "log", "strange"), model.log_shares(model.encode(["mat", "log", "strange"])).exp(),
-                      strict=True))
+    shares = dict(
+        zip(
+            ("mat", "log", "strange"),
+            model.log_shares(model.encode(["mat", "log", "strange"])).exp(),
+            strict=True,
+        )
+    )
     assert shares["mat"] == pytest.approx(counts["mat"] / total)
     assert shares["log"] == pytest.approx(counts["log"] / total)
     rest = counts[UNKNOWN] / total
-    assert shares["strange"] == pytest.approx(rest * math.exp(light.spelling.unknown_log_prob("strange")))
-    # The rest is shared by the strings that are not known: of all, without the known, the marks and the empty one.
+    assert shares["strange"] == pytest.approx(
+        rest * math.exp(light.spelling.unknown_log_prob("strange"))
+    )
+    # The rest is shared by the strings that are not known: of all, without the known, the marks and
+    # the empty one.
     known = sum(math.exp(light.spelling.log_prob(word)) for word in ("", "<s>", *WORDS))
     assert light.spelling.known == pytest.approx(known)
     others = (1 - known) / (1 - light.spelling.known)
@@ -134,7 +155,9 @@ def test_a_word_without_a_count_is_possible(tmp_path: Path) -> None:
 
 def test_case_is_the_vocabularys() -> None:
     light = make_model()
-    light.vocabulary = type(light.vocabulary)(light.vocabulary.words, light.vocabulary.counts, "lower")
+    light.vocabulary = type(light.vocabulary)(
+        light.vocabulary.words, light.vocabulary.counts, "lower"
+    )
     light.spelling = Spelling.learn(light.vocabulary.words)
     model = OpenVocabulary(light, light)
     assert model.logprob(["THE", "Strange"]) == model.logprob(["the", "strange"])
@@ -146,8 +169,11 @@ def test_mixtures(tmp_path: Path, kind: str) -> None:
     mixture = Mixture([light, ngram], [0.7, 0.3], kind)
     for word in ("strange", "mat", "cat"):
         parts = [score_of(model, ["the"], word) for model in (light, ngram)]
-        expected = (math.log(0.7 * math.exp(parts[0]) + 0.3 * math.exp(parts[1])) if kind == "linear"
-                    else 0.7 * parts[0] + 0.3 * parts[1])
+        expected = (
+            math.log(0.7 * math.exp(parts[0]) + 0.3 * math.exp(parts[1]))
+            if kind == "linear"
+            else 0.7 * parts[0] + 0.3 * parts[1]
+        )
         assert score_of(mixture, ["the"], word) == pytest.approx(expected, abs=1e-4)
 
 
@@ -181,30 +207,49 @@ def closed_and_opened(folder: Path) -> tuple[list[LanguageModel], list[LanguageM
 
 
 def tuned(spelling_scale: float) -> Weights:
-    return Weights({"score": 0.7}, unknown_penalty=1.5, spelling_scale=spelling_scale,
-                   mixture={"lightrnn": 0.6, "ngram": 0.4})
+    return Weights(
+        {"score": 0.7},
+        unknown_penalty=1.5,
+        spelling_scale=spelling_scale,
+        mixture={"lightrnn": 0.6, "ngram": 0.4},
+    )
 
 
 def test_lists_without_the_spelling_are_as_in_a_closed_vocabulary(tmp_path: Path) -> None:
-    lists = [nbest(str(place), *((" ".join(words), {"score": 0.0}) for words in SENTENCES[place : place + 10]))
-             for place in range(0, 60, 10)]
+    lists = [
+        nbest(
+            str(place),
+            *((" ".join(words), {"score": 0.0}) for words in SENTENCES[place : place + 10]),
+        )
+        for place in range(0, 60, 10)
+    ]
     plain, spelled = (score_lists(lists, models) for models in closed_and_opened(tmp_path))
     assert spelled.totals(tuned(0.0)) == pytest.approx(plain.totals(tuned(1.0)), abs=1e-4)
     assert spelled.totals(tuned(1.0)).min() < plain.totals(tuned(1.0)).min() - 10
-    for one, other in zip(rerank(lists, spelled, tuned(0.0)), rerank(lists, spelled, tuned(1.0)), strict=True):
-        raw = [sorted((h.words, h.scores["lightrnn"], h.scores["ngram"]) for h in each.hypotheses)
-               for each in (one, other)]
+    for one, other in zip(
+        rerank(lists, spelled, tuned(0.0)), rerank(lists, spelled, tuned(1.0)), strict=True
+    ):
+        raw = [
+            sorted((h.words, h.scores["lightrnn"], h.scores["ngram"]) for h in each.hypotheses)
+            for each in (one, other)
+        ]
         assert raw[0] == raw[1], "the named scores are the models' own"
 
 
 def test_lattices_without_the_spelling_are_as_in_a_closed_vocabulary(tmp_path: Path) -> None:
-    lattice = random_lattice(np.random.default_rng(3), 6, 14, ("the", "cat", "mat", "strange", "stranger"))
+    lattice = random_lattice(
+        np.random.default_rng(3), 6, 14, ("the", "cat", "mat", "strange", "stranger")
+    )
     everything = ExpansionSettings(order=0, beam=math.inf, max_histories=0)
-    weights = {scale: TunedWeights(tuned(scale), Weights({"score": 1.0}, lm_scale=0.0)) for scale in (0.0, 1.0)}
+    weights = {
+        scale: TunedWeights(tuned(scale), Weights({"score": 1.0}, lm_scale=0.0))
+        for scale in (0.0, 1.0)
+    }
     closed, models = closed_and_opened(tmp_path)
     plain, without, spelled = (
         next(iter(rescorer.rescore_lattices([lattice], each, weights[scale], everything)))
-        for each, scale in ((closed, 1.0), (models, 0.0), (models, 1.0)))
+        for each, scale in ((closed, 1.0), (models, 0.0), (models, 1.0))
+    )
     assert without.totals == pytest.approx(plain.totals, abs=1e-4)
     assert spelled.totals.min() < plain.totals.min() - 10
     assert without.lattice.scores["ngram"].tolist() == spelled.lattice.scores["ngram"].tolist()
@@ -215,13 +260,17 @@ def test_perplexity(tmp_path: Path, context: str) -> None:
     closed = [speller(), small_ngram(tmp_path)]
     models = open_vocabulary(closed)
     text = [sentence for sentence in SENTENCES if sentence]
-    plain, spelled = (score_text(text, each, context=context, memory=1 << 30) for each in (closed, models))
+    plain, spelled = (
+        score_text(text, each, context=context, memory=1 << 30) for each in (closed, models)
+    )
     flat = [word for sentence in text for word in (*sentence, "</s>")]
     for k, model in enumerate(models):
         assert isinstance(model, OpenVocabulary)
         more = model.log_shares(model.encode(flat)).numpy()
         assert spelled.log_probs[:, k] == pytest.approx(plain.log_probs[:, k] + more, abs=1e-4)
-    assert spelled.unknown.tolist() == [plain.unknown[0]] * 2 and plain.unknown[1] > plain.unknown[0]
+    assert (
+        spelled.unknown.tolist() == [plain.unknown[0]] * 2 and plain.unknown[1] > plain.unknown[0]
+    )
 
 
 # ---- files ----
@@ -237,7 +286,9 @@ def test_the_file_keeps_it(tmp_path: Path) -> None:
     assert LightRNN.load(tmp_path / "old.pt").spelling is None
 
 
-@pytest.mark.parametrize("bad", [{}, {"known": 2.0}, {"pieces": ["▁"]}, {"log_probs": torch.zeros(2)}, None, 3])
+@pytest.mark.parametrize(
+    "bad", [{}, {"known": 2.0}, {"pieces": ["▁"]}, {"log_probs": torch.zeros(2)}, None, 3]
+)
 def test_damaged_ones_are_refused(tmp_path: Path, bad: object) -> None:
     content = speller().as_dict()
     content["spelling"] = {**content["spelling"], **bad} if isinstance(bad, dict) and bad else bad
@@ -253,7 +304,9 @@ def test_added_and_removed_words_keep_the_sum() -> None:
     for each in (larger, smaller, remove_words(larger, ["horse", "pony"])):
         assert each.spelling is not None and model.spelling is not None
         assert each.spelling.pieces == model.spelling.pieces
-        known = sum(math.exp(model.spelling.log_prob(word)) for word in ("", "<s>", *each.vocabulary.words))
+        known = sum(
+            math.exp(model.spelling.log_prob(word)) for word in ("", "<s>", *each.vocabulary.words)
+        )
         assert each.spelling.known == pytest.approx(known, abs=1e-12)
     assert add_words(make_model(), ["horse"], np.ones(1))[0].spelling is None
 
@@ -268,24 +321,32 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     speller().save("lightrnn.pt")
     write_arpa(tmp_path / "ngram.arpa", [word for word in KNOWN if word != "mat"])
     Path("text").write_text("the cat sat on the strange mat\nstranger dog\n")
-    write_nbest("lists.jsonl", [nbest("u", ("the strange mat", -1.0), ("the strxnge mat", -1.0))], "jsonl")
+    write_nbest(
+        "lists.jsonl", [nbest("u", ("the strange mat", -1.0), ("the strxnge mat", -1.0))], "jsonl"
+    )
     return tmp_path
 
 
 def run(*arguments: str) -> Result:
     result = CliRunner().invoke(lightrnn, arguments)
-    assert result.exit_code in (0, 2) and (result.exit_code or result.exception is None), result.exception
+    assert result.exit_code in (0, 2) and (result.exit_code or result.exception is None), (
+        result.exception
+    )
     return result
 
 
 def perplexities(*options: str) -> list[float]:
-    output = run("perplexity", "text", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa", *options).stdout
+    output = run(
+        "perplexity", "text", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa", *options
+    ).stdout
     return [float(found) for found in re.findall(r"perplexity +([0-9.]+)", output)]
 
 
 def test_perplexity_is_closed_unless_asked(here: Path) -> None:
     closed, spelled = perplexities(), perplexities("--open")
-    assert len(closed) == 2 and all(more > 2 * less for less, more in zip(closed, spelled, strict=True))
+    assert len(closed) == 2 and all(
+        more > 2 * less for less, more in zip(closed, spelled, strict=True)
+    )
     model = open_vocabulary([rescorer.load("lightrnn.pt")])[0]
     total = sum(model.logprob(line.split()) for line in Path("text").read_text().splitlines())
     assert spelled[0] == pytest.approx(math.exp(-total / 11), rel=1e-3)
@@ -294,7 +355,10 @@ def test_perplexity_is_closed_unless_asked(here: Path) -> None:
 def test_open_needs_a_spelling(here: Path) -> None:
     result = run("perplexity", "text", "--lm", "old.pt", "--open")
     assert result.exit_code == 2 and "no model here can spell" in result.stderr
-    assert "remedy: make one with `lightrnn spell" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert (
+        "remedy: make one with `lightrnn spell" in result.stderr
+        and len(result.stderr.splitlines()) == 1
+    )
     with pytest.raises(InputError, match="spell"):
         rescorer.open_vocabulary([rescorer.load("old.pt")])
 
@@ -303,19 +367,28 @@ def test_spell(here: Path) -> None:
     result = run("spell", "old.pt", "--output", "new.pt")
     assert result.exit_code == 0 and "pieces" in result.stderr
     new = LightRNN.load("new.pt")
-    assert new.spelling == speller().spelling and new.vocabulary.words == make_model().vocabulary.words
-    assert rescorer.load("new.pt").logprob(["the", "cat"]) == rescorer.load("old.pt").logprob(["the", "cat"])
+    assert (
+        new.spelling == speller().spelling and new.vocabulary.words == make_model().vocabulary.words
+    )
+    assert rescorer.load("new.pt").logprob(["the", "cat"]) == rescorer.load("old.pt").logprob(
+        ["the", "cat"]
+    )
     before = Path("old.pt").read_bytes()
     result = run("spell", "old.pt", "--output", "old.pt")
     assert result.exit_code == 2 and "remedy: give another --output" in result.stderr
     assert Path("old.pt").read_bytes() == before
-    assert run("spell", "text", "--output", "other.pt").exit_code == 2 and not Path("other.pt").exists()
+    assert (
+        run("spell", "text", "--output", "other.pt").exit_code == 2
+        and not Path("other.pt").exists()
+    )
 
 
 @pytest.mark.parametrize(("model", "same"), [("old.pt", True), ("lightrnn.pt", False)])
 def test_rescore_tells_unknown_words_apart(here: Path, model: str, same: bool) -> None:
-    result = CliRunner().invoke(rescore, ["lists.jsonl", "--lm", model, "--ngram", "ngram.arpa", "--nbest-output",
-                                          "new.jsonl"])
+    result = CliRunner().invoke(
+        rescore,
+        ["lists.jsonl", "--lm", model, "--ngram", "ngram.arpa", "--nbest-output", "new.jsonl"],
+    )
     assert result.exit_code == 0, (result.stderr, result.exception)
     assert "lightrnn: 2 of 4 distinct words unknown" in result.stderr
     unknown = 3 if same else 2  # KenLM takes the words that the LightRNN brings
@@ -329,9 +402,28 @@ def test_rescore_tells_unknown_words_apart(here: Path, model: str, same: bool) -
 def test_train_learns_it(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And a run that goes on ends with the same."""
     monkeypatch.chdir(tmp_path)
-    assert CliRunner().invoke(lexicon, ["vocabulary", str(sentences), "--output", "words.tsv"]).exit_code == 0
-    options = ["train", str(sentences), "--valid", str(sentences), "--vocabulary", "words.tsv", "--output", "new.pt",
-               "--hidden-dim", "8", "--epochs", "1", "--batch-size", "4"]
+    assert (
+        CliRunner()
+        .invoke(lexicon, ["vocabulary", str(sentences), "--output", "words.tsv"])
+        .exit_code
+        == 0
+    )
+    options = [
+        "train",
+        str(sentences),
+        "--valid",
+        str(sentences),
+        "--vocabulary",
+        "words.tsv",
+        "--output",
+        "new.pt",
+        "--hidden-dim",
+        "8",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "4",
+    ]
     assert run(*options).exit_code == 0
     model = LightRNN.load("new.pt")
     assert model.spelling == Spelling.learn(model.vocabulary.words)

@@ -45,26 +45,40 @@ def test_is_the_sum_over_all_segmentations(word: str) -> None:
 
 
 def test_all_strings_sum_to_one() -> None:
-    """Those of a and b up to a length; longer ones have their tail, which is bounded, others the reserved mass."""
+    """Those of a and b up to a length; longer ones have their tail, which is bounded, others the
+    reserved mass.
+    """
     model = by_hand()
     length = 14
-    total = sum(math.exp(model.log_prob("".join(letters)))
-                for size in range(length + 1) for letters in itertools.product("ab", repeat=size))
+    total = sum(
+        math.exp(model.log_prob("".join(letters)))
+        for size in range(length + 1)
+        for letters in itertools.product("ab", repeat=size)
+    )
     inner = sum(map(PIECES.get, ("a", "b", "ba", "bab"))) * (1 - RESERVED)
     # A string of more than 14 letters has more than (14 − 2) / 3 pieces after the first.
     tail = inner ** ((length - 2) // 3)
     others = RESERVED / (1 - inner)  # one of them in a word, at least, is no a or b
     assert 1 - tail - others <= total <= 1
-    longer = sum(math.exp(model.log_prob("".join(letters))) for letters in itertools.product("ab", repeat=length + 1))
+    longer = sum(
+        math.exp(model.log_prob("".join(letters)))
+        for letters in itertools.product("ab", repeat=length + 1)
+    )
     assert 0 < longer < tail
     # Among all characters, one by one: the strings of one character, and the rest.
     one = sum(math.exp(model.log_prob(letter)) for letter in "ab")
     strange = (0x110000 - 2) * math.exp(model.log_prob("ω"))
     empty, start = 0.3 * (1 - RESERVED), (0.3 + 0.1 + 0.05) * (1 - RESERVED)
     assert math.exp(model.log_prob("")) == pytest.approx(empty)
-    expected = empty * (PIECES["a"] + PIECES["b"]) * (1 - RESERVED) + empty * RESERVED + 0.1 * (1 - RESERVED)
+    expected = (
+        empty * (PIECES["a"] + PIECES["b"]) * (1 - RESERVED)
+        + empty * RESERVED
+        + 0.1 * (1 - RESERVED)
+    )
     assert one + strange == pytest.approx(expected)
-    assert start + sum(map(PIECES.get, ("a", "b", "ba", "bab"))) * (1 - RESERVED) + RESERVED == pytest.approx(1)
+    assert start + sum(map(PIECES.get, ("a", "b", "ba", "bab"))) * (
+        1 - RESERVED
+    ) + RESERVED == pytest.approx(1)
 
 
 def test_known_words_are_left_out() -> None:
@@ -73,27 +87,48 @@ def test_known_words_are_left_out() -> None:
     assert model.known == pytest.approx(known)
     assert model.unknown_log_prob("ba") == pytest.approx(model.log_prob("ba") - math.log(1 - known))
     other = model.knowing(["bb", "aa"], but=["a"])
-    assert other.known == pytest.approx(sum(math.exp(model.log_prob(word)) for word in ("", "ab", "bb", "aa")))
+    assert other.known == pytest.approx(
+        sum(math.exp(model.log_prob(word)) for word in ("", "ab", "bb", "aa"))
+    )
     assert by_hand().knowing(["a"]).knowing([], but=["a"]).known == pytest.approx(0, abs=1e-15)
 
 
-@pytest.mark.parametrize("words", [
-    [], ["a"], WORDS, [f"w{number}" for number in range(50)], ["▁", "a▁b"], ["日本"],
-    [chr(0x4E00 + number) for number in range(2500)],  # more characters than pieces: sentencepiece refuses
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["a"],
+        WORDS,
+        [f"w{number}" for number in range(50)],
+        ["▁", "a▁b"],
+        ["日本"],
+        # more characters than pieces: sentencepiece refuses
+        [chr(0x4E00 + number) for number in range(2500)],
+    ],
+)
 def test_learns_from_any_vocabulary(words: list[str]) -> None:
     model = Spelling.learn(["</s>", "<unk>", *words])
     assert math.fsum(map(math.exp, model.pieces.values())) == pytest.approx(1 - RESERVED)
     assert model.known == pytest.approx(
-        sum(math.exp(model.log_prob(word)) for word in ("", "<s>", "</s>", "<unk>", *words)), abs=1e-12)
+        sum(math.exp(model.log_prob(word)) for word in ("", "<s>", "</s>", "<unk>", *words)),
+        abs=1e-12,
+    )
     for word in ("new", "ω", "▁", "a▁b", "a b", "\udc80", "🦊" * 3, "x" * 3000):
         assert -math.inf < model.unknown_log_prob(word) < 0
     assert model == Spelling.learn(["</s>", "<unk>", *words]), "the same each time"
 
 
 def test_likes_what_it_learnt_from() -> None:
-    model = Spelling.learn([*(first + last for first in ("mac", "wil", "john", "ander")
-                              for last in ("son", "ton", "ville", "stone", "man")), "zebra"])
+    model = Spelling.learn(
+        [
+            *(
+                first + last
+                for first in ("mac", "wil", "john", "ander")
+                for last in ("son", "ton", "ville", "stone", "man")
+            ),
+            "zebra",
+        ]
+    )
     assert model.log_prob("wilman") > model.log_prob("nmlawi") + 3
     assert model.log_prob("zebra") > model.log_prob("ωebra")
 
@@ -101,8 +136,11 @@ def test_likes_what_it_learnt_from() -> None:
 def test_a_large_vocabulary_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr(spelling, "_LEARNT_FROM", 10)
-    monkeypatch.setattr(spelling, "_learn_pieces", lambda words: seen.extend(words) or dict.fromkeys(
-        ["▁", "w"], math.log((1 - RESERVED) / 2)))
+    monkeypatch.setattr(
+        spelling,
+        "_learn_pieces",
+        lambda words: seen.extend(words) or dict.fromkeys(["▁", "w"], math.log((1 - RESERVED) / 2)),
+    )
     words = [f"w{number}" for number in range(25)]
     Spelling.learn(words)
     assert seen == words[::3], "rare words too"

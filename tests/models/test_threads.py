@@ -61,9 +61,12 @@ def _totals(model: LanguageModel, sentences: Sequence[tuple[str, ...]]) -> list[
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("kind", KINDS)
 def test_results_do_not_depend_on_threads(tmp_path: Path, kind: str) -> None:
-    # Words that only one thread says, in words that all say: each thread meets new ones all the time.
-    texts = [draw_sentences(5, seed, (*KNOWN, *(f"new{place}" for place in range(seed, seed + 20))))
-             for seed in range(THREADS)]
+    # Words that only one thread says, in words that all say: each thread meets new ones all the
+    # time.
+    texts = [
+        draw_sentences(5, seed, (*KNOWN, *(f"new{place}" for place in range(seed, seed + 20))))
+        for seed in range(THREADS)
+    ]
     alone = [_totals(KINDS[kind](tmp_path), text) for text in texts]
     for _ in range(ROUNDS):
         model = KINDS[kind](tmp_path)
@@ -84,7 +87,7 @@ def test_ids_of_an_ngram_belong_to_one_word(tmp_path: Path) -> None:
     words = [f"w{number}" for number in range(100)]
     model: Ngram = make_ngram(tmp_path, words)
     model._words = _SlowList(model._words)
-    orders = [words[shift * 12:] + words[: shift * 12] for shift in range(THREADS)]
+    orders = [words[shift * 12 :] + words[: shift * 12] for shift in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(model.encode, orders))
     assert [model._words[index] for index in model.encode(words).tolist()] == words

@@ -14,14 +14,16 @@ from rescorer.models.torch_file import read_torch, write_torch
 
 def test_round_trip(tmp_path: Path) -> None:
     content = {
-        "floats": [0.1, -1e-300, 1e300, 3.0], "nested": {"a": [{"b": None}, True, 7, "ünï\ncode"]},
+        "floats": [0.1, -1e-300, 1e300, 3.0],
+        "nested": {"a": [{"b": None}, True, 7, "ünï\ncode"]},
         "empty": [{}, [], ""],
         "tensors": [torch.arange(3), {"deep": torch.tensor([0.1], dtype=torch.float64)}],
     }
     write_torch(content, tmp_path / "file.pt")
     again = read_torch(tmp_path / "file.pt")
     assert {name: again[name] for name in ("floats", "nested", "empty")} == {
-        name: content[name] for name in ("floats", "nested", "empty")}
+        name: content[name] for name in ("floats", "nested", "empty")
+    }
     assert torch.equal(again["tensors"][0], torch.arange(3))
     assert again["tensors"][1]["deep"].dtype == torch.float64
     assert again["tensors"][1]["deep"].item() == 0.1

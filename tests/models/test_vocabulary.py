@@ -61,7 +61,9 @@ def test_checks(words: tuple[str, ...], counts: int, case: str, said: str) -> No
 @pytest.mark.parametrize("name", ["words.txt", "words.txt.gz", "words.txt.xz"])
 @pytest.mark.parametrize("case", ["as-is", "lower"])
 def test_file_round_trip(tmp_path: Path, name: str, case: str) -> None:
-    words = vocabulary(("</s>", "<unk>", "#", "# case=lower", "ü\u2028b", "\u00a0", "a b", "\ufeff"), case)
+    words = vocabulary(
+        ("</s>", "<unk>", "#", "# case=lower", "ü\u2028b", "\u00a0", "a b", "\ufeff"), case
+    )
     words.save(tmp_path / name)
     again = Vocabulary.load(tmp_path / name)
     assert again.words == words.words

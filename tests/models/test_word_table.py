@@ -31,12 +31,24 @@ def test_shapes(words: int, rows: int | None, columns: int | None, shape: tuple[
     assert table.cells.tolist() == list(range(words))
 
 
-@pytest.mark.parametrize(("words", "shape"), [(12, (4, 3)), (100, (25, 4)), (10_001, (2501, 4)), (200_000, (3000, 67)),
-                                              (9_000_000, (3000, 3000)), (10_000_000, (3163, 3162))])
-def test_without_a_shape_rows_have_few_words_and_are_not_too_many(words: int, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("words", "shape"),
+    [
+        (12, (4, 3)),
+        (100, (25, 4)),
+        (10_001, (2501, 4)),
+        (200_000, (3000, 67)),
+        (9_000_000, (3000, 3000)),
+        (10_000_000, (3163, 3162)),
+    ],
+)
+def test_without_a_shape_rows_have_few_words_and_are_not_too_many(
+    words: int, shape: tuple[int, int]
+) -> None:
     table = WordTable.shaped(words)
     assert (table.rows, table.columns) == shape
-    if table.rows >= 4 * table.columns:  # tall: each row has one of the most frequent words, then one of the next
+    # tall: each row has one of the most frequent words, then one of the next
+    if table.rows >= 4 * table.columns:
         assert (table.row_of == np.arange(words) % table.rows).all()
         assert (table.column_of == np.arange(words) // table.rows).all()
 
@@ -48,7 +60,9 @@ def test_cells_rows_columns_words() -> None:
     assert table.words.tolist() == [[1, 3, -1], [-1, 2, 0]]
 
 
-@pytest.mark.parametrize(("words", "rows", "columns"), [(9, 3, 3), (7, 3, 4), (12, 2, 30), (1, 1, 1)])
+@pytest.mark.parametrize(
+    ("words", "rows", "columns"), [(9, 3, 3), (7, 3, 4), (12, 2, 30), (1, 1, 1)]
+)
 def test_words_is_the_inverse_of_cells(words: int, rows: int, columns: int) -> None:
     table = WordTable.shaped(words, rows, columns).shuffled(3)
     grid = table.words
@@ -81,7 +95,9 @@ def test_checks(rows: int, columns: int, cells: list[int], said: str) -> None:
         WordTable(rows, columns, np.array(cells, dtype=np.int64))
 
 
-@pytest.mark.parametrize(("words", "rows", "columns"), [(10, 3, 3), (10, 0, None), (10, None, 0), (10, -2, None)])
+@pytest.mark.parametrize(
+    ("words", "rows", "columns"), [(10, 3, 3), (10, 0, None), (10, None, 0), (10, -2, None)]
+)
 def test_shapes_that_cannot_be(words: int, rows: int | None, columns: int | None) -> None:
     with pytest.raises(ValueError, match=r"expected at least 1|do not fit"):
         WordTable.shaped(words, rows, columns)
@@ -93,7 +109,10 @@ def test_words_come_and_go() -> None:
     assert (more.rows, more.columns, more.cells.tolist()) == (3, 3, [4, 0, 2, 8, 1])
     wider = table.grown(columns=2)
     assert (wider.rows, wider.columns, wider.cells.tolist()) == (2, 5, [6, 0, 2])
-    assert wider.row_of.tolist() == table.row_of.tolist() and wider.column_of.tolist() == table.column_of.tolist()
+    assert (
+        wider.row_of.tolist() == table.row_of.tolist()
+        and wider.column_of.tolist() == table.column_of.tolist()
+    )
     fewer = more.without(np.array([0, 3]))
     assert fewer.cells.tolist() == [0, 2, 1]
     assert table.cells.tolist() == [4, 0, 2] and table.rows == 2

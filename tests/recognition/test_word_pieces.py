@@ -1,4 +1,6 @@
-"""Word pieces joined to words: beside sentencepiece itself, where it is installed, and path by path without it."""
+"""Word pieces joined to words: beside sentencepiece itself, where it is installed, and path by path
+without it.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +23,33 @@ from rescorer.recognition.word_pieces import as_pieces, join_pieces, read_pieces
 
 try:
     import sentencepiece
+
     NO_SENTENCEPIECE = ""
 except ImportError as error:
     NO_SENTENCEPIECE = f"sentencepiece is not here: {error}"
 
 needs_sentencepiece = pytest.mark.skipif(bool(NO_SENTENCEPIECE), reason=NO_SENTENCEPIECE)
-TEXT = ["the new worker went over the newer bridge", "a newer worker than the new one", "over and over the old bridge",
-        "naïve cafés are newer than bridges"] * 5
+TEXT = [
+    "the new worker went over the newer bridge",
+    "a newer worker than the new one",
+    "over and over the old bridge",
+    "naïve cafés are newer than bridges",
+] * 5
 
 
 def train(folder: Path, **settings: Any) -> Path:
     """A tiny model with the pieces of icefall's recipes."""
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXT), model_writer=written, minloglevel=2, hard_vocab_limit=False, bos_id=-1,
-        eos_id=-1, user_defined_symbols=["<blk>", "<sos/eos>"],
-        **{"unk_id": 2, "vocab_size": 60, "model_type": "unigram", **settings})
+        sentence_iterator=iter(TEXT),
+        model_writer=written,
+        minloglevel=2,
+        hard_vocab_limit=False,
+        bos_id=-1,
+        eos_id=-1,
+        user_defined_symbols=["<blk>", "<sos/eos>"],
+        **{"unk_id": 2, "vocab_size": 60, "model_type": "unigram", **settings},
+    )
     (folder / "bpe.model").write_bytes(written.getvalue())
     return folder / "bpe.model"
 
@@ -50,7 +63,9 @@ def texts(lattice: Lattice) -> list[tuple[str, float]]:
 
 def labelled(lattice: Lattice, symbols: Symbols) -> Lattice:
     """The lattice with labels that another table has too."""
-    labels = np.array([symbols.labels.index(lattice.symbols.labels[label]) for label in lattice.labels], np.int64)
+    labels = np.array(
+        [symbols.labels.index(lattice.symbols.labels[label]) for label in lattice.labels], np.int64
+    )
     return replace(lattice, symbols=symbols, labels=labels)
 
 
@@ -61,20 +76,31 @@ def check_valid(lattice: Lattice) -> None:
     assert set(lattice.targets.tolist()) == set(range(1, lattice.states))
     assert not lattice.labels[lattice.ends].any()
     words = lattice.symbols.words
-    assert len(set(words)) == len(words) and set(lattice.labels.tolist()) | {0} == set(range(len(words)))
+    assert len(set(words)) == len(words) and set(lattice.labels.tolist()) | {0} == set(
+        range(len(words))
+    )
 
 
 @needs_sentencepiece
-@pytest.mark.parametrize("settings", [
-    {}, {"model_type": "bpe", "vocab_size": 80}, {"byte_fallback": True, "vocab_size": 340},
-    {"split_by_whitespace": False, "vocab_size": 120}, {"treat_whitespace_as_suffix": True, "vocab_size": 80},
-    {"control_symbols": ["<zero>", "<mark>"]},
-])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"model_type": "bpe", "vocab_size": 80},
+        {"byte_fallback": True, "vocab_size": 340},
+        {"split_by_whitespace": False, "vocab_size": 120},
+        {"treat_whitespace_as_suffix": True, "vocab_size": 80},
+        {"control_symbols": ["<zero>", "<mark>"]},
+    ],
+)
 def test_every_path_says_what_sentencepiece_says(tmp_path: Path, settings: dict[str, Any]) -> None:
     path = train(tmp_path, **settings)
     model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     symbols = read_pieces(path)
-    assert symbols.labels == ("", *(model.id_to_piece(number) for number in range(1, model.get_piece_size())))
+    assert symbols.labels == (
+        "",
+        *(model.id_to_piece(number) for number in range(1, model.get_piece_size())),
+    )
     draw = np.random.default_rng(3)
     rare = list(symbols.labels[3:])
     some = [*draw.choice(rare, 12).tolist(), "<unk>", "▁"]
@@ -91,26 +117,37 @@ def test_every_path_says_what_sentencepiece_says(tmp_path: Path, settings: dict[
         for arcs in all_paths(pieces):
             ids = [int(label) for label in pieces.labels[arcs] if label]
             text = model.decode(ids).replace("⁇", "<unk>")
-            expected.append((" ".join(text.split()), round(float(pieces.scores["score"][arcs].sum()), 9)))
+            expected.append(
+                (" ".join(text.split()), round(float(pieces.scores["score"][arcs].sum()), 9))
+            )
         found = texts(joined)
         assert [text for text, _ in found] == [text for text, _ in sorted(expected)]
-        np.testing.assert_allclose([total for _, total in found], [total for _, total in sorted(expected)], atol=1e-8)
+        np.testing.assert_allclose(
+            [total for _, total in found], [total for _, total in sorted(expected)], atol=1e-8
+        )
         seen += len(expected)
         if joined.states:
             check_valid(joined)
         back = as_pieces(joined)
-        same_pieces = sorted([int(label) for label in back.labels[arcs] if label] for arcs in all_paths(back))
-        assert same_pieces == sorted([int(label) for label in pieces.labels[arcs] if label]
-                                     for arcs in all_paths(pieces))
+        same_pieces = sorted(
+            [int(label) for label in back.labels[arcs] if label] for arcs in all_paths(back)
+        )
+        assert same_pieces == sorted(
+            [int(label) for label in pieces.labels[arcs] if label] for arcs in all_paths(pieces)
+        )
     assert seen > 500
 
 
-def joined(arcs: Sequence[tuple[int, int, str]], finals: Sequence[int], scores: Sequence[float] = ()) -> Lattice:
+def joined(
+    arcs: Sequence[tuple[int, int, str]], finals: Sequence[int], scores: Sequence[float] = ()
+) -> Lattice:
     return join_pieces(make_lattice(arcs, finals, scores))
 
 
 def test_words_stand_where_the_next_begins() -> None:
-    lattice = joined([(0, 1, "▁new"), (1, 2, "er"), (2, 3, "▁one"), (2, 3, "s")], [3], [1, 2, 4, 8, 16])
+    lattice = joined(
+        [(0, 1, "▁new"), (1, 2, "er"), (2, 3, "▁one"), (2, 3, "s")], [3], [1, 2, 4, 8, 16]
+    )
     assert texts(lattice) == [("newer one", 23.0), ("newers", 27.0)]
     words = [lattice.symbols.labels[label] for label in lattice.labels]
     assert words == ["", "", "newer", "", "newers", "one", "", ""]
@@ -121,33 +158,58 @@ def test_states_are_split_by_unfinished_words_alone() -> None:
     arcs = [(0, 1, "▁a"), (0, 1, "▁b"), (1, 2, "▁"), (2, 3, "▁c"), (2, 3, "▁d")]
     lattice = joined(arcs, [3])
     assert texts(lattice) == [("a c", 0.0), ("a d", 0.0), ("b c", 0.0), ("b d", 0.0)]
-    assert lattice.states == 10  # one of 0; two of 1, 2 and 3; one more for the last word of each of these; the end
+    # one of 0; two of 1, 2 and 3; one more for the last word of each of these; the end
+    assert lattice.states == 10
     assert joined([(0, 1, "▁a"), (1, 2, "▁b"), (1, 2, "▁c"), (2, 3, "▁d")], [3]).states == 7
 
 
 def test_unknown_pieces_and_bytes() -> None:
     for pieces, text in (
-        (["a", "<unk>", "b"], "a <unk> b"), (["<unk>", "<unk>"], "<unk> <unk>"), (["▁", "<unk>", "▁"], "<unk>"),
-        (["▁x", "<0xC3>", "<0xA9>", "t"], "xét"), (["<0xE4>", "<0xBD>", "a"], "\ufffd\ufffda"), (["▁"], ""),
-        (["▁a▁b", "c▁d▁e", "f"], "a bc d ef"), (["a▁", "b▁"], "a b"),
+        (["a", "<unk>", "b"], "a <unk> b"),
+        (["<unk>", "<unk>"], "<unk> <unk>"),
+        (["▁", "<unk>", "▁"], "<unk>"),
+        (["▁x", "<0xC3>", "<0xA9>", "t"], "xét"),
+        (["<0xE4>", "<0xBD>", "a"], "\ufffd\ufffda"),
+        (["▁"], ""),
+        (["▁a▁b", "c▁d▁e", "f"], "a bc d ef"),
+        (["a▁", "b▁"], "a b"),
     ):
-        lattice = joined([(number, number + 1, piece) for number, piece in enumerate(pieces)], [len(pieces)])
+        lattice = joined(
+            [(number, number + 1, piece) for number, piece in enumerate(pieces)], [len(pieces)]
+        )
         assert texts(lattice) == [(text, 0.0)]
 
 
 def test_fields_go_with_their_arcs() -> None:
     made = make_lattice([(0, 1, "▁a"), (0, 1, "▁b"), (1, 2, "c")], [2], [1, 2, 4, 8])
     times = Ragged(np.array([0, 2, 2, 3, 4]), np.array([1, 2, 3, 4]))
-    lattice = join_pieces(replace(made, arc_fields={"times": times, "frame": np.array([5, 6, 7, 8])},
-                                  state_fields={"time": np.array([0, 10, 20, 30])}))
+    lattice = join_pieces(
+        replace(
+            made,
+            arc_fields={"times": times, "frame": np.array([5, 6, 7, 8])},
+            state_fields={"time": np.array([0, 10, 20, 30])},
+        )
+    )
     taken = lattice.arc_fields["times"]
     assert isinstance(taken, Ragged) and np.diff(taken.splits).tolist() == [2, 0, 1, 1, 0, 0, 1, 1]
     assert np.asarray(lattice.arc_fields["frame"]).tolist() == [5, 6, 7, 7, 0, 0, 8, 8]
     assert np.asarray(lattice.state_fields["time"]).tolist() == [0, 10, 10, 20, 20, 20, 20, 30]
     back = as_pieces(lattice)
     assert back.symbols is made.symbols
-    assert [made.symbols.labels[label] for label in back.labels] == ["▁a", "▁b", "c", "c", "", "", "", ""]
-    assert set(back.arc_fields) == {"times", "frame"} and texts(back) == [("▁a c", 13.0), ("▁b c", 14.0)]
+    assert [made.symbols.labels[label] for label in back.labels] == [
+        "▁a",
+        "▁b",
+        "c",
+        "c",
+        "",
+        "",
+        "",
+        "",
+    ]
+    assert set(back.arc_fields) == {"times", "frame"} and texts(back) == [
+        ("▁a c", 13.0),
+        ("▁b c", 14.0),
+    ]
 
 
 def test_nothing_is_said_or_there_is_no_path() -> None:
@@ -162,8 +224,10 @@ def test_a_long_lattice_takes_no_more_steps_than_words() -> None:
     draw = np.random.default_rng(0)
     pieces = [*(f"▁{a}{b}" for a in "abcdefgh" for b in "aeiou"), "s", "er", "ing"]
     count = 20_000
-    arcs = [(int(state), int(state) + 1 + int(draw.integers(3)), str(draw.choice(pieces)))
-            for state in np.repeat(np.arange(count // 4), 4)]
+    arcs = [
+        (int(state), int(state) + 1 + int(draw.integers(3)), str(draw.choice(pieces)))
+        for state in np.repeat(np.arange(count // 4), 4)
+    ]
     lattice = joined(arcs, [max(target for _, target, _ in arcs)])
     assert lattice.arcs > count and len(lattice.symbols.labels) < 40 * 4**4
 
@@ -187,7 +251,9 @@ def test_files_that_are_no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_without_sentencepiece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(InputError, match=r"bpe\.model: sentencepiece, which reads this file, .*pip install"):
+    with pytest.raises(
+        InputError, match=r"bpe\.model: sentencepiece, which reads this file, .*pip install"
+    ):
         read_pieces(tmp_path / "bpe.model")
 
 
@@ -198,7 +264,11 @@ def test_damaged_models(tmp_path: Path, damage: str) -> None:
     model = train(tmp_path)
     content = model.read_bytes()
     at = content.index("▁".encode())
-    damaged = gzip.compress(content)[:-20] if damage == "gzip" else content[:at] + b"\xff" + content[at + 1 :]
+    damaged = (
+        gzip.compress(content)[:-20]
+        if damage == "gzip"
+        else content[:at] + b"\xff" + content[at + 1 :]
+    )
     model.write_bytes(damaged)
     with pytest.raises(InputError, match="remedy: "):
         read_pieces(model)

@@ -44,10 +44,19 @@ def test_error_rate() -> None:
     assert (rate.errors, rate.words) == (wrong, words)
     assert rate.percent == pytest.approx(100 * wrong / words)
     assert rate.low < rate.percent < rate.high
-    interval = kaldialign.bootstrap_wer_ci([list(r) for r in REFERENCES], [list(h) for h in HYPOTHESES])
-    assert (rate.low, rate.high) == pytest.approx((100 * interval["ci95min"], 100 * interval["ci95max"]))
-    assert rate == error_rate(REFERENCES, HYPOTHESES), "the interval is drawn the same way each time"
-    assert f"{rate.percent:.2f} % [" in rate.describe() and f"({wrong} of {words} words)" in rate.describe()
+    interval = kaldialign.bootstrap_wer_ci(
+        [list(r) for r in REFERENCES], [list(h) for h in HYPOTHESES]
+    )
+    assert (rate.low, rate.high) == pytest.approx(
+        (100 * interval["ci95min"], 100 * interval["ci95max"])
+    )
+    assert rate == error_rate(REFERENCES, HYPOTHESES), (
+        "the interval is drawn the same way each time"
+    )
+    assert (
+        f"{rate.percent:.2f} % [" in rate.describe()
+        and f"({wrong} of {words} words)" in rate.describe()
+    )
 
 
 def test_more_utterances_make_the_interval_narrower() -> None:
@@ -57,7 +66,9 @@ def test_more_utterances_make_the_interval_narrower() -> None:
 
 
 def test_an_interval_begins_at_zero_at_the_least() -> None:
-    rate = error_rate([("a", "b"), ("c", "d")] * 3, [("a", "b")] + [("c", "d"), ("a", "b")] * 2 + [("c",)])
+    rate = error_rate(
+        [("a", "b"), ("c", "d")] * 3, [("a", "b")] + [("c", "d"), ("a", "b")] * 2 + [("c",)]
+    )
     assert rate.errors == 1 and rate.low == 0.0
 
 
@@ -68,7 +79,11 @@ def test_one_utterance_and_no_word() -> None:
     assert (none.errors, none.words) == (1, 0)
     assert all(math.isnan(value) for value in (none.percent, none.low, none.high))
     assert json.loads(json.dumps(none.as_dict(), allow_nan=False)) == {
-        "percent": None, "errors": 1, "words": 0, "low": None, "high": None,
+        "percent": None,
+        "errors": 1,
+        "words": 0,
+        "low": None,
+        "high": None,
     }
     assert error_rate([], []).words == 0
 
@@ -83,7 +98,10 @@ def test_improvement_probability() -> None:
 def test_errors_by_list_sum_to_all(listed: set[str]) -> None:
     inside, outside = error_rates_by_list(REFERENCES, HYPOTHESES, listed)
     total = error_rate(REFERENCES, HYPOTHESES)
-    assert (inside.errors + outside.errors, inside.words + outside.words) == (total.errors, total.words)
+    assert (inside.errors + outside.errors, inside.words + outside.words) == (
+        total.errors,
+        total.words,
+    )
     for rate in (inside, outside):
         assert math.isnan(rate.low) if not rate.words else rate.low <= rate.percent <= rate.high
 

@@ -1,4 +1,6 @@
-"""Work on a cluster: the bytes of one process, whatever becomes of the workers, and one line for what goes wrong."""
+"""Work on a cluster: the bytes of one process, whatever becomes of the workers, and one line for
+what goes wrong.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,9 @@ LM = ("--lm", "lightrnn.pt", "--ngram", "ngram.arpa")
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """Two worker processes; one that dies is started anew."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0",
-                      memory_limit=0) as cluster:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
+    ) as cluster:
         yield cluster
 
 
@@ -65,7 +68,9 @@ def joined(scheduler: str) -> Iterator[Cluster]:
 
 @pytest.fixture
 def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None) -> Path:
-    """A folder with models that spell, lists, lattices and references; they are cut into many pieces."""
+    """A folder with models that spell, lists, lattices and references; they are cut into many
+    pieces.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(prefix_tree, "_TREE_SENTENCES", 25)
     monkeypatch.setattr(lattice, "_BATCH_ARCS", 40)
@@ -75,7 +80,10 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None
     write_arpa(tmp_path / "ngram.arpa")
     draw = np.random.default_rng(1)
     sentences = iter(draw_sentences(100))
-    lists = [nbest(f"u{n}", *((" ".join(next(sentences)), draw.normal()) for _ in range(10))) for n in range(10)]
+    lists = [
+        nbest(f"u{n}", *((" ".join(next(sentences)), draw.normal()) for _ in range(10)))
+        for n in range(10)
+    ]
     write_nbest("lists.jsonl", lists, "jsonl")
     LATTICE_FORMATS["htk"].write(Path("lats"), drawn(10))
     Path("ref").write_text("".join(f"u{number} the cat sat\n" for number in range(10)))
@@ -91,16 +99,63 @@ def outputs(command: Any, folder: str, *arguments: str) -> dict[str, bytes]:
     result = run(command, *(argument.replace("OUT", folder) for argument in arguments))
     assert result.exit_code == 0, (result.stderr, result.exception)
     files = (path for path in sorted(Path(folder).rglob("*")) if path.is_file())
-    return {"": result.output.encode(), **{str(path.relative_to(folder)): path.read_bytes() for path in files}}
+    return {
+        "": result.output.encode(),
+        **{str(path.relative_to(folder)): path.read_bytes() for path in files},
+    }
 
 
-LISTS = (rescore, "lists.jsonl", *LM, "--ref", "ref", "--nbest-output", "OUT/nbest.jsonl", "--oov-report", "OUT/oov",
-         "--wer-output", "OUT/wer.json")
-TUNED = (rescore, "lists.jsonl", *LM, "--tune", "ref", "--weights", "OUT/w.json", "--output", "OUT/best")
-LATTICES = (rescore, "lats", *LM, "--ref", "ref", "--lattice-output", "OUT/lats", "--nbest-output", "OUT/nbest.jsonl",
-            "--nbest", "5", "--confidence-output", "OUT/confidences")
+LISTS = (
+    rescore,
+    "lists.jsonl",
+    *LM,
+    "--ref",
+    "ref",
+    "--nbest-output",
+    "OUT/nbest.jsonl",
+    "--oov-report",
+    "OUT/oov",
+    "--wer-output",
+    "OUT/wer.json",
+)
+TUNED = (
+    rescore,
+    "lists.jsonl",
+    *LM,
+    "--tune",
+    "ref",
+    "--weights",
+    "OUT/w.json",
+    "--output",
+    "OUT/best",
+)
+LATTICES = (
+    rescore,
+    "lats",
+    *LM,
+    "--ref",
+    "ref",
+    "--lattice-output",
+    "OUT/lats",
+    "--nbest-output",
+    "OUT/nbest.jsonl",
+    "--nbest",
+    "5",
+    "--confidence-output",
+    "OUT/confidences",
+)
 EXACT = (rescore, "lats", *LM, "--order", "0", "--mbr", "--output", "OUT/best", "--memory", "1")
-TUNED_LATTICES = (rescore, "lats", *LM, "--tune", "ref", "--weights", "OUT/w.json", "--output", "OUT/best")
+TUNED_LATTICES = (
+    rescore,
+    "lats",
+    *LM,
+    "--tune",
+    "ref",
+    "--weights",
+    "OUT/w.json",
+    "--output",
+    "OUT/best",
+)
 COUNT = (lexicon, "count", "text", "text.more", "--output", "OUT/counts.tsv")
 
 
@@ -110,9 +165,14 @@ def write_texts(monkeypatch: pytest.MonkeyPatch) -> None:
         Path(name).write_text("\n".join(map(" ".join, draw_sentences(200, seed))))
 
 
-@pytest.mark.parametrize("command", [LISTS, TUNED, LATTICES, EXACT, TUNED_LATTICES, COUNT],
-                         ids=["lists", "tuned", "lattices", "exact", "tuned-lattices", "count"])
-def test_the_same_bytes(archives: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str, command: Any) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [LISTS, TUNED, LATTICES, EXACT, TUNED_LATTICES, COUNT],
+    ids=["lists", "tuned", "lattices", "exact", "tuned-lattices", "count"],
+)
+def test_the_same_bytes(
+    archives: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str, command: Any
+) -> None:
     write_texts(monkeypatch)
     alone = outputs(command[0], "one", *command[1:])
     assert len(alone) > 1
@@ -120,7 +180,9 @@ def test_the_same_bytes(archives: Path, monkeypatch: pytest.MonkeyPatch, schedul
 
 
 class _Death(WorkerPlugin):
-    """Kills its process where a piece of work begins, of all workers' pieces the n-th; only once."""
+    """Kills its process where a piece of work begins, of all workers' pieces the n-th; only
+    once.
+    """
 
     def __init__(self, folder: Path, place: int) -> None:
         self._folder, self._place = folder, place
@@ -128,14 +190,23 @@ class _Death(WorkerPlugin):
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         if finish == "executing" and "_work" in str(key):
             Path(self._folder / f"begun {key}").touch()
-            if len(list(self._folder.glob("begun*"))) >= self._place and not (self._folder / "dead").exists():
+            if (
+                len(list(self._folder.glob("begun*"))) >= self._place
+                and not (self._folder / "dead").exists()
+            ):
                 (self._folder / "dead").write_text(str(key))
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("command", [LISTS, LATTICES, COUNT], ids=["lists", "lattices", "count"])
-def test_a_worker_that_dies(archives: Path, monkeypatch: pytest.MonkeyPatch, cluster: LocalCluster, joined: Cluster,
-                            tmp_path: Path, command: Any) -> None:
+def test_a_worker_that_dies(
+    archives: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cluster: LocalCluster,
+    joined: Cluster,
+    tmp_path: Path,
+    command: Any,
+) -> None:
     write_texts(monkeypatch)
     alone = outputs(command[0], "one", *command[1:])
     (tmp_path / "deaths").mkdir()
@@ -143,7 +214,10 @@ def test_a_worker_that_dies(archives: Path, monkeypatch: pytest.MonkeyPatch, clu
     assert len(pids) == 2
     joined._client.register_plugin(_Death(tmp_path / "deaths", place=2), name="death")
     try:
-        assert outputs(command[0], "many", *command[1:], "--scheduler", cluster.scheduler_address) == alone
+        assert (
+            outputs(command[0], "many", *command[1:], "--scheduler", cluster.scheduler_address)
+            == alone
+        )
     finally:
         joined._client.unregister_worker_plugin("death")
     assert (tmp_path / "deaths/dead").exists()
@@ -169,8 +243,10 @@ def test_models_are_loaded_once_a_worker(tmp_path: Path, joined: Cluster) -> Non
         if loads == 2:
             os.utime(model, (0, 0))  # as if another model took its place
         executor = joined.holding(partial(_load, model, log), [model])
-        found = [each for each, in executor(_names, [], range(20))]
-        assert [item for item, *_ in found] == list(range(20)) and {name for *_, name in found} == {"lightrnn"}
+        found = [each for (each,) in executor(_names, [], range(20))]
+        assert [item for item, *_ in found] == list(range(20)) and {name for *_, name in found} == {
+            "lightrnn"
+        }
         pids = [int(line) for line in log.read_text().splitlines()]
         assert {pid for _, pid, _ in found} <= set(pids) and len(set(pids)) == 2
         assert sorted(pids) == sorted([*set(pids)] * loads)
@@ -203,7 +279,9 @@ def test_no_table_of_words_travels() -> None:
     sent = pickle.dumps(lattice._Batch((large,)))
     assert len(sent) < 10_000
     (arrived,) = pickle.loads(sent).lattices
-    assert [arrived.symbols.words[label] for label in arrived.labels] == [symbols.words[label] for label in labels]
+    assert [arrived.symbols.words[label] for label in arrived.labels] == [
+        symbols.words[label] for label in labels
+    ]
 
 
 def one_line(result: Result) -> str:
@@ -227,8 +305,10 @@ def test_an_error_of_the_input_is_the_same_line(archives: Path, scheduler: str) 
 def wide() -> Lattice:
     """A lattice of 3¹² paths."""
     arcs = [(state, state + 1, word) for state in range(12) for word in KNOWN[:3]]
-    return replace(make_lattice(arcs, [12], name="u2"), scores={
-        name: np.zeros(len(arcs) + 1) for name in ("acoustic", "first_lm")})
+    return replace(
+        make_lattice(arcs, [12], name="u2"),
+        scores={name: np.zeros(len(arcs) + 1) for name in ("acoustic", "first_lm")},
+    )
 
 
 def _fail(what: str, models: Sequence[LanguageModel], item: int) -> Iterable[int]:
@@ -244,36 +324,55 @@ def _no_models() -> list[LanguageModel]:
 
 
 def test_models_that_a_worker_cannot_load(joined: Cluster) -> None:
-    with pytest.raises(InputError, match=r"^on a worker: /only/here\.pt: cannot be read; remedy: check the path$"):
+    with pytest.raises(
+        InputError, match=r"^on a worker: /only/here\.pt: cannot be read; remedy: check the path$"
+    ):
         list(joined.holding(_no_models, [])(partial(_fail, ""), [], [1]))
 
 
-@pytest.mark.parametrize(("what", "message"), [
-    ("import", r"a worker cannot run this: No module named 'elsewhere'.*remedy: install"),
-    ("kill", r"1 workers were lost over the same piece of work.*remedy: give them more memory"),
-])
-def test_workers_that_fail(cluster: LocalCluster, joined: Cluster, monkeypatch: pytest.MonkeyPatch, what: str,
-                           message: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("import", r"a worker cannot run this: No module named 'elsewhere'.*remedy: install"),
+        ("kill", r"1 workers were lost over the same piece of work.*remedy: give them more memory"),
+    ],
+)
+def test_workers_that_fail(
+    cluster: LocalCluster, joined: Cluster, monkeypatch: pytest.MonkeyPatch, what: str, message: str
+) -> None:
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
     with pytest.raises(InputError, match=message):
         list(joined.holding(list, [])(partial(_fail, what), [], [1]))
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://127.0.0.1:x", "http://127.0.0.1:1"])
-@pytest.mark.parametrize("command", [(rescore, "lists.jsonl", *LM), (lexicon, "count", "ref", "--output", "counts")],
-                         ids=["rescore", "count"])
-def test_no_scheduler(archives: Path, monkeypatch: pytest.MonkeyPatch, command: Any, address: str) -> None:
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:1", "nonsense", "tcp://127.0.0.1:x", "http://127.0.0.1:1"]
+)
+@pytest.mark.parametrize(
+    "command",
+    [(rescore, "lists.jsonl", *LM), (lexicon, "count", "ref", "--output", "counts")],
+    ids=["rescore", "count"],
+)
+def test_no_scheduler(
+    archives: Path, monkeypatch: pytest.MonkeyPatch, command: Any, address: str
+) -> None:
     monkeypatch.setattr(workers, "_CONNECT", 0.5)
     begin = time.monotonic()
     line = one_line(run(*command, "--scheduler", address))
-    assert line.startswith(f"error: no Dask scheduler answers at {address}") and "tcp://HOST:PORT" in line
+    assert (
+        line.startswith(f"error: no Dask scheduler answers at {address}")
+        and "tcp://HOST:PORT" in line
+    )
     assert time.monotonic() - begin < 5
 
 
 def test_something_else_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_CONNECT", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(InputError, match="no Dask scheduler"), \
-            connected(f"tcp://127.0.0.1:{server.getsockname()[1]}", print):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(InputError, match="no Dask scheduler"),
+        connected(f"tcp://127.0.0.1:{server.getsockname()[1]}", print),
+    ):
         pass
 
 
@@ -285,9 +384,13 @@ def test_without_dask(archives: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_worker_yet() -> None:
     lines: list[str] = []
-    with LocalCluster(n_workers=0, dashboard_address=":0") as empty, \
-            connected(empty.scheduler_address, lines.append):
-        assert lines == [f"the scheduler {empty.scheduler_address} has no worker yet: waiting for one"]
+    with (
+        LocalCluster(n_workers=0, dashboard_address=":0") as empty,
+        connected(empty.scheduler_address, lines.append),
+    ):
+        assert lines == [
+            f"the scheduler {empty.scheduler_address} has no worker yet: waiting for one"
+        ]
 
 
 def test_a_scheduler_that_is_lost(tmp_path: Path) -> None:
@@ -295,28 +398,63 @@ def test_a_scheduler_that_is_lost(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
     (tmp_path / "text").write_text("the cat\n" * 10)
-    run_python = partial(subprocess.Popen, cwd=tmp_path, text=True, env={
-        **os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s", "PYTHONPATH": os.pathsep.join(sys.path)})
-    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"]
+    run_python = partial(
+        subprocess.Popen,
+        cwd=tmp_path,
+        text=True,
+        env={
+            **os.environ,
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
+    )
+    dask = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        address,
+        "--no-dashboard",
+    ]
     scheduler = run_python(dask, stderr=subprocess.PIPE)
     count = "from lexicon_tools.cli import lexicon; lexicon()"
     try:
         assert scheduler.stderr and any("Scheduler at" in line for line in scheduler.stderr)
-        counting = run_python([sys.executable, "-c", count, "count", "text", "--output", "counts", "--scheduler",
-                               address], stderr=subprocess.PIPE)
+        counting = run_python(
+            [
+                sys.executable,
+                "-c",
+                count,
+                "count",
+                "text",
+                "--output",
+                "counts",
+                "--scheduler",
+                address,
+            ],
+            stderr=subprocess.PIPE,
+        )
         assert counting.stderr and "has no worker yet" in counting.stderr.readline()
     finally:
         scheduler.kill()
         scheduler.communicate()
     said = counting.communicate(timeout=60)[1]
-    assert said == "error: the Dask scheduler was lost; remedy: see its log, start it and run this again\n"
+    assert (
+        said
+        == "error: the Dask scheduler was lost; remedy: see its log, start it and run this again\n"
+    )
     assert counting.returncode == 2 and not (tmp_path / "counts").exists()
 
 
-@pytest.mark.parametrize(("error", "status", "lost"), [
-    (CommClosedError("in <TCP>: Stream is closed"), "running", True), (CancelledError(), "running", True),
-    (RuntimeError("not running"), "closed", True), (ZeroDivisionError("of the task"), "running", False),
-])
+@pytest.mark.parametrize(
+    ("error", "status", "lost"),
+    [
+        (CommClosedError("in <TCP>: Stream is closed"), "running", True),
+        (CancelledError(), "running", True),
+        (RuntimeError("not running"), "closed", True),
+        (ZeroDivisionError("of the task"), "running", False),
+    ],
+)
 def test_however_the_scheduler_is_lost(error: Exception, status: str, lost: bool) -> None:
     class Lost:
         def __init__(self) -> None:
@@ -331,5 +469,7 @@ def test_however_the_scheduler_is_lost(error: Exception, status: str, lost: bool
         def result(self) -> bytes:
             raise error
 
-    with pytest.raises(InputError if lost else type(error), match="scheduler was lost" if lost else None):
+    with pytest.raises(
+        InputError if lost else type(error), match="scheduler was lost" if lost else None
+    ):
         list(Cluster(Lost()).mapped(abs, [1]))

@@ -1,4 +1,6 @@
-"""Untuned weights: known by construction from planted scores, in any unit, and safe on real lists."""
+"""Untuned weights: known by construction from planted scores, in any unit, and safe on real
+lists.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +43,16 @@ RANKS = [0.0, -1.0, -2.0, -3.0, -4.0]
 SCALE = 0.15 * math.sqrt(2) / math.sqrt(8)
 
 
-def planted(lists: int, scores: dict[str, list[float]], log_probs: list[float], *,
-            unknown: float = 0.0) -> tuple[list[NBest], ScoredLists]:
+def planted(
+    lists: int, scores: dict[str, list[float]], log_probs: list[float], *, unknown: float = 0.0
+) -> tuple[list[NBest], ScoredLists]:
     """Lists that are all alike: scores and log P of their hypotheses, unknown words of each."""
     size = len(log_probs)
     names = tuple(scores)
     hypotheses = tuple(
         Hypothesis(str(k + 1), (f"w{k}",) * WORDS, {name: scores[name][k] for name in names})
-        for k in range(size))
+        for k in range(size)
+    )
     found = [NBest(f"u{u}", hypotheses) for u in range(lists)]
     total = lists * size
     kinds = WordKinds(np.zeros((total, 1)), np.full((total, 1), unknown), np.zeros((total, 1)))
@@ -87,11 +91,19 @@ def test_ranks_yield_to_a_clear_preference_alone(margin: float, place: int) -> N
     assert best(chosen) == [0] * 4 + [place] + [0] * 4
 
 
-@pytest.mark.parametrize(("nats", "unknown", "trust"), [
-    (math.log(399), 0.3, 1.0), (math.log(1101), 0.0, 0.0), (math.log(math.sqrt(400 * 1100)), 0.0, 0.5),
-    (4.0, 0.55, 0.5), (4.0, 0.8, 0.0),
-])
-def test_a_model_that_does_not_fit_has_less_to_say(nats: float, unknown: float, trust: float) -> None:
+@pytest.mark.parametrize(
+    ("nats", "unknown", "trust"),
+    [
+        (math.log(399), 0.3, 1.0),
+        (math.log(1101), 0.0, 0.0),
+        (math.log(math.sqrt(400 * 1100)), 0.0, 0.5),
+        (4.0, 0.55, 0.5),
+        (4.0, 0.8, 0.0),
+    ],
+)
+def test_a_model_that_does_not_fit_has_less_to_say(
+    nats: float, unknown: float, trust: float
+) -> None:
     chosen = untuned(*planted(5, {RANK: RANKS}, shifted(nats), unknown=unknown))
     assert chosen.default.weights.lm_scale == pytest.approx(trust * SCALE, abs=1e-9)
     kept = "first pass is kept: the language model does not fit" in chosen.default.reason
@@ -151,16 +163,29 @@ def random_lists(seed: int, count: int = 60) -> list[NBest]:
     for number in range(count):
         sentences = list(dict.fromkeys(draw_sentences(7, 100 * seed + number, KNOWN)))
         scores = np.sort(draw.normal(size=len(sentences)))[::-1] * draw.choice([0.01, 1.0])
-        lists.append(NBest(f"u{number}", tuple(
-            Hypothesis(str(k), words, {FIRST_PASS: float(score)})
-            for k, (words, score) in enumerate(zip(sentences, scores, strict=True)))))
+        lists.append(
+            NBest(
+                f"u{number}",
+                tuple(
+                    Hypothesis(str(k), words, {FIRST_PASS: float(score)})
+                    for k, (words, score) in enumerate(zip(sentences, scores, strict=True))
+                ),
+            )
+        )
     return lists
 
 
 def in_other_units(lists: list[NBest], factor: float, shifts: np.ndarray) -> list[NBest]:
-    return [replace(nbest, hypotheses=tuple(
-        replace(each, scores={FIRST_PASS: factor * (each.scores[FIRST_PASS] + shift)})
-        for each in nbest.hypotheses)) for nbest, shift in zip(lists, shifts.tolist(), strict=True)]
+    return [
+        replace(
+            nbest,
+            hypotheses=tuple(
+                replace(each, scores={FIRST_PASS: factor * (each.scores[FIRST_PASS] + shift)})
+                for each in nbest.hypotheses
+            ),
+        )
+        for nbest, shift in zip(lists, shifts.tolist(), strict=True)
+    ]
 
 
 def test_units_and_shifts_change_nothing(tmp_path: Path) -> None:
@@ -171,29 +196,41 @@ def test_units_and_shifts_change_nothing(tmp_path: Path) -> None:
     assert 0 < changed < len(lists) / 2
     for factor in 10 ** draw.uniform(-4, 4, 20):
         others = in_other_units(lists, float(factor), 100 * draw.normal(size=len(lists)))
-        assert words == [[each.words for each in nbest.hypotheses] for nbest in rescore(others, model)]
+        assert words == [
+            [each.words for each in nbest.hypotheses] for nbest in rescore(others, model)
+        ]
 
 
 def test_lattices_are_judged_by_their_best_paths() -> None:
     """The same rule as for lists, at the recogniser's own scales and word penalty."""
     draw, models = np.random.default_rng(3), [make_model()]
-    lattices = [replace(each, scores={FIRST_PASS: 5 * each.scores["score"]}, own_word_penalty=0.3)
-                for each in (random_lattice(draw, 7, 14, KNOWN) for _ in range(20)) if each.arcs]
+    lattices = [
+        replace(each, scores={FIRST_PASS: 5 * each.scores["score"]}, own_word_penalty=0.3)
+        for each in (random_lattice(draw, 7, 14, KNOWN) for _ in range(20))
+        if each.arcs
+    ]
     tuned, reason = default_weights(lattices, models)
     first_pass = Weights({FIRST_PASS: 1.0}, 0.0, 0.3)
     assert tuned.first_pass == first_pass == first_pass_weights(lattices[0])
-    lists = [paths_list(each, n_best(each, known_totals([each], first_pass), 5)) for each in lattices]
+    lists = [
+        paths_list(each, n_best(each, known_totals([each], first_pass), 5)) for each in lattices
+    ]
     expected = choose_weights(score_lists(lists, models), first_pass)
     assert (tuned.weights, reason) == (expected.weights, expected.reason)
     assert 0 < tuned.weights.lm_scale < 0.5 and tuned.weights.word_penalty < 0.3
-    greater = [replace(each, scores={FIRST_PASS: 1e3 * each.scores[FIRST_PASS]}, own_word_penalty=300.0)
-               for each in lattices]
-    assert default_weights(greater, models)[0].weights.lm_scale == pytest.approx(1e3 * tuned.weights.lm_scale)
+    greater = [
+        replace(each, scores={FIRST_PASS: 1e3 * each.scores[FIRST_PASS]}, own_word_penalty=300.0)
+        for each in lattices
+    ]
+    assert default_weights(greater, models)[0].weights.lm_scale == pytest.approx(
+        1e3 * tuned.weights.lm_scale
+    )
 
 
 def test_recogniser_weights() -> None:
     assert recogniser_weights((ACOUSTIC, FIRST_LM, BIAS)) == Weights(
-        {ACOUSTIC: 0.1, FIRST_LM: 1.0, BIAS: 0.0}, lm_scale=0.0)
+        {ACOUSTIC: 0.1, FIRST_LM: 1.0, BIAS: 0.0}, lm_scale=0.0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -207,11 +244,19 @@ def test_real_lists_do_not_get_worse(english: list[LanguageModel], unscored: boo
     """5-best lists of a first pass with few errors, with its scores and with ranks alone."""
     lists = []
     for nbest in read_nbest(Path(DATA or "") / "nbest/kathleen-test.jsonl").lists[:300]:
-        best_few = nbest.hypotheses[:DefaultSettings().best]
-        lists.append(replace(nbest, hypotheses=tuple(
-            replace(each, scores={RANK: float(-k)} if unscored else each.scores)
-            for k, each in enumerate(best_few))))
+        best_few = nbest.hypotheses[: DefaultSettings().best]
+        lists.append(
+            replace(
+                nbest,
+                hypotheses=tuple(
+                    replace(each, scores={RANK: float(-k)} if unscored else each.scores)
+                    for k, each in enumerate(best_few)
+                ),
+            )
+        )
     said = [nbest.reference or () for nbest in lists]
-    first, second = (error_rate(said, [nbest.hypotheses[0].words for nbest in each])
-                     for each in (lists, rescorer.rescore(lists, english)))
+    first, second = (
+        error_rate(said, [nbest.hypotheses[0].words for nbest in each])
+        for each in (lists, rescorer.rescore(lists, english))
+    )
     assert first.words > 2000 and second.errors <= 1.02 * first.errors

@@ -21,15 +21,22 @@ def kaldi(lattice: Lattice, draw: np.random.Generator, packed: bool) -> Lattice:
     """With two scores, and transition ids that name their arc; the first arcs have none."""
     texts = [b"_".join(b"%d" % (arc + 1) for _ in range(arc % 4)) for arc in range(lattice.arcs)]
     ids = spelled_ids(texts)
-    scores = {"acoustic": 10 * draw.normal(size=lattice.arcs), "graph": draw.normal(size=lattice.arcs)}
-    return replace(lattice, scores=scores, arc_fields={TRANSITION_IDS: ids.packed() if packed else ids})
+    scores = {
+        "acoustic": 10 * draw.normal(size=lattice.arcs),
+        "graph": draw.normal(size=lattice.arcs),
+    }
+    return replace(
+        lattice, scores=scores, arc_fields={TRANSITION_IDS: ids.packed() if packed else ids}
+    )
 
 
 def totals_of(lattice: Lattice) -> np.ndarray:
     return np.asarray(sum(scale * lattice.scores[name] for name, scale in SCALES.items()))
 
 
-def paths_by_words(lattice: Lattice) -> dict[tuple[str, ...], list[tuple[float, float, float, bytes]]]:
+def paths_by_words(
+    lattice: Lattice,
+) -> dict[tuple[str, ...], list[tuple[float, float, float, bytes]]]:
     """Of each word sequence its paths: total, acoustic, graph, transition ids; the best first."""
     found: dict[tuple[str, ...], list[tuple[float, float, float, bytes]]] = {}
     totals, ids = totals_of(lattice), lattice.arc_fields[TRANSITION_IDS]
@@ -38,7 +45,9 @@ def paths_by_words(lattice: Lattice) -> dict[tuple[str, ...], list[tuple[float, 
     for path in all_paths(lattice):
         whole = b"_".join(texts[arc] for arc in path if texts[arc])
         acoustic, graph = (float(lattice.scores[name][path].sum()) for name in SCALES)
-        found.setdefault(words_of(lattice, path), []).append((float(totals[path].sum()), acoustic, graph, whole))
+        found.setdefault(words_of(lattice, path), []).append(
+            (float(totals[path].sum()), acoustic, graph, whole)
+        )
     return {words: sorted(paths, reverse=True) for words, paths in found.items()}
 
 
@@ -46,7 +55,11 @@ def paths_by_words(lattice: Lattice) -> dict[tuple[str, ...], list[tuple[float, 
 @pytest.mark.parametrize("seed", range(60))
 def test_each_word_sequence_keeps_its_best_path(seed: int, packed: bool) -> None:
     draw = np.random.default_rng(seed)
-    old = kaldi(random_lattice(draw, int(draw.integers(3, 8)), int(draw.integers(4, 20)), ("a", "b")), draw, packed)
+    old = kaldi(
+        random_lattice(draw, int(draw.integers(3, 8)), int(draw.integers(4, 20)), ("a", "b")),
+        draw,
+        packed,
+    )
     new = determinised(old, totals_of(old))
     assert new.arcs <= old.arcs
     expected, found = paths_by_words(old), paths_by_words(new)
@@ -55,11 +68,17 @@ def test_each_word_sequence_keeps_its_best_path(seed: int, packed: bool) -> None
         return
     for words, paths in found.items():
         (path,) = paths
-        assert path[:3] == pytest.approx(expected[words][0][:3], abs=1e-9) and path[3] == expected[words][0][3]
+        assert (
+            path[:3] == pytest.approx(expected[words][0][:3], abs=1e-9)
+            and path[3] == expected[words][0][3]
+        )
     inner = ~new.ends
     assert new.symbols.spoken[new.labels[inner]].all()
     pairs = Counter(zip(new.sources[inner].tolist(), new.labels[inner].tolist(), strict=True))
-    assert max(pairs.values(), default=1) == 1 and np.bincount(new.sources[new.ends]).max(initial=0) <= 1
+    assert (
+        max(pairs.values(), default=1) == 1
+        and np.bincount(new.sources[new.ends]).max(initial=0) <= 1
+    )
 
 
 def test_most_of_these_lattices_get_smaller() -> None:
@@ -69,16 +88,26 @@ def test_most_of_these_lattices_get_smaller() -> None:
 
 
 def test_paths_that_part_in_their_arcs_wait_for_the_words_that_tell() -> None:
-    """Two ways to say "a", each the better one before another word: both alignments are there, where they belong."""
-    old = make_lattice([(0, 1, "a"), (0, 2, "a"), (1, 3, "b"), (2, 3, "b"), (1, 3, "c"), (2, 3, "c"), (0, 1, "a")], [3])
+    """Two ways to say "a", each the better one before another word: both alignments are there,
+    where they belong.
+    """
+    old = make_lattice(
+        [(0, 1, "a"), (0, 2, "a"), (1, 3, "b"), (2, 3, "b"), (1, 3, "c"), (2, 3, "c"), (0, 1, "a")],
+        [3],
+    )
     scores = np.zeros(old.arcs)
     texts = [b"%d" % (arc + 1) for arc in range(old.arcs)]
-    by_place = {(int(s), int(t), int(w)): arc for arc, (s, t, w) in
-                enumerate(zip(old.sources, old.targets, old.labels, strict=True))}
+    by_place = {
+        (int(s), int(t), int(w)): arc
+        for arc, (s, t, w) in enumerate(zip(old.sources, old.targets, old.labels, strict=True))
+    }
     better = [by_place[1, 3, 2], by_place[2, 3, 3]]
     scores[better] = 1.0
-    old = replace(old, scores={"acoustic": 10 * scores, "graph": 0 * scores},
-                  arc_fields={TRANSITION_IDS: spelled_ids(texts)})
+    old = replace(
+        old,
+        scores={"acoustic": 10 * scores, "graph": 0 * scores},
+        arc_fields={TRANSITION_IDS: spelled_ids(texts)},
+    )
     new = determinised(old, totals_of(old))
     assert new.arcs == 4 and new.states == 4
     found = paths_by_words(new)

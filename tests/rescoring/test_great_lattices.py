@@ -1,4 +1,6 @@
-"""Great lattices: time and memory go with the arcs of the lattice at hand, and what does not fit is told."""
+"""Great lattices: time and memory go with the arcs of the lattice at hand, and what does not fit is
+told.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +33,20 @@ STEPS = 1000
 def chain(steps: int = STEPS, name: str = "chain") -> Lattice:
     """Two words at each step."""
     arcs = [(state, state + 1, word) for state in range(steps) for word in KNOWN[:2]]
-    return make_lattice(arcs, [steps], np.random.default_rng(0).normal(size=2 * steps + 1).tolist(), name)
+    return make_lattice(
+        arcs, [steps], np.random.default_rng(0).normal(size=2 * steps + 1).tolist(), name
+    )
 
 
 def test_the_memory_of_a_chain_is_that_of_its_arcs(tmp_path: Path) -> None:
-    """Each step has 16 expanded arcs of 188 bytes; 16 histories that no later step looks back at take nothing."""
+    """Each step has 16 expanded arcs of 188 bytes; 16 histories that no later step looks back at
+    take nothing.
+    """
     settings = ExpansionSettings(order=4, beam=1e9, max_histories=0)
     arcs = 16 * STEPS * 188
-    (result,) = rescore_lattices([chain()], make_ngram(tmp_path), settings=settings, memory=int(1.1 * arcs / 0.75))
+    (result,) = rescore_lattices(
+        [chain()], make_ngram(tmp_path), settings=settings, memory=int(1.1 * arcs / 0.75)
+    )
     assert 16 * STEPS - 64 < result.lattice.arcs <= 16 * STEPS + 1
     assert len(result.best()) == STEPS
 
@@ -67,8 +75,12 @@ def test_after_a_great_piece_a_small_one_is_a_small_copy(tmp_path: Path) -> None
         assert stream.byte == len(content)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
-def test_a_machine_without_memory_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_machine_without_memory_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     expand = rescorer.rescoring.lattice.expand
 
     def small_machine(lattices: list[Lattice], *rest: object) -> object:
@@ -78,11 +90,16 @@ def test_a_machine_without_memory_is_told(monkeypatch: pytest.MonkeyPatch, error
 
     monkeypatch.setattr(rescorer.rescoring.lattice, "expand", small_machine)
     some = [chain(20, "a"), chain(60, "great"), chain(20, "b"), chain(20, "c"), chain(20, "d")]
-    with pytest.raises(InputError, match=r"'great': its 121 arcs need more memory than this machine has; remedy: lower "
-                       "--max-histories, --beam or --order"):
+    with pytest.raises(
+        InputError,
+        match=r"'great': its 121 arcs need more memory than this machine has; remedy: lower "
+        "--max-histories, --beam or --order",
+    ):
         list(rescore_lattices(some, make_model()))
     collector = ErrorCollector(skip=True)
-    kept = [each.lattice.utterance for each in rescore_lattices(some, make_model(), collector=collector)]
+    kept = [
+        each.lattice.utterance for each in rescore_lattices(some, make_model(), collector=collector)
+    ]
     assert kept == ["a", "b", "c", "d"] and len(collector.errors) == 1
 
 
@@ -91,10 +108,15 @@ def test_the_best_path_of_great_scores_is_kept(size: float) -> None:
     """Their sums differ by more than the beam, for that they are rounded."""
     draw = np.random.default_rng(0)
     arcs = [(state, state + 1, word) for state in range(40) for word in KNOWN[:2]]
-    lattice = make_lattice(arcs, [40], np.concatenate([size * draw.normal(size=80), [0.0]]).tolist())
+    lattice = make_lattice(
+        arcs, [40], np.concatenate([size * draw.normal(size=80), [0.0]]).tolist()
+    )
     (result,) = rescore_lattices([lattice], make_model())
     best = np.argmax(lattice.scores["score"][:80].reshape(40, 2), axis=1)
-    words = [lattice.symbols.words[label] for label in lattice.labels[:80].reshape(40, 2)[np.arange(40), best]]
+    words = [
+        lattice.symbols.words[label]
+        for label in lattice.labels[:80].reshape(40, 2)[np.arange(40), best]
+    ]
     assert list(result.best()) == words
 
 
@@ -131,7 +153,10 @@ def test_tables_of_expected_errors_that_are_too_large_are_told() -> None:
     (result,) = rescore_lattices([chain(20)], make_model())
     size = (32 * result.lattice.states + 18 * result.lattice.arcs) * 21
     assert result.minimum_bayes_risk(size).words == result.minimum_bayes_risk().words
-    with pytest.raises(InputError, match=r"'chain': the expected errors of \d+ arcs at 20 words need .*remedy: leave"):
+    with pytest.raises(
+        InputError,
+        match=r"'chain': the expected errors of \d+ arcs at 20 words need .*remedy: leave",
+    ):
         result.minimum_bayes_risk(size - 1)
 
 
@@ -149,10 +174,14 @@ def test_the_command_tells_of_such_tables(here: Path, monkeypatch: pytest.Monkey
     line = bad("lats", "--lm", "lightrnn.pt", "--mbr", "--output", "best")
     assert "'u0': the expected errors of" in line and "leave --mbr" in line
     assert len(good("lats", "--lm", "lightrnn.pt").stdout.splitlines()) == 6
-    assert "no lattice can be used" in bad("lats", "--lm", "lightrnn.pt", "--mbr", "--skip-bad", "--output", "best")
+    assert "no lattice can be used" in bad(
+        "lats", "--lm", "lightrnn.pt", "--mbr", "--skip-bad", "--output", "best"
+    )
 
 
-def test_a_command_without_memory_says_one_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_without_memory_says_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def hungry(*_: object) -> None:
         raise MemoryError
 

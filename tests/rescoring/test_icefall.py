@@ -24,6 +24,7 @@ from rescorer.rescoring.prefix_tree import score_sentences
 
 try:
     import k2
+
     NO_K2 = ""
 except ImportError as error:
     NO_K2 = f"k2 is not here: {str(error).strip().splitlines()[0]}"
@@ -49,13 +50,20 @@ def random_fsa(draw: np.random.Generator, symbols: Symbols, lm_scores: bool) -> 
     pairs = [(state, state + 1) for state in range(states - 2)]
     for _ in range(int(draw.integers(7))):
         pairs.append(tuple(sorted(draw.choice(states - 1, 2, replace=False).tolist())))
-    arcs: list[Row] = [(source, target, int(draw.integers(6)), float(draw.normal())) for source, target in pairs]
-    arcs += [(state, states - 1, -1, float(draw.normal())) for state in {states - 2, int(draw.integers(states - 1))}]
+    arcs: list[Row] = [
+        (source, target, int(draw.integers(6)), float(draw.normal())) for source, target in pairs
+    ]
+    arcs += [
+        (state, states - 1, -1, float(draw.normal()))
+        for state in {states - 2, int(draw.integers(states - 1))}
+    ]
     arcs.sort(key=lambda arc: arc[0])
     fsa = k2.Fsa(rows(arcs))
     ids = draw.integers(len(symbols.labels), size=len(arcs))
-    fsa.aux_labels = torch.tensor([-1 if arc[2] == -1 else int(id) for arc, id in zip(arcs, ids, strict=True)],
-                                  dtype=torch.int32)
+    fsa.aux_labels = torch.tensor(
+        [-1 if arc[2] == -1 else int(id) for arc, id in zip(arcs, ids, strict=True)],
+        dtype=torch.int32,
+    )
     if lm_scores:
         fsa.lm_scores = torch.from_numpy(draw.normal(size=len(arcs))).float()
     return fsa
@@ -63,7 +71,10 @@ def random_fsa(draw: np.random.Generator, symbols: Symbols, lm_scores: bool) -> 
 
 def random_fsas(symbols: Symbols, lm_scores: bool = True) -> Iterator[Any]:
     draw = np.random.default_rng(5)
-    return (k2.create_fsa_vec([random_fsa(draw, symbols, lm_scores) for _ in range(4)]) for _ in range(10))
+    return (
+        k2.create_fsa_vec([random_fsa(draw, symbols, lm_scores) for _ in range(4)])
+        for _ in range(10)
+    )
 
 
 def get_texts(best_paths: Any) -> list[list[int]]:
@@ -78,8 +89,15 @@ def get_texts(best_paths: Any) -> list[list[int]]:
     return aux_labels.tolist()
 
 
-def every_path(lattice: Lattice, model: LightRNN, scale: float, weight: float | None, spoken: Lattice | None = None,
-               bias: Collection[str] = (), worth: float = 0.0) -> list[tuple[tuple[str, ...], float]]:
+def every_path(
+    lattice: Lattice,
+    model: LightRNN,
+    scale: float,
+    weight: float | None,
+    spoken: Lattice | None = None,
+    bias: Collection[str] = (),
+    worth: float = 0.0,
+) -> list[tuple[tuple[str, ...], float]]:
     """(words, total) of every path, worked out one by one, best first."""
     lattice = spoken or lattice
     paths = all_paths(lattice)
@@ -94,10 +112,22 @@ def every_path(lattice: Lattice, model: LightRNN, scale: float, weight: float | 
     return sorted(zip(words, totals.tolist(), strict=True), key=lambda pair: -pair[1])
 
 
-def check(fsas: Any, result: RescoredFsas, symbols: Symbols, model: LightRNN, weight: float | None,
-          pieces: bool, bias: Collection[str] = (), worth: float = 0.0) -> None:
+def check(
+    fsas: Any,
+    result: RescoredFsas,
+    symbols: Symbols,
+    model: LightRNN,
+    weight: float | None,
+    pieces: bool,
+    bias: Collection[str] = (),
+    worth: float = 0.0,
+) -> None:
     lattices = to_lattices(fsas, symbols)
-    assert list(result.best_paths) == list(result.lattices) == [f"lm_scale_{scale}" for scale in SCALES]
+    assert (
+        list(result.best_paths)
+        == list(result.lattices)
+        == [f"lm_scale_{scale}" for scale in SCALES]
+    )
     for scale in SCALES:
         best, all_of = result.best_paths[f"lm_scale_{scale}"], result.lattices[f"lm_scale_{scale}"]
         again = to_lattices(all_of, symbols)
@@ -106,18 +136,26 @@ def check(fsas: Any, result: RescoredFsas, symbols: Symbols, model: LightRNN, we
         log_tots = all_of.get_tot_scores(use_double_scores=True, log_semiring=True).tolist()
         assert best.shape[0] == all_of.shape[0] == len(lattices)
         for number, lattice in enumerate(lattices):
-            every = every_path(lattice, model, scale, weight, join_pieces(lattice) if pieces else None, bias, worth)
+            every = every_path(
+                lattice, model, scale, weight, join_pieces(lattice) if pieces else None, bias, worth
+            )
             totals = [total for _, total in every]
             assert tot_scores[number] == pytest.approx(totals[0], abs=1e-4)
             assert log_tots[number] == pytest.approx(np.logaddexp.reduce(totals), abs=1e-4)
-            found = path_totals(again[number].scores[ACOUSTIC] + again[number].scores[FIRST_LM],
-                                all_paths(again[number]))
+            found = path_totals(
+                again[number].scores[ACOUSTIC] + again[number].scores[FIRST_LM],
+                all_paths(again[number]),
+            )
             np.testing.assert_allclose(sorted(found), sorted(totals), atol=1e-4)
         assert get_texts(best) == get_texts(k2_best) and torch.equal(best.labels, k2_best.labels)
-        np.testing.assert_allclose(best.get_tot_scores(True, False), k2_best.get_tot_scores(True, False), atol=1e-6)
+        np.testing.assert_allclose(
+            best.get_tot_scores(True, False), k2_best.get_tot_scores(True, False), atol=1e-6
+        )
 
 
-@pytest.mark.parametrize(("weight", "lm_scores"), [(None, True), (0.25, True), (0.0, True), (None, False)])
+@pytest.mark.parametrize(
+    ("weight", "lm_scores"), [(None, True), (0.25, True), (0.0, True), (None, False)]
+)
 def test_every_path_of_word_lattices(weight: float | None, lm_scores: bool) -> None:
     model = make_model()
     for fsas in random_fsas(SYMBOLS, lm_scores):
@@ -128,16 +166,29 @@ def test_every_path_of_word_lattices(weight: float | None, lm_scores: bool) -> N
 def test_every_path_of_lattices_of_word_pieces() -> None:
     model = make_model()
     for fsas in random_fsas(PIECES):
-        result = rescore_with_lightrnn(fsas, model, PIECES, SCALES, weight=0.75, word_pieces=True, settings=EXACT)
+        result = rescore_with_lightrnn(
+            fsas, model, PIECES, SCALES, weight=0.75, word_pieces=True, settings=EXACT
+        )
         check(fsas, result, PIECES, model, 0.75, pieces=True)
 
 
-@pytest.mark.parametrize(("symbols", "expected"), [(SYMBOLS, {"cat", "mat", "zebra"}), (PIECES, {"cat", "m", "on"})])
+@pytest.mark.parametrize(
+    ("symbols", "expected"), [(SYMBOLS, {"cat", "mat", "zebra"}), (PIECES, {"cat", "m", "on"})]
+)
 def test_every_path_with_words_that_are_expected(symbols: Symbols, expected: set[str]) -> None:
     model, pieces = make_model(), symbols is PIECES
     for fsas in random_fsas(symbols):
-        result = rescore_with_lightrnn(fsas, model, symbols, SCALES, weight=0.5, word_pieces=pieces, bias=expected,
-                                       bias_scale=2.5, settings=EXACT)
+        result = rescore_with_lightrnn(
+            fsas,
+            model,
+            symbols,
+            SCALES,
+            weight=0.5,
+            word_pieces=pieces,
+            bias=expected,
+            bias_scale=2.5,
+            settings=EXACT,
+        )
         check(fsas, result, symbols, model, 0.5, pieces, expected, 2.5)
 
 
@@ -153,8 +204,10 @@ def test_the_input_stays_and_empty_lattices_stay_in_place(device: str) -> None:
     empty = k2.Fsa(rows([(0, 1, 1, 0.0), (2, 3, -1, 0.0)]))  # nothing from the start to the end
     empty.aux_labels, empty.lm_scores = torch.tensor([1, -1], dtype=torch.int32), torch.zeros(2)
     fsas = k2.create_fsa_vec([line([1, 2], [-1, -2, -3]), empty, line([9], [-1, -4])]).to(device)
-    before = {name: value.clone() if isinstance(value, torch.Tensor) else value
-              for name, value in fsas.as_dict().items()}
+    before = {
+        name: value.clone() if isinstance(value, torch.Tensor) else value
+        for name, value in fsas.as_dict().items()
+    }
     result = rescore_with_lightrnn(fsas, make_model(), SYMBOLS, [0.7], utterances=["a", "b", "c"])
     assert list(result.best_paths) == ["lm_scale_0.7"]
     best = result.best_paths["lm_scale_0.7"]
@@ -164,12 +217,22 @@ def test_the_input_stays_and_empty_lattices_stay_in_place(device: str) -> None:
     after = fsas.as_dict()
     assert before.keys() == after.keys()
     for name, value in before.items():
-        assert torch.equal(after[name], value) if isinstance(value, torch.Tensor) else after[name] == value
-    single = rescore_with_lightrnn(line([1, 2], [-1, -2, -3]), make_model(), SYMBOLS, [0.7]).best_paths
+        assert (
+            torch.equal(after[name], value)
+            if isinstance(value, torch.Tensor)
+            else after[name] == value
+        )
+    single = rescore_with_lightrnn(
+        line([1, 2], [-1, -2, -3]), make_model(), SYMBOLS, [0.7]
+    ).best_paths
     assert get_texts(single["lm_scale_0.7"]) == [[1, 2]]
-    twice = rescore_with_lightrnn(result.lattices["lm_scale_0.7"], make_model(), SYMBOLS, [1.0], weight=0.5)
+    twice = rescore_with_lightrnn(
+        result.lattices["lm_scale_0.7"], make_model(), SYMBOLS, [1.0], weight=0.5
+    )
     assert get_texts(twice.best_paths["lm_scale_1.0"]) == [[1, 2], [], [9]]
-    nothing = rescore_with_lightrnn(k2.create_fsa_vec([empty, empty]), make_model(), PIECES, [1.0], word_pieces=True)
+    nothing = rescore_with_lightrnn(
+        k2.create_fsa_vec([empty, empty]), make_model(), PIECES, [1.0], word_pieces=True
+    )
     assert get_texts(nothing.best_paths["lm_scale_1.0"]) == [[], []]
 
 
@@ -179,7 +242,9 @@ def test_several_models_are_mixed_word_by_word() -> None:
     fsas = k2.create_fsa_vec([line([1, 2], [-1, -2, -3])])
     result = rescore_with_lightrnn(fsas, [one, two], SYMBOLS, [1.0])
     scored = score_sentences([("the", "cat")], [one, two], 1 << 24)
-    new = (scored.paths @ np.logaddexp.reduce(scored.log_probs - math.log(2), axis=1)[:, None]).item()
+    new = (
+        scored.paths @ np.logaddexp.reduce(scored.log_probs - math.log(2), axis=1)[:, None]
+    ).item()
     lattice = result.lattices["lm_scale_1.0"]
     assert lattice.lm_scores.sum().item() == pytest.approx(new, abs=1e-5)
     assert lattice.scores.sum().item() == pytest.approx(new - 6 + 1.5, abs=1e-5)
@@ -188,22 +253,35 @@ def test_several_models_are_mixed_word_by_word() -> None:
 def test_what_pruning_leaves_has_exact_totals() -> None:
     model = make_model()
     for fsas in random_fsas(SYMBOLS):
-        result = rescore_with_lightrnn(fsas, model, SYMBOLS, SCALES, settings=ExpansionSettings(0, 2.0, 2))
+        result = rescore_with_lightrnn(
+            fsas, model, SYMBOLS, SCALES, settings=ExpansionSettings(0, 2.0, 2)
+        )
         for scale in SCALES:
-            pairs = zip(to_lattices(fsas, SYMBOLS), to_lattices(result.lattices[f"lm_scale_{scale}"], SYMBOLS),
-                        strict=True)
+            pairs = zip(
+                to_lattices(fsas, SYMBOLS),
+                to_lattices(result.lattices[f"lm_scale_{scale}"], SYMBOLS),
+                strict=True,
+            )
             for lattice, found in pairs:
-                totals = path_totals(found.scores[ACOUSTIC] + found.scores[FIRST_LM], all_paths(found))
+                totals = path_totals(
+                    found.scores[ACOUSTIC] + found.scores[FIRST_LM], all_paths(found)
+                )
                 exact = np.array([total for _, total in every_path(lattice, model, scale, None)])
                 assert np.abs(totals[:, None] - exact).min(axis=1).max() < 1e-4
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"lm_scale_list": []}, "no LM scale"), ({"lm_scale_list": [0.0]}, r"LM scale 0\.0"),
-    ({"lm_scale_list": [math.nan]}, "LM scale nan"), ({"weight": 2.0}, r"weight 2\.0"),
-    ({"bias": {"cat"}, "bias_scale": math.nan}, "bias_scale nan"),
-    ({"models": []}, "no language model"), ({"symbols": Symbols(("", "a"))}, "word id 2"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lm_scale_list": []}, "no LM scale"),
+        ({"lm_scale_list": [0.0]}, r"LM scale 0\.0"),
+        ({"lm_scale_list": [math.nan]}, "LM scale nan"),
+        ({"weight": 2.0}, r"weight 2\.0"),
+        ({"bias": {"cat"}, "bias_scale": math.nan}, "bias_scale nan"),
+        ({"models": []}, "no language model"),
+        ({"symbols": Symbols(("", "a"))}, "word id 2"),
+    ],
+)
 def test_what_is_refused(options: dict[str, Any], message: str) -> None:
     given = {"models": make_model(), "symbols": SYMBOLS, "lm_scale_list": [1.0], **options}
     with pytest.raises(InputError, match=message):

@@ -23,8 +23,9 @@ from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import Weights
 
 KALDI = Path(os.environ.get("RESCORER_DATA", "")) / "lattices/kathleen-kaldi"
-pytestmark = pytest.mark.skipif("RESCORER_DATA" not in os.environ,
-                                reason="RESCORER_DATA does not name the folder of real data")
+pytestmark = pytest.mark.skipif(
+    "RESCORER_DATA" not in os.environ, reason="RESCORER_DATA does not name the folder of real data"
+)
 WEIGHTS = Weights({ACOUSTIC: 0.1, GRAPH: 1.0}, lm_scale=0.0)
 
 
@@ -43,7 +44,9 @@ def word_ids(lattice: Lattice, path: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("archive", ["pruned.1.gz", "pruned.txt.gz"])
 def test_best_path(archive: str) -> None:
-    words, graph, acoustic = (reference(f"1best.{what}") for what in ("words", "graph-cost", "acoustic-cost"))
+    words, graph, acoustic = (
+        reference(f"1best.{what}") for what in ("words", "graph-cost", "acoustic-cost")
+    )
     lattices = list(read_lattices(KALDI / archive))
     assert [each.utterance for each in lattices] == list(words)
     paths = Trellis.of(lattices).best_paths(known_totals(lattices, WEIGHTS))
@@ -54,9 +57,16 @@ def test_best_path(archive: str) -> None:
 
 
 def test_ten_best() -> None:
-    """Kaldi lists paths, ours are sentences: of Kaldi's paths with the same words the first counts."""
-    words, graph, acoustic = (reference(f"10best.{what}") for what in ("words", "graph-cost", "acoustic-cost"))
-    listed = {utterance: list(keys) for utterance, keys in groupby(words, key=lambda key: key.rpartition("-")[0])}
+    """Kaldi lists paths, ours are sentences: of Kaldi's paths with the same words the first
+    counts.
+    """
+    words, graph, acoustic = (
+        reference(f"10best.{what}") for what in ("words", "graph-cost", "acoustic-cost")
+    )
+    listed = {
+        utterance: list(keys)
+        for utterance, keys in groupby(words, key=lambda key: key.rpartition("-")[0])
+    }
     compared = 0
     for lattice in read_lattices(KALDI / "pruned.1.gz"):
         first: dict[tuple[float, ...], str] = {}
@@ -65,7 +75,9 @@ def test_ten_best() -> None:
         paths = n_best(lattice, known_totals([lattice], WEIGHTS), len(first))
         for path, (expected, key) in zip(paths, first.items(), strict=True):
             assert tuple(word_ids(lattice, path)) == expected
-            np.testing.assert_allclose(costs(lattice, path), (*graph[key], *acoustic[key]), atol=1e-3, rtol=1e-5)
+            np.testing.assert_allclose(
+                costs(lattice, path), (*graph[key], *acoustic[key]), atol=1e-3, rtol=1e-5
+            )
             compared += 1
     assert compared > 1000
 
@@ -73,13 +85,17 @@ def test_ten_best() -> None:
 def test_compact_lattices_keep_the_oracle_and_are_hardly_larger() -> None:
     """The pruned lattices lie within the beam: no word of theirs is lost."""
     references = read_references(KALDI.parent / "kathleen-refs.test.txt")
-    lattices = [each for each in read_lattices(KALDI / "pruned.1.gz") if each.utterance in references][:20]
+    lattices = [
+        each for each in read_lattices(KALDI / "pruned.1.gz") if each.utterance in references
+    ][:20]
     settings = ExpansionSettings(compact=True)
     compact = [each.lattice for each in rescore_lattices(lattices, load(), settings=settings)]
 
     def oracle_errors(found: list[Lattice]) -> int:
-        return sum(errors(oracle_words(each, references[each.utterance]), references[each.utterance])
-                   for each in found)
+        return sum(
+            errors(oracle_words(each, references[each.utterance]), references[each.utterance])
+            for each in found
+        )
 
     assert oracle_errors(compact) == oracle_errors(lattices)
     assert sum(each.arcs for each in compact) < 1.5 * sum(each.arcs for each in lattices)

@@ -1,4 +1,6 @@
-"""What can be asked of rescored lattices, the weights before and after tuning, and what a next pass reads."""
+"""What can be asked of rescored lattices, the weights before and after tuning, and what a next pass
+reads.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,15 @@ from rescorer.rescoring.lattice import (
 from rescorer.rescoring.weights import TunedWeights, Weights
 
 EXACT = ExpansionSettings(order=0, beam=math.inf, max_histories=0)
-ARCS = [(0, 1, "the"), (0, 1, "a"), (1, 2, "cat"), (1, 2, "dog"), (2, 3, "sat"), (2, 3, "ran"), (2, 3, "")]
+ARCS = [
+    (0, 1, "the"),
+    (0, 1, "a"),
+    (1, 2, "cat"),
+    (1, 2, "dog"),
+    (2, 3, "sat"),
+    (2, 3, "ran"),
+    (2, 3, ""),
+]
 
 
 def named(scores: dict[str, list[float]], utterance: str = "u") -> Lattice:
@@ -42,7 +52,10 @@ def named(scores: dict[str, list[float]], utterance: str = "u") -> Lattice:
 
 def kaldi(utterance: str = "u", seed: int = 0) -> Lattice:
     draw = np.random.default_rng(seed)
-    return named({ACOUSTIC: (10 * draw.normal(size=8)).tolist(), GRAPH: draw.normal(size=8).tolist()}, utterance)
+    return named(
+        {ACOUSTIC: (10 * draw.normal(size=8)).tolist(), GRAPH: draw.normal(size=8).tolist()},
+        utterance,
+    )
 
 
 def test_the_new_model_shares_the_scale_of_an_old_one_that_is_no_better() -> None:
@@ -59,10 +72,16 @@ def test_an_old_model_that_is_better_keeps_its_scale() -> None:
 
 
 def test_default_weights_take_the_files_own_scales() -> None:
-    own = replace(named({ACOUSTIC: [0.0] * 8, FIRST_LM: [-5.0] * 8}), own_scales={ACOUSTIC: 0.08, FIRST_LM: 1.0},
-                  own_word_penalty=-0.5)
+    own = replace(
+        named({ACOUSTIC: [0.0] * 8, FIRST_LM: [-5.0] * 8}),
+        own_scales={ACOUSTIC: 0.08, FIRST_LM: 1.0},
+        own_word_penalty=-0.5,
+    )
     tuned, _ = default_weights([own], [make_model()])
-    assert tuned.first_pass.scales == {ACOUSTIC: 0.08, FIRST_LM: 1.0} and tuned.first_pass.word_penalty == -0.5
+    assert (
+        tuned.first_pass.scales == {ACOUSTIC: 0.08, FIRST_LM: 1.0}
+        and tuned.first_pass.word_penalty == -0.5
+    )
     assert tuned.weights.scales == {ACOUSTIC: 0.08, FIRST_LM: 0.5} and tuned.weights.lm_scale == 0.5
 
 
@@ -81,16 +100,26 @@ def test_the_old_model_comes_out_of_the_graph_score(tmp_path: Path, seed: int) -
     rest = replace(drawn, scores={ACOUSTIC: np.zeros(drawn.arcs), GRAPH: drawn.scores["score"]})
     weights = Weights({ACOUSTIC: 0.0, GRAPH: 0.0}, 1.0, mixture={ngram.name: 1.0})
     scored = next(rescore_lattices([rest], ngram, TunedWeights(weights, weights), EXACT)).lattice
-    given = replace(scored, scores={ACOUSTIC: scored.scores[ACOUSTIC],
-                                    GRAPH: scored.scores[GRAPH] + scored.scores[ngram.name]})
+    given = replace(
+        scored,
+        scores={
+            ACOUSTIC: scored.scores[ACOUSTIC],
+            GRAPH: scored.scores[GRAPH] + scored.scores[ngram.name],
+        },
+    )
     (split,) = split_old_lm([given], ngram, 1 << 26, ErrorCollector())
     paths = all_paths(split)
     assert len(paths) == len(all_paths(drawn))
     for path in paths:
-        words = [split.symbols.words[label] for label in split.labels[path] if split.symbols.words[label]]
+        words = [
+            split.symbols.words[label] for label in split.labels[path] if split.symbols.words[label]
+        ]
         assert split.scores[FIRST_LM][path].sum() == pytest.approx(ngram.logprob(words), abs=1e-4)
-    np.testing.assert_allclose(np.sort(path_totals(split.scores[GRAPH], paths)),
-                               np.sort(path_totals(rest.scores[GRAPH], all_paths(rest))), atol=1e-4)
+    np.testing.assert_allclose(
+        np.sort(path_totals(split.scores[GRAPH], paths)),
+        np.sort(path_totals(rest.scores[GRAPH], all_paths(rest))),
+        atol=1e-4,
+    )
     assert without_old_lm(split).score_names == (ACOUSTIC, GRAPH)
 
 
@@ -105,7 +134,10 @@ def test_first_pass_words() -> None:
     lattice = named({ACOUSTIC: [1, 0, 1, 0, 0, 1, 0, 0], GRAPH: [0.0, 0.5, 0, 0, 0, 0, 0, 0]})
     assert best_words(lattice, Weights({ACOUSTIC: 1.0, GRAPH: 1.0}, 0.0)) == ("the", "cat", "ran")
     assert best_words(lattice, Weights({ACOUSTIC: 0.1, GRAPH: 1.0}, 0.0)) == ("a", "cat", "ran")
-    assert best_words(lattice, Weights({ACOUSTIC: 1.0, GRAPH: 1.0}, 0.0, word_penalty=5.0)) == ("the", "cat")
+    assert best_words(lattice, Weights({ACOUSTIC: 1.0, GRAPH: 1.0}, 0.0, word_penalty=5.0)) == (
+        "the",
+        "cat",
+    )
 
 
 def test_the_next_pass_finds_the_same_totals(tmp_path: Path) -> None:
@@ -122,7 +154,9 @@ def test_the_next_pass_finds_the_same_totals(tmp_path: Path) -> None:
 
 
 def test_n_best_of_an_empty_lattice_is_one_hypothesis_without_words() -> None:
-    empty = replace(make_lattice([(0, 1, "the")], []), scores={ACOUSTIC: np.zeros(0), GRAPH: np.zeros(0)})
+    empty = replace(
+        make_lattice([(0, 1, "the")], []), scores={ACOUSTIC: np.zeros(0), GRAPH: np.zeros(0)}
+    )
     rescored = list(rescore_lattices([kaldi(), empty], make_model(), None, EXACT))[1]
     assert rescored.best() == () and rescored.minimum_bayes_risk().words == ()
     (hypothesis,) = rescored.n_best(5).hypotheses
@@ -135,9 +169,14 @@ def test_minimum_bayes_risk_knows_how_sure_it_is() -> None:
     paths = all_paths(rescored.lattice)
     totals = path_totals(rescored.totals, paths)
     shares = np.exp(totals - totals.max()) / np.exp(totals - totals.max()).sum()
-    labels = [[rescored.lattice.symbols.words[label] for label in rescored.lattice.labels[path]] for path in paths]
+    labels = [
+        [rescored.lattice.symbols.words[label] for label in rescored.lattice.labels[path]]
+        for path in paths
+    ]
     for place, word in enumerate(safest.words):  # each path has one arc for each place
-        truth = sum(share for share, spoken in zip(shares, labels, strict=True) if spoken[place] == word)
+        truth = sum(
+            share for share, spoken in zip(shares, labels, strict=True) if spoken[place] == word
+        )
         assert safest.confidences[place] == pytest.approx(truth, abs=1e-4)
 
 
@@ -145,23 +184,40 @@ def test_tuning_finds_the_model_that_knows(tmp_path: Path) -> None:
     """References are what the model likes best: tuned on some lattices, it corrects others."""
     model = make_ngram(tmp_path)
     lattices = [kaldi(f"u{seed}", seed) for seed in range(24)]
-    by_model = TunedWeights(Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
-                            first_pass_weights(lattices[0]))
-    truth = {each.lattice.utterance: each.best() for each in rescore_lattices(lattices, model, by_model, EXACT)}
+    by_model = TunedWeights(
+        Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
+        first_pass_weights(lattices[0]),
+    )
+    truth = {
+        each.lattice.utterance: each.best()
+        for each in rescore_lattices(lattices, model, by_model, EXACT)
+    }
     dev, test = lattices[:12], lattices[12:]
-    tuned = tune_lattices(dev, {each.utterance: truth[each.utterance] for each in dev}, [model], EXACT)
-    found = {each.lattice.utterance: each.best() for each in rescore_lattices(test, model, tuned, EXACT)}
+    tuned = tune_lattices(
+        dev, {each.utterance: truth[each.utterance] for each in dev}, [model], EXACT
+    )
+    found = {
+        each.lattice.utterance: each.best() for each in rescore_lattices(test, model, tuned, EXACT)
+    }
     before = {each.utterance: best_words(each, tuned.first_pass) for each in test}
-    right = {name: sum(words[each.utterance] == truth[each.utterance] for each in test)
-             for name, words in (("before", before), ("after", found))}
+    right = {
+        name: sum(words[each.utterance] == truth[each.utterance] for each in test)
+        for name, words in (("before", before), ("after", found))
+    }
     assert right["after"] >= 10 > right["before"]
 
 
-def test_tuning_uses_what_its_last_round_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One path a lattice and one round: the weights are those of the lists with the round's paths in them."""
+def test_tuning_uses_what_its_last_round_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One path a lattice and one round: the weights are those of the lists with the round's paths
+    in them.
+    """
     model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
-    weights = TunedWeights(Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
-                           first_pass_weights(lattices[0]))
+    weights = TunedWeights(
+        Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
+        first_pass_weights(lattices[0]),
+    )
     seen: list[set[tuple[str, ...]]] = []
 
     def tune_lists(lists: Sequence[NBest], *_: object, **__: object) -> TunedWeights:
@@ -173,15 +229,27 @@ def test_tuning_uses_what_its_last_round_found(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(lattice_module, "_TUNING_ROUNDS", 1)
     assert tune_lattices(lattices, {}, [model], EXACT) is weights
     firsts = {best_words(lattice, weights.first_pass) for lattice in lattices}
-    assert seen == [firsts, firsts | {each.best() for each in rescore_lattices(lattices, model, weights, EXACT)}]
+    assert seen == [
+        firsts,
+        firsts | {each.best() for each in rescore_lattices(lattices, model, weights, EXACT)},
+    ]
     assert seen[0] != seen[1]
 
 
-def test_a_lattice_without_new_paths_is_not_expanded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lattice_without_new_paths_is_not_expanded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
     first_pass = default_weights(lattices[0], [model]).first_pass
-    turns = iter([TunedWeights(Weights({ACOUSTIC: acoustic, GRAPH: graph}, 3.0, mixture={model.name: 1.0}), first_pass)
-                  for acoustic, graph in ((0.02, 0.0), (0.5, 0.1), (0.0, 1.0), (1.0, 1.0))])
+    turns = iter(
+        [
+            TunedWeights(
+                Weights({ACOUSTIC: acoustic, GRAPH: graph}, 3.0, mixture={model.name: 1.0}),
+                first_pass,
+            )
+            for acoustic, graph in ((0.02, 0.0), (0.5, 0.1), (0.0, 1.0), (1.0, 1.0))
+        ]
+    )
     lists: list[list[int]] = []
     expanded: list[list[str]] = []
     told: list[tuple[str, int, int]] = []
@@ -200,7 +268,11 @@ def test_a_lattice_without_new_paths_is_not_expanded_again(tmp_path: Path, monke
     tune_lattices(lattices, {}, [model], EXACT, progress=lambda *step: told.append(step))
     assert expanded[0] == [each.utterance for each in lattices]
     for before, after, some, later in zip(lists, lists[1:], expanded, expanded[1:], strict=False):
-        grew = {f"u{place}" for place, (old, new) in enumerate(zip(before, after, strict=True)) if new > old}
+        grew = {
+            f"u{place}"
+            for place, (old, new) in enumerate(zip(before, after, strict=True))
+            if new > old
+        }
         assert later == [utterance for utterance in some if utterance in grew]
     assert sum(map(len, expanded)) < 12, "three rounds of four"
     assert sum("paths" in stage for stage, *_ in told) == sum(map(len, expanded))
@@ -217,7 +289,10 @@ def test_scores_whose_names_are_taken_are_refused_before_scoring(
         raise AssertionError("the model was asked")
 
     monkeypatch.setattr(type(model), "start", fail)
-    for use in (lambda: tune_lattices([named], {}, [model]), lambda: list(rescore_lattices([named], model))):
+    for use in (
+        lambda: tune_lattices([named], {}, [model]),
+        lambda: list(rescore_lattices([named], model)),
+    ):
         with pytest.raises(InputError, match=f"utterance .* already has the scores {name};"):
             use()
 

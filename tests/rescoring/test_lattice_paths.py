@@ -25,21 +25,27 @@ def enumerate_sentences(lattice: Lattice, totals: np.ndarray) -> dict[tuple[str,
 
 def sausage(length: int, words: tuple[str, ...]) -> Lattice:
     """Each of the words at each of the places."""
-    return make_lattice([(place, place + 1, word) for place in range(length) for word in words], [length])
+    return make_lattice(
+        [(place, place + 1, word) for place in range(length) for word in words], [length]
+    )
 
 
 @pytest.mark.parametrize("silent", [0.0, 0.3, 0.8])
 @pytest.mark.parametrize("seed", range(25))
 def test_equals_enumeration(seed: int, silent: float) -> None:
     draw = np.random.default_rng(seed)
-    lattice = random_lattice(draw, int(draw.integers(2, 9)), int(draw.integers(2, 18)), ("a", "b", "c"), silent=silent)
+    lattice = random_lattice(
+        draw, int(draw.integers(2, 9)), int(draw.integers(2, 18)), ("a", "b", "c"), silent=silent
+    )
     totals = lattice.scores["score"]
     expected = enumerate_sentences(lattice, totals)
     found = n_best(lattice, totals, EVERY)
     sentences = [words_of(lattice, path) for path in found]
     assert len(set(sentences)) == len(sentences)
     assert set(sentences) == expected.keys()
-    assert path_totals(totals, found) == pytest.approx([expected[sentence] for sentence in sentences])
+    assert path_totals(totals, found) == pytest.approx(
+        [expected[sentence] for sentence in sentences]
+    )
     assert path_totals(totals, found) == pytest.approx(list(expected.values()))
     paths = all_paths(lattice)
     assert all(path.tolist() in paths for path in found)
@@ -64,8 +70,12 @@ def test_the_first_is_the_best_path(seed: int) -> None:
 
 def test_labels_that_sound_alike_are_one_word() -> None:
     symbols = Symbols(("", "read(1)", "read(2)", "<sil>"), ("", "read", "read", ""))
-    arcs = Arcs(np.array([0, 0, 1, 1]), np.array([1, 1, 2, 2]), np.array([1, 2, 0, 3]),
-                {"score": np.array([-2.0, -1.0, -1.0, -2.0])})
+    arcs = Arcs(
+        np.array([0, 0, 1, 1]),
+        np.array([1, 1, 2, 2]),
+        np.array([1, 2, 0, 3]),
+        {"score": np.array([-2.0, -1.0, -1.0, -2.0])},
+    )
     lattice = assemble("one", symbols, 0, arcs)
     assert words_on_arcs(lattice)[0] == ("", "read")
     assert [path.tolist() for path in n_best(lattice, lattice.scores["score"], 5)] == [[1, 2]]
@@ -88,7 +98,9 @@ def test_many_equal_paths_take_no_longer(noise: float, monkeypatch: pytest.Monke
     totals = -0.1 + noise * np.random.default_rng(0).normal(size=lattice.arcs)
     steps = []
     push = n_best.__globals__["heapq"].heappush
-    monkeypatch.setattr("heapq.heappush", lambda queue, entry: (steps.append(entry), push(queue, entry)))
+    monkeypatch.setattr(
+        "heapq.heappush", lambda queue, entry: (steps.append(entry), push(queue, entry))
+    )
     found = n_best(lattice, totals, 50)
     assert len({words_of(lattice, path) for path in found}) == 50
     assert len(steps) <= 50 * 61 * 2

@@ -19,7 +19,10 @@ def true_errors(lattice: Lattice, totals: np.ndarray, words: tuple[str, ...]) ->
     """Σ P(path) · edit distance."""
     paths = all_paths(lattice)
     shares = probabilities(totals, paths)
-    return sum(share * errors(words_of(lattice, path), words) for share, path in zip(shares, paths, strict=True))
+    return sum(
+        share * errors(words_of(lattice, path), words)
+        for share, path in zip(shares, paths, strict=True)
+    )
 
 
 def best_words(lattice: Lattice, totals: np.ndarray) -> tuple[str, ...]:
@@ -40,14 +43,20 @@ def draw_lattice(seed: int) -> tuple[Lattice, np.ndarray]:
 
 
 def slots(draw: np.random.Generator, length: int) -> tuple[Lattice, np.ndarray]:
-    """A confusion network of words that stand at one place only: all sentences are aligned place by place."""
+    """A confusion network of words that stand at one place only: all sentences are aligned place by
+    place.
+    """
     arcs = [(place, place + 1, f"{word}{place}") for place in range(length) for word in WORDS]
     lattice = make_lattice(arcs, [length])
     return lattice, 2 * draw.normal(size=lattice.arcs)
 
 
-def by_the_book(lattice: Lattice, totals: np.ndarray, words: tuple[str, ...]) -> tuple[float, list[float]]:
-    """The recursion as the paper's figures have it, loop by loop: the expected errors and each word's confidence."""
+def by_the_book(
+    lattice: Lattice, totals: np.ndarray, words: tuple[str, ...]
+) -> tuple[float, list[float]]:
+    """The recursion as the paper's figures have it, loop by loop: the expected errors and each
+    word's confidence.
+    """
     spoken = [words_of(lattice, [arc]) for arc in range(lattice.arcs)]
     position: list[tuple[str, ...]] = [(), *(place for word in words for place in ((word,), ()))]
     shares = Trellis.of([lattice])
@@ -117,16 +126,23 @@ def test_no_more_true_errors_than_the_best_path(seed: int) -> None:
 
 
 def test_no_sentence_of_a_small_lattice_expects_fewer_errors() -> None:
-    """The recursion evaluates every sentence of each lattice. One start alone misses 21 of 160 lattices."""
+    """The recursion evaluates every sentence of each lattice. One start alone misses 21 of 160
+    lattices.
+    """
     compared = 0
     for seed in range(200):
         lattice, totals = draw_lattice(seed)
         if lattice.states:
-            recursion = minimum_bayes_risk_module._Recursion.of(minimum_bayes_risk_module._probable(lattice, totals))
+            recursion = minimum_bayes_risk_module._Recursion.of(
+                minimum_bayes_risk_module._probable(lattice, totals)
+            )
             number = {word: place for place, word in enumerate(recursion.names)}
             sentences = {words_of(lattice, path) for path in all_paths(lattice)}
-            fewest = min(recursion.evaluate(np.array([number[word] for word in words], np.int64)).errors
-                         for words in sentences if number.keys() >= set(words))
+            fewest = min(
+                recursion.evaluate(np.array([number[word] for word in words], np.int64)).errors
+                for words in sentences
+                if number.keys() >= set(words)
+            )
             assert decode(lattice, totals).expected_errors < fewest + 1e-9
             compared += 1
     assert compared > 100
@@ -137,18 +153,29 @@ def test_exact_where_words_have_their_places(seed: int) -> None:
     lattice, totals = slots(np.random.default_rng(seed), 6)
     found = decode(lattice, totals)
     posteriors = Trellis.of([lattice]).posteriors(totals)
-    surest = [max((posteriors[arc], words_of(lattice, [arc])) for arc in range(lattice.arcs)
-                  if lattice.sources[arc] == place) for place in range(6)]
+    surest = [
+        max(
+            (posteriors[arc], words_of(lattice, [arc]))
+            for arc in range(lattice.arcs)
+            if lattice.sources[arc] == place
+        )
+        for place in range(6)
+    ]
     assert found.words == tuple(word for _, (word,) in surest)
     assert found.confidences == pytest.approx([share for share, _ in surest], abs=1e-5)
     assert found.expected_errors == pytest.approx(6 - sum(share for share, _ in surest), abs=1e-5)
-    assert found.expected_errors == pytest.approx(true_errors(lattice, totals, found.words), abs=1e-5)
+    assert found.expected_errors == pytest.approx(
+        true_errors(lattice, totals, found.words), abs=1e-5
+    )
 
 
 def test_the_best_path_is_not_always_the_safest() -> None:
     # "a x" is the most probable sentence, but the two others agree against its first word.
-    lattice = make_lattice([(0, 1, "a"), (1, 3, "x"), (0, 2, "b"), (2, 3, "x"), (2, 3, "y")], [3],
-                           np.log([0.4, 1.0, 0.6, 0.52, 0.48, 1.0]).tolist())
+    lattice = make_lattice(
+        [(0, 1, "a"), (1, 3, "x"), (0, 2, "b"), (2, 3, "x"), (2, 3, "y")],
+        [3],
+        np.log([0.4, 1.0, 0.6, 0.52, 0.48, 1.0]).tolist(),
+    )
     totals = lattice.scores["score"]
     assert best_words(lattice, totals) == ("a", "x")
     found = decode(lattice, totals)
@@ -159,8 +186,11 @@ def test_the_best_path_is_not_always_the_safest() -> None:
 
 def test_a_word_that_the_best_path_lacks_is_put_in() -> None:
     # "a" has 0.4; "a b" has 0.3 on each of two paths.
-    lattice = make_lattice([(0, 1, "a"), (1, 3, ""), (1, 2, "b"), (1, 2, "b"), (2, 3, "")], [3],
-                           np.log([1.0, 0.4, 0.3, 0.3, 1.0, 1.0]).tolist())
+    lattice = make_lattice(
+        [(0, 1, "a"), (1, 3, ""), (1, 2, "b"), (1, 2, "b"), (2, 3, "")],
+        [3],
+        np.log([1.0, 0.4, 0.3, 0.3, 1.0, 1.0]).tolist(),
+    )
     totals = lattice.scores["score"]
     assert best_words(lattice, totals) == ("a",)
     found = decode(lattice, totals)
@@ -187,8 +217,10 @@ def test_a_lattice_without_a_path_says_nothing() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_improbable_arcs_change_nothing(seed: int) -> None:
     lattice, totals = slots(np.random.default_rng(seed), 4)
-    arcs = [(int(lattice.sources[arc]), int(lattice.targets[arc]), *words_of(lattice, [arc]))
-            for arc in np.flatnonzero(~lattice.ends)]
+    arcs = [
+        (int(lattice.sources[arc]), int(lattice.targets[arc]), *words_of(lattice, [arc]))
+        for arc in np.flatnonzero(~lattice.ends)
+    ]
     noise = [(place, place + 1, f"noise{place}") for place in range(4)]
     noisy = make_lattice([*arcs, *noise], [4], [*totals[:-1], *[-20.0] * 4, totals[-1]])
     one, two = decode(lattice, totals), decode(noisy, noisy.scores["score"])

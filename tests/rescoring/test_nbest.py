@@ -1,4 +1,6 @@
-"""Rescoring n-best lists: the order, the scores that are added, the report, and what must not pass silently."""
+"""Rescoring n-best lists: the order, the scores that are added, the report, and what must not pass
+silently.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_rerank(model: Any) -> None:
             first = raw[hypothesis.key].scores[FIRST_PASS]
             assert hypothesis.words == raw[hypothesis.key].words
             assert hypothesis.scores == {
-                FIRST_PASS: first, "lightrnn": pytest.approx(lm, abs=1e-4), "lm": pytest.approx(lm, abs=1e-4),
+                FIRST_PASS: first,
+                "lightrnn": pytest.approx(lm, abs=1e-4),
+                "lm": pytest.approx(lm, abs=1e-4),
                 "total": pytest.approx(first + 2 * lm - 0.5 * len(hypothesis.words), abs=1e-3),
             }
     assert LISTS[0].hypotheses[0].scores == {FIRST_PASS: -1.0}, "raw scores are never touched"
@@ -77,8 +81,11 @@ def test_references_are_kept(model: Any) -> None:
 
 
 def test_rescore_takes_a_mapping_or_lists(model: Any) -> None:
-    mapping = {"one": [("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)],
-               "two": [("", -3.0), ("dog", -3.5)], "three": [("a dog ran", 0.0)]}
+    mapping = {
+        "one": [("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)],
+        "two": [("", -3.0), ("dog", -3.5)],
+        "three": [("a dog ran", 0.0)],
+    }
     assert rescorer.rescore(mapping, model) == rescorer.rescore(LISTS, model)
     one, small = (rescorer.rescore(LISTS, model, memory=memory) for memory in (1 << 30, 1))
     for first, second in zip(one, small, strict=True):
@@ -93,14 +100,17 @@ def test_several_models(tmp_path: Path, model: Any) -> None:
     assert best.scores["ngram"] == pytest.approx(ngram.logprob(best.words), abs=1e-4)
 
 
-@pytest.mark.parametrize(("hypotheses", "message"), [
-    ({}, "no n-best list"),
-    ({"u": []}, "utterance 'u' has no hypotheses"),
-    ({"u": [("cat", float("nan"))]}, "not finite"),
-    ({"u": [("cat", float("-inf"))]}, "not finite"),
-    ([nbest("u", ("cat", 0.0)), nbest("v", ("cat", {ACOUSTIC: 0.0}))], "no score 'first_pass'"),
-    ([nbest("u", ("cat", {"total": 0.0}))], "already have the scores total"),
-])
+@pytest.mark.parametrize(
+    ("hypotheses", "message"),
+    [
+        ({}, "no n-best list"),
+        ({"u": []}, "utterance 'u' has no hypotheses"),
+        ({"u": [("cat", float("nan"))]}, "not finite"),
+        ({"u": [("cat", float("-inf"))]}, "not finite"),
+        ([nbest("u", ("cat", 0.0)), nbest("v", ("cat", {ACOUSTIC: 0.0}))], "no score 'first_pass'"),
+        ([nbest("u", ("cat", {"total": 0.0}))], "already have the scores total"),
+    ],
+)
 def test_bad_lists(model: Any, hypotheses: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         rescorer.rescore(hypotheses, model)
@@ -124,15 +134,21 @@ UTTERANCES = [nbest.utterance for nbest in LISTS]
 def test_check_references() -> None:
     references = {"one": (), "two": (), "three": ()}
     assert check_references(UTTERANCES, references, "ref") == []
-    with pytest.raises(InputError, match=r"ref: 2 hypotheses without a reference, the first is one.*remedy"):
+    with pytest.raises(
+        InputError, match=r"ref: 2 hypotheses without a reference, the first is one.*remedy"
+    ):
         check_references(UTTERANCES, {"two": ()}, "ref")
     (line,) = check_references(UTTERANCES, {**references, "four": ()}, "ref")
-    assert line == "ref: 1 of its 4 references have no hypotheses here, the first is four: passed over"
+    assert (
+        line == "ref: 1 of its 4 references have no hypotheses here, the first is four: passed over"
+    )
 
 
 def test_vocabulary_of_another_case_or_language(tmp_path: Path, model: Any) -> None:
     upper = {"THE", "CAT"}
-    with pytest.raises(InputError, match=r"lists: lightrnn knows none of the 2 words.*'CAT'.*case.*differs.*remedy"):
+    with pytest.raises(
+        InputError, match=r"lists: lightrnn knows none of the 2 words.*'CAT'.*case.*differs.*remedy"
+    ):
         check_vocabulary(upper, [model], "lists")
     with pytest.raises(InputError, match=r"ngram knows none.*case.*differs"):
         check_vocabulary({"the", "cat"}, [make_ngram(tmp_path, ["THE", "CAT"])], "lists")
@@ -145,17 +161,24 @@ def test_vocabulary_of_another_case_or_language(tmp_path: Path, model: Any) -> N
 
 
 def test_unknown_words_are_counted_and_listed(tmp_path: Path, model: Any) -> None:
-    lists = word_counts([nbest("u", ("cat zebra zebra yak", 0.0), ("zebra", 0.0), ("", 0.0), ("axolotl", 0.0))])
+    lists = word_counts(
+        [nbest("u", ("cat zebra zebra yak", 0.0), ("zebra", 0.0), ("", 0.0), ("axolotl", 0.0))]
+    )
     ngram = make_ngram(tmp_path, [*KNOWN, "zebra"])
     assert check_vocabulary(lists, [model], "lists") == [
         "lightrnn: 3 of 4 distinct words unknown, the first is 'axolotl' (--oov-report lists them)"
     ]
     assert unknown_words(lists, [model, ngram]) == {
-        "lightrnn": [("zebra", 2), ("axolotl", 1), ("yak", 1)], "ngram": [("axolotl", 1), ("yak", 1)],
+        "lightrnn": [("zebra", 2), ("axolotl", 1), ("yak", 1)],
+        "ngram": [("axolotl", 1), ("yak", 1)],
     }
     write_unknown_words(tmp_path / "oov", lists, [model, ngram])
     assert (tmp_path / "oov").read_text().splitlines() == [
-        "lightrnn\tzebra\t2", "lightrnn\taxolotl\t1", "lightrnn\tyak\t1", "ngram\taxolotl\t1", "ngram\tyak\t1",
+        "lightrnn\tzebra\t2",
+        "lightrnn\taxolotl\t1",
+        "lightrnn\tyak\t1",
+        "ngram\taxolotl\t1",
+        "ngram\tyak\t1",
     ]
 
 
@@ -173,10 +196,14 @@ def weighing(scale: float, penalty: float = 0.0) -> Weights:
 
 def test_report(tmp_path: Path, model: Any) -> None:
     scored = score_lists(LISTS, [model])
-    tuned = TunedWeights(weighing(-1.0), weighing(1.0, -2.0))  # the last of each list; the longest of the best
+    # the last of each list; the longest of the best
+    tuned = TunedWeights(weighing(-1.0), weighing(1.0, -2.0))
     found = report(LISTS, REFERENCES, scored, tuned, tuned.weights, {"cat", "dog"})
     assert {name: rate.errors for name, rate in found.rows.items()} == {
-        "first pass": 2, "first pass, tuned word penalty": 1, "oracle": 0, "rescored": 2,
+        "first pass": 2,
+        "first pass, tuned word penalty": 1,
+        "oracle": 0,
+        "rescored": 2,
     }
     assert all(rate.words == 7 for rate in found.rows.values())
     listed, others = found.listed["first pass"]
@@ -201,26 +228,50 @@ def test_report_warns_when_rescoring_made_it_worse(model: Any) -> None:
     references = {each.utterance: ("the", "cat") for each in lists}
     found = report(lists, references, score_lists(lists, [model]), None, weighing(-1.0))
     assert found.worse and found.describe()[-1].startswith("WARNING")
-    assert found.verdict == "worse" and "WARNING: worse, rescored against first pass" in found.describe()[-2]
-    better = report(lists, {name: ("a", "dog") for name in references}, score_lists(lists, [model]), None,
-                    weighing(-1.0))
+    assert (
+        found.verdict == "worse"
+        and "WARNING: worse, rescored against first pass" in found.describe()[-2]
+    )
+    better = report(
+        lists,
+        {name: ("a", "dog") for name in references},
+        score_lists(lists, [model]),
+        None,
+        weighing(-1.0),
+    )
     assert not better.worse and better.improvement == 1.0 and better.verdict == "better"
-    assert [line.split()[0] for line in better.describe()] == ["WER"] * 3 + ["better,"], "nothing to warn of"
+    assert [line.split()[0] for line in better.describe()] == ["WER"] * 3 + ["better,"], (
+        "nothing to warn of"
+    )
 
 
-@pytest.mark.parametrize(("right", "verdict"), [(38, "better"), (2, "worse"), (20, "no difference shown")])
+@pytest.mark.parametrize(
+    ("right", "verdict"), [(38, "better"), (2, "worse"), (20, "no difference shown")]
+)
 def test_a_verdict_against_the_first_pass_with_its_own_penalty(
     tmp_path: Path, model: Any, right: int, verdict: str
 ) -> None:
-    """40 lists of which the result is right in some; the first pass with its own penalty in all others."""
+    """40 lists of which the result is right in some; the first pass with its own penalty in all
+    others.
+    """
     lists = [nbest(f"u{number}", ("the cat", 0.0), ("dog", -1.0)) for number in range(40)]
-    references = {each.utterance: ("dog",) if number < right else ("the", "cat")
-                  for number, each in enumerate(lists)}
-    found = report(lists, references, score_lists(lists, [model]), TunedWeights(weighing(-1.0), weighing(1.0)),
-                   weighing(-1.0))
+    references = {
+        each.utterance: ("dog",) if number < right else ("the", "cat")
+        for number, each in enumerate(lists)
+    }
+    found = report(
+        lists,
+        references,
+        score_lists(lists, [model]),
+        TunedWeights(weighing(-1.0), weighing(1.0)),
+        weighing(-1.0),
+    )
     assert found.verdict == verdict
     line = next(line for line in found.describe() if verdict in line)
-    assert line.startswith("WARNING") == (verdict == "worse") and "first pass, tuned word penalty" in line
+    assert (
+        line.startswith("WARNING") == (verdict == "worse")
+        and "first pass, tuned word penalty" in line
+    )
     found.save(tmp_path / "wer.json")
     assert json.loads((tmp_path / "wer.json").read_text())["verdict"] == verdict
 
@@ -231,7 +282,14 @@ def test_the_same_choices_show_no_difference(model: Any) -> None:
 
 
 def test_report_of_references_without_words(tmp_path: Path, model: Any) -> None:
-    found = report(LISTS, dict.fromkeys(REFERENCES, ()), score_lists(LISTS, [model]), None, weighing(1.0), {"cat"})
+    found = report(
+        LISTS,
+        dict.fromkeys(REFERENCES, ()),
+        score_lists(LISTS, [model]),
+        None,
+        weighing(1.0),
+        {"cat"},
+    )
     found.save(tmp_path / "wer.json")
     assert json.loads((tmp_path / "wer.json").read_text())["rows"]["oracle"]["percent"] is None
 
@@ -242,10 +300,14 @@ def random_lists(seed: int, count: int = 40) -> tuple[list[NBest], dict[str, tup
     lists, references = [], {}
     for number in range(count):
         texts = [tuple(str(word) for word in draw.choice(KNOWN, 4)) for _ in range(5)]
-        hypotheses = tuple(Hypothesis(str(place), text, {FIRST_PASS: float(-place)})
-                           for place, text in enumerate(texts, start=1))
+        hypotheses = tuple(
+            Hypothesis(str(place), text, {FIRST_PASS: float(-place)})
+            for place, text in enumerate(texts, start=1)
+        )
         lists.append(NBest(f"u{number}", hypotheses))
-        references[f"u{number}"] = texts[0] if draw.random() < 0.75 else texts[int(draw.integers(5))]
+        references[f"u{number}"] = (
+            texts[0] if draw.random() < 0.75 else texts[int(draw.integers(5))]
+        )
     return lists, references
 
 
@@ -256,7 +318,12 @@ def test_tuning_is_never_worse_than_the_first_pass_on_its_own_lists(model: Any, 
     tuned = tune_lists(lists, references, scored, TuningSettings(rounds=3, population=4))
     found = report(lists, references, scored, tuned, tuned.weights)
     errors = {name: rate.errors for name, rate in found.rows.items()}
-    assert errors["oracle"] <= errors["rescored"] <= errors["first pass, tuned word penalty"] <= errors["first pass"]
+    assert (
+        errors["oracle"]
+        <= errors["rescored"]
+        <= errors["first pass, tuned word penalty"]
+        <= errors["first pass"]
+    )
 
 
 def test_a_model_that_gains_nothing_gets_no_say(model: Any) -> None:
@@ -270,10 +337,14 @@ def test_a_model_that_gains_nothing_gets_no_say(model: Any) -> None:
 
 @pytest.mark.parametrize("given", [True, False])
 def test_tuning_weighs_words_that_came_after_the_training(model: Any, given: bool) -> None:
-    """Their pseudo-counts may be too few for what is said here; how frequent others are, the training text told."""
+    """Their pseudo-counts may be too few for what is said here; how frequent others are, the
+    training text told.
+    """
     rare, other = sorted(("cat", "dog"), key=lambda word: float(model.logprob(["the", word])))
     model.added_words = frozenset([rare] if given else [])
-    lists = [nbest(f"u{number}", (f"the {other}", -0.5), (f"the {rare}", -1.0)) for number in range(5)]
+    lists = [
+        nbest(f"u{number}", (f"the {other}", -0.5), (f"the {rare}", -1.0)) for number in range(5)
+    ]
     references = {each.utterance: ("the", rare) for each in lists}
     scored = score_lists(lists, [model])
     tuned = tune_lists(lists, references, scored, TuningSettings(rounds=10, population=8))
@@ -281,11 +352,17 @@ def test_tuning_weighs_words_that_came_after_the_training(model: Any, given: boo
     assert found.rows["rescored"].errors == (0 if given else 5)
 
 
-def test_tuned_weights_serve_lists_with_the_same_scores_and_models_only(tmp_path: Path, model: Any) -> None:
+def test_tuned_weights_serve_lists_with_the_same_scores_and_models_only(
+    tmp_path: Path, model: Any
+) -> None:
     lists, references = random_lists(0, count=6)
-    tuned = tune_lists(lists, references, score_lists(lists, [model]), TuningSettings(rounds=2, population=4))
+    tuned = tune_lists(
+        lists, references, score_lists(lists, [model]), TuningSettings(rounds=2, population=4)
+    )
     weights = Weights(tuned.weights.scales, 0.5, mixture=tuned.weights.mixture)
     with pytest.raises(InputError, match=r"models here are ngram, the weights are for lightrnn"):
         rescorer.rescore(lists, make_ngram(tmp_path), weights)
-    with pytest.raises(InputError, match=r"scores here are acoustic, the weights are for first_pass"):
+    with pytest.raises(
+        InputError, match=r"scores here are acoustic, the weights are for first_pass"
+    ):
         rescorer.rescore([nbest("u", ("cat", {ACOUSTIC: 0.0}))], model, weights)

@@ -22,7 +22,9 @@ TEXT = [sentence for sentence in draw_sentences(40) if sentence]
 WORDS = sum(map(len, TEXT))
 
 
-def directly(model: LanguageModel, sentences: Sequence[Sequence[str]], carried: bool) -> list[float]:
+def directly(
+    model: LanguageModel, sentences: Sequence[Sequence[str]], carried: bool
+) -> list[float]:
     """log P of each word and `</s>`, one word at a time."""
     found, state, zero = [], model.start(), torch.zeros(1, dtype=torch.int64)
     for sentence in sentences:
@@ -42,7 +44,9 @@ def test_equals_a_loop_over_the_words(context: str, memory: int) -> None:
     expected = directly(model, TEXT, carried=context == "text")
     assert scores.log_probs[:, 0] == pytest.approx(expected, abs=1e-4), "in the order of the text"
     assert scores.words == WORDS and len(scores.log_probs) == WORDS + len(TEXT)
-    assert scores.perplexities() == {"lightrnn": pytest.approx(math.exp(-np.mean(expected)), rel=1e-5)}
+    assert scores.perplexities() == {
+        "lightrnn": pytest.approx(math.exp(-np.mean(expected)), rel=1e-5)
+    }
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
@@ -51,14 +55,18 @@ def test_equals_kenlm(tmp_path: Path, context: str) -> None:
     own = kenlm.Model(str(tmp_path / "tiny.arpa"))
     log10 = sum(own.score(" ".join(sentence)) for sentence in TEXT)
     scores = score_text(TEXT, [model], context=context, memory=LARGE)
-    assert scores.perplexities()["ngram"] == pytest.approx(10 ** (-log10 / (WORDS + len(TEXT))), rel=1e-5)
+    assert scores.perplexities()["ngram"] == pytest.approx(
+        10 ** (-log10 / (WORDS + len(TEXT))), rel=1e-5
+    )
     one = score_text(TEXT[:1], [model], context=context, memory=LARGE)
     assert one.perplexities()["ngram"] == pytest.approx(own.perplexity(" ".join(TEXT[0])), rel=1e-5)
 
 
 def test_unknown_words_are_counted_for_each_model(tmp_path: Path) -> None:
     models = [make_model(), make_ngram(tmp_path, words=("strange",))]
-    scores = score_text([("cat", "strange"), ("strange", "<unk>")], models, context="sentence", memory=LARGE)
+    scores = score_text(
+        [("cat", "strange"), ("strange", "<unk>")], models, context="sentence", memory=LARGE
+    )
     assert scores.unknown.tolist() == [3, 2] and scores.names == ("lightrnn", "ngram")
 
 
@@ -78,10 +86,14 @@ def test_streams_score_every_word_once() -> None:
     model = make_model()
     ids = model.vocabulary.encode([word for sentence in TEXT for word in (*sentence, SENTENCE_END)])
     for streams, bptt in ((1, 7), (1, 1000), (3, 10), (len(ids), 5)):
-        pieces = [ids[begin : begin + math.ceil(len(ids) / streams)]
-                  for begin in range(0, len(ids), math.ceil(len(ids) / streams))]
+        pieces = [
+            ids[begin : begin + math.ceil(len(ids) / streams)]
+            for begin in range(0, len(ids), math.ceil(len(ids) / streams))
+        ]
         expected = np.concatenate([log_probs_of(model, piece) for piece in pieces])
-        assert log_probs_of(model, ids, batch_size=streams, bptt=bptt) == pytest.approx(expected, abs=1e-5)
+        assert log_probs_of(model, ids, batch_size=streams, bptt=bptt) == pytest.approx(
+            expected, abs=1e-5
+        )
 
 
 def test_perplexity() -> None:

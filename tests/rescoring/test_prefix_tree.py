@@ -21,11 +21,21 @@ from rescorer.models.mixture import Mixture
 from rescorer.models.open_vocabulary import open_vocabulary
 from rescorer.models.spelling import Spelling
 from rescorer.rescoring import prefix_tree as prefix_tree
-from rescorer.rescoring.prefix_tree import PathScores, PrefixTree, Sentence, SentenceScorer, score_sentences
+from rescorer.rescoring.prefix_tree import (
+    PathScores,
+    PrefixTree,
+    Sentence,
+    SentenceScorer,
+    score_sentences,
+)
 
 LARGE = 1 << 30
-SHAPES: list[dict[str, Any]] = [{}, {"num_layers": 2}, {"residual_dim": 0, "cell_bias": False, "tied": False},
-                                {"two_step": True}]
+SHAPES: list[dict[str, Any]] = [
+    {},
+    {"num_layers": 2},
+    {"residual_dim": 0, "cell_bias": False, "tied": False},
+    {"two_step": True},
+]
 
 
 @torch.no_grad()
@@ -67,13 +77,23 @@ def test_several_models_side_by_side(tmp_path: Path) -> None:
     assert scores.log_probs[:, 2] == pytest.approx(mixed, abs=1e-4)
 
 
-@pytest.mark.parametrize("sentences", [
-    [()], [("cat",)], [(), ()], [(), ("cat",), ()], [("cat", "sat")] * 3, [("cat",), ("cat", "sat"), ("cat",)],
-])
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        [()],
+        [("cat",)],
+        [(), ()],
+        [(), ("cat",), ()],
+        [("cat", "sat")] * 3,
+        [("cat",), ("cat", "sat"), ("cat",)],
+    ],
+)
 def test_small_cases(sentences: list[tuple[str, ...]]) -> None:
     model = make_model()
     scores = score_sentences(sentences, [model], LARGE)
-    assert scores.paths @ scores.log_probs[:, 0] == pytest.approx([alone(model, s) for s in sentences], abs=1e-4)
+    assert scores.paths @ scores.log_probs[:, 0] == pytest.approx(
+        [alone(model, s) for s in sentences], abs=1e-4
+    )
 
 
 def test_order_of_sentences_does_not_matter() -> None:
@@ -81,7 +101,9 @@ def test_order_of_sentences_does_not_matter() -> None:
     order = np.random.default_rng(1).permutation(len(sentences))
     straight = score_sentences(sentences, [model], 30_000)
     mixed = score_sentences([sentences[index] for index in order], [model], 30_000)
-    assert (straight.paths @ straight.log_probs)[order] == pytest.approx(mixed.paths @ mixed.log_probs, abs=1e-5)
+    assert (straight.paths @ straight.log_probs)[order] == pytest.approx(
+        mixed.paths @ mixed.log_probs, abs=1e-5
+    )
 
 
 def prefixes(sentences: list[tuple[str, ...]]) -> set[tuple[str, ...]]:
@@ -143,10 +165,16 @@ def test_memory_bounds_the_widest_level(histories: int) -> None:
 def test_shared_beginnings_are_scored_once() -> None:
     model, sentences = watched(), draw_sentences(100)
     score_sentences(sentences, [model], LARGE)
-    assert model.asked == len(prefixes(sentences)) < 0.7 * sum(len(sentence) + 1 for sentence in sentences)
+    assert (
+        model.asked
+        == len(prefixes(sentences))
+        < 0.7 * sum(len(sentence) + 1 for sentence in sentences)
+    )
 
 
-def test_a_sentence_is_scored_once_however_often_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sentence_is_scored_once_however_often_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model, asked = make_model(), []
     score = prefix_tree.score_sentences
 
@@ -157,17 +185,25 @@ def test_a_sentence_is_scored_once_however_often_it_is_asked_for(monkeypatch: py
     monkeypatch.setattr(prefix_tree, "score_sentences", counted)
     scorer = SentenceScorer([model], 1 << 20)
     rounds: list[list[tuple[str, ...]]] = [
-        [("the", "cat"), ("a",), ("the", "cat")], [("a",), ()], [("a", "dog"), (), ("the", "cat"), ("the",)], [()]]
+        [("the", "cat"), ("a",), ("the", "cat")],
+        [("a",), ()],
+        [("a", "dog"), (), ("the", "cat"), ("the",)],
+        [()],
+    ]
     for sentences in rounds:
         found, wanted = scorer.score(sentences), score(sentences, [model], 1 << 20)
-        for ours, theirs in zip((found.log_probs, *vars(found.kinds).values()),
-                                (wanted.log_probs, *vars(wanted.kinds).values()), strict=True):
+        for ours, theirs in zip(
+            (found.log_probs, *vars(found.kinds).values()),
+            (wanted.log_probs, *vars(wanted.kinds).values()),
+            strict=True,
+        ):
             np.testing.assert_allclose(found.paths @ ours, wanted.paths @ theirs, atol=1e-5)
     assert asked == [[("the", "cat"), ("a",)], [()], [("a", "dog"), ("the",)]]
 
 
 def test_sharing_survives_a_small_memory() -> None:
-    # Equal sentences that lie far apart are scored in one tree, because sentences are taken in the order of words.
+    # Equal sentences that lie far apart are scored in one tree, because sentences are taken in the
+    # order of words.
     one, two, model = ("the", "cat", "sat"), ("a", "dog", "ran"), watched()
     score_sentences([one, two] * 10, [model], 10 * model.history_bytes)
     assert model.asked == 8
@@ -179,8 +215,16 @@ def test_a_mark_inside_a_sentence_is_an_unknown_word(tmp_path: Path, mark: str) 
     marked = [("cat", mark), (mark,), ("cat",), (mark, mark, "sat"), ("cat", mark, "sat")]
     plain = [tuple("strange" if word == mark else word for word in sentence) for sentence in marked]
     scores, expected = (score_sentences(each, [network, ngram], LARGE) for each in (marked, plain))
-    assert scores.paths @ scores.log_probs == pytest.approx(expected.paths @ expected.log_probs, abs=1e-6)
-    assert (scores.paths @ scores.kinds.unknown).tolist() == [[1, 1], [1, 1], [0, 0], [2, 2], [1, 1]]
+    assert scores.paths @ scores.log_probs == pytest.approx(
+        expected.paths @ expected.log_probs, abs=1e-6
+    )
+    assert (scores.paths @ scores.kinds.unknown).tolist() == [
+        [1, 1],
+        [1, 1],
+        [0, 0],
+        [2, 2],
+        [1, 1],
+    ]
 
 
 def test_what_is_spelled_out_is_told_for_each_model(tmp_path: Path) -> None:
@@ -189,17 +233,29 @@ def test_what_is_spelled_out_is_told_for_each_model(tmp_path: Path) -> None:
     network.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
     closed = [network, make_ngram(tmp_path, words=("cat", "strange"))]
     sentences = [("cat", "strange", "odd"), ("mat", UNKNOWN)]
-    scores, plain = (score_sentences(sentences, models, LARGE) for models in (open_vocabulary(closed), closed))
+    scores, plain = (
+        score_sentences(sentences, models, LARGE) for models in (open_vocabulary(closed), closed)
+    )
     strange, odd = (network.spelling.unknown_log_prob(word) for word in ("strange", "odd"))
-    ngram = [float(share) for share in (scores.log_probs - plain.log_probs)[scores.kinds.log_spellings[:, 1] < 0, 1]]
+    ngram = [
+        float(share)
+        for share in (scores.log_probs - plain.log_probs)[scores.kinds.log_spellings[:, 1] < 0, 1]
+    ]
     assert (scores.paths @ scores.kinds.log_spellings).tolist() == [
-        pytest.approx([strange + odd, sum(ngram)], abs=1e-4), [0, 0]]
+        pytest.approx([strange + odd, sum(ngram)], abs=1e-4),
+        [0, 0],
+    ]
     assert len(ngram) == 1 and ngram[0] < odd, "what is brought takes some of KenLM's <unk>"
-    assert not plain.kinds.log_spellings.any() and plain.kinds.log_spellings.shape == plain.log_probs.shape
+    assert (
+        not plain.kinds.log_spellings.any()
+        and plain.kinds.log_spellings.shape == plain.log_probs.shape
+    )
 
 
 def test_words_that_came_after_the_training_are_told(tmp_path: Path) -> None:
-    """They are not spelled out. For KenLM, too, to which the LightRNN brings one; the other it knew."""
+    """They are not spelled out. For KenLM, too, to which the LightRNN brings one; the other it
+    knew.
+    """
     network = make_model()
     network.added_words = frozenset({"cat", "mat"})
     network.spelling = Spelling({"▁": np.log(0.999)}, 0.0)

@@ -18,7 +18,10 @@ EMPTY = make_lattice([], [])
 def draw_batch(seed: int) -> list[Lattice]:
     """Some lattices, among them one without a path at either end and in between."""
     draw = np.random.default_rng(seed)
-    drawn = [random_lattice(draw, int(draw.integers(1, 9)), int(draw.integers(1, 16)), ("a", "b")) for _ in range(4)]
+    drawn = [
+        random_lattice(draw, int(draw.integers(1, 9)), int(draw.integers(1, 16)), ("a", "b"))
+        for _ in range(4)
+    ]
     return [EMPTY, *drawn[:2], EMPTY, EMPTY, *drawn[2:], EMPTY]
 
 
@@ -35,15 +38,23 @@ def test_the_empty_lattice_has_no_path() -> None:
 def test_forward_backward_and_through_equal_enumeration(kind: Kind, seed: int) -> None:
     batch = draw_batch(seed)
     trellis, totals = Trellis.of(batch), scores(batch)
-    forward, backward, through = (call(totals, kind) for call in (trellis.forward, trellis.backward, trellis.through))
+    forward, backward, through = (
+        call(totals, kind) for call in (trellis.forward, trellis.backward, trellis.through)
+    )
     for u, lattice in enumerate(batch):
         paths = all_paths(lattice)
         own = lattice.scores["score"]
         for state in range(lattice.states):
-            before = {tuple(arc for arc in path if lattice.sources[arc] < state) for path in paths
-                      if state in (*lattice.sources[path], lattice.states - 1)}
-            after = {tuple(arc for arc in path if lattice.sources[arc] >= state) for path in paths
-                     if state in (*lattice.sources[path], lattice.states - 1)}
+            before = {
+                tuple(arc for arc in path if lattice.sources[arc] < state)
+                for path in paths
+                if state in (*lattice.sources[path], lattice.states - 1)
+            }
+            after = {
+                tuple(arc for arc in path if lattice.sources[arc] >= state)
+                for path in paths
+                if state in (*lattice.sources[path], lattice.states - 1)
+            }
             place = trellis.first_state[u] + state
             assert forward[place] == pytest.approx(REDUCE[kind](path_totals(own, sorted(before))))
             assert backward[place] == pytest.approx(REDUCE[kind](path_totals(own, sorted(after))))
@@ -60,8 +71,10 @@ def test_posteriors_equal_enumeration(seed: int) -> None:
     for lattice in batch:
         paths = all_paths(lattice)
         shares = probabilities(lattice.scores["score"], paths) if paths else []
-        expected += [sum(share for share, path in zip(shares, paths, strict=True) if arc in path)
-                     for arc in range(lattice.arcs)]
+        expected += [
+            sum(share for share, path in zip(shares, paths, strict=True) if arc in path)
+            for arc in range(lattice.arcs)
+        ]
     assert found == pytest.approx(expected)
 
 
@@ -83,7 +96,9 @@ def test_a_score_that_all_paths_share_changes_no_posterior() -> None:
     batch = draw_batch(3)
     trellis, totals = Trellis.of(batch), scores(batch)
     ends = np.concatenate([lattice.ends for lattice in batch])
-    assert trellis.posteriors(totals - 1e5 * ends) == pytest.approx(trellis.posteriors(totals), abs=1e-9)
+    assert trellis.posteriors(totals - 1e5 * ends) == pytest.approx(
+        trellis.posteriors(totals), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)

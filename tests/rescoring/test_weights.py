@@ -24,51 +24,77 @@ from rescorer.rescoring.word_kinds import WordKinds
 QUICK = TuningSettings(rounds=15, population=8)
 
 
-def lists_of(raw: np.ndarray, lengths: np.ndarray, log_probs: np.ndarray, size: int,
-             unknown: np.ndarray | None = None, log_spellings: np.ndarray | None = None,
-             new: np.ndarray | None = None) -> ScoredLists:
+def lists_of(
+    raw: np.ndarray,
+    lengths: np.ndarray,
+    log_probs: np.ndarray,
+    size: int,
+    unknown: np.ndarray | None = None,
+    log_spellings: np.ndarray | None = None,
+    new: np.ndarray | None = None,
+) -> ScoredLists:
     """Lists of `size` hypotheses, one node a hypothesis; raw [H, names], all others [H, K]."""
     count = len(raw)
     unknown = np.zeros_like(log_probs, dtype=bool) if unknown is None else unknown
     new = np.zeros_like(log_probs, dtype=bool) if new is None else new
     log_spellings = np.zeros_like(log_probs) if log_spellings is None else log_spellings
     return ScoredLists(
-        tuple(f"score{k}" for k in range(raw.shape[1])), tuple(f"model{k}" for k in range(log_probs.shape[1])), raw,
-        lengths, np.arange(0, count, size),
+        tuple(f"score{k}" for k in range(raw.shape[1])),
+        tuple(f"model{k}" for k in range(log_probs.shape[1])),
+        raw,
+        lengths,
+        np.arange(0, count, size),
         PathScores(log_probs, WordKinds(log_spellings, unknown, new), csr_matrix(np.eye(count))),
     )
 
 
 # Two utterances of two and one hypotheses; the first hypothesis has two words, each with its </s>.
 BY_HAND = ScoredLists(
-    ("acoustic", "graph"), ("network", "ngram"),
+    ("acoustic", "graph"),
+    ("network", "ngram"),
     np.array([[-100.0, -3.0], [-110.0, -1.0], [-50.0, 0.0]]),
     np.array([2, 1, 0]),
     np.array([0, 2]),
     PathScores(
         np.log([[0.5, 0.25], [0.1, 0.2], [0.4, 0.3], [0.01, 0.02]]),
-        WordKinds(np.log([[1, 1], [0.2, 1], [1, 1], [1, 1]]),
-                  np.array([[False, False], [True, False], [False, False], [False, False]]),
-                  np.array([[False, False], [False, True], [False, False], [False, False]])),
+        WordKinds(
+            np.log([[1, 1], [0.2, 1], [1, 1], [1, 1]]),
+            np.array([[False, False], [True, False], [False, False], [False, False]]),
+            np.array([[False, False], [False, True], [False, False], [False, False]]),
+        ),
         csr_matrix([[1.0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 0, 1]]),
     ),
 )
-WEIGHTS = Weights({"acoustic": 0.1, "graph": 2.0}, lm_scale=0.5, word_penalty=0.25, unknown_penalty=1.0,
-                  spelling_scale=0.5, mixture={"network": 0.75, "ngram": 0.25})
+WEIGHTS = Weights(
+    {"acoustic": 0.1, "graph": 2.0},
+    lm_scale=0.5,
+    word_penalty=0.25,
+    unknown_penalty=1.0,
+    spelling_scale=0.5,
+    mixture={"network": 0.75, "ngram": 0.25},
+)
 
 
 def test_totals_by_hand() -> None:
-    # The network does not know the second word: <unk> has 0.5, and of that the word has 0.2, whose root counts.
+    # The network does not know the second word: <unk> has 0.5, and of that the word has 0.2, whose
+    # root counts.
     unknown = 0.75 * 0.5 * np.sqrt(0.2) * np.exp(-1) + 0.25 * 0.2
-    nodes = np.log([0.75 * 0.5 + 0.25 * 0.25, unknown, 0.75 * 0.4 + 0.25 * 0.3, 0.75 * 0.01 + 0.25 * 0.02])
+    nodes = np.log(
+        [0.75 * 0.5 + 0.25 * 0.25, unknown, 0.75 * 0.4 + 0.25 * 0.3, 0.75 * 0.01 + 0.25 * 0.02]
+    )
     lm = [nodes[:3].sum(), nodes[0] + nodes[2], nodes[3]]
     assert BY_HAND.lm_scores(WEIGHTS) == pytest.approx(lm)
-    assert BY_HAND.totals(WEIGHTS) == pytest.approx([
-        -10 - 6 + 0.5 * lm[0] - 0.5, -11 - 2 + 0.5 * lm[1] - 0.25, -5 + 0.5 * lm[2],
-    ])
+    assert BY_HAND.totals(WEIGHTS) == pytest.approx(
+        [
+            -10 - 6 + 0.5 * lm[0] - 0.5,
+            -11 - 2 + 0.5 * lm[1] - 0.25,
+            -5 + 0.5 * lm[2],
+        ]
+    )
     linear = np.log([[0.5, 0.25], [0.5 * np.sqrt(0.2) / np.e, 0.2], [0.4, 0.3], [0.01, 0.02]])
-    assert BY_HAND.lm_scores(replace(WEIGHTS, mixture_kind="log-linear", mixture={"network": 2.0, "ngram": 0.5})) == (
-        pytest.approx(BY_HAND.paths.paths @ (linear @ [2.0, 0.5])))
+    assert BY_HAND.lm_scores(
+        replace(WEIGHTS, mixture_kind="log-linear", mixture={"network": 2.0, "ngram": 0.5})
+    ) == (pytest.approx(BY_HAND.paths.paths @ (linear @ [2.0, 0.5])))
 
 
 @pytest.mark.parametrize(("scale", "network"), [(1.0, 0.1), (0.0, 0.5)])
@@ -89,8 +115,17 @@ def test_new_words_have_a_penalty_of_their_own() -> None:
 def test_of_a_single_model_sums_of_sentences_do(model: int) -> None:
     """What each word has by the weights, summed."""
     paths, name = BY_HAND.paths, BY_HAND.model_names[model]
-    kinds = WordKinds(*(each[:, [model]] for each in (paths.kinds.log_spellings, paths.kinds.unknown, paths.kinds.new)))
-    alone = replace(BY_HAND, model_names=(name,), paths=PathScores(paths.log_probs[:, [model]], kinds, paths.paths))
+    kinds = WordKinds(
+        *(
+            each[:, [model]]
+            for each in (paths.kinds.log_spellings, paths.kinds.unknown, paths.kinds.new)
+        )
+    )
+    alone = replace(
+        BY_HAND,
+        model_names=(name,),
+        paths=PathScores(paths.log_probs[:, [model]], kinds, paths.paths),
+    )
     weights = replace(WEIGHTS, mixture={name: 1.0}, new_word_penalty=-2.0)
     second = [0.5 * np.sqrt(0.2) / np.e, 0.2 * np.exp(2)][model]
     nodes = np.log([[0.5, second, 0.4, 0.01], [0.25, second, 0.3, 0.02]][model])
@@ -111,11 +146,17 @@ def test_best_is_the_first_of_equal_ones() -> None:
 
 
 def test_weights_for_other_scores_or_models_name_both_sides() -> None:
-    with pytest.raises(InputError, match=r"scores here are acoustic, graph, the weights are for first_pass.*--tune"):
+    with pytest.raises(
+        InputError, match=r"scores here are acoustic, graph, the weights are for first_pass.*--tune"
+    ):
         BY_HAND.totals(replace(WEIGHTS, scales={"first_pass": 1.0}))
-    with pytest.raises(InputError, match=r"models here are network, ngram, the weights are for ngram.*--tune"):
+    with pytest.raises(
+        InputError, match=r"models here are network, ngram, the weights are for ngram.*--tune"
+    ):
         BY_HAND.totals(replace(WEIGHTS, mixture={"ngram": 1.0}))
-    with pytest.raises(InputError, match=r"models here are network, ngram, the weights are for none"):
+    with pytest.raises(
+        InputError, match=r"models here are network, ngram, the weights are for none"
+    ):
         BY_HAND.totals(replace(WEIGHTS, mixture={}))
 
 
@@ -125,23 +166,28 @@ def test_default() -> None:
     assert Weights.default(("first_pass",), ()).lm_scale == 0
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"scales": {"a": float("nan")}}, "finite"),
-    ({"lm_scale": float("inf")}, "finite"),
-    ({"word_penalty": "1"}, "finite"),
-    ({"spelling_scale": -0.1}, "spelling_scale = -0.1: expected 0 to 1"),
-    ({"spelling_scale": 1.5}, "spelling_scale = 1.5: expected 0 to 1"),
-    ({"spelling_scale": float("nan")}, "finite"),
-    ({"mixture_kind": "cubic"}, "mixture_kind 'cubic'"),
-    ({"mixture": {"a": -0.5, "b": 1.5}}, "below 0"),
-    ({"mixture": {"a": 0.5, "b": 0.4}}, "sum to 0.9"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scales": {"a": float("nan")}}, "finite"),
+        ({"lm_scale": float("inf")}, "finite"),
+        ({"word_penalty": "1"}, "finite"),
+        ({"spelling_scale": -0.1}, "spelling_scale = -0.1: expected 0 to 1"),
+        ({"spelling_scale": 1.5}, "spelling_scale = 1.5: expected 0 to 1"),
+        ({"spelling_scale": float("nan")}, "finite"),
+        ({"mixture_kind": "cubic"}, "mixture_kind 'cubic'"),
+        ({"mixture": {"a": -0.5, "b": 1.5}}, "below 0"),
+        ({"mixture": {"a": 0.5, "b": 0.4}}, "sum to 0.9"),
+    ],
+)
 def test_bad_weights(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(WEIGHTS, **change)
 
 
-def tune(lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, kind: str = "linear") -> Weights:
+def tune(
+    lists: ScoredLists, errors: np.ndarray, settings: TuningSettings, kind: str = "linear"
+) -> Weights:
     return tuning.tune(lists, errors, settings, kind=kind).weights
 
 
@@ -149,8 +195,12 @@ def errors_after(lists: ScoredLists, errors: np.ndarray, weights: Weights) -> in
     return int(errors[lists.best(lists.totals(weights))].sum())
 
 
-def planted(seed: int, count: int = 150, size: int = 5) -> tuple[ScoredLists, np.ndarray, np.ndarray]:
-    """Lists whose best hypothesis is that of raw + 0.7 · other + 0.9 · log P − 2 · words, and errors that follow."""
+def planted(
+    seed: int, count: int = 150, size: int = 5
+) -> tuple[ScoredLists, np.ndarray, np.ndarray]:
+    """Lists whose best hypothesis is that of raw + 0.7 · other + 0.9 · log P − 2 · words, and
+    errors that follow.
+    """
     draw = np.random.default_rng(seed)
     raw = draw.normal(0, 5, (count * size, 2))
     lengths = draw.integers(1, 8, count * size)
@@ -162,10 +212,15 @@ def planted(seed: int, count: int = 150, size: int = 5) -> tuple[ScoredLists, np
 
 @pytest.mark.parametrize("value", [0.0, 3.0])
 def test_a_score_that_tells_nothing_apart_keeps_its_scale(value: float) -> None:
-    """As of expected words of which no hypothesis holds one: any other would do as well here, and harm elsewhere."""
+    """As of expected words of which no hypothesis holds one: any other would do as well here, and
+    harm elsewhere.
+    """
     lists, errors, _ = planted(3, count=20)
-    silent = replace(lists, score_names=(*lists.score_names, BIAS), raw=np.pad(lists.raw, ((0, 0), (0, 1)),
-                                                                              constant_values=value))
+    silent = replace(
+        lists,
+        score_names=(*lists.score_names, BIAS),
+        raw=np.pad(lists.raw, ((0, 0), (0, 1)), constant_values=value),
+    )
     assert tune(silent, errors, QUICK).scales[BIAS] == 5.0
     telling = replace(silent, raw=np.concatenate([lists.raw, errors[:, None] < 2], 1))
     assert tune(telling, errors, QUICK).scales[BIAS] != 5.0
@@ -180,7 +235,9 @@ def test_tuning_finds_planted_weights() -> None:
     assert weights.word_penalty == pytest.approx(2.0, abs=0.5)
     other, other_errors, _ = planted(1)
     default = Weights.default(lists.score_names, lists.model_names)
-    assert errors_after(other, other_errors, weights) < 0.2 * errors_after(other, other_errors, default)
+    assert errors_after(other, other_errors, weights) < 0.2 * errors_after(
+        other, other_errors, default
+    )
 
 
 def test_tuning_is_deterministic_and_changes_nothing() -> None:
@@ -196,8 +253,12 @@ def test_tuning_finds_the_useful_model_and_the_unknown_penalty() -> None:
     wrong = np.tile(np.arange(size), count)
     useful, useless = -3.0 * wrong - 5, draw.normal(-10, 5, count * size)
     order = draw.permuted(np.arange(count * size).reshape(count, size), axis=1).reshape(-1)
-    lists = lists_of(draw.normal(0, 1, (count * size, 1)), np.ones(count * size),
-                     np.stack([useless, useful], 1)[order], size)
+    lists = lists_of(
+        draw.normal(0, 1, (count * size, 1)),
+        np.ones(count * size),
+        np.stack([useless, useful], 1)[order],
+        size,
+    )
     weights = tune(lists, wrong[order], TuningSettings(rounds=20), kind="log-linear")
     assert weights.mixture["model1"] > 0.9 and weights.lm_scale > 0.5
     assert sum(weights.mixture.values()) == pytest.approx(1)
@@ -219,8 +280,15 @@ def test_tuning_finds_the_penalty_of_new_words() -> None:
     wrong = np.argsort(np.argsort(-truth)).reshape(-1)
     lists = lists_of(raw, np.ones(count * size), log_probs, size, kind == 1, new=kind == 2)
     found = tune(lists, wrong, TuningSettings())
-    assert found.unknown_penalty == pytest.approx(4, abs=0.5) and found.new_word_penalty == pytest.approx(-6, abs=0.5)
-    assert tune(lists_of(raw, np.ones(count * size), log_probs, size, kind == 1), wrong, QUICK).new_word_penalty == 0
+    assert found.unknown_penalty == pytest.approx(
+        4, abs=0.5
+    ) and found.new_word_penalty == pytest.approx(-6, abs=0.5)
+    assert (
+        tune(
+            lists_of(raw, np.ones(count * size), log_probs, size, kind == 1), wrong, QUICK
+        ).new_word_penalty
+        == 0
+    )
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.3, 1.0])
@@ -240,14 +308,20 @@ def test_tuning_finds_how_much_of_the_spelling_counts(scale: float) -> None:
 @pytest.mark.parametrize("models", [0, 1, 3])
 def test_any_number_of_scores_and_models_can_be_tuned(names: int, models: int) -> None:
     draw = np.random.default_rng(4)
-    lists = lists_of(draw.normal(size=(12, names)), np.ones(12), draw.normal(-5, 1, (12, models)), 3)
+    lists = lists_of(
+        draw.normal(size=(12, names)), np.ones(12), draw.normal(-5, 1, (12, models)), 3
+    )
     weights = tune(lists, draw.integers(0, 3, 12), TuningSettings(rounds=2, population=4))
-    assert set(weights.scales) == set(lists.score_names) and set(weights.mixture) == set(lists.model_names)
+    assert set(weights.scales) == set(lists.score_names) and set(weights.mixture) == set(
+        lists.model_names
+    )
     assert len(lists.totals(weights)) == 12
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    tuned = TunedWeights(WEIGHTS, Weights({"acoustic": 0.1, "graph": 1.0}, lm_scale=0.0, word_penalty=-2.0))
+    tuned = TunedWeights(
+        WEIGHTS, Weights({"acoustic": 0.1, "graph": 1.0}, lm_scale=0.0, word_penalty=-2.0)
+    )
     tuned.save(tmp_path / "w.json")
     assert TunedWeights.load(tmp_path / "w.json") == tuned
 
@@ -262,31 +336,44 @@ def test_weights_of_an_older_release_count_spellings_in_full(tmp_path: Path) -> 
 GOOD = {"scales": {"a": 1.0}, "lm_scale": 0.0}
 
 
-@pytest.mark.parametrize("text", [
-    "", "{", "[]", "null", "3", '"text"', "{}", '{"weights": {}}', "[" * 100_000,
-    json.dumps({"weights": GOOD}), json.dumps({"first_pass": GOOD}), json.dumps({"weights": [1], "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "more": 1}, "first_pass": GOOD}),
-    json.dumps({"weights": {"scales": [1]}, "first_pass": GOOD}),
-    json.dumps({"weights": {"scales": {"a": "1"}}, "first_pass": GOOD}),
-    json.dumps({"weights": {"scales": {"a": None}}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "mixture": 1}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "mixture_kind": ["linear"]}, "first_pass": GOOD}),
-    '{"weights": {"scales": {"a": NaN}}, "first_pass": {"scales": {}}}',
-    json.dumps({"weights": {**GOOD, "scales": {"a": 1e308}}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "scales": {"a": -2e9}}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "scales": {"a": True}}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "scales": {"a": [1.0]}}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "scales": "a"}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "word_penalty": "0"}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "mixture": {"m": {"m": 1.0}}}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "mixture_kind": None}, "first_pass": GOOD}),
-    json.dumps({"weights": {**GOOD, "lm_scale": 0.5}, "first_pass": GOOD}),
-    json.dumps({"weights": GOOD, "first_pass": {**GOOD, "lm_scale": 0.5}}),
-    json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {"b": 1.0}}}),
-    json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {}}}),
-    '{"weights": {"scales": {"a": 1, "a": 2}, "lm_scale": 0}, "first_pass": {"scales": {"a": 1}, "lm_scale": 0}}',
-    '{"weights": {"scales": {"a": 1' + "0" * 400 + '}}, "first_pass": {"scales": {}}}',
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "3",
+        '"text"',
+        "{}",
+        '{"weights": {}}',
+        "[" * 100_000,
+        json.dumps({"weights": GOOD}),
+        json.dumps({"first_pass": GOOD}),
+        json.dumps({"weights": [1], "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "more": 1}, "first_pass": GOOD}),
+        json.dumps({"weights": {"scales": [1]}, "first_pass": GOOD}),
+        json.dumps({"weights": {"scales": {"a": "1"}}, "first_pass": GOOD}),
+        json.dumps({"weights": {"scales": {"a": None}}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "mixture": 1}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "mixture_kind": ["linear"]}, "first_pass": GOOD}),
+        '{"weights": {"scales": {"a": NaN}}, "first_pass": {"scales": {}}}',
+        json.dumps({"weights": {**GOOD, "scales": {"a": 1e308}}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "scales": {"a": -2e9}}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "scales": {"a": True}}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "scales": {"a": [1.0]}}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "scales": "a"}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "word_penalty": "0"}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "mixture": {"m": {"m": 1.0}}}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "mixture_kind": None}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "lm_scale": 0.5}, "first_pass": GOOD}),
+        json.dumps({"weights": GOOD, "first_pass": {**GOOD, "lm_scale": 0.5}}),
+        json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {"b": 1.0}}}),
+        json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {}}}),
+        '{"weights": {"scales": {"a": 1, "a": 2}, "lm_scale": 0}, "first_pass": {"scales": {"a": 1}, "lm_scale": 0}}',
+        '{"weights": {"scales": {"a": 1' + "0" * 400 + '}}, "first_pass": {"scales": {}}}',
+    ],
+)
 def test_bad_files(tmp_path: Path, text: str) -> None:
     path = tmp_path / "w.json"
     path.write_text(text)
@@ -301,17 +388,39 @@ def test_good_files(tmp_path: Path) -> None:
 
 
 def test_damaged_files_give_a_message_or_totals(tmp_path: Path) -> None:
-    lists = lists_of(np.array([[1.0, 2.0], [0.5, 3.0]]), np.ones(2), np.array([[-5.0, -4.0], [-6.0, -3.0]]), 2)
-    weights = Weights(dict.fromkeys(lists.score_names, 0.5), mixture=dict.fromkeys(lists.model_names, 0.5))
+    lists = lists_of(
+        np.array([[1.0, 2.0], [0.5, 3.0]]), np.ones(2), np.array([[-5.0, -4.0], [-6.0, -3.0]]), 2
+    )
+    weights = Weights(
+        dict.fromkeys(lists.score_names, 0.5), mixture=dict.fromkeys(lists.model_names, 0.5)
+    )
     TunedWeights(weights, replace(weights, lm_scale=0.0, mixture={})).save(tmp_path / "w.json")
     whole, chance, loaded = (tmp_path / "w.json").read_text(), random.Random(1), 0
-    values = ["1e308", "-1e308", "1e999", "NaN", "true", "null", '"1"', "[]", "{}", "0", "-1", '{"a": 1}', "9" * 5000,
-              "0.25", "3.5"]
+    values = [
+        "1e308",
+        "-1e308",
+        "1e999",
+        "NaN",
+        "true",
+        "null",
+        '"1"',
+        "[]",
+        "{}",
+        "0",
+        "-1",
+        '{"a": 1}',
+        "9" * 5000,
+        "0.25",
+        "3.5",
+    ]
     for _ in range(500):
         found = list(re.finditer(r'[0-9.]+|"[^"]*"|[{},:]', whole))
         place = chance.choice(found)
         (tmp_path / "w.json").write_text(
-            whole[: place.start()] + chance.choice([*values, place[0] * 2, ""]) + whole[place.end() :])
+            whole[: place.start()]
+            + chance.choice([*values, place[0] * 2, ""])
+            + whole[place.end() :]
+        )
         try:
             tuned = TunedWeights.load(tmp_path / "w.json")
             assert np.isfinite(lists.totals(tuned.weights)).all()

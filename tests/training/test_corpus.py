@@ -28,7 +28,10 @@ def text(tmp_path: Path) -> Path:
 
 def test_sentences(text: Path) -> None:
     assert list(read_sentences([text, str(text)])) == 2 * [
-        ["the", "cat", "sat"], ["the", "zebra"], ["dog"], ["</s>", "<s>", "<unk>"],
+        ["the", "cat", "sat"],
+        ["the", "zebra"],
+        ["dog"],
+        ["</s>", "<s>", "<unk>"],
     ]
 
 
@@ -44,8 +47,16 @@ def test_encode(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, at_
 def test_vocabulary_decides_the_case(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_text("THE Cat\n")
-    assert Corpus.encode([path], make_vocabulary(case="lower"), tmp_path / "a").ids.tolist() == [2, 3, 0]
-    assert Corpus.encode([path], make_vocabulary(case="as-is"), tmp_path / "b").ids.tolist() == [1, 1, 0]
+    assert Corpus.encode([path], make_vocabulary(case="lower"), tmp_path / "a").ids.tolist() == [
+        2,
+        3,
+        0,
+    ]
+    assert Corpus.encode([path], make_vocabulary(case="as-is"), tmp_path / "b").ids.tolist() == [
+        1,
+        1,
+        0,
+    ]
 
 
 def test_many_files_compressed_or_not(tmp_path: Path, text: Path) -> None:

@@ -1,4 +1,6 @@
-"""Data-parallel training: two processes end where one ends, and one that dies costs nothing but time."""
+"""Data-parallel training: two processes end where one ends, and one that dies costs nothing but
+time.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +36,7 @@ PAPER = {"two_step": True, "residual_dim": 0, "cell_bias": False, "tied": False,
 @pytest.fixture
 def make_folder(sentences: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     """Folders with the same text."""
+
     def make() -> Path:
         folder = tmp_path_factory.mktemp("run")
         (folder / "sentences.txt").write_bytes(sentences.read_bytes())
@@ -47,8 +50,14 @@ def make_folder(sentences: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 
 def start(rank: int, count: int, port: int, work: Callable[..., None], *arguments: Any) -> None:
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count), MASTER_ADDR="127.0.0.1",
-                      MASTER_PORT=str(port), TORCHELASTIC_RUN_ID="test")
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(count),
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+        TORCHELASTIC_RUN_ID="test",
+    )
     torch.set_num_threads(1)
     with data_parallel("cpu") as processes:
         work(processes, *arguments)
@@ -60,8 +69,13 @@ def statuses(count: int, work: Callable[..., None], *arguments: Any) -> list[int
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "torch._dynamo", "torch.utils.tensorboard", "rescorer.training.loop"])
-    started = [context.Process(target=start, args=(rank, count, port, work, *arguments)) for rank in range(count)]
+    context.set_forkserver_preload(
+        ["pytest", "torch._dynamo", "torch.utils.tensorboard", "rescorer.training.loop"]
+    )
+    started = [
+        context.Process(target=start, args=(rank, count, port, work, *arguments))
+        for rank in range(count)
+    ]
     for process in started:
         process.start()
     deadline = time.monotonic() + 300
@@ -72,16 +86,29 @@ def statuses(count: int, work: Callable[..., None], *arguments: Any) -> list[int
     return [process.exitcode for process in started]
 
 
-def train(processes: ProcessGroup, folder: Path, settings: TrainingSettings, network: dict[str, Any], dies: int,
-          after: int) -> None:
+def train(
+    processes: ProcessGroup,
+    folder: Path,
+    settings: TrainingSettings,
+    network: dict[str, Any],
+    dies: int,
+    after: int,
+) -> None:
     trainer = make_trainer(folder, settings, processes=processes, **network)
     if processes.rank == dies:
         trainer.train_step = die_after(after, trainer.train_step)  # type: ignore[method-assign]
     trainer.run()
 
 
-def trained(folder: Path, count: int, settings: TrainingSettings = SETTINGS, *, dies: int = -1, after: int = 0,
-            **network: Any) -> None:
+def trained(
+    folder: Path,
+    count: int,
+    settings: TrainingSettings = SETTINGS,
+    *,
+    dies: int = -1,
+    after: int = 0,
+    **network: Any,
+) -> None:
     """Train with so many processes, of which one may be killed after some steps."""
     found = statuses(count, train, folder, settings, {"dropout": 0.0, **network}, dies, after)
     if dies < 0:
@@ -94,7 +121,9 @@ def trained(folder: Path, count: int, settings: TrainingSettings = SETTINGS, *, 
 
 
 def assert_close(folder: Path, other: Path) -> None:
-    """The same parameters, last and best, of two runs to 1e-5, the same table, and states and figures like them."""
+    """The same parameters, last and best, of two runs to 1e-5, the same table, and states and
+    figures like them.
+    """
     mine, theirs = (read_torch(each / "work" / "checkpoint.pt") for each in (folder, other))
     kept, best = (read_torch(each / "lightrnn.pt") for each in (folder, other))
     for one, same in ((mine["model"], theirs["model"]), (kept, best)):
@@ -145,14 +174,23 @@ def test_dropout_goes_on_as_it_was(make_folder: Callable[[], Path]) -> None:
 
 
 def test_shares() -> None:
-    assert [list(range(8))[ProcessGroup(rank, 4).share(8)] for rank in range(4)] == [[0, 1], [2, 3], [4, 5], [6, 7]]
-    with pytest.raises(InputError, match=r"8 streams for 3 processes; .*remedy: make --batch-size a multiple of 3"):
+    assert [list(range(8))[ProcessGroup(rank, 4).share(8)] for rank in range(4)] == [
+        [0, 1],
+        [2, 3],
+        [4, 5],
+        [6, 7],
+    ]
+    with pytest.raises(
+        InputError, match=r"8 streams for 3 processes; .*remedy: make --batch-size a multiple of 3"
+    ):
         ProcessGroup(1, 3).share(8)
 
 
 def fail(processes: ProcessGroup, path: Path) -> None:
     assert processes.run_on_first(lambda: processes.rank) == 0
-    assert [processes.broadcast_flag(said) for said in (processes.rank == 0, processes.rank == 1)] == [True, False]
+    assert [
+        processes.broadcast_flag(said) for said in (processes.rank == 0, processes.rank == 1)
+    ] == [True, False]
     assert processes.joined(torch.tensor([[processes.rank, 7]]), 1).tolist() == [[0, 7, 1, 7]]
     path.with_suffix(f".{processes.rank}").touch()
 
@@ -163,7 +201,9 @@ def fail(processes: ProcessGroup, path: Path) -> None:
 
 
 def test_an_error_of_the_first_ends_all(tmp_path: Path) -> None:
-    """Only the first one lets it through: the others leave with the status that the commands give it."""
+    """Only the first one lets it through: the others leave with the status that the commands give
+    it.
+    """
     assert statuses(2, fail, tmp_path / "reached") == [1, 2]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["reached.0", "reached.1"]
 
@@ -183,24 +223,67 @@ lightrnn()
 
 def test_torchrun_killed_then_one_process(make_folder: Callable[[], Path]) -> None:
     uncut, cut = make_folder(), make_folder()
-    options = ["--hidden-dim", 12, "--epochs", 3, "--batch-size", 8, "--bptt", 10, "--intervals", 4, "--threads", 1,
-               "--reallocate-after", 1, "--lr", 0.004]
+    options = [
+        "--hidden-dim",
+        12,
+        "--epochs",
+        3,
+        "--batch-size",
+        8,
+        "--bptt",
+        10,
+        "--intervals",
+        4,
+        "--threads",
+        1,
+        "--reallocate-after",
+        1,
+        "--lr",
+        0.004,
+    ]
 
     def arguments(folder: Path) -> list[str]:
         make_vocabulary().save(folder / "vocabulary.tsv")
-        names = [folder / "train.txt", "--valid", folder / "valid.txt", "--vocabulary", folder / "vocabulary.tsv",
-                 "--output", folder / "lightrnn.pt", "--work", folder / "work"]
+        names = [
+            folder / "train.txt",
+            "--valid",
+            folder / "valid.txt",
+            "--vocabulary",
+            folder / "vocabulary.tsv",
+            "--output",
+            folder / "lightrnn.pt",
+            "--work",
+            folder / "work",
+        ]
         return ["train", *map(str, names + options)]
 
     script = cut / "dying.py"
     script.write_text(DYING)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(
-        [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(
+            [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+        ),
+    }
     died = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script,
-         *arguments(cut)], env=environment, capture_output=True, text=True)
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc_per_node",
+            "2",
+            script,
+            *arguments(cut),
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert died.returncode != 0
-    assert died.stderr.count("interval 2/4: training") == 1, died.stderr  # said by one of them, and then one died
+    # said by one of them, and then one died
+    assert died.stderr.count("interval 2/4: training") == 1, died.stderr
     assert "interval 3/4" not in died.stderr and len(rows_of(cut)) == 3
 
     for folder in (cut, uncut):

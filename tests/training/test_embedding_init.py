@@ -11,15 +11,22 @@ ROWS, COLUMNS, OWN, FACTORS, WORDS = 30, 3, 2, 8, 80
 
 
 def network(**settings: object) -> tuple[LightRNN, np.ndarray]:
-    """Of 80 words in 90 cells, begun by random company, in which the words of rows 0 and 1 are alike."""
+    """Of 80 words in 90 cells, begun by random company, in which the words of rows 0 and 1 are
+    alike.
+    """
     generator = np.random.default_rng(0)
     vectors = generator.normal(size=(WORDS, FACTORS)).astype(np.float32)
     vectors[1::ROWS] = vectors[0::ROWS]
     ranks = np.arange(WORDS)
-    vocabulary = Vocabulary(("</s>", "<unk>", *[f"w{n}" for n in range(WORDS - 2)]), 1000 // (ranks + 1), "as-is")
+    vocabulary = Vocabulary(
+        ("</s>", "<unk>", *[f"w{n}" for n in range(WORDS - 2)]), 1000 // (ranks + 1), "as-is"
+    )
     torch.manual_seed(1)
-    model = LightRNN(LightRNNSettings(hidden_dim=400, residual_dim=300, residual_columns=OWN, **settings),  # type: ignore[arg-type]
-                     vocabulary, WordTable(ROWS, COLUMNS, ranks % ROWS * COLUMNS + ranks // ROWS))
+    model = LightRNN(
+        LightRNNSettings(hidden_dim=400, residual_dim=300, residual_columns=OWN, **settings),  # type: ignore[arg-type]
+        vocabulary,
+        WordTable(ROWS, COLUMNS, ranks % ROWS * COLUMNS + ranks // ROWS),
+    )
     init_embeddings(model, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     return model, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -35,14 +42,20 @@ def likeness(vectors: np.ndarray) -> np.ndarray:
 def test_rows_are_as_like_as_the_means_of_their_words(tied: bool) -> None:
     model, vectors = network(tied=tied)
     counts = model.vocabulary.counts
-    means = np.stack([np.sum([vectors[word] * np.sqrt(counts[word] + 1) for word in row if word >= 0], 0)
-                      for row in model.table.words])
+    means = np.stack(
+        [
+            np.sum([vectors[word] * np.sqrt(counts[word] + 1) for word in row if word >= 0], 0)
+            for row in model.table.words
+        ]
+    )
     expected = likeness(means / np.linalg.norm(means, axis=1, keepdims=True))
     assert expected[0, 1] > 0.99
     for parameter in (model.row_in.weight, model.row_out.weight):
         found = parameter.detach().numpy()
         assert likeness(found) == pytest.approx(expected, abs=1e-3)
-        assert found[0] == pytest.approx(found[1], abs=0.05) and found.std() == pytest.approx(0.1, rel=1e-4)
+        assert found[0] == pytest.approx(found[1], abs=0.05) and found.std() == pytest.approx(
+            0.1, rel=1e-4
+        )
         assert found.mean(0) == pytest.approx(np.zeros(400), abs=1e-6)
 
 
@@ -60,14 +73,21 @@ def test_narrow_vectors_keep_what_differs_most() -> None:
     generator = np.random.default_rng(3)
     wide = generator.normal(size=(50, 6)) * [9, 7, 5, 0.5, 0.1, 0.1]
     found = project(torch.as_tensor(wide, dtype=torch.float32), 3).numpy()
-    assert found.shape == (50, 3) and likeness(found) == pytest.approx(likeness(wide[:, :3]), abs=0.2)
+    assert found.shape == (50, 3) and likeness(found) == pytest.approx(
+        likeness(wide[:, :3]), abs=0.2
+    )
     assert found.var(0).min() > 0.2 * found.var(0).max()  # turned: no dimension has it all
 
 
 def test_cells_without_a_word_have_nothing_of_their_own() -> None:
     model, _ = network()
-    wide = LightRNN(LightRNNSettings(hidden_dim=8, residual_dim=4, residual_columns=3), model.vocabulary, model.table)
-    init_embeddings(wide, np.ones((WORDS, FACTORS), np.float32))  # all alike: nothing tells them apart
+    wide = LightRNN(
+        LightRNNSettings(hidden_dim=8, residual_dim=4, residual_columns=3),
+        model.vocabulary,
+        model.table,
+    )
+    # all alike: nothing tells them apart
+    init_embeddings(wide, np.ones((WORDS, FACTORS), np.float32))
     assert not wide.residual_out.any() and torch.isfinite(wide.row_out.weight).all()
     init_embeddings(wide, np.random.default_rng(0).normal(size=(WORDS, FACTORS)).astype(np.float32))
     own = wide.residual_out.detach().view(ROWS, 3, 4)
@@ -81,4 +101,6 @@ def test_the_paper_s_network_has_vectors_of_rows_alone() -> None:
     columns = model.column_out.weight.detach().clone()
     init_embeddings(model, np.eye(4, dtype=np.float32))
     first, second = model.row_out.weight.detach()
-    assert first.numpy() == pytest.approx(-second.numpy()) and torch.equal(model.column_out.weight, columns)
+    assert first.numpy() == pytest.approx(-second.numpy()) and torch.equal(
+        model.column_out.weight, columns
+    )

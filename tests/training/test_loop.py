@@ -30,18 +30,39 @@ from rescorer.training.loop import Trainer, TrainingSettings
 from rescorer.training.reallocation.reallocate import ReallocationSettings
 
 SETTINGS = TrainingSettings(
-    epochs=3, batch_size=8, bptt=10, lr=0.02, intervals=4, reallocate_after=(1, 2), checkpoint_seconds=0,
+    epochs=3,
+    batch_size=8,
+    bptt=10,
+    lr=0.02,
+    intervals=4,
+    reallocate_after=(1, 2),
+    checkpoint_seconds=0,
     reallocation=ReallocationSettings(batch_size=4, bptt=16),
 )
 
 
-def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS, device: str = "cpu", *,
-                 processes: ProcessGroup = SINGLE_PROCESS, **network: Any) -> Trainer:
+def make_trainer(
+    folder: Path,
+    settings: TrainingSettings = SETTINGS,
+    device: str = "cpu",
+    *,
+    processes: ProcessGroup = SINGLE_PROCESS,
+    **network: Any,
+) -> Trainer:
     """A new network, and what lies in the folder: sentences.txt, and perhaps a checkpoint."""
     torch.manual_seed(5)
     network = {"hidden_dim": 12, "dropout": 0.2, "num_layers": 2, **network}
-    model = LightRNN(LightRNNSettings(**network), make_vocabulary(), WordTable.shaped(11).shuffled(2)).to(device)
-    return Trainer(model, *corpora_in(folder), settings, folder / "lightrnn.pt", folder / "work", processes=processes)
+    model = LightRNN(
+        LightRNNSettings(**network), make_vocabulary(), WordTable.shaped(11).shuffled(2)
+    ).to(device)
+    return Trainer(
+        model,
+        *corpora_in(folder),
+        settings,
+        folder / "lightrnn.pt",
+        folder / "work",
+        processes=processes,
+    )
 
 
 def corpora_in(folder: Path) -> list[Corpus]:
@@ -67,8 +88,11 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 # ---- it learns ----
 
 
-@pytest.mark.parametrize("network", [{}, {"residual_dim": 0, "cell_bias": False, "tied": False},
-                                     {"sampled_softmax_size": 3}], ids=str)
+@pytest.mark.parametrize(
+    "network",
+    [{}, {"residual_dim": 0, "cell_bias": False, "tied": False}, {"sampled_softmax_size": 3}],
+    ids=str,
+)
 def test_learns(folder: Path, device: str, network: dict[str, Any]) -> None:
     trainer = make_trainer(folder, replace(SETTINGS, epochs=8), device, **network)
     valid = trainer.valid_corpus.ids
@@ -77,7 +101,8 @@ def test_learns(folder: Path, device: str, network: dict[str, Any]) -> None:
     shares = counts[counts > 0] / counts.sum()
     unigram = math.exp(-(shares * np.log(shares)).sum())
     best = trainer.run()
-    assert 2 ** (5 / 7) * 0.97 < best < 1.8 < unigram < before  # five coins a sentence of seven words
+    # five coins a sentence of seven words
+    assert 2 ** (5 / 7) * 0.97 < best < 1.8 < unigram < before
 
     rows = [row for row in rows_of(folder) if not row["event"]]
     assert best == pytest.approx(min(float(row["valid_perplexity"]) for row in rows), abs=1e-3)
@@ -98,7 +123,9 @@ def test_best_model_is_kept_not_the_last(folder: Path, monkeypatch: pytest.Monke
 
 
 def test_bfloat16(folder: Path) -> None:
-    trainer = make_trainer(folder, replace(SETTINGS, precision="bfloat16", epochs=6, reallocate_after=(1,)))
+    trainer = make_trainer(
+        folder, replace(SETTINGS, precision="bfloat16", epochs=6, reallocate_after=(1,))
+    )
     assert trainer.run() < 2.3
     assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
 
@@ -106,7 +133,11 @@ def test_bfloat16(folder: Path) -> None:
 def test_gradients_are_clipped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[float] = []
     clip = torch.nn.utils.clip_grad_norm_
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda p, limit: (limits.append(limit), clip(p, limit))[1])
+    monkeypatch.setattr(
+        torch.nn.utils,
+        "clip_grad_norm_",
+        lambda p, limit: (limits.append(limit), clip(p, limit))[1],
+    )
     make_trainer(folder, replace(SETTINGS, clip=0.25)).run()
     assert len(limits) == 3 * 28 and set(limits) == {0.25}
 
@@ -134,7 +165,12 @@ def test_logs(folder: Path) -> None:
     trainer.run()
     rows = rows_of(folder)
     assert [(row["interval"], row["event"]) for row in rows] == [
-        ("1", ""), ("1", "reallocated"), ("2", ""), ("2", "reallocated"), ("3", ""), ("4", ""),
+        ("1", ""),
+        ("1", "reallocated"),
+        ("2", ""),
+        ("2", "reallocated"),
+        ("3", ""),
+        ("4", ""),
     ]
     size = trainer.batched.size
     assert [int(row["step"]) for row in rows] == [21, 21, 42, 42, 63, 84]
@@ -145,7 +181,8 @@ def test_logs(folder: Path) -> None:
 
     events = EventAccumulator(str(folder / "work" / "tensorboard"))
     events.Reload()
-    # A file a write: those of one second are read in the order of their names, which is not that of their making.
+    # A file a write: those of one second are read in the order of their names, which is not that of
+    # their making.
     valid = sorted(events.Scalars("valid_perplexity"), key=lambda event: event.step)
     assert [event.step for event in valid] == [21, 21, 42, 42, 63, 84]
     assert sorted(event.step for event in events.Scalars("train_perplexity")) == [21, 42, 63, 84]
@@ -168,8 +205,11 @@ def result_of(folder: Path) -> dict[str, Any]:
     checkpoint = read_torch(folder / "work" / "checkpoint.pt")
     kept = read_torch(folder / "lightrnn.pt")
     return {
-        "parameters": checkpoint["model"]["parameters"], "cells": checkpoint["model"]["cells"],
-        "optimiser": checkpoint["optimiser"]["state"], "random": checkpoint["random"], "best": checkpoint["best"],
+        "parameters": checkpoint["model"]["parameters"],
+        "cells": checkpoint["model"]["cells"],
+        "optimiser": checkpoint["optimiser"]["state"],
+        "random": checkpoint["random"],
+        "best": checkpoint["best"],
         "kept": {name: kept[name] for name in ("parameters", "cells", "provenance")},
         "log": [{**row, "seconds": None} for row in rows_of(folder)],
     }
@@ -205,7 +245,9 @@ def die_after(times: int, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def die_halfway(times: int, name: str) -> Callable[..., Any]:
-    """Path.write_bytes, whose caller is killed when half of the file of that name is written for that time."""
+    """Path.write_bytes, whose caller is killed when half of the file of that name is written for
+    that time.
+    """
     write, calls = Path.write_bytes, iter(range(1, times + 1))
 
     def wrapped(path: Path, content: Any) -> int:
@@ -236,7 +278,9 @@ def killed(folder: Path, settings: TrainingSettings, moment: str, times: int = 1
     """Train in a process of its own; whether it was killed on the way."""
     context = multiprocessing.get_context("forkserver")
     # What a run imports on its way, in torch too, is imported once for all of them.
-    context.set_forkserver_preload(["pytest", "torch._dynamo", "torch.utils.tensorboard", "rescorer.training.loop"])
+    context.set_forkserver_preload(
+        ["pytest", "torch._dynamo", "torch.utils.tensorboard", "rescorer.training.loop"]
+    )
     process = context.Process(target=run_until, args=(folder, settings, moment, times))
     process.start()
     process.join()
@@ -249,14 +293,24 @@ def killed(folder: Path, settings: TrainingSettings, moment: str, times: int = 1
     [
         (
             0.0,
-            [("step", 1), ("half of checkpoint.pt", 6), ("log", 1), ("half of lightrnn.pt", 1), ("best model", 1),
-             ("reallocation", 1), ("step", 28)],
+            [
+                ("step", 1),
+                ("half of checkpoint.pt", 6),
+                ("log", 1),
+                ("half of lightrnn.pt", 1),
+                ("best model", 1),
+                ("reallocation", 1),
+                ("step", 28),
+            ],
         ),
         (1000.0, [("step", 5), ("step", 25), ("reallocation", 1)]),
     ],
 )
 def test_killed_and_resumed_ends_the_same(
-    folder: Path, tmp_path_factory: pytest.TempPathFactory, checkpoint_seconds: float, moments: list[tuple[str, int]]
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    checkpoint_seconds: float,
+    moments: list[tuple[str, int]],
 ) -> None:
     settings = replace(SETTINGS, checkpoint_seconds=checkpoint_seconds)
     other = tmp_path_factory.mktemp("uncut")
@@ -335,8 +389,13 @@ def test_resume_wants_the_same_run(folder: Path) -> None:
     quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
     make_trainer(folder, quick).run()
     before = (folder / "work" / "checkpoint.pt").read_bytes()
-    others = [make_trainer(folder, replace(quick, lr=0.5)), make_trainer(folder, quick, hidden_dim=13),
-              make_trainer(folder, quick), make_trainer(folder, quick), make_trainer(folder, quick)]
+    others = [
+        make_trainer(folder, replace(quick, lr=0.5)),
+        make_trainer(folder, quick, hidden_dim=13),
+        make_trainer(folder, quick),
+        make_trainer(folder, quick),
+        make_trainer(folder, quick),
+    ]
     others[2].train_corpus = Corpus(others[2].train_corpus.ids[:-1])
     words = list(make_vocabulary().words)
     words[3:5] = reversed(words[3:5])
@@ -345,7 +404,9 @@ def test_resume_wants_the_same_run(folder: Path) -> None:
     network = "other settings of its network or another vocabulary"
     told = ["other settings", network, "texts of other lengths", network, network]
     for trainer, difference in zip(others, told, strict=True):
-        with pytest.raises(InputError, match=rf"checkpoint.pt: .* a run with {difference}; .*; remedy: "):
+        with pytest.raises(
+            InputError, match=rf"checkpoint.pt: .* a run with {difference}; .*; remedy: "
+        ):
             trainer.run()
     assert (folder / "work" / "checkpoint.pt").read_bytes() == before
 
@@ -364,7 +425,9 @@ def test_resume_wants_the_same_text_of_the_same_length(folder: Path, part: str) 
     else:
         valid = Corpus(np.roll(valid.ids, 7))
     trainer = Trainer(model, train, valid, quick, folder / "lightrnn.pt", folder / "work")
-    with pytest.raises(InputError, match=f"checkpoint.pt: .* a run with another {part}; .*; remedy: "):
+    with pytest.raises(
+        InputError, match=f"checkpoint.pt: .* a run with another {part}; .*; remedy: "
+    ):
         trainer.run()
     assert (folder / "work" / "checkpoint.pt").read_bytes() == before
 
@@ -409,7 +472,11 @@ class Bigram(Trainable):
         return log_probs, LastWord(words[-1:])
 
     def as_dict(self) -> dict[str, Any]:
-        return {"settings": self.settings, "scores": self.scores.detach(), "provenance": self.provenance}
+        return {
+            "settings": self.settings,
+            "scores": self.scores.detach(),
+            "provenance": self.provenance,
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Bigram:
@@ -420,7 +487,9 @@ class Bigram(Trainable):
 
 
 def make_bigram_trainer(folder: Path, settings: TrainingSettings, note: str = "") -> Trainer:
-    return Trainer(Bigram(note), *corpora_in(folder), settings, folder / "bigram.pt", folder / "work")
+    return Trainer(
+        Bigram(note), *corpora_in(folder), settings, folder / "bigram.pt", folder / "work"
+    )
 
 
 def test_any_network_is_trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,7 +508,8 @@ def test_any_network_is_trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(InputError, match="other settings"):
         make_bigram_trainer(folder, settings, "another").run()
     best = make_bigram_trainer(folder, settings).run()
-    # Seven bits a sentence of seven words: after an article it does not know whether an animal or a thing follows.
+    # Seven bits a sentence of seven words: after an article it does not know whether an animal or a
+    # thing follows.
     assert best == pytest.approx(2, rel=0.03)
     kept = Bigram.from_dict(read_torch(folder / "bigram.pt"))
     assert perplexity(log_probs_of(kept, trainer.valid_corpus.ids)) == pytest.approx(best, rel=1e-5)
@@ -457,8 +527,18 @@ def test_only_a_light_rnn_is_reallocated(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch_size": 0}, {"bptt": 0}, {"lr": 0.0}, {"lr": math.nan}, {"clip": -1.0},
-     {"precision": "float16"}, {"intervals": 0}, {"reallocate_after": (10,)}, {"reallocate_after": (0,)}],
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"bptt": 0},
+        {"lr": 0.0},
+        {"lr": math.nan},
+        {"clip": -1.0},
+        {"precision": "float16"},
+        {"intervals": 0},
+        {"reallocate_after": (10,)},
+        {"reallocate_after": (0,)},
+    ],
     ids=str,
 )
 def test_settings_check_themselves(wrong: dict[str, Any]) -> None:
@@ -486,7 +566,9 @@ def test_divergence_is_an_error_not_a_model(folder: Path, value: float) -> None:
 # ---- perplexity ----
 
 
-@pytest.mark.parametrize(("batch_size", "bptt"), [(1, 256), (1, 7), (3, 5), (7, 256), (50, 2), (200, 1)])
+@pytest.mark.parametrize(
+    ("batch_size", "bptt"), [(1, 256), (1, 7), (3, 5), (7, 256), (50, 2), (200, 1)]
+)
 def test_every_id_is_scored_once(batch_size: int, bptt: int) -> None:
     model = make_model()
     ids = np.random.default_rng(0).integers(0, 11, 101)
@@ -494,8 +576,12 @@ def test_every_id_is_scored_once(batch_size: int, bptt: int) -> None:
     assert found.shape == (101,)
     length = math.ceil(101 / batch_size)
     with torch.no_grad():
-        parts = [model(torch.as_tensor(ids[begin : begin + length, None]), model.start_states(1))[0][:, 0]
-                 for begin in range(0, 101, length)]
+        parts = [
+            model(torch.as_tensor(ids[begin : begin + length, None]), model.start_states(1))[0][
+                :, 0
+            ]
+            for begin in range(0, 101, length)
+        ]
     np.testing.assert_allclose(found, torch.cat(parts).numpy(), atol=1e-5)
 
 

@@ -1,4 +1,6 @@
-"""Lists of words added to a model file and removed from it, as a user does it, and all that he can get wrong."""
+"""Lists of words added to a model file and removed from it, as a user does it, and all that he can
+get wrong.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +28,31 @@ def files(tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "words").write_text("emu\nyak\t3\ncat\nemu\n\n", encoding="utf-8")
     (tmp_path / "text").write_text("the emu sat\nthe cat sat\n", encoding="utf-8")
     (tmp_path / "like").write_text("cat\ndog\nowl\n", encoding="utf-8")
-    return {name: tmp_path / name for name in ("lightrnn.pt", "words", "text", "like", "new.pt", "old.pt")}
+    return {
+        name: tmp_path / name
+        for name in ("lightrnn.pt", "words", "text", "like", "new.pt", "old.pt")
+    }
 
 
 def test_add_and_remove_files(files: dict[str, Path]) -> None:
     before, said = files["lightrnn.pt"].read_bytes(), []
-    report = add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], texts=[files["text"]],
-                            like=files["like"], say=said.append)
+    report = add_words_file(
+        files["lightrnn.pt"],
+        files["words"],
+        files["new.pt"],
+        texts=[files["text"]],
+        like=files["like"],
+        say=said.append,
+    )
     assert report and (report.words, report.with_examples) == (2, 1)
-    assert any("1 of them known already" in line for line in said) and any("1 lines repeat" in line for line in said)
+    assert any("1 of them known already" in line for line in said) and any(
+        "1 lines repeat" in line for line in said
+    )
     assert files["lightrnn.pt"].read_bytes() == before
     new = LightRNN.load(files["new.pt"])
-    assert new.vocabulary.words == (*WORDS, "emu", "yak") and new.vocabulary.counts[-2:].tolist() == [1, 3]
+    assert new.vocabulary.words == (*WORDS, "emu", "yak") and new.vocabulary.counts[
+        -2:
+    ].tolist() == [1, 3]
     [note] = new.provenance["additions"]
     assert new.provenance["texts"] == ["old.txt"]
     assert (note["words"], note["prior"], note["texts"], note["like"]) == (2, 1.0, ["text"], "like")
@@ -49,25 +64,43 @@ def test_add_and_remove_files(files: dict[str, Path]) -> None:
 
 
 def test_a_gazetteers_counts_are_no_pseudo_counts(files: dict[str, Path]) -> None:
-    files["words"].write_text("emu\t22315474\tbirds,places\nyak\t3\ngnu\t0\tplaces\n", encoding="utf-8")
+    files["words"].write_text(
+        "emu\t22315474\tbirds,places\nyak\t3\ngnu\t0\tplaces\n", encoding="utf-8"
+    )
     add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], prior=2.0, say=print)
     new = LightRNN.load(files["new.pt"])
-    assert new.vocabulary.words[-3:] == ("emu", "yak", "gnu") and new.vocabulary.counts[-3:].tolist() == [2, 3, 2]
+    assert new.vocabulary.words[-3:] == ("emu", "yak", "gnu") and new.vocabulary.counts[
+        -3:
+    ].tolist() == [2, 3, 2]
 
 
 def test_only_known_words(files: dict[str, Path]) -> None:
     said: list[str] = []
     files["words"].write_text("cat\ndog\n", encoding="utf-8")
-    assert add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], say=said.append) is None
+    assert (
+        add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], say=said.append)
+        is None
+    )
     assert LightRNN.load(files["new.pt"]).vocabulary.words == WORDS
-    assert remove_words_file(files["lightrnn.pt"], files["like"], files["old.pt"], say=said.append) == 2
+    assert (
+        remove_words_file(files["lightrnn.pt"], files["like"], files["old.pt"], say=said.append)
+        == 2
+    )
 
 
 def test_examples_without_the_words_are_reported(files: dict[str, Path]) -> None:
     said: list[str] = []
     files["text"].write_text("the cat sat\n", encoding="utf-8")
-    add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], texts=[files["text"]], say=said.append)
-    assert any("2 of the 2 new words are in no sentence of" in line and "text" in line for line in said)
+    add_words_file(
+        files["lightrnn.pt"],
+        files["words"],
+        files["new.pt"],
+        texts=[files["text"]],
+        say=said.append,
+    )
+    assert any(
+        "2 of the 2 new words are in no sentence of" in line and "text" in line for line in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +130,13 @@ def test_bad_lists(files: dict[str, Path], name: str, content: str, said: str) -
         add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], say=lines.append)
         return
     with pytest.raises(InputError, match=said) as error:
-        add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], like=files["like"], say=lines.append)
+        add_words_file(
+            files["lightrnn.pt"],
+            files["words"],
+            files["new.pt"],
+            like=files["like"],
+            say=lines.append,
+        )
     assert "\n" not in str(error.value) and not files["new.pt"].exists()
 
 
@@ -108,7 +147,9 @@ def test_bad_requests(files: dict[str, Path]) -> None:
         "another --output": lambda: add_words_file(model, words, model, say=print),
         "device": lambda: add_words_file(model, words, new, device="tpu:9", say=print),
         "cannot be read": lambda: add_words_file(model, words.with_name("none"), new, say=print),
-        "text-none": lambda: add_words_file(model, words, new, texts=[words.with_name("text-none")], say=print),
+        "text-none": lambda: add_words_file(
+            model, words, new, texts=[words.with_name("text-none")], say=print
+        ),
         "not a model file": lambda: add_words_file(words, words, new, say=print),
         "2 new words": lambda: add_words_file(model, words, new, grow="no", say=print),
         "another --output;": lambda: remove_words_file(model, words, model, say=print),
@@ -128,7 +169,12 @@ def test_lists_take_the_case_of_the_vocabulary(tmp_path: Path) -> None:
     path = tmp_path / "words.gz"
     path.write_bytes(gzip.compress("\ufeffEmu\t2\nemu\nYAK\n".encode()))
     lower = WordList.read(path, make_vocabulary(case="lower"), count=0.5)
-    assert (lower.words, lower.counts.tolist(), lower.lowered, lower.repeated) == (("emu", "yak"), [2.0, 0.5], 2, 1)
+    assert (lower.words, lower.counts.tolist(), lower.lowered, lower.repeated) == (
+        ("emu", "yak"),
+        [2.0, 0.5],
+        2,
+        1,
+    )
     as_is = WordList.read(path, make_vocabulary())
     assert (as_is.words, as_is.lowered, as_is.repeated) == (("Emu", "emu", "YAK"), 0, 0)
 
@@ -137,6 +183,11 @@ def test_example_sentences_take_the_case_too(tmp_path: Path) -> None:
     model = make_model(11, WordTable.shaped(11, 4, 4).shuffled(0))
     lower = model.with_words(make_vocabulary(case="lower"), model.table)
     (tmp_path / "text").write_text("The EMU sat\n", encoding="utf-8")
-    _, report = add_words(lower, ["emu", "yak"], np.ones(2), examples=read_sentences([tmp_path / "text"]),
-                          settings=NewWordSettings(text_words=2048, row_contexts=64))
+    _, report = add_words(
+        lower,
+        ["emu", "yak"],
+        np.ones(2),
+        examples=read_sentences([tmp_path / "text"]),
+        settings=NewWordSettings(text_words=2048, row_contexts=64),
+    )
     assert report.with_examples == 1

@@ -6,11 +6,17 @@ from conftest import make_vocabulary
 
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.table_init import balanced_clustering, ppmi_matrix, ppmi_svd_embeddings, text_embeddings
+from rescorer.training.table_init import (
+    balanced_clustering,
+    ppmi_matrix,
+    ppmi_svd_embeddings,
+    text_embeddings,
+)
 
 KINDS, SIZE = 4, 3  # kinds of words, words of each
 MARKS = [f"before{kind}" for kind in range(KINDS)] + [f"after{kind}" for kind in range(KINDS)]
-WORDS = [f"w{number}{kind}x" for number in range(SIZE) for kind in range(KINDS)]  # one of each kind, and so on
+# one of each kind, and so on
+WORDS = [f"w{number}{kind}x" for number in range(SIZE) for kind in range(KINDS)]
 
 
 def text_of(words: list[str], seed: int = 0, sentences: int = 600) -> np.ndarray:
@@ -29,15 +35,22 @@ def vocabulary_of(words: list[str]) -> Vocabulary:
 
 
 def test_neighbours_are_told_by_how_much_more_often_than_by_chance_they_meet() -> None:
-    text = np.random.default_rng(2).choice([0, 0, 0, 0, 0, 1, 2, 3], 4000).tolist() + [4, 5] * 9 + [4, 5, 6, 6, 1]
+    text = (
+        np.random.default_rng(2).choice([0, 0, 0, 0, 0, 1, 2, 3], 4000).tolist()
+        + [4, 5] * 9
+        + [4, 5, 6, 6, 1]
+    )
     met = np.zeros((7, 14))
     for left, right in pairwise(text):
         met[right, left] += 1
         met[left, 7 + right] += 1
     often = met.sum(1, keepdims=True)
-    chance = (often + 100) * met.sum(0) / met.sum()  # as if each had been seen a hundred times more, in no company
+    # as if each had been seen a hundred times more, in no company
+    chance = (often + 100) * met.sum(0) / met.sum()
     found = ppmi_matrix(np.array(text), 7).toarray()
-    assert found == pytest.approx(np.where(met > chance, np.log(np.maximum(met, 1) / chance), 0), rel=1e-5)
+    assert found == pytest.approx(
+        np.where(met > chance, np.log(np.maximum(met, 1) / chance), 0), rel=1e-5
+    )
     assert ((found == 0) & (met > 0)).any() and (found > 0).any()
     assert found[6, 6] < found[5, 4]  # what stands nowhere else, but seldom, says less
 
@@ -65,7 +78,10 @@ def test_each_rank_is_dealt_to_the_rows_that_it_is_most_like() -> None:
         sums = np.zeros((4, 5))
         np.add.at(sums, rows[:begin], vectors[:begin] * np.sqrt(counts[:begin, None] + 1))
         likeness = vectors[begin:end] @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
-        best = max(permutations(range(4), end - begin), key=lambda way: likeness[np.arange(end - begin), way].sum())
+        best = max(
+            permutations(range(4), end - begin),
+            key=lambda way: likeness[np.arange(end - begin), way].sum(),
+        )
         assert rows[begin:end].tolist() == list(best)
 
 
@@ -76,29 +92,47 @@ def test_rows_of_the_first_table_are_kinds() -> None:
 
 
 def test_a_word_that_the_text_lacks_is_dealt_by_its_lists_and_spelling() -> None:
-    new = ["new0y", "new1y", "wzy2x", "wzy3x"]  # the first two are on lists, the others end as words of their kinds do
-    known = [*WORDS[:KINDS], *MARKS, "</s>", "<unk>", *WORDS[KINDS:2 * KINDS]]
+    # the first two are on lists, the others end as words of their kinds do
+    new = ["new0y", "new1y", "wzy2x", "wzy3x"]
+    known = [*WORDS[:KINDS], *MARKS, "</s>", "<unk>", *WORDS[KINDS : 2 * KINDS]]
     words = [*known, *[f"filler{number}" for number in range(10)], *new]
-    lists = [np.array([words.index(f"w0{kind}x"), words.index(f"w1{kind}x"), words.index(f"new{kind}y")])
-             for kind in range(2)]
+    lists = [
+        np.array([words.index(f"w0{kind}x"), words.index(f"w1{kind}x"), words.index(f"new{kind}y")])
+        for kind in range(2)
+    ]
     table = table_of(words, lists, 14, 3)
-    assert {row for row in kinds_of_rows(table, words) if len(row) == 3} == {(kind,) * 3 for kind in "0123"}
+    assert {row for row in kinds_of_rows(table, words) if len(row) == 3} == {
+        (kind,) * 3 for kind in "0123"
+    }
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(1, 8), (8, 1), (3, 3), (4, 2), (4, 5), (2, 9), (9, 3)])
-def test_every_word_has_a_cell_in_a_table_of_any_shape_with_room_or_without(rows: int, columns: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(1, 8), (8, 1), (3, 3), (4, 2), (4, 5), (2, 9), (9, 3)]
+)
+def test_every_word_has_a_cell_in_a_table_of_any_shape_with_room_or_without(
+    rows: int, columns: int
+) -> None:
     vocabulary = make_vocabulary(8)
     for text in ([0], [2, 3, 2, 4, 5, 0, 6]):
-        table = balanced_clustering(ppmi_svd_embeddings(np.array(text), vocabulary, ()), vocabulary.counts, rows, columns)
-        assert (table.rows, table.columns, len(table.cells)) == (rows, columns, 8)  # WordTable checks the cells
+        table = balanced_clustering(
+            ppmi_svd_embeddings(np.array(text), vocabulary, ()), vocabulary.counts, rows, columns
+        )
+        # WordTable checks the cells
+        assert (table.rows, table.columns, len(table.cells)) == (rows, columns, 8)
 
 
 def table_of(words: list[str], lists: list[np.ndarray], rows: int, columns: int) -> WordTable:
     vocabulary = vocabulary_of(words)
-    return balanced_clustering(ppmi_svd_embeddings(text_of(words), vocabulary, lists), vocabulary.counts, rows, columns)
+    return balanced_clustering(
+        ppmi_svd_embeddings(text_of(words), vocabulary, lists), vocabulary.counts, rows, columns
+    )
 
 
 def kinds_of_rows(table: WordTable, words: list[str]) -> set[tuple[str, ...]]:
     """The kinds of the words of each row that holds several of those that have one."""
-    kinds = [[words[index][-2] for index in row if words[index][-1] in "xy"] for row in table.words if (row >= 0).all()]
+    kinds = [
+        [words[index][-2] for index in row if words[index][-1] in "xy"]
+        for row in table.words
+        if (row >= 0).all()
+    ]
     return {tuple(row) for row in kinds if len(row) > 1}

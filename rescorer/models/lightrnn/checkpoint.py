@@ -29,7 +29,8 @@ Model = TypeVar("Model")
 _KIND, _VERSION, _OLD_VERSION = "lightrnn", 2, 1
 _EXPECTED, _REMEDY = "a lightrnn.pt", "train one with `lightrnn train`"
 _LARGEST = 1e6  # of parameters: the score of a far greater one may be infinite
-# A table of more cells than the first has at most so many cells a word: no file says how many are free.
+# A table of more cells than the first has at most so many cells a word: no file says how many are
+# free.
 _MANY_CELLS, _CELLS_A_WORD = 1 << 24, 100
 _PARTS: Mapping[str, type] = {
     "words": str,
@@ -98,8 +99,8 @@ def parts_of(content: Mapping[str, Any]) -> Parts:
     """The parts of what `content_of` gave, each of the right kind and size.
 
     Raises:
-        LookupError, TypeError, ValueError, RuntimeError, OverflowError, AttributeError: something is
-            missing or does not fit.
+        LookupError, TypeError, ValueError, RuntimeError, OverflowError, AttributeError: something
+            is missing or does not fit.
     """
     if content["version"] == _OLD_VERSION:
         content = renamed(content)
@@ -114,9 +115,7 @@ def parts_of(content: Mapping[str, Any]) -> Parts:
     added = content["added_words"].split("\n") if "added_words" in content else ()
     spelling = Spelling.from_dict(content["spelling"]) if "spelling" in content else None
     provenance = dict(content["provenance"])
-    return Parts(
-        settings, vocabulary, table, parameters, provenance, spelling, frozenset(added)
-    )
+    return Parts(settings, vocabulary, table, parameters, provenance, spelling, frozenset(added))
 
 
 def load(path: str | Path, build: Callable[[Mapping[str, Any]], Model]) -> Model:
@@ -183,7 +182,9 @@ def _check_kinds(content: Mapping[str, Any]) -> None:
 
 
 def _settings_of(values: Mapping[str, Any]) -> LightRNNSettings:
-    """Raises TypeError for an unknown name, ValueError for a value of another type or out of range."""
+    """Raises TypeError for an unknown name, ValueError for a value of another type or out of
+    range.
+    """
     for field in fields(LightRNNSettings):
         value = values.get(field.name, field.default)
         if type(value) not in _VALUE_TYPES[str(field.type)]:
@@ -222,7 +223,9 @@ def _check_values(parameters: Mapping[str, Tensor], settings: LightRNNSettings) 
     tied = ["row_{}.weight", "column_{}.weight"] + ["residual_{}"] * (settings.residual_dim > 0)
     for name in tied:
         if not torch.equal(parameters[name.format("in")], parameters[name.format("out")]):
-            raise ValueError(f"{name.format('in')} and {name.format('out')} differ in a tied network")
+            raise ValueError(
+                f"{name.format('in')} and {name.format('out')} differ in a tied network"
+            )
 
 
 def shapes_of(settings: LightRNNSettings, rows: int, columns: int) -> dict[str, tuple[int, ...]]:

@@ -13,7 +13,9 @@ from rescorer.models.word_table import WordTable
 
 
 def row_biases(table: WordTable, counts: np.ndarray) -> Tensor:
-    """[R] log of each row's share of the counts [V]; a row without a word counts as one word seen once."""
+    """[R] log of each row's share of the counts [V]; a row without a word counts as one word seen
+    once.
+    """
     shares, least = _shares(counts)
     return _log(np.bincount(table.row_of, shares, table.rows), least)
 

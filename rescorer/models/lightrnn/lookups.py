@@ -1,7 +1,7 @@
 """Embeddings that one training step needs, looked up together.
 
-The gradient of a look-up is as large as its table. A table that is looked up twice would get two such
-gradients, so that all its look-ups of a step are one operation here.
+The gradient of a look-up is as large as its table. A table that is looked up twice would get two
+such gradients, so that all its look-ups of a step are one operation here.
 
 Shapes: N words, S sampled rows, R rows, D width of embeddings, E width of residual embeddings,
 K columns with residual embeddings.
@@ -51,7 +51,9 @@ class _LookUpAll(torch.autograd.Function):
 
 
 def look_up(table: Tensor, *parts: tuple[int, Tensor]) -> tuple[Tensor, ...]:
-    """For each (w, indices [...]) the vectors [..., w] of a table [R, D] cut into [R · D / w, w]."""
+    """For each (w, indices [...]) the vectors [..., w] of a table [R, D] cut into [R · D / w,
+    w].
+    """
     widths, indices = zip(*parts, strict=True)
     found: tuple[Tensor, ...] = _LookUpAll.apply(table, widths, *indices)  # type: ignore[no-untyped-call]
     return found

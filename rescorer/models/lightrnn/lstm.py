@@ -1,4 +1,5 @@
-"""The LSTM that reads a text: torch's own, begun with open forget gates, trained without some recurrent weights.
+"""The LSTM that reads a text: torch's own, begun with open forget gates, trained without some
+recurrent weights.
 
 Shapes: T words, N histories, L layers, D width.
 """
@@ -14,8 +15,9 @@ from torch import nn
 class LSTM(nn.LSTM):
     """torch.nn.LSTM of equal widths inside and out.
 
-    Source of `weight_dropout`: DropConnect on the recurrent weights, as in Merity, Keskar, Socher: Regularizing and
-    Optimizing LSTM Language Models, ICLR 2018; the weights are drawn once for all words of a training step.
+    Source of `weight_dropout`: DropConnect on the recurrent weights, as in Merity, Keskar, Socher:
+    Regularizing and Optimizing LSTM Language Models, ICLR 2018; the weights are drawn once for all
+    words of a training step.
     """
 
     def __init__(self, width: int, layers: int, dropout: float, weight_dropout: float) -> None:
@@ -28,16 +30,21 @@ class LSTM(nn.LSTM):
         self.weight_dropout = weight_dropout
         with torch.no_grad():
             for layer in range(layers):
-                # The forget gate starts open: what was read is kept until there is reason to drop it.
+                # The forget gate starts open: what was read is kept until there is reason to drop
+                # it.
                 getattr(self, f"bias_hh_l{layer}")[width : 2 * width] = 1.0
 
     def forward(self, *given: Any) -> Any:
-        """As torch's: outputs [T, N, D] and a state, from inputs [T, N, D] and a state, hidden and cell [L, N, D]."""
+        """As torch's: outputs [T, N, D] and a state, from inputs [T, N, D] and a state, hidden and
+        cell [L, N, D].
+        """
         if not self.training or not self.weight_dropout:
             return super().forward(*given)
         whole = self._flat_weights
         self._flat_weights = [
-            nn.functional.dropout(getattr(self, name), self.weight_dropout) if name.startswith("weight_hh") else weights
+            nn.functional.dropout(getattr(self, name), self.weight_dropout)
+            if name.startswith("weight_hh")
+            else weights
             for name, weights in zip(self._flat_weights_names, whole, strict=True)
         ]
         try:

@@ -1,7 +1,7 @@
 """The network of LightRNN: one forward pass for training, perplexity and rescoring.
 
-Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recurrent Neural Networks,
-NIPS 2016. Word w sits in row r and column c of a table:
+Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recurrent Neural
+Networks, NIPS 2016. Word w sits in row r and column c of a table:
 
     P(w | history) = P(r | history) · P(c | history, r)
 
@@ -15,9 +15,9 @@ Three things differ from the paper, each of them a setting:
 - Residual row score. The residual embedding of a row's head word, its most frequent one, scores the
   row, too, so one row embedding need not represent both a frequent word and a hundred rare ones.
 
-`reference.py` has the equations without tricks. Shapes: U utterances or streams, T words, N histories,
-M words to score, V vocabulary, R rows, C columns, S sampled rows, D hidden units, L layers, K columns
-with residual embeddings, E their width.
+`reference.py` has the equations without tricks. Shapes: U utterances or streams, T words, N
+histories, M words to score, V vocabulary, R rows, C columns, S sampled rows, D hidden units, L
+layers, K columns with residual embeddings, E their width.
 """
 
 from __future__ import annotations
@@ -229,7 +229,9 @@ class LightRNNNetwork(Trainable):
         return inputs
 
     def _residual_inputs(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """[..., E] residual input embeddings of cells [...]; arbitrary beyond the first K columns."""
+        """[..., E] residual input embeddings of cells [...]; arbitrary beyond the first K
+        columns.
+        """
         table = self.residual_in.view(-1, self.settings.residual_dim)  # [R · K, E]
         return nn.functional.embedding(self._residual_index(rows, columns), table)
 
@@ -244,9 +246,7 @@ class LightRNNNetwork(Trainable):
         """What predicts the columns [N, D] once rows [N] follow histories [N]; and the state."""
         if not self.settings.two_step:
             return self.mix_rows(state.hidden[-1], self.row_in(rows)), state
-        outputs, (hidden, cell) = self.lstm(
-            self.row_inputs(rows)[None], (state.hidden, state.cell)
-        )
+        outputs, (hidden, cell) = self.lstm(self.row_inputs(rows)[None], (state.hidden, state.cell))
         return outputs[0], LightRNNState(hidden, cell)
 
     def mix_rows(self, hidden: Tensor, rows: Tensor) -> Tensor:
@@ -313,7 +313,8 @@ class LightRNNNetwork(Trainable):
     def _sampled_row_log_probs(
         self, hidden: Tensor, rows: Tensor, lookup: Lookup, sampled: Tensor, log_weights: Tensor
     ) -> Tensor:
-        """[...] log P(row | history) of rows [...] after LSTM outputs [..., D], by sampled rows [S].
+        """[...] log P(row | history) of rows [...] after LSTM outputs [..., D], by sampled rows
+        [S].
 
         Args:
             log_weights: [S] log importance weights of the sampled rows.

@@ -1,12 +1,12 @@
 """The equations of LightRNN, one word at a time, without any trick.
 
-Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recurrent Neural Networks,
-NIPS 2016. Word w sits in row r and column c of the table:
+Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recurrent Neural
+Networks, NIPS 2016. Word w sits in row r and column c of the table:
 
     P(w | history) = P(r | history) · P(c | history, r)
 
-The network of `network.py` computes the same numbers, many histories at once. Tests hold it to these
-functions. Everything here is float64 and slow: O(R + C) dot products a word.
+The network of `network.py` computes the same numbers, many histories at once. Tests hold it to
+these functions. Everything here is float64 and slow: O(R + C) dot products a word.
 
 Shapes: R rows, C columns, D hidden units, K columns with residual embeddings, E their width.
 """
@@ -73,8 +73,13 @@ class Reference:
         """One step of the LSTM (Hochreiter and Schmidhuber, 1997), layer upon layer."""
         result = []
         for layer, (hidden, cell) in enumerate(state):
-            of = {name: self.values[f"lstm.{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-            gates = of["weight_ih"] @ inputs + of["bias_ih"] + of["weight_hh"] @ hidden + of["bias_hh"]
+            of = {
+                name: self.values[f"lstm.{name}_l{layer}"]
+                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            }
+            gates = (
+                of["weight_ih"] @ inputs + of["bias_ih"] + of["weight_hh"] @ hidden + of["bias_hh"]
+            )
             enter, forget, new, leave = gates.chunk(4)
             cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
             inputs = leave.sigmoid() * cell.tanh()
@@ -99,7 +104,9 @@ class Reference:
         if self.settings.has_residual_row_score:
             # The row's most frequent word scores it, too: log((odds · e^s + 1) / (odds + 1)).
             query = self.values["residual_row_proj.weight"] @ hidden
-            head = torch.stack([self.residuals("residual_out", row)[0] @ query for row in range(self.table.rows)])
+            head = torch.stack(
+                [self.residuals("residual_out", row)[0] @ query for row in range(self.table.rows)]
+            )
             odds = self.values["head_word_log_odds"].exp()
             scores = scores + torch.log((odds * head.exp() + 1) / (odds + 1))
         return scores.masked_fill(~self.has_word.any(1), -torch.inf)

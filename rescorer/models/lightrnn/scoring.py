@@ -235,7 +235,9 @@ class LightRNN(LightRNNNetwork, LanguageModel):
 
 
 def _residuals_at(residuals: Tensor, columns: Tensor, dim: int) -> Tensor:
-    """[R, k · E] residual embeddings [R, K · E] of the cells in columns [k]; 0 beyond the first K."""
+    """[R, k · E] residual embeddings [R, K · E] of the cells in columns [k]; 0 beyond the first
+    K.
+    """
     by_column = residuals.view(len(residuals), -1, dim)
     size = by_column.shape[1]
     found = by_column[:, columns.clamp(max=size - 1)] * (columns < size)[:, None]

@@ -47,7 +47,9 @@ class LightRNNSettings:
     residual_row_score: bool = setting(
         True, "The residual embedding of a row's most frequent word adds to the row's score."
     )
-    cell_bias: bool = setting(True, "One bias a cell, added to its column's score; the paper: none.")
+    cell_bias: bool = setting(
+        True, "One bias a cell, added to its column's score; the paper: none."
+    )
     two_step: bool = setting(
         False,
         "The LSTM reads a word's row, then its column, as in the paper; otherwise both at once.",

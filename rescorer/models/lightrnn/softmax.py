@@ -4,7 +4,8 @@ The score of a row has two parts: the score of its embedding, and what its head 
 `head_word_term`). With both, the normaliser is Σ e^score · (1 + e^head_score), where the head score
 holds the log odds of the head word.
 
-Shapes: N histories, R rows (classes), S sampled rows, D hidden units, E width of residual embeddings.
+Shapes: N histories, R rows (classes), S sampled rows, D hidden units, E width of residual
+embeddings.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def head_word_term(head_scores: Tensor, log_odds: Tensor) -> Tensor:
     """[..., R] what head words add to the scores of their rows.
 
     A row's probability mass is shared by its head word and all others, so its score is a log-sum of
-    the two, relative to the odds [R] of the head word: log((e^(log_odds + score) + 1) / (e^log_odds + 1)).
+    the two, relative to the odds [R] of the head word: log((e^(log_odds + score) + 1) / (e^log_odds
+    + 1)).
 
     Args:
         head_scores: [..., R] scores of the head words' residual embeddings.
@@ -130,9 +132,9 @@ def sample_rows(inclusion_probs: Tensor, samples: int) -> tuple[Tensor, Tensor]:
     The probabilities are laid end to end in random order; the rows at even steps are sampled.
 
     Source: importance sampling of the softmax, as in Jean, Cho, Memisevic, Bengio: On using very
-    large target vocabulary for neural machine translation, ACL 2015; systematic sampling with unequal
-    probabilities, as in Madow: On the theory of systematic sampling II, Annals of Mathematical
-    Statistics 20, 1949.
+    large target vocabulary for neural machine translation, ACL 2015; systematic sampling with
+    unequal probabilities, as in Madow: On the theory of systematic sampling II, Annals of
+    Mathematical Statistics 20, 1949.
 
     Args:
         inclusion_probs: [R] float64, from `inclusion_probabilities`.
@@ -195,7 +197,9 @@ class _LogSumOfOthers(torch.autograd.Function):
 
 
 def _places_of(picked: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """[N, 1] places of picked rows [N] among the sampled rows [S]; [N, 1] whether they are there."""
+    """[N, 1] places of picked rows [N] among the sampled rows [S]; [N, 1] whether they are
+    there.
+    """
     ranked, order = rows.sort()
     found = torch.searchsorted(ranked, picked).clamp_(max=len(rows) - 1)
     return order[found][:, None], (ranked[found] == picked)[:, None]

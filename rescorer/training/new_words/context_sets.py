@@ -1,14 +1,16 @@
-"""The contexts of new words: those before them in example sentences, and those of known words that they are like.
+"""The contexts of new words: those before them in example sentences, and those of known words that
+they are like.
 
-For words that have no cell yet, this is what Li et al. (NIPS 2016, section 3.3) read from the training text.
+For words that have no cell yet, this is what Li et al. (NIPS 2016, section 3.3) read from the
+training text.
 
-Shapes: W new words, N contexts, G contexts of sampled text, E edges (word, context), V vocabulary, R rows, C columns,
-Q rows, S contexts of a row, D width, L layers, n contexts of like words for each new word.
+Shapes: W new words, N contexts, G contexts of sampled text, E edges (word, context), V vocabulary,
+R rows, C columns, Q rows, S contexts of a row, D width, L layers, n contexts of like words for each
+new word.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,8 +21,16 @@ from torch import Tensor
 
 from rescorer.models.language_model import SENTENCE_END, UNKNOWN
 from rescorer.models.lightrnn import LightRNN, LightRNNState
+from rescorer.settings import check, setting
 from rescorer.training.affixes import sample_similar_words
-from rescorer.training.new_words.contexts import HELD, SampledText, chunks, draw_contexts, joined, states_after
+from rescorer.training.new_words.contexts import (
+    HELD,
+    SampledText,
+    chunks,
+    draw_contexts,
+    joined,
+    states_after,
+)
 
 _MARKS = (SENTENCE_END, UNKNOWN)
 _DRAWS = 32  # contexts of a row among which those of one of its words are sought
@@ -29,30 +39,30 @@ _LEARNT = 50  # occurrences of `<unk>` from which its contexts are believed
 
 @dataclass(frozen=True)
 class ContextSettings:
-    """How the contexts of new words are found.
+    """How the contexts of new words are collected."""
 
-    Attributes:
-        seed: of the sampled text and of every draw.
-        text_words: G, words of sampled text that stand for language in general.
-        row_contexts: S, contexts by which a row's columns are judged.
-        examples: at most so many contexts of a word are taken from the example sentences.
-        like_contexts: n, contexts of words that it is like, drawn for each word.
-        like_weight: as many examples those contexts count together.
-    """
-
-    seed: int = 1
-    text_words: int = 16_384
-    row_contexts: int = 256
-    examples: int = 16
-    like_contexts: int = 16
-    like_weight: float = 1.0
+    seed: int = setting(1, "Seed of the sampled text and of all that is random.", minimum=0)
+    text_words: int = setting(
+        16_384, "Words sampled from the model as text in general.", minimum=1, option=False
+    )
+    row_contexts: int = setting(
+        256, "Contexts that a row's columns are judged in.", minimum=1, option=False
+    )
+    examples: int = setting(
+        16, "Contexts of a word taken from the example sentences, at most.", minimum=1, option=False
+    )
+    like_contexts: int = setting(
+        16, "Contexts of similar words sampled for each word.", minimum=1, option=False
+    )
+    like_weight: float = setting(
+        1.0,
+        "Examples that the contexts of similar words count as, together.",
+        above=0,
+        option=False,
+    )
 
     def __post_init__(self) -> None:
-        if not 0 < self.like_weight < math.inf:
-            raise ValueError(f"like_weight = {self.like_weight}: expected more than 0")
-        for name in ("text_words", "row_contexts", "examples", "like_contexts"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
+        check(self)
 
 
 class Examples(NamedTuple):
@@ -72,8 +82,11 @@ class Examples(NamedTuple):
         taken = np.zeros(len(words), dtype=np.int64)
         examples = cls([], [], [])
         for sentence in sentences:
-            places = [(place, index[word]) for place, word in enumerate(map(vocabulary.normalise, sentence))
-                      if word in index]
+            places = [
+                (place, index[word])
+                for place, word in enumerate(map(vocabulary.normalise, sentence))
+                if word in index
+            ]
             places = [(place, word) for place, word in places if taken[word] < most]
             if places:
                 ids = vocabulary.encode(sentence)
@@ -86,7 +99,9 @@ class Examples(NamedTuple):
 
 
 class ContextSets(NamedTuple):
-    """The contexts of the new words: E pairs of word and context, the weights of a word's summing to 1."""
+    """The contexts of the new words: E pairs of word and context, the weights of a word's summing
+    to 1.
+    """
 
     state: LightRNNState  # [L, N, D]: the first G are those of the sampled text
     words: np.ndarray  # [E]
@@ -95,19 +110,29 @@ class ContextSets(NamedTuple):
 
     @classmethod
     def collect(
-        cls, model: LightRNN, words: Sequence[str], examples: Examples, like: Sequence[str], text: SampledText,
-        text_rows: Tensor, settings: ContextSettings,
+        cls,
+        model: LightRNN,
+        words: Sequence[str],
+        examples: Examples,
+        like: Sequence[str],
+        text: SampledText,
+        text_rows: Tensor,
+        settings: ContextSettings,
     ) -> ContextSets:
         """The contexts of like words, and those of the examples."""
         liked = _similar_words(model, words, like, text, settings)  # [W, n]
         generator = torch.Generator(model.device).manual_seed(settings.seed)
-        contexts = _contexts_of(model, liked.ravel(), text, text_rows, generator, settings)  # [W · n]
+        # [W · n]
+        contexts = _contexts_of(model, liked.ravel(), text, text_rows, generator, settings)
         owners = np.repeat(np.arange(len(words)), liked.shape[1])
         weights = np.full(len(owners), settings.like_weight / liked.shape[1])
         state = text.state
         if examples.words:
             found = state.hidden.shape[1] + np.arange(len(examples.words))
-            contexts, owners = np.concatenate([contexts, found]), np.concatenate([owners, examples.words])
+            contexts, owners = (
+                np.concatenate([contexts, found]),
+                np.concatenate([owners, examples.words]),
+            )
             weights = np.concatenate([weights, np.ones(len(found))])
             state = joined([state, states_after(model, examples.histories)])
         weights /= np.bincount(owners, weights, len(words))[owners]
@@ -115,30 +140,46 @@ class ContextSets(NamedTuple):
 
 
 def _similar_words(
-    model: LightRNN, words: Sequence[str], like: Sequence[str], text: SampledText, settings: ContextSettings
+    model: LightRNN,
+    words: Sequence[str],
+    like: Sequence[str],
+    text: SampledText,
+    settings: ContextSettings,
 ) -> np.ndarray:
     """[W, n] known words that each new word is like: of the list or of all, those of like spelling.
 
-    Half of them, and all where spelling says nothing, are any of the list; without one `<unk>`, which stood for unknown
-    words in training; and where training had too few to learn that, the words of the sampled text.
+    Half of them, and all where spelling says nothing, are any of the list; without one `<unk>`,
+    which stood for unknown words in training; and where training had too few to learn that, the
+    words of the sampled text.
     """
     vocabulary = model.vocabulary
     listed = np.unique(vocabulary.encode([word for word in like if word in vocabulary]))
     listed = listed[~np.isin(listed, vocabulary.encode(_MARKS))]
     ids = listed if len(listed) else np.arange(len(vocabulary))
-    known = [(vocabulary.words[index], int(index)) for index in ids if vocabulary.words[index] not in _MARKS]
+    known = [
+        (vocabulary.words[index], int(index))
+        for index in ids
+        if vocabulary.words[index] not in _MARKS
+    ]
     rest = listed
     if not len(rest):
         unknown = vocabulary.unknown_id
         rest = np.array([unknown]) if vocabulary.counts[unknown] >= _LEARNT else text.ids.ravel()
-    return sample_similar_words(words, known, rest, settings.like_contexts, np.random.default_rng(settings.seed))
+    return sample_similar_words(
+        words, known, rest, settings.like_contexts, np.random.default_rng(settings.seed)
+    )
 
 
 def _contexts_of(
-    model: LightRNN, ids: np.ndarray, text: SampledText, text_rows: Tensor, generator: torch.Generator,
+    model: LightRNN,
+    ids: np.ndarray,
+    text: SampledText,
+    text_rows: Tensor,
+    generator: torch.Generator,
     settings: ContextSettings,
 ) -> np.ndarray:
-    """[len(ids)] for each word a context of the sampled text, drawn in proportion to P(word | context).
+    """[len(ids)] for each word a context of the sampled text, drawn in proportion to P(word |
+    context).
 
     First S contexts of its row, then, of those, one as its column is probable there.
     """
@@ -151,11 +192,16 @@ def _contexts_of(
         here = torch.as_tensor(rows[part], device=model.device)
         drawn = draw_contexts(text_rows[:, here], draws, generator)  # [q, S]
         here = here.repeat_interleave(draws)  # [q · S]
-        log_probs = model.column_log_probs(model.read_rows(here, text.state.take(drawn.flatten()))[0], here)
+        log_probs = model.column_log_probs(
+            model.read_rows(here, text.state.take(drawn.flatten()))[0], here
+        )
         log_probs = log_probs.view(*drawn.shape, -1)  # [q, S, C]
         inside = order[bounds[part.start] : bounds[part.stop]]
         row = torch.as_tensor(of_row[inside] - part.start, device=model.device)
         column = torch.as_tensor(model.table.column_of[ids[inside]], device=model.device)
-        chosen = torch.multinomial(torch.softmax(log_probs[row, :, column], -1), 1, generator=generator)  # [n, 1]
+        # [n, 1]
+        chosen = torch.multinomial(
+            torch.softmax(log_probs[row, :, column], -1), 1, generator=generator
+        )
         found[inside] = drawn[row].gather(1, chosen)[:, 0].cpu().numpy()
     return found

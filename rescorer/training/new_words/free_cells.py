@@ -1,6 +1,8 @@
-"""Where new words may go: the free cells of a table, and the rows or columns made where those are too few.
+"""Where new words may go: the free cells of a table, and the rows or columns made where those are
+too few.
 
-Shapes: W new words, R rows, C columns, R' rows and C' columns of the new table, Q rows and K columns with open cells.
+Shapes: W new words, R rows, C columns, R' rows and C' columns of the new table, Q rows and K
+columns with open cells.
 """
 
 from __future__ import annotations
@@ -28,16 +30,21 @@ class FreeCells(NamedTuple):
 
 
 def find_free_cells(
-    table: WordTable, row_costs: np.ndarray, column_costs: Callable[[np.ndarray], np.ndarray], grow: str
+    table: WordTable,
+    row_costs: np.ndarray,
+    column_costs: Callable[[np.ndarray], np.ndarray],
+    grow: str,
 ) -> FreeCells:
-    """The free cells where words share both row and column; too few: lines that hold no word, then new ones, are made.
+    """The free cells where words share both row and column; too few: lines that hold no word, then
+    new ones, are made.
 
-    No vectors were ever learnt for a line without words. A made line has those of the line that the words want most.
+    No vectors were ever learnt for a line without words. A made line has those of the line that the
+    words want most.
 
     Args:
         row_costs: [W, R] mean cost of each row in the contexts of each word.
-        column_costs: gives that of each column [W, C], each word being in its row of these [W]; asked for only where
-            columns are made.
+        column_costs: gives that of each column [W, C], each word being in its row of these [W];
+            asked for only where columns are made.
         grow: what is added: "rows", "columns" or "no".
 
     Raises:
@@ -51,13 +58,20 @@ def find_free_cells(
     source_columns = np.arange(table.columns)
     if columns:
         costs = column_costs(np.where(with_words[0], row_costs, np.inf).argmin(1))
-        source_columns = _sources(with_words[1], columns, _votes(costs, with_words[1]), int(with_words[0].sum()) + rows)
-    used = (_used(with_words[0], rows, len(source_rows)), _used(with_words[1], columns, len(source_columns)))
+        source_columns = _sources(
+            with_words[1], columns, _votes(costs, with_words[1]), int(with_words[0].sum()) + rows
+        )
+    used = (
+        _used(with_words[0], rows, len(source_rows)),
+        _used(with_words[1], columns, len(source_columns)),
+    )
     free_cells = np.outer(*used)  # [R', C']
     free_cells[: table.rows, : table.columns] &= ~taken
     wanted = _wanted_rows(row_votes.sum(0)[source_rows], free_cells, _OPEN * len(row_costs))
     open_columns = np.flatnonzero(free_cells[wanted].any(0))
-    return FreeCells(source_rows, source_columns, wanted, open_columns, free_cells[np.ix_(wanted, open_columns)])
+    return FreeCells(
+        source_rows, source_columns, wanted, open_columns, free_cells[np.ix_(wanted, open_columns)]
+    )
 
 
 def _lines_made(
@@ -72,8 +86,11 @@ def _lines_made(
         return more_rows, more_columns
     if grow == "no":
         free = table.rows * table.columns - len(table.cells)
-        raise InputError(f"{words} new words", expected=f"at most {free}, for so many cells are free",
-                         remedy="give --grow rows or columns, add fewer words, or remove some")
+        raise InputError(
+            f"{words} new words",
+            expected=f"at most {free}, for so many cells are free",
+            remedy="give --grow rows or columns, add fewer words, or remove some",
+        )
     if grow == "rows":
         return -(-needed // (columns + more_columns)) - rows, more_columns
     return more_rows, -(-needed // (rows + more_rows)) - columns
@@ -94,7 +111,9 @@ def _made(with_words: np.ndarray, count: int) -> np.ndarray:
 
 
 def _sources(with_words: np.ndarray, count: int, votes: np.ndarray, size: int) -> np.ndarray:
-    """The old line whose vectors each line of the new table has, `count` of them made for `size` words each."""
+    """The old line whose vectors each line of the new table has, `count` of them made for `size`
+    words each.
+    """
     made = _made(with_words, count)
     sources = np.arange(max(len(with_words), 1 + max(made, default=0)))
     sources[made] = _parents(votes, count, size)
@@ -102,7 +121,9 @@ def _sources(with_words: np.ndarray, count: int, votes: np.ndarray, size: int) -
 
 
 def _votes(costs: np.ndarray, with_words: np.ndarray) -> np.ndarray:
-    """[W, lines] each word's one vote, shared among the lines as they suit it; lines without words have none."""
+    """[W, lines] each word's one vote, shared among the lines as they suit it; lines without words
+    have none.
+    """
     least = costs[:, with_words].min(1, keepdims=True)
     shares: np.ndarray = np.exp(np.minimum(least - costs, 0)) * with_words
     shares /= shares.sum(1, keepdims=True)
@@ -110,7 +131,9 @@ def _votes(costs: np.ndarray, with_words: np.ndarray) -> np.ndarray:
 
 
 def _parents(votes: np.ndarray, count: int, size: int) -> np.ndarray:
-    """[count] lines, each the one with most votes of the words that those before it did not take, `size` words each."""
+    """[count] lines, each the one with most votes of the words that those before it did not take,
+    `size` words each.
+    """
     left = votes.sum(0)
     waiting = np.ones(len(votes), dtype=bool)
     parents = np.zeros(count, dtype=np.int64)

@@ -1,12 +1,15 @@
-"""The cheapest seat for every word: the minimum-cost assignment of words to the cells of LightRNN's table.
+"""The cheapest seat for every word: the minimum-cost assignment of words to the cells of LightRNN's
+table.
 
-Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016), one word a cell. The
-joint problem has V x cells costs, too many beyond a few thousand words, so larger tables are solved by prices
-(prices.py), and those that are too large for that too in bands of rows and columns (bands.py).
+Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016), one
+word a cell. The joint problem has V x cells costs, too many beyond a few thousand words, so larger
+tables are solved by prices (prices.py), and those that are too large for that too in bands of rows
+and columns (bands.py).
 
 Any prices >= 0 also bound the optimum from below (linear-programming duality):
-sum_w min_ij (cost + price) - sum_ij price. The best of them over the temperatures is the bound that is reported; for
-tables in bands it is the same with one price a row and one a column, which is much looser.
+sum_w min_ij (cost + price) - sum_ij price. The best of them over the temperatures is the bound that
+is reported; for tables in bands it is the same with one price a row and one a column, which is much
+looser.
 
 Shapes: V words, R rows, C columns. Costs and prices are in nats, totals over the corpus.
 """
@@ -62,14 +65,18 @@ class Assignment:
 
     @property
     def gap(self) -> float:
-        """The cost is at most this share of the bound above the optimum; infinite where the bound is not positive."""
+        """The cost is at most this share of the bound above the optimum; infinite where the bound
+        is not positive.
+        """
         if self.cost <= self.lower_bound:
             return 0.0
         return self.cost / self.lower_bound - 1 if self.lower_bound > 0 else float("inf")
 
     def describe(self) -> str:
-        return (f"cost {self.cost:.1f}, lower bound {self.lower_bound:.1f}, gap {100 * self.gap:.2f} %, "
-                f"{self.moved} of {len(self.cells)} words moved, {self.seconds:.1f} s")
+        return (
+            f"cost {self.cost:.1f}, lower bound {self.lower_bound:.1f}, gap {100 * self.gap:.2f} %, "
+            f"{self.moved} of {len(self.cells)} words moved, {self.seconds:.1f} s"
+        )
 
 
 def assign(
@@ -87,14 +94,16 @@ def assign(
 ) -> Assignment:
     """Seat every word in a cell of its own, at the least total cost that the settings can find.
 
-    Never worse than `start`. The result depends on the settings alone, not on the number of processes.
+    Never worse than `start`. The result depends on the settings alone, not on the number of
+    processes.
 
     Args:
-        row_costs: [V, R] float32 nats; a memory map will do, and so will LineCosts, of which only blocks are made.
+        row_costs: [V, R] float32 nats; a memory map will do, and so will LineCosts, of which only
+            blocks are made.
         column_costs: [V, C] float32 nats.
         start: [V] cells (i * C + j) that the words have now; without it they are seated in order.
-        stay_bonus: [V] nats >= 0 that a word must gain before it leaves its start cell (in a swap, together with the
-            words it displaces); without it ties and tiny gains move words.
+        stay_bonus: [V] nats >= 0 that a word must gain before it leaves its start cell (in a swap,
+            together with the words it displaces); without it ties and tiny gains move words.
         free_cells: [R, C] the cells that may be taken; all without it. Not for tables in bands.
         settings: defaults where None.
         progress: called with (stage, cost, seconds) after each stage.
@@ -103,14 +112,16 @@ def assign(
         device: where prices are found, which is most of the work beyond `exact_limit` words.
 
     Raises:
-        ValueError: shapes that do not fit, too few cells, costs that are not finite, a start that is no seating,
-            closed cells in a table that would be cut into bands.
+        ValueError: shapes that do not fit, too few cells, costs that are not finite, a start that
+            is no seating, closed cells in a table that would be cut into bands.
     """
     settings = settings or AssignmentSettings()
     began = time.perf_counter()
     table = replace(_checked(row_costs, column_costs, start, stay_bonus, free_cells), device=device)
     if free_cells is not None and len(table.start) > max(settings.block_size, settings.exact_limit):
-        raise ValueError(f"{len(table.start)} words and closed cells; expected at most block_size words")
+        raise ValueError(
+            f"{len(table.start)} words and closed cells; expected at most block_size words"
+        )
     history: list[tuple[str, float, float]] = []
     cells, bound = table.start, -np.inf
     for stage, cells, stage_bound in _stages(table, settings, checkpoint, advance):
@@ -119,26 +130,40 @@ def assign(
         if progress:
             progress(*history[-1])
     return Assignment(
-        cells=cells, cost=history[-1][1], lower_bound=bound, moved=int((cells != table.start).sum()),
-        seconds=time.perf_counter() - began, history=tuple(history),
+        cells=cells,
+        cost=history[-1][1],
+        lower_bound=bound,
+        moved=int((cells != table.start).sum()),
+        seconds=time.perf_counter() - began,
+        history=tuple(history),
     )
 
 
 def _checked(
-    row_costs: Floats | Costs, column_costs: Floats | Costs, start: Cells | None, bonus: NDArray[Any] | None,
+    row_costs: Floats | Costs,
+    column_costs: Floats | Costs,
+    start: Cells | None,
+    bonus: NDArray[Any] | None,
     free_cells: NDArray[np.bool_] | None,
 ) -> Table:
-    sides = [DenseCosts(costs) if isinstance(costs, np.ndarray) else costs for costs in (row_costs, column_costs)]
+    sides = [
+        DenseCosts(costs) if isinstance(costs, np.ndarray) else costs
+        for costs in (row_costs, column_costs)
+    ]
     shapes = [side.shape for side in sides]
     if any(len(shape) != 2 for shape in shapes) or shapes[0][0] != shapes[1][0]:
-        raise ValueError(f"row_costs {shapes[0]} and column_costs {shapes[1]}; expected [V, R] and [V, C]")
+        raise ValueError(
+            f"row_costs {shapes[0]} and column_costs {shapes[1]}; expected [V, R] and [V, C]"
+        )
     (words, rows), (_, columns) = shapes
     cells = rows * columns
     if free_cells is not None and free_cells.shape != (rows, columns):
         raise ValueError(f"open_cells {free_cells.shape}; expected [{rows}, {columns}]")
     usable = np.arange(cells) if free_cells is None else np.flatnonzero(free_cells)
     if not 0 < words <= len(usable):
-        raise ValueError(f"{words} words for {len(usable)} cells; expected 1 word or more, and a cell for each")
+        raise ValueError(
+            f"{words} words for {len(usable)} cells; expected 1 word or more, and a cell for each"
+        )
     start = usable[:words] if start is None else np.asarray(start)
     bonus = np.zeros(words) if bonus is None else np.asarray(bonus, dtype=np.float64)
     if start.shape != (words,) or not np.issubdtype(start.dtype, np.integer):
@@ -164,8 +189,13 @@ def _stages(
     if words <= settings.exact_limit:
         problem = table.problem()
         cells = _solve_exactly(problem)
-        # With a bonus the matching is the optimum of another cost: the bound is then a matching of its own.
-        best = _solve_exactly(replace(problem, bonus=np.zeros(words))) if problem.bonus.any() else cells
+        # With a bonus the matching is the optimum of another cost: the bound is then a matching of
+        # its own.
+        best = (
+            _solve_exactly(replace(problem, bonus=np.zeros(words)))
+            if problem.bonus.any()
+            else cells
+        )
         yield "exact", cells, problem.total(best)
     elif words <= settings.block_size:
         yield from solve_by_dual_ascent(table.problem(), table.start, settings)
@@ -176,7 +206,11 @@ def _stages(
 def _solve_exactly(problem: Problem) -> Cells:
     """Jonker and Volgenant's algorithm on the dense costs [V, open cells]."""
     words = np.arange(len(problem.start))
-    usable = np.arange(problem.rows * problem.columns) if problem.open is None else np.flatnonzero(problem.open)
+    usable = (
+        np.arange(problem.rows * problem.columns)
+        if problem.open is None
+        else np.flatnonzero(problem.open)
+    )
     costs = problem.costs(words[:, None], usable)
     costs[words, np.searchsorted(usable, problem.start)] -= problem.bonus
     return np.asarray(usable[linear_sum_assignment(costs)[1]], dtype=np.int64)

@@ -1,9 +1,11 @@
-"""Places for words by auction: all but the most that words can gain, in a seventh of the time of the exact assignment.
+"""Places for words by auction: all but the most that words can gain, in a seventh of the time of
+the exact assignment.
 
-Each word without a place bids for the one that gains it most at its price, up to what leaves it only a little better
-off than with its second choice; the highest bid has the place, and whoever had it bids anew (Bertsekas: The auction
-algorithm, Annals of Operations Research 14, 1988; here all words bid at once). Among its places a word ends within the
-least raise of the best that prices allow.
+Each word without a place bids for the one that gains it most at its price, up to what leaves it
+only a little better off than with its second choice; the highest bid has the place, and whoever had
+it bids anew (Bertsekas: The auction algorithm, Annals of Operations Research 14, 1988; here all
+words bid at once). Among its places a word ends within the least raise of the best that prices
+allow.
 
 Shapes: n words, L places.
 """
@@ -21,12 +23,16 @@ Places = NDArray[np.int64]
 
 _EXACT = 1500  # words up to which the assignment is exact: a third of a second
 _WANTED = 128  # places for which a word bids, those that gain it most
-_RAISE = 0.01  # at least, of a price, in the unit of gains: of cosines 0.2 % less in all than the most
-_ROUNDS = 400  # few words are left without a place by then, for long wars of prices: theirs is exact
+# at least, of a price, in the unit of gains: of cosines 0.2 % less in all than the most
+_RAISE = 0.01
+# few words are left without a place by then, for long wars of prices: theirs is exact
+_ROUNDS = 400
 
 
 def auction_assignment(gains: Floats) -> Places:
-    """[n] for each word a place of its own, so that the gains [n, L ≥ n] of all are together nearly the most."""
+    """[n] for each word a place of its own, so that the gains [n, L ≥ n] of all are together nearly
+    the most.
+    """
     if len(gains) <= _EXACT:
         return np.asarray(linear_sum_assignment(gains, maximize=True)[1], dtype=np.int64)
     place = _auction(gains)
@@ -38,7 +44,9 @@ def auction_assignment(gains: Floats) -> Places:
 
 
 def _auction(gains: Floats) -> Places:
-    """[n] the words' places, -1 for those that have none when the rounds are over; a place once had stays taken."""
+    """[n] the words' places, -1 for those that have none when the rounds are over; a place once had
+    stays taken.
+    """
     words, places = gains.shape
     found = torch.as_tensor(gains).topk(min(_WANTED, places), sorted=False)
     best_gains, wanted = found.values.numpy(), found.indices.numpy()
@@ -54,7 +62,8 @@ def _auction(gains: Floats) -> Places:
         net[each, first] = -np.inf
         choice = wanted[bidding, first]
         bids = duals[choice] + most - net.max(1) + _RAISE
-        rising = np.argsort(bids, kind="stable")  # of several bids for a place the last one written is the highest
+        # of several bids for a place the last one written is the highest
+        rising = np.argsort(bids, kind="stable")
         choice, bids, bidding = choice[rising], bids[rising], bidding[rising]
         place[owner[choice[owner[choice] >= 0]]] = -1
         duals[choice], owner[choice] = bids, bidding

@@ -1,8 +1,10 @@
-"""Cells for the words of large tables: bands of rows, then of columns, each shared out among its words by prices.
+"""Cells for the words of large tables: bands of rows, then of columns, each shared out among its
+words by prices.
 
-A band of some random rows (or columns) is a smaller table of the same kind, whose words share out its cells anew; the
-bands of one drawing have no word in common and are worked on in parallel. Only their blocks of costs are ever in
-memory. As a word stays in its band, a drawing that was cut goes on with the bands that are not done.
+A band of some random rows (or columns) is a smaller table of the same kind, whose words share out
+its cells anew; the bands of one drawing have no word in common and are worked on in parallel. Only
+their blocks of costs are ever in memory. As a word stays in its band, a drawing that was cut goes
+on with the bands that are not done.
 
 Shapes: V words, R rows, C columns, L lines (rows or columns), S sampled words.
 """
@@ -23,7 +25,11 @@ from numpy.typing import NDArray
 
 from rescorer.files import whole_path
 from rescorer.parallel import in_order, workers
-from rescorer.training.reallocation.dual_ascent import dual_ascent, penalised_lower_bound, solve_by_dual_ascent
+from rescorer.training.reallocation.dual_ascent import (
+    dual_ascent,
+    penalised_lower_bound,
+    solve_by_dual_ascent,
+)
 from rescorer.training.reallocation.problem import (
     AssignmentSettings,
     Cells,
@@ -52,13 +58,16 @@ class _BlockLines(NamedTuple):
 
 
 def solve_in_blocks(
-    table: Table, settings: AssignmentSettings, checkpoint: Path | None = None,
+    table: Table,
+    settings: AssignmentSettings,
+    checkpoint: Path | None = None,
     advance: Advance = lambda done, of: None,
 ) -> Iterator[Stage]:
     """Stages, each no worse than the one before.
 
     Args:
-        checkpoint: a file that is written after each band, and gone on from where it is of this problem.
+        checkpoint: a file that is written after each band, and gone on from where it is of this
+            problem.
         advance: told how many bands are done, and of how many.
     """
     block_lines = list(_block_lines(table, settings))
@@ -68,9 +77,18 @@ def solve_in_blocks(
     with _solver(settings.processes) as run:
         while done < len(block_lines):
             stage = block_lines[done].stage
-            rest = [lines_of_block for lines_of_block in block_lines[done:] if lines_of_block.stage == stage]
-            blocks = [_Block(table, cells, lines_of_block.lines, lines_of_block.by_row) for lines_of_block in rest]
-            works = ((block.problem(), block.inside(cells[block.words]), settings) for block in blocks)
+            rest = [
+                lines_of_block
+                for lines_of_block in block_lines[done:]
+                if lines_of_block.stage == stage
+            ]
+            blocks = [
+                _Block(table, cells, lines_of_block.lines, lines_of_block.by_row)
+                for lines_of_block in rest
+            ]
+            works = (
+                (block.problem(), block.inside(cells[block.words]), settings) for block in blocks
+            )
             for block, found in zip(blocks, run(works), strict=True):
                 cells = cells.copy()  # a stage that was handed out stays as it was
                 cells[block.words] = block.outside(found)
@@ -87,7 +105,9 @@ def _block_lines(table: Table, settings: AssignmentSettings) -> Iterator[_BlockL
         # Columns first: a word may then go to any row, with few columns to choose from.
         for by_row, name in ((False, "column"), (True, "row")):
             lines = generator.permutation(table.rows if by_row else table.columns)
-            for lines_of_block in np.array_split(lines, min(len(lines), -(-len(table.start) // settings.block_size))):
+            for lines_of_block in np.array_split(
+                lines, min(len(lines), -(-len(table.start) // settings.block_size))
+            ):
                 yield _BlockLines(f"{name} blocks {sweep}", by_row, np.sort(lines_of_block))
 
 
@@ -112,10 +132,14 @@ class _SavedProgress:
 
 
 def _fingerprint(table: Table, settings: AssignmentSettings) -> str:
-    """What tells this problem from another one: its settings, its start, its bonus and some of its costs."""
+    """What tells this problem from another one: its settings, its start, its bonus and some of its
+    costs.
+    """
     words = np.linspace(0, len(table.start) - 1, min(len(table.start), 64)).astype(np.int64)
-    costs = [float(side.block(words, slice(None)).sum(dtype=np.float64))
-             for side in (table.row_costs, table.column_costs)]
+    costs = [
+        float(side.block(words, slice(None)).sum(dtype=np.float64))
+        for side in (table.row_costs, table.column_costs)
+    ]
     plain = {name: value for name, value in asdict(settings).items() if name != "processes"}
     begin = hashlib.sha256(table.start.tobytes() + table.bonus.tobytes()).hexdigest()
     return json.dumps([plain, table.rows, table.columns, begin, costs])
@@ -137,11 +161,17 @@ def _one_thread() -> None:
 
 def _solve(work: _Work) -> Cells:
     problem, cells, settings = work
-    return [found for _, found, _ in solve_by_dual_ascent(problem, cells, settings)][-1] if len(cells) else cells
+    return (
+        [found for _, found, _ in solve_by_dual_ascent(problem, cells, settings)][-1]
+        if len(cells)
+        else cells
+    )
 
 
 class _Block:
-    """Some rows (or columns) of a table: a smaller table of the same kind, with cell numbers of its own."""
+    """Some rows (or columns) of a table: a smaller table of the same kind, with cell numbers of its
+    own.
+    """
 
     def __init__(self, table: Table, cells: Cells, lines: NDArray[np.int64], by_row: bool) -> None:
         """Args: cells [V] of the whole table; lines: the rows or columns, ascending."""
@@ -158,7 +188,11 @@ class _Block:
         """The band's numbers of these cells of the table."""
         line = np.searchsorted(self.lines, self._line(cells))
         columns = self.table.columns
-        return line * columns + cells % columns if self.by_row else cells // columns * len(self.lines) + line
+        return (
+            line * columns + cells % columns
+            if self.by_row
+            else cells // columns * len(self.lines) + line
+        )
 
     def outside(self, cells: Cells) -> Cells:
         """The table's numbers of these cells of the band."""
@@ -175,28 +209,46 @@ class _Block:
         start = table.start[words]
         here = self._holds(start)
         start = self.inside(np.where(here, start, self.cells[words]))
-        return Problem(row_costs, column_costs, start, np.where(here, table.bonus[words], 0.0), device=table.device)
+        return Problem(
+            row_costs,
+            column_costs,
+            start,
+            np.where(here, table.bonus[words], 0.0),
+            device=table.device,
+        )
 
 
-# --- a bound without the cells ---------------------------------------------------------------------------------------
+# --- a bound without the cells
+# ---------------------------------------------------------------------------------------
 
 
 def separable_bound(table: Table, settings: AssignmentSettings) -> float:
-    """Nats that no assignment can fall below: rows and columns each on their own, C words in a row and R in a column.
+    """Nats that no assignment can fall below: rows and columns each on their own, C words in a row
+    and R in a column.
 
-    Any prices >= 0 prove a bound, so those found on a sample of the words do; all words are read once to prove it.
+    Any prices >= 0 prove a bound, so those found on a sample of the words do; all words are read
+    once to prove it.
     """
     sides = ((table.row_costs, table.columns), (table.column_costs, table.rows))
     return sum(_line_bound(costs, capacity, settings, table.device) for costs, capacity in sides)
 
 
-def _line_bound(costs: Costs, capacity: int, settings: AssignmentSettings, device: torch.device | str) -> float:
+def _line_bound(
+    costs: Costs, capacity: int, settings: AssignmentSettings, device: torch.device | str
+) -> float:
     words, lines = costs.shape
-    sample = np.arange(words)[:: -(-words // _SAMPLE)]  # [S]; ids run by frequency, so all frequencies are in it
+    # [S]; ids run by frequency, so all frequencies are in it
+    sample = np.arange(words)[:: -(-words // _SAMPLE)]
     problem = _as_lines(costs.block(sample, slice(None)), device)
     room = capacity * len(sample) / words
-    duals, _ = max(dual_ascent(problem, settings.temperatures, settings.iterations, room), key=lambda found: found[1])
-    bound, net_cost = -capacity * float(duals.sum(dtype=np.float64)), torch.as_tensor(duals, device=device)
+    duals, _ = max(
+        dual_ascent(problem, settings.temperatures, settings.iterations, room),
+        key=lambda found: found[1],
+    )
+    bound, net_cost = (
+        -capacity * float(duals.sum(dtype=np.float64)),
+        torch.as_tensor(duals, device=device),
+    )
     for chunk in chunks(words, max(1, _BLOCK_COSTS // lines)):
         bound += penalised_lower_bound(_as_lines(costs.block(chunk, slice(None)), device), net_cost)
     return bound
@@ -205,4 +257,6 @@ def _line_bound(costs: Costs, capacity: int, settings: AssignmentSettings, devic
 def _as_lines(costs: Floats, device: torch.device | str) -> Problem:
     """[V, L] costs as those of a table with one row."""
     nothing = np.zeros(len(costs))
-    return Problem(nothing[:, None].astype(np.float32), costs, nothing.astype(np.int64), nothing, device=device)
+    return Problem(
+        nothing[:, None].astype(np.float32), costs, nothing.astype(np.int64), nothing, device=device
+    )

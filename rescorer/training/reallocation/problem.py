@@ -1,9 +1,10 @@
 """What is assigned: words, the costs of their cells, and how hard to search.
 
-Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016), one word a cell.
+Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016), one
+word a cell.
 
-Shapes: V words, R rows, C columns, n of the words, m of the lines (rows or columns). Costs are nats, totals over the
-corpus.
+Shapes: V words, R rows, C columns, n of the words, m of the lines (rows or columns). Costs are
+nats, totals over the corpus.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rescorer.settings import check, setting
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -27,37 +30,45 @@ _CHUNK_WORDS = 65_536  # of which totals are summed at a time
 
 @dataclass(frozen=True)
 class AssignmentSettings:
-    """How hard to search.
+    """How hard the minimum-cost assignment of words to cells is searched."""
 
-    exact_limit: words up to which the joint problem is solved exactly (8 bytes x words x cells).
-    block_size: words up to which the table is priced as a whole; a larger one in bands of rows, then of columns.
-    sweeps: times that the bands are drawn, for tables above block_size.
-    temperatures: of the demand, falling, in units of each word's own spread of costs.
-    iterations: price updates at each temperature.
-    candidates: cheap cells that each word keeps, by rows and by columns.
-    processes: bands worked on at a time; 1 works inline.
-    seed: of the bands.
-    """
-
-    exact_limit: int = 2000
-    block_size: int = 50_000
-    sweeps: int = 2
-    temperatures: tuple[float, ...] = (0.1, 0.05, 0.02, 0.01, 0.005)
-    iterations: int = 15
-    candidates: int = 24
-    processes: int = 1
-    seed: int = 0
+    exact_limit: int = setting(
+        2000, "Words up to which the joint problem is solved exactly.", minimum=0, option=False
+    )
+    block_size: int = setting(
+        50_000,
+        "Words assigned together; a larger table is cut into blocks of rows, then of columns.",
+        minimum=1,
+    )
+    sweeps: int = setting(2, "Times that a large table is cut into blocks anew.", minimum=0)
+    temperatures: tuple[float, ...] = setting(
+        (0.1, 0.05, 0.02, 0.01, 0.005),
+        "Falling temperatures of the dual ascent, in units of each word's spread of costs.",
+        above=0,
+        option=False,
+    )
+    iterations: int = setting(15, "Dual ascent steps at each temperature.", minimum=1, option=False)
+    candidates: int = setting(
+        24, "Cells a word keeps for the exact matching.", minimum=1, option=False
+    )
+    processes: int = setting(1, "Blocks worked on at a time.", minimum=1)
+    seed: int = setting(0, "Seed of the blocks.", minimum=0, option=False)
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected {least} or more")
-        if not self.temperatures or min(self.temperatures) <= 0:
-            raise ValueError(f"temperatures are {self.temperatures}; expected one or more, all above 0")
+        check(self)
+        if not self.temperatures:
+            raise ValueError("temperatures = (): expected one or more")
 
 
-_LEAST = {"exact_limit": 0, "block_size": 1, "sweeps": 0, "iterations": 1, "candidates": 1, "processes": 1,
-          "seed": 0}
+_LEAST = {
+    "exact_limit": 0,
+    "block_size": 1,
+    "sweeps": 0,
+    "iterations": 1,
+    "candidates": 1,
+    "processes": 1,
+    "seed": 0,
+}
 
 
 class Costs(Protocol):
@@ -96,7 +107,10 @@ class DenseCosts:
         return costs
 
     def is_finite(self) -> bool:
-        return all(np.isfinite(self.values[chunk]).all() for chunk in chunks(len(self.values), _CHUNK_WORDS))
+        return all(
+            np.isfinite(self.values[chunk]).all()
+            for chunk in chunks(len(self.values), _CHUNK_WORDS)
+        )
 
 
 @dataclass(frozen=True)
@@ -124,13 +138,21 @@ class Table:
         for chunk in chunks(len(cells), _CHUNK_WORDS):
             words = np.arange(len(cells))[chunk]
             rows, columns = np.divmod(cells[chunk], self.columns)
-            total += float(self.row_costs.of(words, rows).sum() + self.column_costs.of(words, columns).sum())
+            total += float(
+                self.row_costs.of(words, rows).sum() + self.column_costs.of(words, columns).sum()
+            )
         return total
 
     def problem(self) -> Problem:
         """The whole of it at once: memory V · (R + C)."""
-        return Problem(self.row_costs.block(_ALL, _ALL), self.column_costs.block(_ALL, _ALL), self.start, self.bonus,
-                       self.open, self.device)
+        return Problem(
+            self.row_costs.block(_ALL, _ALL),
+            self.column_costs.block(_ALL, _ALL),
+            self.start,
+            self.bonus,
+            self.open,
+            self.device,
+        )
 
 
 @dataclass(frozen=True)
@@ -155,7 +177,9 @@ class Problem:
     def costs(self, words: NDArray[Any], cells: NDArray[Any]) -> Doubles:
         """The costs of these words in these cells, without the bonus."""
         rows, columns = np.divmod(cells, self.columns)
-        costs: Doubles = self.row_costs[words, rows].astype(np.float64) + self.column_costs[words, columns]
+        costs: Doubles = (
+            self.row_costs[words, rows].astype(np.float64) + self.column_costs[words, columns]
+        )
         return costs
 
     def total(self, cells: Cells) -> float:

@@ -1,7 +1,8 @@
-"""Words that the text never holds get costs from words like them, so that no cell of theirs is left to chance.
+"""Words that the text never holds get costs from words like them, so that no cell of theirs is left
+to chance.
 
-Like a word are those of its lists (places, surnames, …) and those that share a beginning or an end with it. It is
-priced as if it had been seen a little in the places of those words.
+Like a word are those of its lists (places, surnames, …) and those that share a beginning or an end
+with it. It is priced as if it had been seen a little in the places of those words.
 
 Shapes: V words, W unseen words, G groups (the pieces of unseen words, and the lists), F factors.
 """
@@ -33,7 +34,8 @@ class ZeroCountWords(NamedTuple):
 
     Attributes:
         ids: [W].
-        means: [G, V] a row's product with something of all words is its mean over those of the group that were seen.
+        means: [G, V] a row's product with something of all words is its mean over those of the
+            group that were seen.
         affinity: [W, G] sums to 1 for each word, or to 0 for one that is like none.
     """
 
@@ -42,7 +44,9 @@ class ZeroCountWords(NamedTuple):
     affinity: csr_matrix
 
     @classmethod
-    def of(cls, words: Sequence[str], seen: NDArray[np.bool_], lists: Iterable[NDArray[np.int64]]) -> ZeroCountWords:
+    def of(
+        cls, words: Sequence[str], seen: NDArray[np.bool_], lists: Iterable[NDArray[np.int64]]
+    ) -> ZeroCountWords:
         """
         Args:
             words: [V] spelled.
@@ -56,15 +60,21 @@ class ZeroCountWords(NamedTuple):
         known = np.diff(members.indptr)
         affinity = groups[ids].multiply(affix_weights(letters, known)).tocsr()  # [W, G]
         total = np.asarray(affinity.sum(1))
-        affinity = affinity.multiply(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)).tocsr()
+        affinity = affinity.multiply(
+            np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+        ).tocsr()
         return cls(ids, members.multiply(1 / np.maximum(known, 1)[:, None]).tocsr(), affinity)
 
     def like(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """[W, F] the means of what words like them have, of values [V, F]; 0 for a word that is like none."""
+        """[W, F] the means of what words like them have, of values [V, F]; 0 for a word that is
+        like none.
+        """
         return np.asarray(self.affinity @ (self.means @ values))
 
 
-def back_off_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray[np.int64]], weight: float) -> None:
+def back_off_unseen(
+    costs: CellCosts, words: Sequence[str], lists: Iterable[NDArray[np.int64]], weight: float
+) -> None:
     """Give the words without a token in the text the mean costs of words like them, in place.
 
     Time O(V · (letters + F)), memory G · F float64. A word that is like none stays without costs.
@@ -82,7 +92,8 @@ def back_off_unseen(costs: CellCosts, words: Sequence[str], lists: Iterable[NDAr
 
 
 def read_lists(path: Path, vocabulary: Vocabulary) -> list[NDArray[np.int64]]:
-    """Ids of the words of each list, of the file that `lexicon vocabulary --list` writes beside its vocabulary.
+    """Ids of the words of each list, of the file that `lexicon vocabulary --list` writes beside its
+    vocabulary.
 
     Raises:
         InputError: a line is not `word<TAB>count<TAB>lists`.
@@ -92,18 +103,28 @@ def read_lists(path: Path, vocabulary: Vocabulary) -> list[NDArray[np.int64]]:
         word, _, rest = line.partition("\t")
         count, _, names = rest.partition("\t")
         if not (word and count.isdigit() and names):
-            raise InputError(f"{line[:80]!r}", expected="word<TAB>count<TAB>lists",
-                             remedy="make it again with `lexicon vocabulary`", file=path, line=number)
+            raise InputError(
+                f"{line[:80]!r}",
+                expected="word<TAB>count<TAB>lists",
+                remedy="make it again with `lexicon vocabulary`",
+                file=path,
+                line=number,
+            )
         for name in names.split(","):
             members.setdefault(name, []).append(word)
     encoded = (np.unique(vocabulary.encode(words)) for words in members.values())
     return [ids[ids != vocabulary.unknown_id] for ids in encoded]
 
 
-def _price(side: LineCosts, tokens: NDArray[np.int64], unseen: ZeroCountWords, weight: float) -> None:
-    factors = np.zeros((unseen.means.shape[0], side.words.shape[1] + 1))  # [G, F + 1], with the constant, a token
+def _price(
+    side: LineCosts, tokens: NDArray[np.int64], unseen: ZeroCountWords, weight: float
+) -> None:
+    # [G, F + 1], with the constant, a token
+    factors = np.zeros((unseen.means.shape[0], side.words.shape[1] + 1))
     for chunk in chunks(len(tokens), _CHUNK_WORDS):
-        each = np.column_stack([side.words[chunk], side.constants[chunk]]) / np.maximum(tokens[chunk, None], 1)
+        each = np.column_stack([side.words[chunk], side.constants[chunk]]) / np.maximum(
+            tokens[chunk, None], 1
+        )
         factors += unseen.means[:, chunk] @ each
     for chunk in chunks(len(unseen.ids), _CHUNK_WORDS):
         found = weight * (unseen.affinity[chunk] @ factors)
@@ -124,6 +145,9 @@ def _groups(
     members = [np.repeat(np.arange(len(words)), sizes), *lists]
     groups = [np.fromiter(chain.from_iterable(of_word), np.int64, int(sizes.sum()))]
     groups += [np.full(len(ids), len(wanted) + number) for number, ids in enumerate(members[1:])]
-    letters = np.array([len(piece) - 1 for piece in wanted] + [_LIST_LETTERS] * (len(members) - 1), dtype=np.float64)
+    letters = np.array(
+        [len(piece) - 1 for piece in wanted] + [_LIST_LETTERS] * (len(members) - 1),
+        dtype=np.float64,
+    )
     where = np.concatenate(members), np.concatenate(groups)
     return csr_matrix((np.ones(len(where[0])), where), (len(words), len(letters))), letters

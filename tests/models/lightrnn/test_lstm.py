@@ -22,7 +22,9 @@ def peer_of(lstm: LSTM, num_layers: int) -> nn.LSTM:
     return peer
 
 
-def same(one: tuple[Tensor, tuple[Tensor, Tensor]], other: tuple[Tensor, tuple[Tensor, Tensor]]) -> bool:
+def same(
+    one: tuple[Tensor, tuple[Tensor, Tensor]], other: tuple[Tensor, tuple[Tensor, Tensor]]
+) -> bool:
     return torch.equal(one[0], other[0]) and all(map(torch.equal, one[1], other[1]))
 
 
@@ -42,7 +44,9 @@ def test_scores_with_all_weights(num_layers: int) -> None:
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_trains_without_the_dropped_weights(num_layers: int) -> None:
-    """As torch's LSTM with those weights zero and the others larger, for all words of a step alike."""
+    """As torch's LSTM with those weights zero and the others larger, for all words of a step
+    alike.
+    """
     lstm, share = LSTM(5, num_layers, 0.0, 0.4).train(), 0.4
     inputs, state = draw(num_layers)
     peer, kept = peer_of(lstm, num_layers), {}

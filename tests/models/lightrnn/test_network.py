@@ -1,4 +1,6 @@
-"""LightRNN against brute force, against the paper's equations written out in NumPy, and against hostile files."""
+"""LightRNN against brute force, against the paper's equations written out in NumPy, and against
+hostile files.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,10 @@ SIZE = 11  # words
 
 def tables() -> dict[str, WordTable]:
     """By what is odd about their shape."""
-    whole_row = WordTable(5, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 19]))  # rows 1 and 3 hold no word
-    whole_column = WordTable(6, 3, np.array([0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15]))  # column 2 holds no word
+    # rows 1 and 3 hold no word
+    whole_row = WordTable(5, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 19]))
+    # column 2 holds no word
+    whole_column = WordTable(6, 3, np.array([0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15]))
     return {
         "square": WordTable.shaped(9),
         "rectangle": WordTable.shaped(SIZE, 3, 4).shuffled(1),
@@ -46,12 +50,16 @@ def variants() -> list[dict[str, Any]]:
     names = "cell_bias", "tied", "two_step", "num_layers"
     kinds = itertools.product((True, False), (True, False), (True, False), (1, 2))
     # Own vectors in all of the columns of most tables, in the first two of them, or in none.
-    own = itertools.cycle([{"residual_dim": 3}, {"residual_dim": 2, "residual_columns": 2}, {"residual_dim": 0}])
+    own = itertools.cycle(
+        [{"residual_dim": 3}, {"residual_dim": 2, "residual_columns": 2}, {"residual_dim": 0}]
+    )
     return [{**dict(zip(names, kind, strict=True)), **next(own), "dropout": 0.3} for kind in kinds]
 
 
 def named(settings: dict[str, Any]) -> str:
-    return " ".join([*(name for name, value in settings.items() if value is True), str(settings["num_layers"])])
+    return " ".join(
+        [*(name for name, value in settings.items() if value is True), str(settings["num_layers"])]
+    )
 
 
 def model_of(table: WordTable, **settings: Any) -> LightRNN:
@@ -93,7 +101,8 @@ def test_free_cells_have_no_probability(table: WordTable) -> None:
 def test_one_number_for_one_sentence(settings: dict[str, Any], device: str) -> None:
     """forward; advance word by word; advance batched over histories: the same."""
     model = model_of(tables()["free cells"], **settings).to(device)
-    words = torch.randint(0, SIZE, (5, 7), generator=torch.Generator().manual_seed(1)).to(device)  # [T, U]
+    # [T, U]
+    words = torch.randint(0, SIZE, (5, 7), generator=torch.Generator().manual_seed(1)).to(device)
     with torch.no_grad():
         expected, _ = model(words, model.start_states(7))
 
@@ -107,7 +116,9 @@ def test_one_number_for_one_sentence(settings: dict[str, Any], device: str) -> N
         state, parent = model.start(), torch.zeros(1, dtype=torch.int64, device=device)
         for time in range(5):
             word = words[time, sentence : sentence + 1]
-            torch.testing.assert_close(model.score(state, parent, word)[0], expected[time, sentence], atol=1e-5, rtol=0)
+            torch.testing.assert_close(
+                model.score(state, parent, word)[0], expected[time, sentence], atol=1e-5, rtol=0
+            )
             log_probs, state = model.advance(state, parent, word)
             torch.testing.assert_close(log_probs[0], expected[time, sentence], atol=1e-5, rtol=0)
 
@@ -115,7 +126,9 @@ def test_one_number_for_one_sentence(settings: dict[str, Any], device: str) -> N
 def test_cpu_and_other_device_agree(device: str) -> None:
     model = model_of(tables()["rectangle"])
     expected = next_log_probs(model, [1, 2, 3])
-    torch.testing.assert_close(next_log_probs(model.to(device), [1, 2, 3]), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        next_log_probs(model.to(device), [1, 2, 3]), expected, atol=1e-4, rtol=0
+    )
 
 
 def test_many_words_after_each_of_many_histories() -> None:
@@ -125,11 +138,15 @@ def test_many_words_after_each_of_many_histories() -> None:
     # [</s>], then 4 and 5 after it, in one state of three histories; then 4 after the second.
     _, longer = model.advance(states, torch.tensor([0, 0]), torch.tensor([4, 5]))
     _, longest = model.advance(longer, torch.tensor([0]), torch.tensor([4]))
-    state = type(states)(*(torch.cat(parts, 1) for parts in zip(states, longer, longest, strict=True)))
+    state = type(states)(
+        *(torch.cat(parts, 1) for parts in zip(states, longer, longest, strict=True))
+    )
     expected = torch.stack([next_log_probs(model, history) for history in histories])  # [N, V]
     order = torch.randperm(4 * SIZE, generator=torch.Generator().manual_seed(0))
     parents, words = order // SIZE, order % SIZE
-    torch.testing.assert_close(model.score(state, parents, words), expected[parents, words], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        model.score(state, parents, words), expected[parents, words], atol=1e-5, rtol=0
+    )
     _, after = model.advance(state, parents, words)
     assert after.hidden.shape == (2, 4 * SIZE, 6)
     for place in (0, 7, 30):
@@ -188,8 +205,12 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_equations_of_the_paper(tied: bool) -> None:
-    """Row from the state after the last column; column from the state after the *true* row; one W, U, b for both."""
-    model = model_of(WordTable.shaped(9), residual_dim=0, cell_bias=False, two_step=True, tied=tied, hidden_dim=5)
+    """Row from the state after the last column; column from the state after the *true* row; one W,
+    U, b for both.
+    """
+    model = model_of(
+        WordTable.shaped(9), residual_dim=0, cell_bias=False, two_step=True, tied=tied, hidden_dim=5
+    )
     of = {name: value.double().numpy() for name, value in model.state_dict().items()}
 
     def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -222,12 +243,17 @@ def test_a_word_in_one_step() -> None:
     words = torch.tensor([3, 7, 7, 1, 0])
     with torch.no_grad():
         found, state = model(words[:, None], model.start_states(1))
-        rows, columns = model.row_of[torch.cat([torch.tensor([0]), words])], model.column_of[torch.tensor([0, *words])]
+        rows, columns = (
+            model.row_of[torch.cat([torch.tensor([0]), words])],
+            model.column_of[torch.tensor([0, *words])],
+        )
         inputs = of["row_in.weight"][rows] + of["column_in.weight"][columns]
-        outputs, (hidden, _) = model.lstm(inputs[:, None])  # read from zeros: the `</s>` before, then the words
+        # read from zeros: the `</s>` before, then the words
+        outputs, (hidden, _) = model.lstm(inputs[:, None])
         before = outputs[:-1, 0]
-        mixed = before + torch.tanh(before @ of["row_mixed.weight"].T + of["row_mixed.bias"]
-                                    + of["row_in.weight"][rows[1:]])
+        mixed = before + torch.tanh(
+            before @ of["row_mixed.weight"].T + of["row_mixed.bias"] + of["row_in.weight"][rows[1:]]
+        )
         row = torch.log_softmax(before @ of["row_out.weight"].T + of["row_out.bias"], -1)
         column = torch.log_softmax(mixed @ of["column_out.weight"].T + of["column_out.bias"], -1)
         expected = row[torch.arange(5), rows[1:]] + column[torch.arange(5), columns[1:]]
@@ -237,30 +263,48 @@ def test_a_word_in_one_step() -> None:
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_row_is_a_sum_of_two_parts(tied: bool) -> None:
-    """P(row) ∝ e^(h · x + b) · (e^(odds + own · W h) + 1) / (e^odds + 1), own the vector of its first column's cell."""
-    model = model_of(WordTable(4, 3, np.array([0, 1, 3, 4, 5, 6, 9, 10])), residual_dim=2, residual_columns=2, tied=tied)
+    """P(row) ∝ e^(h · x + b) · (e^(odds + own · W h) + 1) / (e^odds + 1), own the vector of its
+    first column's cell.
+    """
+    model = model_of(
+        WordTable(4, 3, np.array([0, 1, 3, 4, 5, 6, 9, 10])),
+        residual_dim=2,
+        residual_columns=2,
+        tied=tied,
+    )
     of, hidden = model.state_dict(), torch.randn(5, 6)
     own = (hidden @ of["residual_row_proj.weight"].T) @ of["residual_out"][:, :2].T  # [5, R]
     odds = of["head_word_log_odds"].exp()
-    parts = (hidden @ of["row_out.weight"].T + of["row_out.bias"]).exp() * (odds * own.exp() + 1) / (odds + 1)
+    parts = (
+        (hidden @ of["row_out.weight"].T + of["row_out.bias"]).exp()
+        * (odds * own.exp() + 1)
+        / (odds + 1)
+    )
     with torch.no_grad():
-        torch.testing.assert_close(model.row_log_probs(hidden).exp(), parts / parts.sum(1, keepdim=True))
+        torch.testing.assert_close(
+            model.row_log_probs(hidden).exp(), parts / parts.sum(1, keepdim=True)
+        )
 
 
 def test_odds_of_a_new_network_are_those_of_first_words() -> None:
     """What is missing, the first word or the others, counts as one word seen once."""
     vocabulary = make_vocabulary(8)
-    table = WordTable(4, 3, np.array([1, 0, 4, 5, 6, 9, 10, 11]))  # rows of words 1 and 0; 2 and 3; 4 alone; 5, 6 and 7
+    # rows of words 1 and 0; 2 and 3; 4 alone; 5, 6 and 7
+    table = WordTable(4, 3, np.array([1, 0, 4, 5, 6, 9, 10, 11]))
     model = LightRNN(LightRNNSettings(hidden_dim=4), vocabulary, table)
     c = vocabulary.counts + 1
     expected = np.log([c[1] / c[0], 1 / (c[2] + c[3]), c[4] / 1, c[5] / (c[6] + c[7])])
     np.testing.assert_allclose(model.head_word_log_odds.detach().numpy(), expected, rtol=1e-5)
     with torch.no_grad():  # own vectors begin at 0: rows are as frequent as their words
-        np.testing.assert_allclose(model.row_scores(torch.zeros(4)).numpy(), model.row_out.bias.detach().numpy())
+        np.testing.assert_allclose(
+            model.row_scores(torch.zeros(4)).numpy(), model.row_out.bias.detach().numpy()
+        )
 
 
 def test_biases_of_a_new_network_are_logs_of_shares() -> None:
-    """A row without words is as rare as one unseen word, not as frequent as all: words may be moved to it."""
+    """A row without words is as rare as one unseen word, not as frequent as all: words may be moved
+    to it.
+    """
     vocabulary, table = make_vocabulary(SIZE), tables()["free row"]
     model = LightRNN(LightRNNSettings(hidden_dim=4), vocabulary, table)
     shares = (vocabulary.counts + 1) / (vocabulary.counts + 1).sum()
@@ -272,11 +316,17 @@ def test_biases_of_a_new_network_are_logs_of_shares() -> None:
 
 
 def test_rows_are_drawn_where_words_are_many_or_as_is_said() -> None:
-    many, few = (LightRNN(LightRNNSettings(hidden_dim=2), make_vocabulary(size), WordTable.shaped(size))
-                 for size in (30_000, 29_999))
+    many, few = (
+        LightRNN(LightRNNSettings(hidden_dim=2), make_vocabulary(size), WordTable.shaped(size))
+        for size in (30_000, 29_999)
+    )
     assert (many.sampled_softmax_size, few.sampled_softmax_size) == (500, 0)
-    assert many.inclusion_probs.sum() == pytest.approx(500) and (few.inclusion_probs == 1).all()  # chances of rows to be drawn
-    assert [model_of(WordTable.shaped(9), sampled_softmax_size=rows).sampled_softmax_size for rows in (0, 3)] == [0, 3]
+    # chances of rows to be drawn
+    assert many.inclusion_probs.sum() == pytest.approx(500) and (few.inclusion_probs == 1).all()
+    assert [
+        model_of(WordTable.shaped(9), sampled_softmax_size=rows).sampled_softmax_size
+        for rows in (0, 3)
+    ] == [0, 3]
 
 
 def test_biases_of_cells() -> None:
@@ -293,17 +343,26 @@ def test_biases_of_cells() -> None:
 
 
 def test_own_vectors() -> None:
-    """Cells of the first columns add a product of their own to their scores, a vector of their own to their inputs."""
-    model = model_of(WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=2, residual_columns=2)
+    """Cells of the first columns add a product of their own to their scores, a vector of their own
+    to their inputs.
+    """
+    model = model_of(
+        WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=2, residual_columns=2
+    )
     plain = model_of(WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=0)
     plain.load_state_dict(model.state_dict(), strict=False)
     hidden, rows, columns = torch.randn(3, 5), torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
-    residual_in, residual_out = (vectors.view(3, 2, 2) for vectors in (model.residual_in, model.residual_out))  # [R, K, E]
+    # [R, K, E]
+    residual_in, residual_out = (
+        vectors.view(3, 2, 2) for vectors in (model.residual_in, model.residual_out)
+    )
     with torch.no_grad():
         expected = plain.column_scores(hidden, rows)
         for place in range(3):
             for column in range(2):
-                expected[place, column] += (residual_out[rows[place], column] * model.residual_out_proj(hidden[place])).sum()
+                expected[place, column] += (
+                    residual_out[rows[place], column] * model.residual_out_proj(hidden[place])
+                ).sum()
         torch.testing.assert_close(model.column_scores(hidden, rows), expected)
         added = model.column_inputs(rows, columns) - plain.column_inputs(rows, columns)
         torch.testing.assert_close(added[0], residual_in[2, 1] @ model.residual_in_proj.weight.T)
@@ -333,22 +392,38 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
         ({"two_step": True}, -(6 * 6 + 6)),
         ({"residual_dim": 5, "residual_columns": 2}, 5 * 3 * 2 + 2 * 5 * 6),
         ({"residual_dim": 5, "residual_columns": 9}, 5 * 3 * 4 + 2 * 5 * 6),
-        ({"residual_dim": 5, "residual_columns": 2, "tied": False}, (3 + 4) * 6 + 2 * 5 * (3 * 2 + 6)),
-        ({"residual_dim": 5, "residual_columns": 2, "residual_row_score": True}, 5 * 3 * 2 + 3 * 5 * 6 + 3),
+        (
+            {"residual_dim": 5, "residual_columns": 2, "tied": False},
+            (3 + 4) * 6 + 2 * 5 * (3 * 2 + 6),
+        ),
+        (
+            {"residual_dim": 5, "residual_columns": 2, "residual_row_score": True},
+            5 * 3 * 2 + 3 * 5 * 6 + 3,
+        ),
         ({"residual_row_score": True}, 0),
         ({"sampled_softmax_size": 2}, 0),
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
-    """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and what settings add."""
+    """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and
+    what settings add.
+    """
     smallest = {"cell_bias": False, "tied": True, "residual_dim": 0, "residual_row_score": False}
     model = model_of(tables()["rectangle"], **{**smallest, **settings})
     assert model.parameter_count() == 9 * 6 * 6 + 9 * 6 + (3 + 4) * (6 + 1) + count
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"hidden_dim": 0}, {"num_layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"dropout": math.nan},
-              {"weight_dropout": 1.0}, {"weight_dropout": math.nan}]
+    "wrong",
+    [
+        {"hidden_dim": 0},
+        {"num_layers": 0},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": math.nan},
+        {"weight_dropout": 1.0},
+        {"weight_dropout": math.nan},
+    ],
 )
 def test_settings_check_themselves(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -398,13 +473,17 @@ def test_full_disk(tmp_path: Path) -> None:
     )
     path = tmp_path / "lightrnn.pt"
     command = [sys.executable, "-c", code, str(path)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
+    said = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    ).stdout
     assert said.startswith(f"{path}: cannot be written: File too large; remedy: ")
     assert not list(tmp_path.iterdir())
 
 
 def test_case_survives_the_file(tmp_path: Path) -> None:
-    model = LightRNN(LightRNNSettings(hidden_dim=4), make_vocabulary(9, "lower"), WordTable.shaped(9))
+    model = LightRNN(
+        LightRNNSettings(hidden_dim=4), make_vocabulary(9, "lower"), WordTable.shaped(9)
+    )
     model.save(tmp_path / "lightrnn.pt")
     assert LightRNN.load(tmp_path / "lightrnn.pt").encode(["THE"]).tolist() == [2]
 
@@ -430,8 +509,16 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
     whole = path.read_bytes()
     (tmp_path / "folder").mkdir()
     for content in (
-        b"", b"\0", b"hello\nworld\n", whole[: len(whole) // 2], whole[:-1], whole[:100], b"PK\x03\x04",
-        pickle.dumps({"kind": "lightrnn"}), pickle.dumps(Hostile(mark)), "ünïcode".encode() * 100,
+        b"",
+        b"\0",
+        b"hello\nworld\n",
+        whole[: len(whole) // 2],
+        whole[:-1],
+        whole[:100],
+        b"PK\x03\x04",
+        pickle.dumps({"kind": "lightrnn"}),
+        pickle.dumps(Hostile(mark)),
+        "ünïcode".encode() * 100,
     ):
         path.write_bytes(content)
         check_refused(path)
@@ -483,10 +570,19 @@ def change(**changes: Any) -> dict[str, Any]:
         (change(settings={**good()["settings"], "num_layers": True}), "layers = True"),
         (change(settings={**good()["settings"], "hidden_dim": 6.0}), "width = 6.0"),
         (change(settings={**good()["settings"], "tied": 1}), "tied = 1"),
-        (change(settings={**good()["settings"], "sampled_softmax_size": 1.5}), "sampled_softmax_size = 1.5"),
+        (
+            change(settings={**good()["settings"], "sampled_softmax_size": 1.5}),
+            "sampled_softmax_size = 1.5",
+        ),
         (change(settings={**good()["settings"], "dropout": math.nan}), "dropout = nan"),
-        (change(parameters={**good()["parameters"], "more": torch.zeros(1)}), "Unexpected key more"),
-        (change(parameters={**good()["parameters"], "row_out.bias": [1.0]}), "row_out.bias holds no tensor"),
+        (
+            change(parameters={**good()["parameters"], "more": torch.zeros(1)}),
+            "Unexpected key more",
+        ),
+        (
+            change(parameters={**good()["parameters"], "row_out.bias": [1.0]}),
+            "row_out.bias holds no tensor",
+        ),
         (change(rows=10**12), "has the shape"),
         (change(counts=-torch.arange(11)), "no list of whole numbers"),
         (change(counts=torch.full((11,), math.nan)), "no list of whole numbers"),
@@ -529,21 +625,44 @@ def test_numbers_of_which_scores_would_be_infinite(tmp_path: Path, value: float)
 
 def test_a_table_of_few_words_is_not_built_however_large(tmp_path: Path) -> None:
     """Its rows and columns are each in the file, its cells are not."""
-    small = make_model(table=WordTable.shaped(11, 11, 1), hidden_dim=1, residual_dim=0, cell_bias=False, tied=False)
+    small = make_model(
+        table=WordTable.shaped(11, 11, 1), hidden_dim=1, residual_dim=0, cell_bias=False, tied=False
+    )
     content = small.as_dict()
     many, vectors = torch.zeros(50_000, 1), ("row_in", "row_out", "column_in", "column_out")
-    content.update(rows=50_000, columns=50_000, parameters={
-        **content["parameters"], **{f"{name}.weight": many for name in vectors},
-        "row_out.bias": many[:, 0], "column_out.bias": many[:, 0]})
+    content.update(
+        rows=50_000,
+        columns=50_000,
+        parameters={
+            **content["parameters"],
+            **{f"{name}.weight": many for name in vectors},
+            "row_out.bias": many[:, 0],
+            "column_out.bias": many[:, 0],
+        },
+    )
     write_torch(content, tmp_path / "lightrnn.pt")
     assert "a table of 2,500,000,000 cells for 11 words" in check_refused(tmp_path / "lightrnn.pt")
 
 
-@pytest.mark.parametrize("settings", [{}, {"num_layers": 3}, {"tied": False}, {"residual_dim": 0}, {"residual_columns": 2},
-                                      {"residual_row_score": False}, {"cell_bias": False}, {"two_step": True}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"num_layers": 3},
+        {"tied": False},
+        {"residual_dim": 0},
+        {"residual_columns": 2},
+        {"residual_row_score": False},
+        {"cell_bias": False},
+        {"two_step": True},
+    ],
+    ids=str,
+)
 def test_shapes_are_those_of_the_network(settings: dict[str, Any]) -> None:
     model = make_model(table=WordTable.shaped(11, 4, 3), **settings)
-    assert shapes_of(model.settings, 4, 3) == {name: tuple(each.shape) for name, each in model.state_dict().items()}
+    assert shapes_of(model.settings, 4, 3) == {
+        name: tuple(each.shape) for name, each in model.state_dict().items()
+    }
 
 
 def test_a_tied_network_of_an_older_release_is_refused(tmp_path: Path) -> None:
@@ -556,11 +675,16 @@ def test_a_tied_network_of_an_older_release_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_other_words_and_rows(tied: bool) -> None:
-    """Rows are copied from where it is said; what is not by rows is the same; the first model stays."""
+    """Rows are copied from where it is said; what is not by rows is the same; the first model
+    stays.
+    """
     model = make_model(11, WordTable.shaped(11, 4, 3), tied=tied)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    other = model.with_words(make_vocabulary(13), model.table.grown(1).with_words(np.array([12, 13])),
-                             np.array([0, 1, 2, 3, 2]))
+    other = model.with_words(
+        make_vocabulary(13),
+        model.table.grown(1).with_words(np.array([12, 13])),
+        np.array([0, 1, 2, 3, 2]),
+    )
     assert len(other.vocabulary) == 13 and not other.training
     for name, value in other.state_dict().items():
         assert torch.equal(before[name], model.state_dict()[name])

@@ -21,21 +21,35 @@ pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
 from rescorer.models.lightrnn import onnx_export
-from rescorer.models.lightrnn.onnx_export import PARITY, as_int8, as_onnx, export, log_probs_of_sentences
+from rescorer.models.lightrnn.onnx_export import (
+    PARITY,
+    as_int8,
+    as_onnx,
+    export,
+    log_probs_of_sentences,
+)
 from rescorer.models.onnx_scorer import OnnxScorer
 
 SENTENCES = draw_sentences(20)
 SETTINGS: list[dict[str, Any]] = [
-    {}, {"two_step": True}, {"tied": False}, {"residual_dim": 0}, {"residual_dim": 3}, {"cell_bias": False},
+    {},
+    {"two_step": True},
+    {"tied": False},
+    {"residual_dim": 0},
+    {"residual_dim": 3},
+    {"cell_bias": False},
     {"num_layers": 2, "dropout": 0.5, "weight_dropout": 0.5},
     {"residual_dim": 0, "cell_bias": False, "two_step": True, "num_layers": 2},
-    {"rows": 7, "columns": 2}, {"rows": 2, "columns": 17, "cell_bias": False},
+    {"rows": 7, "columns": 2},
+    {"rows": 2, "columns": 17, "cell_bias": False},
 ]
 
 
 def made(settings: dict[str, Any]) -> LightRNN:
     settings = dict(settings)
-    table = WordTable.shaped(11, settings.pop("rows", None), settings.pop("columns", None)).shuffled(3)
+    table = WordTable.shaped(
+        11, settings.pop("rows", None), settings.pop("columns", None)
+    ).shuffled(3)
     return make_model(table=table, **settings)
 
 
@@ -68,7 +82,9 @@ def test_the_model_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"num_layers": 2, "dropout": 0.5, "weight_dropout": 0.5}])
+@pytest.mark.parametrize(
+    "settings", [{"dropout": 0.5}, {"num_layers": 2, "dropout": 0.5, "weight_dropout": 0.5}]
+)
 def test_a_network_with_dropout(settings: dict[str, Any], training: bool, tmp_path: Path) -> None:
     """It is exported without, and all of its parts are in the mode that they were in."""
     model = make_model(**settings).train(training)
@@ -79,7 +95,9 @@ def test_a_network_with_dropout(settings: dict[str, Any], training: bool, tmp_pa
 
 
 def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
-    """What a larger table of the same words adds: vectors and biases, and an eighth of a byte a cell."""
+    """What a larger table of the same words adds: vectors and biases, and an eighth of a byte a
+    cell.
+    """
     model = make_model(40, WordTable(40, 100, np.arange(40) * 100), cell_bias=False)
     larger = make_model(40, WordTable(40, 900, np.arange(40) * 900), cell_bias=False)
     vectors = 4 * (larger.parameter_count() - model.parameter_count())
@@ -87,7 +105,8 @@ def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
     assert added < 2 * 40 * 800 / 8
 
 
-@pytest.mark.parametrize("rows", [45, 500])  # where most numbers are of cells, and where they are of rows
+# where most numbers are of cells, and where they are of rows
+@pytest.mark.parametrize("rows", [45, 500])
 @pytest.mark.parametrize("tied", [False, True])
 def test_int8_is_at_most_a_third(tied: bool, rows: int) -> None:
     model = make_model(2000, WordTable.shaped(2000, rows), hidden_dim=128, tied=tied)
@@ -97,13 +116,17 @@ def test_int8_is_at_most_a_third(tied: bool, rows: int) -> None:
 
 def test_the_report_tells_sizes_and_losses(tmp_path: Path) -> None:
     model = make_model()
-    float32, int8, perplexity = export(model, tmp_path / "int8.onnx", int8=True, sentences=SENTENCES)
+    float32, int8, perplexity = export(
+        model, tmp_path / "int8.onnx", int8=True, sentences=SENTENCES
+    )
     size = (tmp_path / "int8.onnx").stat().st_size
     words = sum(len(sentence) + 1 for sentence in SENTENCES)
     assert f"over {words} words" in float32 and f"int8: {size:,} bytes" in int8
     before, after = (float(part.split()[-1]) for part in perplexity.split(",")[:2])
     given = np.concatenate(log_probs_of_sentences(model, SENTENCES))
-    assert before == pytest.approx(np.exp(-given.mean()), abs=0.006) and after == pytest.approx(before, rel=0.05)
+    assert before == pytest.approx(np.exp(-given.mean()), abs=0.006) and after == pytest.approx(
+        before, rel=0.05
+    )
 
 
 def test_without_sentences_random_ones_are_compared(tmp_path: Path) -> None:
@@ -128,8 +151,13 @@ def test_tied_vectors_are_stored_once() -> None:
     left_out = 4 * (model.parameter_count() - tied.parameter_count())
     whole, small = as_onnx(model), as_onnx(tied)
     assert abs(len(whole) - len(small) - left_out) < 1000 < left_out
-    columns = tied.column_out.weight.numel()  # looked up and multiplied, they are rounded in different ways
-    assert abs(len(as_int8(whole)) - len(as_int8(small)) - (left_out / 4 - columns)) < 1500 < left_out / 4
+    # looked up and multiplied, they are rounded in different ways
+    columns = tied.column_out.weight.numel()
+    assert (
+        abs(len(as_int8(whole)) - len(as_int8(small)) - (left_out / 4 - columns))
+        < 1500
+        < left_out / 4
+    )
 
 
 def inexpressible(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
@@ -137,18 +165,28 @@ def inexpressible(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> tor
 
 
 def inexpressible_scores(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
-    return torch.special.i0e(hidden).mean(-1, keepdim=True)  # the same for all columns, however many there are
+    # the same for all columns, however many there are
+    return torch.special.i0e(hidden).mean(-1, keepdim=True)
 
 
-@pytest.mark.parametrize(("method", "settings", "named"), [
-    ("mix_rows", {}, "two_step False: .*i0e.*remedy: train with two_step True"),
-    ("mix_rows", {"num_layers": 2}, "two_step False: "),
-    ("column_scores", {"num_layers": 2}, r"this network \(hidden_dim 6, num_layers 2, .*sampled_softmax_size None\): .*i0e.*remedy"),
-])
+@pytest.mark.parametrize(
+    ("method", "settings", "named"),
+    [
+        ("mix_rows", {}, "two_step False: .*i0e.*remedy: train with two_step True"),
+        ("mix_rows", {"num_layers": 2}, "two_step False: "),
+        (
+            "column_scores",
+            {"num_layers": 2},
+            r"this network \(hidden_dim 6, num_layers 2, .*sampled_softmax_size None\): .*i0e.*remedy",
+        ),
+    ],
+)
 def test_what_onnx_cannot_express_is_named(
     method: str, settings: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LightRNN, method, inexpressible if method == "mix_rows" else inexpressible_scores)
+    monkeypatch.setattr(
+        LightRNN, method, inexpressible if method == "mix_rows" else inexpressible_scores
+    )
     with pytest.raises(InputError, match=f"ONNX cannot express {named}"):
         as_onnx(make_model(**settings))
 
@@ -166,12 +204,16 @@ def test_a_setting_of_a_later_release_is_named() -> None:
 
     model = make_model()
     as_onnx(Curled(Settings(hidden_dim=8), model.vocabulary, model.table))
-    with pytest.raises(InputError, match=r"cannot express curl 0\.5: .*remedy: train with curl 0\.0$"):
+    with pytest.raises(
+        InputError, match=r"cannot express curl 0\.5: .*remedy: train with curl 0\.0$"
+    ):
         as_onnx(Curled(Settings(hidden_dim=8, curl=0.5), model.vocabulary, model.table))
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
 def test_a_package_that_is_missing_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=f"{package} is not installed; remedy: pip install onnx onnxruntime"):
+    with pytest.raises(
+        InputError, match=f"{package} is not installed; remedy: pip install onnx onnxruntime"
+    ):
         as_onnx(make_model())

@@ -22,7 +22,9 @@ TABLES = {
 }
 SETTINGS: list[dict[str, Any]] = [
     {"two_step": two_step, "tied": tied, "residual_dim": residual_dim, "num_layers": num_layers}
-    for two_step, tied, residual_dim, num_layers in product((False, True), (False, True), (0, 5), (1, 2))
+    for two_step, tied, residual_dim, num_layers in product(
+        (False, True), (False, True), (0, 5), (1, 2)
+    )
 ] + [
     {"residual_row_score": False},
     {"cell_bias": False},

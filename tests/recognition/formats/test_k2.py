@@ -30,6 +30,7 @@ from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH
 
 try:
     import k2
+
     NO_K2 = ""
 except ImportError as error:
     NO_K2 = f"k2 is not here: {str(error).strip().splitlines()[0]}"
@@ -37,7 +38,8 @@ except ImportError as error:
 needs_k2 = pytest.mark.skipif(bool(NO_K2), reason=NO_K2)
 WORDS = ("<eps>", *(f"w{number}" for number in range(1, 10)))
 SYMBOLS = Symbols(WORDS)
-DIAMOND = [(0, 1, 3, -0.5), (0, 2, 4, -0.25), (1, 3, -1, 0.0), (2, 3, -1, -1.0)]  # source, target, label, score
+# source, target, label, score
+DIAMOND = [(0, 1, 3, -0.5), (0, 2, 4, -0.25), (1, 3, -1, 0.0), (2, 3, -1, -1.0)]
 Row = tuple[int, int, int, float]
 
 
@@ -50,7 +52,10 @@ def rows(arcs: Sequence[Row]) -> torch.Tensor:
 
 def vec(*fsas: tuple[int, Sequence[Row]]) -> torch.Tensor:
     """What k2 makes of an FsaVec of (states, arcs)."""
-    states, arcs = np.cumsum([0, *(n for n, _ in fsas)]), np.cumsum([0, *(len(arcs) for _, arcs in fsas)])
+    states, arcs = (
+        np.cumsum([0, *(n for n, _ in fsas)]),
+        np.cumsum([0, *(len(arcs) for _, arcs in fsas)]),
+    )
     body = [rows(each).reshape(-1) for _, each in fsas]
     return torch.cat([torch.tensor([len(fsas), 0, *states, *arcs], dtype=torch.int32), *body])
 
@@ -59,7 +64,16 @@ def same(left: Any, right: Any) -> None:
     """Equal, field by field and in type."""
     assert type(left) is type(right)
     if isinstance(left, Lattice):
-        for name in ("utterance", "states", "sources", "targets", "labels", "scores", "arc_fields", "header"):
+        for name in (
+            "utterance",
+            "states",
+            "sources",
+            "targets",
+            "labels",
+            "scores",
+            "arc_fields",
+            "header",
+        ):
             same(getattr(left, name), getattr(right, name))
         assert left.symbols.labels == right.symbols.labels
     elif isinstance(left, dict):
@@ -91,13 +105,16 @@ def sentences(lattice: Lattice) -> dict[tuple[str, ...], list[float]]:
 @pytest.fixture
 def words_txt(tmp_path: Path) -> Path:
     path = tmp_path / "words.txt"
-    path.write_text("".join(f"{word} {number}\n" for number, word in enumerate(WORDS)), encoding="utf-8")
+    path.write_text(
+        "".join(f"{word} {number}\n" for number, word in enumerate(WORDS)), encoding="utf-8"
+    )
     return path
 
 
 @pytest.fixture
 def ragged(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Sequence[float]]], Any]:
     """Makes what torch.save writes as k2 writes its RaggedTensor, without k2."""
+
     class RaggedTensor:
         __module__ = "_k2.ragged"
 
@@ -123,7 +140,10 @@ def ragged(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Sequence[float
 @pytest.fixture
 def read_dict(tmp_path: Path, words_txt: Path) -> Callable[..., list[Lattice]]:
     """Saves a dictionary and reads the file."""
-    def saved(content: Any, name: str = "utt.pt", collector: ErrorCollector | None = None) -> list[Lattice]:
+
+    def saved(
+        content: Any, name: str = "utt.pt", collector: ErrorCollector | None = None
+    ) -> list[Lattice]:
         torch.save(content, tmp_path / name)
         return list(read(tmp_path / name, words_txt, collector or ErrorCollector()))
 
@@ -138,20 +158,36 @@ MakeRagged = Callable[[Any], Any]
 
 
 def test_a_transducer_with_a_language_model(read_dict: ReadDict) -> None:
-    (lattice,) = read_dict({
-        "arcs": rows(DIAMOND), "aux_labels": torch.tensor([5, 6, -1, -1], dtype=torch.int32),
-        "lm_scores": torch.tensor([-0.125, -0.25, 0.0, -0.75]), "frame": torch.tensor([7, 8, 9, 9]),
-        "features": torch.arange(8.0).reshape(4, 2), "labels_version": 0, "device": "cuda:0", "depth": [1, (2, None)],
-    })
+    (lattice,) = read_dict(
+        {
+            "arcs": rows(DIAMOND),
+            "aux_labels": torch.tensor([5, 6, -1, -1], dtype=torch.int32),
+            "lm_scores": torch.tensor([-0.125, -0.25, 0.0, -0.75]),
+            "frame": torch.tensor([7, 8, 9, 9]),
+            "features": torch.arange(8.0).reshape(4, 2),
+            "labels_version": 0,
+            "device": "cuda:0",
+            "depth": [1, (2, None)],
+        }
+    )
     assert (lattice.utterance, lattice.states, lattice.trimmed) == ("utt", 4, 0)
     assert lattice.sources.tolist() == [0, 0, 1, 2] and lattice.targets.tolist() == [1, 2, 3, 3]
     assert [WORDS[label] for label in lattice.labels] == ["w5", "w6", "<eps>", "<eps>"]
-    same(dict(lattice.scores), {ACOUSTIC: np.array([-0.375, 0.0, 0.0, -0.25]),
-                                FIRST_LM: np.array([-0.125, -0.25, 0.0, -0.75])})
-    same(dict(lattice.arc_fields), {
-        LABEL: np.array([3, 4, -1, -1], dtype=np.int32), "frame": np.array([7, 8, 9, 9]),
-        "features": Rows(np.arange(8, dtype=np.float32).reshape(4, 2)),
-    })
+    same(
+        dict(lattice.scores),
+        {
+            ACOUSTIC: np.array([-0.375, 0.0, 0.0, -0.25]),
+            FIRST_LM: np.array([-0.125, -0.25, 0.0, -0.75]),
+        },
+    )
+    same(
+        dict(lattice.arc_fields),
+        {
+            LABEL: np.array([3, 4, -1, -1], dtype=np.int32),
+            "frame": np.array([7, 8, 9, 9]),
+            "features": Rows(np.arange(8, dtype=np.float32).reshape(4, 2)),
+        },
+    )
     assert lattice.header == {"device": "cuda:0", "depth": [1, (2, None)]}
 
 
@@ -170,23 +206,40 @@ def test_scores_are_the_doubles_of_singles(read_dict: ReadDict) -> None:
 
 def test_arcs_of_several_words_become_chains(read_dict: ReadDict, ragged: MakeRagged) -> None:
     arcs = [(0, 1, 5, -1.0), (0, 2, 6, -2.0), (1, 2, 7, -4.0), (1, 3, -1, -8.0), (2, 3, -1, -16.0)]
-    (lattice,) = read_dict({
-        "arcs": rows(arcs), "aux_labels": ragged([[1, 2, 3], [], [4], [5, 0, 6, -1], [-1]]),
-        "lm_scores": torch.tensor([-0.5, -1.0, -2.0, -4.0, -8.0]), "times": ragged([[1.0], [2, 3], [], [4], [5]]),
-        "frame": torch.tensor([1, 2, 3, 4, 5], dtype=torch.int32),
-    })
+    (lattice,) = read_dict(
+        {
+            "arcs": rows(arcs),
+            "aux_labels": ragged([[1, 2, 3], [], [4], [5, 0, 6, -1], [-1]]),
+            "lm_scores": torch.tensor([-0.5, -1.0, -2.0, -4.0, -8.0]),
+            "times": ragged([[1.0], [2, 3], [], [4], [5]]),
+            "frame": torch.tensor([1, 2, 3, 4, 5], dtype=torch.int32),
+        }
+    )
     assert sentences(lattice) == {
-        ("w1", "w2", "w3", "w5", "w6"): [-9.0], ("w1", "w2", "w3", "w4"): [-21.0], (): [-18.0],
+        ("w1", "w2", "w3", "w5", "w6"): [-9.0],
+        ("w1", "w2", "w3", "w4"): [-21.0],
+        (): [-18.0],
     }
-    # What was the first arc says what the file says of the whole; arcs stay sorted, and states in their order.
+    # What was the first arc says what the file says of the whole; arcs stay sorted, and states in
+    # their order.
     assert lattice.sources.tolist() == [0, 0, 1, 2, 3, 3, 4, 5, 6]
     assert lattice.targets.tolist() == [1, 6, 2, 3, 6, 4, 5, 7, 7]
     assert lattice.labels.tolist() == [1, 0, 2, 3, 4, 5, 6, 0, 0]
     label, times, frame = (lattice.arc_fields[name] for name in (LABEL, "times", "frame"))
-    assert isinstance(label, np.ndarray) and isinstance(times, Ragged) and isinstance(frame, np.ndarray)
+    assert (
+        isinstance(label, np.ndarray)
+        and isinstance(times, Ragged)
+        and isinstance(frame, np.ndarray)
+    )
     assert label.tolist() == [5, 6, 0, 0, 7, 0, 0, -1, -1]
     assert frame.tolist() == [1, 2, 0, 0, 3, 4, 0, 0, 5]
-    assert times.splits.tolist() == [0, 1, 3, 3, 3, 3, 4, 4, 4, 5] and times.values.tolist() == [1, 2, 3, 4, 5]
+    assert times.splits.tolist() == [0, 1, 3, 3, 3, 3, 4, 4, 4, 5] and times.values.tolist() == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
     assert np.diff(times.take(np.array([1, 1, 0])).splits).tolist() == [2, 2, 1]
 
 
@@ -194,9 +247,18 @@ def test_an_fsa_vec(read_dict: ReadDict) -> None:
     line = [(0, 1, 7, -3.0), (1, 2, -1, 0.0)]
     content = {"arcs": vec((4, DIAMOND), (0, []), (3, line), (1, [])), "frame": torch.arange(6)}
     lattices = read_dict(content, "batch.pt")
-    assert [lattice.utterance for lattice in lattices] == ["batch-1", "batch-2", "batch-3", "batch-4"]
-    assert [sentences(lattice) for lattice in lattices] == [{("w3",): [-0.5], ("w4",): [-1.25]}, {},
-                                                            {("w7",): [-3.0]}, {}]
+    assert [lattice.utterance for lattice in lattices] == [
+        "batch-1",
+        "batch-2",
+        "batch-3",
+        "batch-4",
+    ]
+    assert [sentences(lattice) for lattice in lattices] == [
+        {("w3",): [-0.5], ("w4",): [-1.25]},
+        {},
+        {("w7",): [-3.0]},
+        {},
+    ]
     same(lattices[2].arc_fields["frame"], np.array([4, 5]))
     named = read_dict({**content, "utterances": list("abcd")})
     assert [lattice.utterance for lattice in named] == list("abcd")
@@ -211,22 +273,35 @@ def test_states_in_any_order_and_on_no_path(read_dict: ReadDict) -> None:
 
 
 def test_added_scores_are_scores(read_dict: ReadDict) -> None:
-    (lattice,) = read_dict({"arcs": rows(DIAMOND), "lightrnn": torch.arange(4.0), "score_names": ["lightrnn"]})
+    (lattice,) = read_dict(
+        {"arcs": rows(DIAMOND), "lightrnn": torch.arange(4.0), "score_names": ["lightrnn"]}
+    )
     assert lattice.score_names == (FIRST_PASS, "lightrnn")
-    assert lattice.scores["lightrnn"].tolist() == [0, 1, 2, 3] and set(lattice.arc_fields) == {LABEL}
+    assert lattice.scores["lightrnn"].tolist() == [0, 1, 2, 3] and set(lattice.arc_fields) == {
+        LABEL
+    }
 
 
 def test_written_files_come_back(tmp_path: Path, words_txt: Path, read_dict: ReadDict) -> None:
-    first = read_dict({
-        "arcs": vec((4, DIAMOND), (0, [])), "aux_labels": torch.tensor([5, 6, -1, -1], dtype=torch.int32),
-        "lm_scores": torch.tensor([-0.1, -0.2, 0.3, -0.7]), "half": torch.ones(4, dtype=torch.float16),
-        "flag": torch.tensor([True, False, True, False]), "rows": torch.arange(8).reshape(4, 2), "name": "x",
-    })
+    first = read_dict(
+        {
+            "arcs": vec((4, DIAMOND), (0, [])),
+            "aux_labels": torch.tensor([5, 6, -1, -1], dtype=torch.int32),
+            "lm_scores": torch.tensor([-0.1, -0.2, 0.3, -0.7]),
+            "half": torch.ones(4, dtype=torch.float16),
+            "flag": torch.tensor([True, False, True, False]),
+            "rows": torch.arange(8).reshape(4, 2),
+            "name": "x",
+        }
+    )
     write(tmp_path / "again.pt", first)
     again = list(read(tmp_path / "again.pt", words_txt, ErrorCollector()))
     for left, right in zip(first, again, strict=True):
         same(left, right)
-    write(tmp_path / "more.pt", [each.with_scores({"lstm": np.full(each.arcs, 0.1)}) for each in first])
+    write(
+        tmp_path / "more.pt",
+        [each.with_scores({"lstm": np.full(each.arcs, 0.1)}) for each in first],
+    )
     more = list(read(tmp_path / "more.pt", words_txt, ErrorCollector()))
     assert more[0].scores["lstm"].tolist() == [0.1] * 4
     loaded = torch.load(tmp_path / "again.pt")
@@ -237,8 +312,12 @@ def test_other_lattices_can_be_written(tmp_path: Path) -> None:
     lattice = random_lattice(np.random.default_rng(0), 5, 9, ["a", "b"])
     assert lattice.states
     score = lattice.scores["score"]
-    foreign = replace(lattice, scores={ACOUSTIC: score, GRAPH: score, "nn": score}, arc_fields={"p": score},
-                      header={"object": object()})
+    foreign = replace(
+        lattice,
+        scores={ACOUSTIC: score, GRAPH: score, "nn": score},
+        arc_fields={"p": score},
+        header={"object": object()},
+    )
     write(tmp_path / "a.pt", [foreign])
     (tmp_path / "words").write_text("<eps> 0\na 1\nb 2\n", encoding="utf-8")
     (back,) = read(tmp_path / "a.pt", tmp_path / "words", ErrorCollector())
@@ -248,7 +327,9 @@ def test_other_lattices_can_be_written(tmp_path: Path) -> None:
 
 
 def test_scores_are_what_the_search_is_for(tmp_path: Path, read_dict: ReadDict) -> None:
-    """At the recogniser's own scales, which are 1 in k2: so is a rescored lattice's total, for k2's own search."""
+    """At the recogniser's own scales, which are 1 in k2: so is a rescored lattice's total, for k2's
+    own search.
+    """
     content = {"arcs": rows(DIAMOND), "lm_scores": torch.tensor([-0.125, -0.25, 0.0, -0.75])}
     (lattice,) = read_dict(content)
     assert lattice.own_scales == {ACOUSTIC: 1.0, FIRST_LM: 1.0}
@@ -265,10 +346,20 @@ def test_a_folder_of_files(tmp_path: Path, words_txt: Path) -> None:
     (tmp_path / "many").mkdir()
     assert not matches(tmp_path / "many")
     for name, utterances in (("b", ["one", "two"]), ("a", None)):
-        torch.save({"arcs": vec((4, DIAMOND), (0, [])), **({"utterances": utterances} if utterances else {})},
-                   tmp_path / f"many/{name}.pt")
+        torch.save(
+            {
+                "arcs": vec((4, DIAMOND), (0, [])),
+                **({"utterances": utterances} if utterances else {}),
+            },
+            tmp_path / f"many/{name}.pt",
+        )
     assert matches(tmp_path / "many")
-    assert [each.utterance for each in read(tmp_path / "many", words_txt, ErrorCollector())] == ["a-1", "a-2", "one", "two"]
+    assert [each.utterance for each in read(tmp_path / "many", words_txt, ErrorCollector())] == [
+        "a-1",
+        "a-2",
+        "one",
+        "two",
+    ]
     torch.save({"arcs": vec((4, DIAMOND)), "utterances": ["two"]}, tmp_path / "many/c.pt")
     with pytest.raises(InputError, match=r"c\.pt: utterance 'two' is in an earlier file too"):
         list(read(tmp_path / "many", words_txt, ErrorCollector()))
@@ -301,7 +392,9 @@ def test_matches_its_own(tmp_path: Path, words_txt: Path, protocol: int) -> None
 
 
 def test_matches_no_others(tmp_path: Path) -> None:
-    write_torch({"arcs": torch.zeros(3), "words": ["arcs"], "x": {"arcs": "arcs"}}, tmp_path / "model.pt")
+    write_torch(
+        {"arcs": torch.zeros(3), "words": ["arcs"], "x": {"arcs": "arcs"}}, tmp_path / "model.pt"
+    )
     torch.save({"model": torch.zeros(4)}, tmp_path / "other.pt")
     (tmp_path / "text").write_text("utt-1 -2.5 arcs\n", encoding="utf-8")
     (tmp_path / "blank").touch()
@@ -326,21 +419,47 @@ def test_matches_no_others(tmp_path: Path) -> None:
         ({"arcs": torch.tensor([2**31 - 1, 0, 0, 0], dtype=torch.int32)}, "neither an Fsa's"),
         ({"arcs": vec((4, DIAMOND))[:-4]}, "neither an Fsa's"),
         ({"arcs": torch.tensor([0, 0, 0, 0], dtype=torch.int32)}, "no FSAs"),
-        ({"arcs": rows([(0, 1, 3, 0.0), (1, 2, 4, 0.0)])}, "utterance 'utt': an arc from state 1 to 2 with label 4"),
-        ({"arcs": rows([(0, 1, -1, 0.0), (1, 2, -1, 0.0)])}, "label -1 into the final state 2 and only there"),
-        ({"arcs": rows([(0, 1, -2, 0.0), (1, 2, -1, 0.0)])}, "an arc from state 0 to 1 with label -2"),
+        (
+            {"arcs": rows([(0, 1, 3, 0.0), (1, 2, 4, 0.0)])},
+            "utterance 'utt': an arc from state 1 to 2 with label 4",
+        ),
+        (
+            {"arcs": rows([(0, 1, -1, 0.0), (1, 2, -1, 0.0)])},
+            "label -1 into the final state 2 and only there",
+        ),
+        (
+            {"arcs": rows([(0, 1, -2, 0.0), (1, 2, -1, 0.0)])},
+            "an arc from state 0 to 1 with label -2",
+        ),
         ({"arcs": rows([(1, 2, -1, 0.0), (0, 1, 3, 0.0)])}, "arcs sorted by their source"),
         ({"arcs": rows([(-1, 1, 3, 0.0), (1, 2, -1, 0.0)])}, "an arc from state -1 to 1"),
         ({"arcs": vec((2, DIAMOND))}, "states from 0 to 1"),
-        ({"arcs": rows([(0, 1, 3, 0.0), (1, 0, 3, 0.0), (1, 2, -1, 0.0)])}, "utterance 'utt': state 0 is on a cycle"),
+        (
+            {"arcs": rows([(0, 1, 3, 0.0), (1, 0, 3, 0.0), (1, 2, -1, 0.0)])},
+            "utterance 'utt': state 0 is on a cycle",
+        ),
         ({"arcs": rows([(0, 0, 3, 0.0), (0, 1, -1, 0.0)])}, "state 0 has an arc to itself"),
-        ({"arcs": rows([(0, 1, 3, np.nan), (1, 2, -1, 0.0)])}, "the first_pass score of the arc .* is not finite"),
-        ({"arcs": rows([(0, 1, 3, -np.inf), (1, 2, -1, 0.0)]), "lm_scores": torch.tensor([-np.inf, 0.0])},
-         "the acoustic score of the arc from 0 to 1 is not finite"),
-        ({"arcs": rows([(0, 1, 77, 0.0), (1, 2, -1, 0.0)])}, "utterance 'utt': word id 77; .*--symbols"),
+        (
+            {"arcs": rows([(0, 1, 3, np.nan), (1, 2, -1, 0.0)])},
+            "the first_pass score of the arc .* is not finite",
+        ),
+        (
+            {
+                "arcs": rows([(0, 1, 3, -np.inf), (1, 2, -1, 0.0)]),
+                "lm_scores": torch.tensor([-np.inf, 0.0]),
+            },
+            "the acoustic score of the arc from 0 to 1 is not finite",
+        ),
+        (
+            {"arcs": rows([(0, 1, 77, 0.0), (1, 2, -1, 0.0)])},
+            "utterance 'utt': word id 77; .*--symbols",
+        ),
         ({"arcs": rows(DIAMOND), "aux_labels": torch.tensor([-5, 0, 0, 0])}, "word id -5"),
         ({"arcs": rows(DIAMOND), "aux_labels": torch.zeros(4)}, "aux_labels are not word ids"),
-        ({"arcs": rows(DIAMOND), "lm_scores": torch.zeros(4, dtype=torch.int32)}, "lm_scores are not a number"),
+        (
+            {"arcs": rows(DIAMOND), "lm_scores": torch.zeros(4, dtype=torch.int32)},
+            "lm_scores are not a number",
+        ),
         ({"arcs": rows(DIAMOND), "lm_scores": torch.zeros(4, 2)}, "lm_scores are not a number"),
         ({"arcs": rows(DIAMOND), "x": torch.zeros(3)}, "attribute 'x' has 3 rows; expected 4"),
         ({"arcs": rows(DIAMOND), "x": torch.tensor(3)}, "attribute 'x' has 0 rows; expected 4"),
@@ -375,8 +494,13 @@ def test_ragged_faults(read_dict: ReadDict, ragged: MakeRagged) -> None:
     empty.state = ()
     turned = ragged([[1]] * 4)  # the differences are not negative: they wrap around
     turned.state = (torch.tensor([0, 120, -20, 100, 4], dtype=torch.int8), *turned.state[1:])
-    for value, message in ((deep, "several levels"), (wrong, "no ragged tensor"), (empty, "no ragged tensor"),
-                           (turned, "no ragged tensor"), (ragged([[1]] * 3), "has 3 rows")):
+    for value, message in (
+        (deep, "several levels"),
+        (wrong, "no ragged tensor"),
+        (empty, "no ragged tensor"),
+        (turned, "no ragged tensor"),
+        (ragged([[1]] * 3), "has 3 rows"),
+    ):
         with pytest.raises(InputError, match=message):
             read_dict({"arcs": rows(DIAMOND), "x": value})
     with pytest.raises(InputError, match="aux_labels are not word ids"):
@@ -392,9 +516,13 @@ def test_symbols_are_needed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"words: the file is empty"), ("a 0\n", "id 0 is 'a'"), ("<eps> 0\na b 1\n", "words:2: 'a b 1'"),
-        ("<eps> 0\na x\n", "words:2: 'a x'"), ("<eps> 0\na -1\n", "words:2"),
-        ("<eps> 0\na 99999999999999\n", "words:2"), ("<eps> 0\na 1\nb 1\n", "words:3: id 1 is there twice"),
+        ("", r"words: the file is empty"),
+        ("a 0\n", "id 0 is 'a'"),
+        ("<eps> 0\na b 1\n", "words:2: 'a b 1'"),
+        ("<eps> 0\na x\n", "words:2: 'a x'"),
+        ("<eps> 0\na -1\n", "words:2"),
+        ("<eps> 0\na 99999999999999\n", "words:2"),
+        ("<eps> 0\na 1\nb 1\n", "words:3: id 1 is there twice"),
         ("<eps> 0\na 3\nc 5\n", "word id 4"),
     ],
 )
@@ -412,9 +540,15 @@ def test_what_cannot_be_written(tmp_path: Path, read_dict: ReadDict) -> None:
         ([], "no lattices"),
         ([lattice, lattice], "'utt' is there twice"),
         ([replace(lattice, scores={"nn": np.zeros(4)})], "the lattices have the scores 'nn'"),
-        ([lattice, other.with_scores({"nn": np.zeros(4)})], "utterance 'b': scores 'first_pass', 'nn'"),
+        (
+            [lattice, other.with_scores({"nn": np.zeros(4)})],
+            "utterance 'b': scores 'first_pass', 'nn'",
+        ),
         ([lattice, replace(other, symbols=Symbols(("", "a")))], "utterance 'b': other words"),
-        ([lattice, replace(other, arc_fields={LABEL: lattice.arc_fields[LABEL]})], "same kind of attribute 'x'"),
+        (
+            [lattice, replace(other, arc_fields={LABEL: lattice.arc_fields[LABEL]})],
+            "same kind of attribute 'x'",
+        ),
         ([lattice.with_scores({"x": np.zeros(4)})], "a score 'x' beside an attribute"),
         ([lattice.with_scores({"scores": np.zeros(4)})], "a score 'scores'"),
         ([replace(lattice, scores={FIRST_PASS: np.full(4, -1e60)})], "too great for float32"),
@@ -441,11 +575,19 @@ def test_code_is_not_run(tmp_path: Path, read_dict: ReadDict, ragged: MakeRagged
     evil = Evil(tmp_path / "mark")
     within = ragged([[1]])
     within.state = (evil, "row_ids1", evil)
-    for content in (evil, {"arcs": evil}, {"arcs": rows(DIAMOND), "x": evil}, {"arcs": rows(DIAMOND), "x": within}):
+    for content in (
+        evil,
+        {"arcs": evil},
+        {"arcs": rows(DIAMOND), "x": evil},
+        {"arcs": rows(DIAMOND), "x": within},
+    ):
         with pytest.raises(InputError, match=r"holds code: posix\.system; .*remedy") as caught:
             read_dict(content)
         assert "\n" not in str(caught.value)
-    for content in ({"arcs": rows(DIAMOND), "x": {1, 2}}, {"arcs": rows(DIAMOND), "x": torch.nn.Linear}):
+    for content in (
+        {"arcs": rows(DIAMOND), "x": {1, 2}},
+        {"arcs": rows(DIAMOND), "x": torch.nn.Linear},
+    ):
         with pytest.raises(InputError, match="holds code"):
             read_dict(content)
     assert not (tmp_path / "mark").exists()
@@ -468,11 +610,16 @@ def members(path: Path) -> dict[str, bytes]:
         b"\x80\x02r\xf0\xff\xff\xff.",  # a memo of four thousand million places
         b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x00.",  # a bytearray beyond any memory
         b"\x80\x02" + b"(l" * 100_000 + b".",
-        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x08\x00\x00\x00__call__Nsb.",  # tampers with what it names
-        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(]K\x00K\x05\x85K\x01\x85tR.",  # a list for a storage
+        # tampers with what it names
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x08\x00\x00\x00__call__Nsb.",
+        # a list for a storage
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(]K\x00K\x05\x85K\x01\x85tR.",
         b"\x80\x02ccollections\nOrderedDict\n}X\x01\x00\x00\x00aNsb.",
         b"\x80\x02c_k2.ragged\nRaggedTensor\n)\x81.",
-        b"\x80\x02ctorch\nFloatStorage\n.", b"", b".", b"\x80\x02}.",
+        b"\x80\x02ctorch\nFloatStorage\n.",
+        b"",
+        b".",
+        b"\x80\x02}.",
     ],
 )
 def test_pickles_by_hand(tmp_path: Path, words_txt: Path, pickled: bytes) -> None:
@@ -516,10 +663,24 @@ def _damage(data: bytearray, chance: random.Random) -> None:
 
 @pytest.fixture
 def samples(tmp_path: Path, ragged: MakeRagged) -> list[Path]:
-    torch.save({"arcs": rows(DIAMOND), "aux_labels": ragged([[1, 2], [3], [-1], []]),
-                "lm_scores": torch.tensor([-0.5, 0.0, 0.0, -1.0]), "note": ["x", 1.5]}, tmp_path / "one.pt")
-    torch.save({"arcs": vec((4, DIAMOND), (0, []), (4, DIAMOND)), "aux_labels": torch.tensor([1, 2, -1, -1] * 2),
-                "rows": torch.zeros(8, 2), "utterances": ["a", "b", "c"]}, tmp_path / "many.pt")
+    torch.save(
+        {
+            "arcs": rows(DIAMOND),
+            "aux_labels": ragged([[1, 2], [3], [-1], []]),
+            "lm_scores": torch.tensor([-0.5, 0.0, 0.0, -1.0]),
+            "note": ["x", 1.5],
+        },
+        tmp_path / "one.pt",
+    )
+    torch.save(
+        {
+            "arcs": vec((4, DIAMOND), (0, []), (4, DIAMOND)),
+            "aux_labels": torch.tensor([1, 2, -1, -1] * 2),
+            "rows": torch.zeros(8, 2),
+            "utterances": ["a", "b", "c"],
+        },
+        tmp_path / "many.pt",
+    )
     return [tmp_path / "one.pt", tmp_path / "many.pt"]
 
 
@@ -568,15 +729,22 @@ def test_damage_within_the_archive(tmp_path: Path, words_txt: Path, samples: lis
 def random_fsa(draw: np.random.Generator, words: int = 3) -> Any:
     """A lattice like icefall's, with up to so many words an arc."""
     states = int(draw.integers(3, 7))
-    arcs: list[Row] = [(s, s + 1, int(draw.integers(6)), float(draw.normal())) for s in range(states - 2)]
+    arcs: list[Row] = [
+        (s, s + 1, int(draw.integers(6)), float(draw.normal())) for s in range(states - 2)
+    ]
     for _ in range(int(draw.integers(8))):
         source, target = sorted(draw.choice(states - 1, 2, replace=False).tolist())
         arcs.append((source, target, int(draw.integers(6)), float(draw.normal())))
-    arcs += [(state, states - 1, -1, float(draw.normal())) for state in {states - 2, int(draw.integers(states - 1))}]
+    arcs += [
+        (state, states - 1, -1, float(draw.normal()))
+        for state in {states - 2, int(draw.integers(states - 1))}
+    ]
     arcs.sort(key=lambda arc: arc[0])
     fsa = k2.Fsa(rows(arcs))
     said = [draw.integers(1, 10, draw.integers(words + 1)).tolist() for _ in arcs]
-    said = [[*ids, -1] if label == -1 else ids for ids, (_, _, label, _) in zip(said, arcs, strict=True)]
+    said = [
+        [*ids, -1] if label == -1 else ids for ids, (_, _, label, _) in zip(said, arcs, strict=True)
+    ]
     fsa.aux_labels = k2.RaggedTensor(said, dtype=torch.int32)
     fsa.lm_scores = torch.from_numpy(draw.normal(size=len(arcs))).float()
     fsa.frame = torch.arange(len(arcs), dtype=torch.int32)
@@ -606,14 +774,18 @@ def k2_paths(fsa: Any, state: int) -> Iterator[tuple[tuple[int, ...], float]]:
     """The word ids and the total of every path from a state to the final one."""
     if state == fsa.shape[0] - 1:
         yield (), 0.0
-    every = zip(fsa.arcs.values()[:, :2].tolist(), fsa.scores.tolist(), fsa.aux_labels.tolist(), strict=True)
+    every = zip(
+        fsa.arcs.values()[:, :2].tolist(), fsa.scores.tolist(), fsa.aux_labels.tolist(), strict=True
+    )
     for (source, target), score, ids in every:
         if source == state:
             for words, total in k2_paths(fsa, target):
                 yield (*(ids if isinstance(ids, list) else [ids]), *words), score + total
 
 
-def assert_same_sentences(left: dict[tuple[str, ...], list[float]], right: dict[tuple[str, ...], list[float]]) -> None:
+def assert_same_sentences(
+    left: dict[tuple[str, ...], list[float]], right: dict[tuple[str, ...], list[float]]
+) -> None:
     assert left.keys() == right.keys()
     for words in left:
         np.testing.assert_allclose(left[words], right[words], rtol=0, atol=1e-5)
@@ -635,10 +807,16 @@ def test_there_and_back(random_fsas: Iterator[Any], tmp_path: Path, words_txt: P
     for fsas in random_fsas:
         lattices = to_lattices(fsas, SYMBOLS, ["a", "b", "c"])
         assert lattices[0].header == {"origin": "first pass"} and set(lattices[0].arc_fields) == {
-            LABEL, "frame", "phones"}
+            LABEL,
+            "frame",
+            "phones",
+        }
         write(tmp_path / "a.pt", lattices)
-        for again in (to_lattices(to_fsas(lattices), SYMBOLS), read(tmp_path / "a.pt", words_txt, ErrorCollector()),
-                      to_lattices(k2.Fsa.from_dict(torch.load(tmp_path / "a.pt")), SYMBOLS)):
+        for again in (
+            to_lattices(to_fsas(lattices), SYMBOLS),
+            read(tmp_path / "a.pt", words_txt, ErrorCollector()),
+            to_lattices(k2.Fsa.from_dict(torch.load(tmp_path / "a.pt")), SYMBOLS),
+        ):
             for left, right in zip(lattices, again, strict=True):
                 same(left, right)
 
@@ -663,10 +841,20 @@ def test_k2_agrees_on_the_best_path_and_the_total(log_semiring: bool) -> None:
     while len(lattices) < 30:
         made = random_lattice(draw, int(draw.integers(2, 8)), int(draw.integers(1, 14)), WORDS[1:])
         symbols = SYMBOLS
-        labels = np.array([WORDS.index(made.symbols.labels[label] or WORDS[0]) for label in made.labels], dtype=int)
+        labels = np.array(
+            [WORDS.index(made.symbols.labels[label] or WORDS[0]) for label in made.labels],
+            dtype=int,
+        )
         lm_scores = draw.normal(size=made.arcs)
-        lattices.append(replace(made, utterance=str(len(lattices)), symbols=symbols, labels=labels,
-                                scores={ACOUSTIC: made.scores["score"], FIRST_LM: lm_scores}))
+        lattices.append(
+            replace(
+                made,
+                utterance=str(len(lattices)),
+                symbols=symbols,
+                labels=labels,
+                scores={ACOUSTIC: made.scores["score"], FIRST_LM: lm_scores},
+            )
+        )
     fsas = to_fsas(lattices)
     assert "TopSortedAndAcyclic" in fsas.properties_str and "Valid" in fsas.properties_str
     totals = fsas.get_tot_scores(use_double_scores=True, log_semiring=log_semiring).tolist()
@@ -687,11 +875,18 @@ def test_k2_agrees_on_the_best_path_and_the_total(log_semiring: bool) -> None:
 def test_attributes_survive() -> None:
     fsa = k2.Fsa(rows(DIAMOND))
     attributes = {
-        "half": torch.ones(4, dtype=torch.float16), "double": torch.full((4,), 0.1, dtype=torch.float64),
-        "long": torch.tensor([1, 2, 3, 2**40]), "flag": torch.tensor([True, False, False, True]),
-        "rows": torch.arange(24, dtype=torch.int32).reshape(4, 2, 3), "learned": torch.ones(4, requires_grad=True),
+        "half": torch.ones(4, dtype=torch.float16),
+        "double": torch.full((4,), 0.1, dtype=torch.float64),
+        "long": torch.tensor([1, 2, 3, 2**40]),
+        "flag": torch.tensor([True, False, False, True]),
+        "rows": torch.arange(24, dtype=torch.int32).reshape(4, 2, 3),
+        "learned": torch.ones(4, requires_grad=True),
     }
-    for name, value in {**attributes, "aux_symbols": k2.SymbolTable.from_str("a 1"), "note": ["x"]}.items():
+    for name, value in {
+        **attributes,
+        "aux_symbols": k2.SymbolTable.from_str("a 1"),
+        "note": ["x"],
+    }.items():
         setattr(fsa, name, value)
     fsa.requires_grad_(True)
     back = to_fsas(to_lattices(fsa, SYMBOLS))
@@ -748,7 +943,9 @@ def test_errors_in_memory() -> None:
 def test_without_k2(read_dict: ReadDict, monkeypatch: pytest.MonkeyPatch) -> None:
     lattices = read_dict({"arcs": rows(DIAMOND)})
     monkeypatch.setitem(sys.modules, "k2", None)
-    with pytest.raises(InputError, match=r"k2 cannot be imported: .*remedy: on Python 3\.10") as caught:
+    with pytest.raises(
+        InputError, match=r"k2 cannot be imported: .*remedy: on Python 3\.10"
+    ) as caught:
         to_fsas(lattices)
     assert "\n" not in str(caught.value)
 
@@ -758,7 +955,9 @@ def test_the_stand_in_is_what_k2_writes(ragged: MakeRagged) -> None:
     buffer = io.BytesIO()
     torch.save({"x": ragged([[1, 2], []])}, buffer)
     with zipfile.ZipFile(buffer) as archive:
-        pickled = next(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+        pickled = next(
+            archive.read(name) for name in archive.namelist() if name.endswith("data.pkl")
+        )
     assert b"c_k2.ragged\nRaggedTensor\n" in pickled and b"row_ids1" in pickled
     assert pickled[:2] == pickle.PROTO + b"\x02"
 
@@ -766,7 +965,9 @@ def test_the_stand_in_is_what_k2_writes(ragged: MakeRagged) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_arcs_that_are_fewer_than_the_file_has_are_told(read_dict: ReadDict, count: int) -> None:
     """Without the rows that are cut off, the others may well be a lattice."""
-    with pytest.raises(InputError, match=rf"arcs of {16 * count} bytes, where the file has 64 for them.*remedy: "):
+    with pytest.raises(
+        InputError, match=rf"arcs of {16 * count} bytes, where the file has 64 for them.*remedy: "
+    ):
         read_dict({"arcs": rows(DIAMOND)[:count]})
     with pytest.raises(InputError, match="neither an Fsa's nor an FsaVec's"):
         read_dict({"arcs": vec((4, DIAMOND))[: 6 + 4 * count]})

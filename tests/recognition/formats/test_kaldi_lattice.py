@@ -28,14 +28,16 @@ from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH
 
 DATA = os.environ.get("RESCORER_DATA")
 KALDI = Path(DATA or ".") / "lattices" / "kathleen-kaldi"
-needs_data = pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
+needs_data = pytest.mark.skipif(
+    not DATA, reason="RESCORER_DATA does not name the folder of real data"
+)
 
 WORDS = "<eps> 0\nto 1\nbe 2\nor 3\n#0 9\n"
 INFINITY = (math.inf, math.inf)
 MAGIC = struct.pack("<I", 0x7EB2FDD6)
 
-# An FST by states: (final weight or None, arcs), an arc (input label, output label, weight, target), a weight
-# (graph, acoustic, ids). The answers below are those of this one.
+# An FST by states: (final weight or None, arcs), an arc (input label, output label, weight,
+# target), a weight (graph, acoustic, ids). The answers below are those of this one.
 COMPACT = [
     (None, [(1, 1, (0.5, 2.25, (3, 1, 1, 12)), 1), (2, 2, (0.0, 0.0, ()), 2)]),
     (None, [(3, 3, (-1.0, 8.0, (7,)), 2)]),
@@ -59,8 +61,15 @@ def _weight(name: str, weight: tuple | None) -> bytes:
     return packed + struct.pack(f"<i{len(ids[0])}i", len(ids[0]), *ids[0])
 
 
-def _header(name: str = "compactlattice44", states: int = 0, start: int | None = None, *, version: int = 2,
-            flags: int = 0, kind: str = "vector") -> bytes:
+def _header(
+    name: str = "compactlattice44",
+    states: int = 0,
+    start: int | None = None,
+    *,
+    version: int = 2,
+    flags: int = 0,
+    kind: str = "vector",
+) -> bytes:
     names = b"".join(struct.pack("<i", len(each)) + each.encode() for each in (kind, name))
     start = (0 if states else -1) if start is None else start
     return MAGIC + names + struct.pack("<iiQqqq", version, flags, 3, start, states, 0)
@@ -71,11 +80,17 @@ def _binary(name: str, fst: list, key: str = "utt") -> bytes:
     for final, arcs in fst:
         body += _weight(name, final) + struct.pack("<q", len(arcs))
         for ilabel, olabel, weight, target in arcs:
-            body += struct.pack("<ii", ilabel, olabel) + _weight(name, weight) + struct.pack("<i", target)
+            body += (
+                struct.pack("<ii", ilabel, olabel)
+                + _weight(name, weight)
+                + struct.pack("<i", target)
+            )
     return key.encode() + b" " + _header(name, len(fst)) + body
 
 
-def _archive(folder: Path, content: bytes | str, name: str = "lat.1", words: str | None = WORDS) -> Path:
+def _archive(
+    folder: Path, content: bytes | str, name: str = "lat.1", words: str | None = WORDS
+) -> Path:
     if words is not None:
         (folder / "words.txt").write_text(words)
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -103,11 +118,15 @@ def _assert_same(lattice: Lattice, other: Lattice, tolerance: float = 0.0) -> No
 
 
 BINARIES = {
-    "lattice4": PLAIN, "lattice8": PLAIN, "compactlattice44": COMPACT, "compactlattice84": COMPACT,
+    "lattice4": PLAIN,
+    "lattice8": PLAIN,
+    "compactlattice44": COMPACT,
+    "compactlattice84": COMPACT,
 }
 CONTENTS: dict[str, bytes] = {
     **{name: _binary(name, fst) for name, fst in BINARIES.items()},
-    "compact text": f"utt \n{COMPACT_TEXT}\n".encode(), "plain text": f"utt \n{PLAIN_TEXT}\n".encode(),
+    "compact text": f"utt \n{COMPACT_TEXT}\n".encode(),
+    "plain text": f"utt \n{PLAIN_TEXT}\n".encode(),
 }
 
 
@@ -126,8 +145,10 @@ def test_every_type_is_read(tmp_path: Path, kind: str, packed: bool) -> None:
     compact = "compact" in kind
     assert _ids(lattice) == (["3_1_1_12", "", "7", "5_5"] if compact else ["3", "", "7", ""])
     assert lattice.header == {
-        "type": "compact" if compact else "lattice", "precision": "double" if "8" in kind else "float",
-        "text": "text" in kind, "spelled": False,
+        "type": "compact" if compact else "lattice",
+        "precision": "double" if "8" in kind else "float",
+        "text": "text" in kind,
+        "spelled": False,
     }
 
 
@@ -147,7 +168,9 @@ def test_a_name_asks_for_text(tmp_path: Path, kind: str, name: str) -> None:
     write(tmp_path / name, [lattice])
     content = (tmp_path / name).read_bytes()
     text = COMPACT_TEXT if "compact" in kind else PLAIN_TEXT
-    assert (gzip.decompress(content) if name.endswith("gz") else content) == f"utt \n{text}\n".encode()
+    assert (
+        gzip.decompress(content) if name.endswith("gz") else content
+    ) == f"utt \n{text}\n".encode()
     [again] = _read(tmp_path / name)
     _assert_same(again, lattice)
 
@@ -155,11 +178,18 @@ def test_a_name_asks_for_text(tmp_path: Path, kind: str, name: str) -> None:
 def test_words_that_are_spelled_out_need_no_table(tmp_path: Path) -> None:
     content = f"a \n{SPELLED_TEXT}\nb \n0 1 <eps> 0,1,\n0 1 4\n1\n\n"
     first, second = _read(_archive(tmp_path, content, words=None))
-    assert first.symbols.labels == ("<eps>", "to", "be", "or") and first.labels.tolist() == [1, 2, 3, 0]
+    assert first.symbols.labels == ("<eps>", "to", "be", "or") and first.labels.tolist() == [
+        1,
+        2,
+        3,
+        0,
+    ]
     assert second.symbols.labels == ("<eps>", "4") and second.labels.tolist() == [0, 1, 0]
     assert first.header["spelled"] and first.header["type"] == "compact"
     write(tmp_path / "out", [first, second])
-    assert (tmp_path / "out").read_text() == f"a \n{SPELLED_TEXT}\nb \n0\t1\t<eps>\t0,1,\n0\t1\t4\n1\n\n"
+    assert (
+        tmp_path / "out"
+    ).read_text() == f"a \n{SPELLED_TEXT}\nb \n0\t1\t<eps>\t0,1,\n0\t1\t4\n1\n\n"
 
 
 def test_words_on_a_plain_lattice_are_spelled_out_too(tmp_path: Path) -> None:
@@ -180,24 +210,36 @@ def test_the_table_that_is_given_goes_before_the_one_beside(tmp_path: Path) -> N
 
 def test_lattices_without_a_path(tmp_path: Path) -> None:
     no_final = "0 1 1 1,2,3\n"
-    content = b"".join([
-        b"a \n\n", b"b " + _header(), f"c \n{no_final}0 Infinity,Infinity,\n\n".encode(),
-        b"d " + _header("lattice8"), _binary("lattice4", [(None, [(1, 1, (0, 0), 0)][:0])], "e"),
-    ])
+    content = b"".join(
+        [
+            b"a \n\n",
+            b"b " + _header(),
+            f"c \n{no_final}0 Infinity,Infinity,\n\n".encode(),
+            b"d " + _header("lattice8"),
+            _binary("lattice4", [(None, [(1, 1, (0, 0), 0)][:0])], "e"),
+        ]
+    )
     lattices = _read(_archive(tmp_path, content))
     assert [(lattice.utterance, lattice.states, lattice.arcs) for lattice in lattices] == [
         (key, 0, 0) for key in "abcde"
     ]
     for name in ("out", "out.txt"):
         write(tmp_path / name, lattices)
-        assert [(lattice.utterance, lattice.states) for lattice in _read(tmp_path / name)] == [(k, 0) for k in "abcde"]
+        assert [(lattice.utterance, lattice.states) for lattice in _read(tmp_path / name)] == [
+            (k, 0) for k in "abcde"
+        ]
 
 
 def test_text_as_hands_write_it(tmp_path: Path) -> None:
     # The start is 2, and the last blank line is not there.
     content = "\n  a\t\r\n2  1 1 0.5,1e1,3 \r\n1 0,0,\r\n \r\n\nb\n0 -1.5,2,\n"
     a, b = _read(_archive(tmp_path, content))
-    assert (a.utterance, a.states, a.labels.tolist(), a.scores[ACOUSTIC].tolist()) == ("a", 3, [1, 0], [-10.0, 0.0])
+    assert (a.utterance, a.states, a.labels.tolist(), a.scores[ACOUSTIC].tolist()) == (
+        "a",
+        3,
+        [1, 0],
+        [-10.0, 0.0],
+    )
     assert (b.utterance, b.states, b.scores[GRAPH].tolist()) == ("b", 2, [1.5])
 
 
@@ -210,8 +252,12 @@ def test_text_costs_are_floats_unless_they_are_too_long(tmp_path: Path) -> None:
 
 def test_an_end_that_is_no_final_weight_becomes_an_arc(tmp_path: Path) -> None:
     symbols = Symbols(("<eps>", "to"))
-    arcs = Arcs(np.array([0, 1, 1, 0]), np.array([1, 2, 2, 2]), np.array([1, 0, 0, 0]),
-                {ACOUSTIC: np.array([-1.0, -2, -3, -4]), GRAPH: np.array([0.0, -5, -6, -7])})
+    arcs = Arcs(
+        np.array([0, 1, 1, 0]),
+        np.array([1, 2, 2, 2]),
+        np.array([1, 0, 0, 0]),
+        {ACOUSTIC: np.array([-1.0, -2, -3, -4]), GRAPH: np.array([0.0, -5, -6, -7])},
+    )
     write(tmp_path / "out.txt", [assemble("utt", symbols, 0, arcs)])
     assert (tmp_path / "out.txt").read_text() == (
         "utt \n0\t1\t1\t0,1,\n0\t7,4,\n1\t2\t0\t6,3,\n1\t5,2,\n2\n\n"
@@ -224,7 +270,10 @@ def _scp(folder: Path, lines: str) -> Path:
 
 
 def test_scp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    contents = [CONTENTS[kind].replace(b"utt", kind[:4].encode(), 1) for kind in ("lattice8", "compact text")]
+    contents = [
+        CONTENTS[kind].replace(b"utt", kind[:4].encode(), 1)
+        for kind in ("lattice8", "compact text")
+    ]
     _archive(tmp_path, b"".join(contents))
     (tmp_path / "one").write_bytes(contents[0][5:])
     second = len(contents[0]) + 5
@@ -232,24 +281,31 @@ def test_scp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         scp = _scp(tmp_path, f"b {name}:{second}\na {name}:5\nc one\n")
         assert [lattice.utterance for lattice in _read(scp)] == ["b", "a", "c"]
     monkeypatch.chdir(tmp_path)
-    assert [lattice.header["type"] for lattice in _read(Path("lat.scp"))] == ["compact", "lattice", "lattice"]
+    assert [lattice.header["type"] for lattice in _read(Path("lat.scp"))] == [
+        "compact",
+        "lattice",
+        "lattice",
+    ]
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ("a gone:5", ["lat.scp:1: ", "'a'", "no file 'gone'"]),
-    ("a lat.1:7", ["lat.1: ", "utterance 'a'", "byte 7", "expected an OpenFst file"]),
-    ("a gunzip -c lat.1.gz |", ["lat.scp:1: ", "commands are not run"]),
-    (f"a {'x' * 300}", ["lat.scp:1: ", "'a'", "no file 'xxx"]),
-    (f"a {'x/' * 5000}:7", ["lat.scp:1: ", "'a'", "no file 'x/x"]),
-    ("a lat\x00.1:7", ["lat.scp:1: ", "'a'", "no file 'lat"]),
-    ("a .", ["lat.scp:1: ", "no file '.'"]),
-    ("a /dev/zero:5", ["lat.scp:1: ", "no file '/dev/zero'"]),
-    ("a lat.1:999999999999999999", ["lat.1: ", "byte 999999999999999999 cannot be sought"]),
-    ("a", ["lat.scp:1: ", "''"]),
-    ("\x01 lat.1:4", ["lat.scp:1: ", "utterance id"]),
-    ("a packed.gz:5", ["packed.gz: ", "is compressed"]),
-    ("a lat.1:100000", ["lat.1: ", "byte 100000", "ends inside"]),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a gone:5", ["lat.scp:1: ", "'a'", "no file 'gone'"]),
+        ("a lat.1:7", ["lat.1: ", "utterance 'a'", "byte 7", "expected an OpenFst file"]),
+        ("a gunzip -c lat.1.gz |", ["lat.scp:1: ", "commands are not run"]),
+        (f"a {'x' * 300}", ["lat.scp:1: ", "'a'", "no file 'xxx"]),
+        (f"a {'x/' * 5000}:7", ["lat.scp:1: ", "'a'", "no file 'x/x"]),
+        ("a lat\x00.1:7", ["lat.scp:1: ", "'a'", "no file 'lat"]),
+        ("a .", ["lat.scp:1: ", "no file '.'"]),
+        ("a /dev/zero:5", ["lat.scp:1: ", "no file '/dev/zero'"]),
+        ("a lat.1:999999999999999999", ["lat.1: ", "byte 999999999999999999 cannot be sought"]),
+        ("a", ["lat.scp:1: ", "''"]),
+        ("\x01 lat.1:4", ["lat.scp:1: ", "utterance id"]),
+        ("a packed.gz:5", ["packed.gz: ", "is compressed"]),
+        ("a lat.1:100000", ["lat.1: ", "byte 100000", "ends inside"]),
+    ],
+)
 def test_bad_entries_of_an_scp(tmp_path: Path, line: str, expected: list[str]) -> None:
     _archive(tmp_path, CONTENTS["compactlattice44"])
     (tmp_path / "packed.gz").write_bytes(gzip.compress(CONTENTS["lattice4"]))
@@ -269,14 +325,22 @@ def _refused(path: Path, expected: list[str], words: Path | None = None) -> None
 
 
 def _arc(weight: tuple = (0.0, 0.0, ()), label: int = 1, target: int = 1) -> bytes:
-    return _binary("compactlattice44", [(None, [(label, label, weight, target)]), ((0.0, 0.0, ()), [])], "bad")
+    return _binary(
+        "compactlattice44", [(None, [(label, label, weight, target)]), ((0.0, 0.0, ()), [])], "bad"
+    )
 
 
 # Errors after which the next lattice can be found.
 BAD: dict[str, tuple[bytes, list[str]]] = {
-    "nan": (_arc((math.nan, 0.0, ())), ["byte ", "the graph score of the arc from 0 to 1 is not finite"]),
+    "nan": (
+        _arc((math.nan, 0.0, ())),
+        ["byte ", "the graph score of the arc from 0 to 1 is not finite"],
+    ),
     "infinite": (_arc((*INFINITY, ())), ["is not finite"]),
-    "half infinite end": (_binary("lattice4", [((0.0, math.inf), [])], "bad"), ["acoustic score", "not finite"]),
+    "half infinite end": (
+        _binary("lattice4", [((0.0, math.inf), [])], "bad"),
+        ["acoustic score", "not finite"],
+    ),
     "word out of range": (_arc(label=10), ["byte N", "word 10 is not in ", "words.txt", "up to 9"]),
     "word in a gap": (_arc(label=5), ["word 5 is not in "]),
     "negative word": (_arc(label=-1), ["word -1 is not in "]),
@@ -290,7 +354,10 @@ BAD: dict[str, tuple[bytes, list[str]]] = {
     "text word": (b"bad \n0 1 1\n0 1 5 0,1,\n1\n\n", [":9: ", "word 5 is not in "]),
     "text word no number": (b"bad \n0 1 1\n0 1 3x 0,1,\n1\n\n", [":9: ", "'3x' is not a number"]),
     "text cycle": (b"bad \n0 1 1\n1 2 1\n2 1 1\n2\n\n", [":7: ", "cycle"]),
-    "text fields": (b"bad \n0 1 1\n0 1 2 3 4 5\n1\n\n", [":9: ", "'0 1 2 3 4 5'", "source target word"]),
+    "text fields": (
+        b"bad \n0 1 1\n0 1 2 3 4 5\n1\n\n",
+        [":9: ", "'0 1 2 3 4 5'", "source target word"],
+    ),
     "text mixed": (b"bad \n0 1 1 0,1,\n0 1 1 0,1,\n0 1 1 1 0,1\n1\n\n", [":10: "]),
     "text state": (b"bad \n0 -1 1\n\n", [":8: "]),
     "text long": (b"bad \n0 99999999999999999999 1\n\n", [":8: "]),
@@ -332,7 +399,10 @@ LOST: dict[str, tuple[bytes, list[str]]] = {
     "other bytes": (b"bad \0B" + _GOOD[4:], ["byte 4", "expected an OpenFst file"]),
     "fst type": (b"bad " + _header(kind="const"), ["'const'", "expected vector", "fstconvert"]),
     "arc type": (b"bad " + _header("standard"), ["'standard'", "lattice4"]),
-    "name length": (b"bad " + MAGIC + struct.pack("<i", 1 << 30), ["the name of a type has 1073741824 bytes"]),
+    "name length": (
+        b"bad " + MAGIC + struct.pack("<i", 1 << 30),
+        ["the name of a type has 1073741824 bytes"],
+    ),
     "version": (b"bad " + _header(version=1), ["version 1"]),
     "symbols": (b"bad " + _header(flags=1), ["tables of symbols", "fstsymbols"]),
     "negative states": (b"bad " + _header(states=-1, start=0), ["-1 states"]),
@@ -340,11 +410,19 @@ LOST: dict[str, tuple[bytes, list[str]]] = {
     "many states": (b"bad " + _header(states=1 << 60), ["ends inside the lattice"]),
     "many arcs": (_with(_GOOD, _BODY + 12, 1 << 62, "<q"), [f"byte {_BODY + 12}", "arcs"]),
     "2**31 - 1 arcs": (_with(_GOOD, _BODY + 12, (1 << 31) - 1, "<q"), ["byte "]),
-    "2**31 - 1 plain arcs": (_with(CONTENTS["lattice4"], 4 + len(_header("lattice4")) + 8, (1 << 31) - 1, "<q"),
-                             ["ends inside"]),
-    "negative arcs": (_with(_GOOD, _BODY + 12, -1, "<q"), [f"byte {_BODY + 12}", "a state with -1 arcs"]),
+    "2**31 - 1 plain arcs": (
+        _with(CONTENTS["lattice4"], 4 + len(_header("lattice4")) + 8, (1 << 31) - 1, "<q"),
+        ["ends inside"],
+    ),
+    "negative arcs": (
+        _with(_GOOD, _BODY + 12, -1, "<q"),
+        [f"byte {_BODY + 12}", "a state with -1 arcs"],
+    ),
     "negative string": (_with(_GOOD, _BODY + 36, -1), [f"byte {_BODY + 36}", "a string of -1"]),
-    "long string": (_with(_GOOD, _BODY + 36, (1 << 31) - 1), [f"byte {_BODY + 36}", "a string of 2147483647"]),
+    "long string": (
+        _with(_GOOD, _BODY + 36, (1 << 31) - 1),
+        [f"byte {_BODY + 36}", "a string of 2147483647"],
+    ),
     "negative final string": (_with(_GOOD, _BODY + 8, -1), [f"byte {_BODY + 8}", "a string of -1"]),
     "key not UTF-8": (b"b\xe9d \n0 1 1\n1\n\n", ["byte 0", "utterance id"]),
     "no key": (b" \xd6\xfd\xb2\x7e\0\0 ", ["byte "]),
@@ -379,7 +457,9 @@ def test_cut_short_anywhere(tmp_path: Path, kind: str) -> None:
 
 
 def test_gzip_cut_short(tmp_path: Path) -> None:
-    several = b"".join(CONTENTS["compactlattice44"].replace(b"utt", b"%05d" % n, 1) for n in range(5000))
+    several = b"".join(
+        CONTENTS["compactlattice44"].replace(b"utt", b"%05d" % n, 1) for n in range(5000)
+    )
     packed = gzip.compress(several)
     path = _archive(tmp_path, packed[: len(packed) // 2], "lat.1.gz")
     _refused(path, ["lat.1.gz: ", "cannot be read on", "cut short"])
@@ -388,17 +468,22 @@ def test_gzip_cut_short(tmp_path: Path) -> None:
     _refused(_archive(tmp_path, packed[:12], "lat.1.gz"), ["cannot be read on"])
 
 
-@pytest.mark.parametrize(("words", "expected"), [
-    ("<eps> 0\nto\n", ["words.txt:2: ", "'to'"]),
-    ("<eps> 0\nto be 1\n", ["words.txt:2: "]),
-    ("<eps> 0\nto 1\nbe 1\n", ["words.txt:3: ", "id 1 is there twice"]),
-    ("<eps> 0\nto one\n", ["words.txt:2: ", "'to one'"]),
-    ("<eps> 0\nto -1\n", ["words.txt:2: "]),
-    ("<eps> 0\nto 999999999999\n", ["words.txt:2: "]),
-    ("to 0\nbe 1\n", ["words.txt: ", "id 0 is 'to'", "<eps> 0"]),
-    ("", ["words.txt: ", "empty"]),
-])
-def test_a_damaged_table_is_never_passed_over(tmp_path: Path, words: str, expected: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("<eps> 0\nto\n", ["words.txt:2: ", "'to'"]),
+        ("<eps> 0\nto be 1\n", ["words.txt:2: "]),
+        ("<eps> 0\nto 1\nbe 1\n", ["words.txt:3: ", "id 1 is there twice"]),
+        ("<eps> 0\nto one\n", ["words.txt:2: ", "'to one'"]),
+        ("<eps> 0\nto -1\n", ["words.txt:2: "]),
+        ("<eps> 0\nto 999999999999\n", ["words.txt:2: "]),
+        ("to 0\nbe 1\n", ["words.txt: ", "id 0 is 'to'", "<eps> 0"]),
+        ("", ["words.txt: ", "empty"]),
+    ],
+)
+def test_a_damaged_table_is_never_passed_over(
+    tmp_path: Path, words: str, expected: list[str]
+) -> None:
     path = _archive(tmp_path, _GOOD, words=words)
     _refused(path, expected)
     with pytest.raises(InputError):
@@ -420,12 +505,29 @@ def test_an_empty_archive(tmp_path: Path, content: bytes) -> None:
     _refused(path, ["the file is empty"])
 
 
-@pytest.mark.parametrize("content", [
-    b"utt-1 -3.5 to be\nutt-2 -4 or\n", b"utt-1 to be\nutt-2 or not\n", b"utt-1\nutt-2 or not\n", b"1\n2 3 4\n5\n",
-    b"1\n2\n", b"utt-1\n\n", b"VERSION=1.0\nUTTERANCE=x\nN=2 L=1\n", b'{\n"a": 1}\n', b'{"id": "a", "hyp": "b"}\n',
-    b"[\n1\n2\n", b"PK\x03\x04\x14\0\0\0", b"to 1\nbe 2\n", b"0 1 1 0,1,\n", b"", b"utt 123\n0 1 1 0,1,\n\n",
-    b"a words.txt\n", b"a gone.ark\n", b"utt-1\r\n\r\nutt-2 good day\r\n",
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"utt-1 -3.5 to be\nutt-2 -4 or\n",
+        b"utt-1 to be\nutt-2 or not\n",
+        b"utt-1\nutt-2 or not\n",
+        b"1\n2 3 4\n5\n",
+        b"1\n2\n",
+        b"utt-1\n\n",
+        b"VERSION=1.0\nUTTERANCE=x\nN=2 L=1\n",
+        b'{\n"a": 1}\n',
+        b'{"id": "a", "hyp": "b"}\n',
+        b"[\n1\n2\n",
+        b"PK\x03\x04\x14\0\0\0",
+        b"to 1\nbe 2\n",
+        b"0 1 1 0,1,\n",
+        b"",
+        b"utt 123\n0 1 1 0,1,\n\n",
+        b"a words.txt\n",
+        b"a gone.ark\n",
+        b"utt-1\r\n\r\nutt-2 good day\r\n",
+    ],
+)
 def test_other_formats_are_not_claimed(tmp_path: Path, content: bytes) -> None:
     assert not matches(_archive(tmp_path, content))
     assert not matches(_archive(tmp_path, gzip.compress(content)))
@@ -433,7 +535,8 @@ def test_other_formats_are_not_claimed(tmp_path: Path, content: bytes) -> None:
 
 def test_what_is_claimed(tmp_path: Path) -> None:
     assert not matches(tmp_path)
-    assert matches(_archive(tmp_path, "utt a:5\n", "lost.scp"))  # the reader tells that a is not there
+    # the reader tells that a is not there
+    assert matches(_archive(tmp_path, "utt a:5\n", "lost.scp"))
     assert matches(_archive(tmp_path, b"1 \n0 1 2\n1\n\n"))
     assert matches(_archive(tmp_path, b"a \n\nb \n\n"))
     with pytest.raises(InputError, match=r"gone: cannot be read"):
@@ -441,33 +544,67 @@ def test_what_is_claimed(tmp_path: Path) -> None:
 
 
 def _small(**changes: object) -> Lattice:
-    arcs = Arcs(np.array([0, 1]), np.array([1, 2]), np.array([1, 0]),
-                {ACOUSTIC: np.array([-1.0, 0.0]), GRAPH: np.array([-2.0, 0.0])})
+    arcs = Arcs(
+        np.array([0, 1]),
+        np.array([1, 2]),
+        np.array([1, 0]),
+        {ACOUSTIC: np.array([-1.0, 0.0]), GRAPH: np.array([-2.0, 0.0])},
+    )
     values = {"utterance": "utt", "symbols": Symbols(("<eps>", "to")), **changes}
     header = values.pop("header", {})
-    return assemble(values["utterance"], values["symbols"], 0, values.get("arcs", arcs), header=header)  # type: ignore
+    return assemble(
+        values["utterance"], values["symbols"], 0, values.get("arcs", arcs), header=header
+    )  # type: ignore
 
 
-@pytest.mark.parametrize(("lattices", "expected"), [
-    ([], ["no lattices"]),
-    ([_small(), _small()], ["'utt'", "was there before"]),
-    ([_small(utterance="a b")], ["'a b'", "white space"]),
-    ([_small(), _small(utterance="b", symbols=Symbols(("", "be")))], ["'b'", "numbered otherwise"]),
-    ([_small(header={"spelled": True})], ["spelled out", ".txt"]),
-    ([_small(arcs=Arcs(np.array([0]), np.array([1]), np.array([0]), {FIRST_LM: np.zeros(1)}))],
-     ["no score is named graph", "first_lm", "another format"]),
-    ([_small(arcs=Arcs(np.array([0]), np.array([1]), np.array([0]), {ACOUSTIC: np.full(1, 1e39), GRAPH: np.zeros(1)}))],
-     ["a cost of 1e+39"]),
-])
-def test_what_cannot_be_written(tmp_path: Path, lattices: list[Lattice], expected: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("lattices", "expected"),
+    [
+        ([], ["no lattices"]),
+        ([_small(), _small()], ["'utt'", "was there before"]),
+        ([_small(utterance="a b")], ["'a b'", "white space"]),
+        (
+            [_small(), _small(utterance="b", symbols=Symbols(("", "be")))],
+            ["'b'", "numbered otherwise"],
+        ),
+        ([_small(header={"spelled": True})], ["spelled out", ".txt"]),
+        (
+            [
+                _small(
+                    arcs=Arcs(np.array([0]), np.array([1]), np.array([0]), {FIRST_LM: np.zeros(1)})
+                )
+            ],
+            ["no score is named graph", "first_lm", "another format"],
+        ),
+        (
+            [
+                _small(
+                    arcs=Arcs(
+                        np.array([0]),
+                        np.array([1]),
+                        np.array([0]),
+                        {ACOUSTIC: np.full(1, 1e39), GRAPH: np.zeros(1)},
+                    )
+                )
+            ],
+            ["a cost of 1e+39"],
+        ),
+    ],
+)
+def test_what_cannot_be_written(
+    tmp_path: Path, lattices: list[Lattice], expected: list[str]
+) -> None:
     with pytest.raises(InputError) as caught:
         write(tmp_path / "out", iter(lattices))
-    assert all(part in str(caught.value) for part in [str(tmp_path / "out"), *expected, "remedy: "]), caught.value
+    assert all(
+        part in str(caught.value) for part in [str(tmp_path / "out"), *expected, "remedy: "]
+    ), caught.value
     assert list(tmp_path.iterdir()) == []
 
 
 _COSTS = {
-    "float": st.floats(-(2.0**99), 2.0**99, width=32) | st.sampled_from([0.0, 1e9, 2.0**24, float(np.float32(1e-40))]),
+    "float": st.floats(-(2.0**99), 2.0**99, width=32)
+    | st.sampled_from([0.0, 1e9, 2.0**24, float(np.float32(1e-40))]),
     "double": st.floats(-1e300, 1e300) | st.sampled_from([0.0, 0.1, 16777217.0]),
 }
 
@@ -489,10 +626,16 @@ def _lattices(draw: st.DrawFn) -> Lattice:
         np.array([target for _, target in pairs] + [states] * len(ends)),
         np.array([draw(st.integers(0, 3)) for _ in pairs] + [0] * len(ends)),
         {ACOUSTIC: 0.0 - np.array(draw(cost)), GRAPH: 0.0 - np.array(draw(cost))},
-        {"transition_ids": PackedIds(np.array(pool, np.int32), np.cumsum(lengths) - lengths, lengths)},
+        {
+            "transition_ids": PackedIds(
+                np.array(pool, np.int32), np.cumsum(lengths) - lengths, lengths
+            )
+        },
     )
     header = {"type": "compact" if compact else "lattice", "precision": precision}
-    return assemble("utt", Symbols(("<eps>", "to", "be", "or")), 0, arcs, states=states, header=header)
+    return assemble(
+        "utt", Symbols(("<eps>", "to", "be", "or")), 0, arcs, states=states, header=header
+    )
 
 
 @settings(deadline=None, max_examples=150)
@@ -505,8 +648,13 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, lattice: Lattice, 
     if not lattice.arcs:
         assert not again.arcs
         return
-    if ".txt" in name and not any(_ids(lattice)) and not any(score.any() for score in lattice.scores.values()):
-        assert again.states == lattice.states  # text of weights that are left out tells the type by its fields only
+    if (
+        ".txt" in name
+        and not any(_ids(lattice))
+        and not any(score.any() for score in lattice.scores.values())
+    ):
+        # text of weights that are left out tells the type by its fields only
+        assert again.states == lattice.states
     else:
         _assert_same(again, lattice)
 
@@ -516,17 +664,36 @@ def test_text_of_doubles_is_read_as_doubles(tmp_path: Path, cost: float) -> None
     """However short it is: 1e13 is 14 characters, no more than a float may take, and no float."""
     (tmp_path / "words.txt").write_text(WORDS)
     scores = {ACOUSTIC: np.array([0.0]), GRAPH: np.array([cost])}
-    fields = {"transition_ids": PackedIds(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64))}
+    fields = {
+        "transition_ids": PackedIds(
+            np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64)
+        )
+    }
     arcs = Arcs(np.array([0]), np.array([1]), np.array([0]), scores, fields)
     header = {"type": "lattice", "precision": "double"}
-    lattice = assemble("utt", Symbols(("<eps>", "to", "be", "or")), 0, arcs, states=1, header=header)
+    lattice = assemble(
+        "utt", Symbols(("<eps>", "to", "be", "or")), 0, arcs, states=1, header=header
+    )
     write(tmp_path / "out.txt", [lattice])
     [again] = list(read(tmp_path / "out.txt", None, ErrorCollector()))
     _assert_same(again, lattice)
     assert again.header["precision"] == "double"
 
 
-TOKENS = (b"\n", b" ", b"\t", b"\0", b"9" * 19, b"-", b"_", b",", b"nan", b"Infinity", b"\xff", b"\n\n")
+TOKENS = (
+    b"\n",
+    b" ",
+    b"\t",
+    b"\0",
+    b"9" * 19,
+    b"-",
+    b"_",
+    b",",
+    b"nan",
+    b"Infinity",
+    b"\xff",
+    b"\n\n",
+)
 
 
 def _damage(content: bytes, chance: random.Random) -> bytes:
@@ -537,7 +704,9 @@ def _damage(content: bytes, chance: random.Random) -> bytes:
         if kind == 0:
             data[at : at + 1] = bytes([chance.randrange(256)])
         elif kind == 1:
-            data[at : at + 4] = struct.pack("<i", chance.choice((-1, 0, 1, 5, 1 << 24, (1 << 31) - 1, -(1 << 31))))
+            data[at : at + 4] = struct.pack(
+                "<i", chance.choice((-1, 0, 1, 5, 1 << 24, (1 << 31) - 1, -(1 << 31)))
+            )
         elif kind == 2:
             del data[at : at + chance.choice((1, 2, 8, 40))]
         elif kind == 3:
@@ -625,11 +794,17 @@ def test_real_archives_are_written_as_kaldi_wrote_them(tmp_path: Path, name: str
 
 @needs_data
 def test_the_best_path_is_kaldis(tmp_path: Path) -> None:
-    """At acoustic scale 0.1, the best path has the words and the costs that Kaldi's own programs found."""
+    """At acoustic scale 0.1, the best path has the words and the costs that Kaldi's own programs
+    found.
+    """
     folder = KALDI / "reference"
     words, graph, acoustic = (
         dict(line.split(maxsplit=1) for line in file.read_text().splitlines())
-        for file in (folder / "1best.words", folder / "1best.graph-cost", folder / "1best.acoustic-cost")
+        for file in (
+            folder / "1best.words",
+            folder / "1best.graph-cost",
+            folder / "1best.acoustic-cost",
+        )
     )
     for lattice in _stream("pruned.1.gz"):
         total = lattice.scores[GRAPH] + 0.1 * lattice.scores[ACOUSTIC]

@@ -32,7 +32,11 @@ def test_costs_become_log_probabilities_joined_by_key(tmp_path: Path) -> None:
     assert file.format == "kaldi"
     first, other = file.lists
     assert (first.utterance, other.utterance) == ("sw-02-A", "other")
-    assert [(h.key, h.words) for h in first.hypotheses] == [("1", ("one",)), ("2", ("two", "words")), ("10", ("ten",))]
+    assert [(h.key, h.words) for h in first.hypotheses] == [
+        ("1", ("one",)),
+        ("2", ("two", "words")),
+        ("10", ("ten",)),
+    ]
     assert [h.scores for h in first.hypotheses] == [
         {ACOUSTIC: -1.5, GRAPH: 0.0, FIRST_LM: -7.0, "rnn.0.5": -70.0},
         {ACOUSTIC: -25.0, GRAPH: 0.0, FIRST_LM: -8.0, "rnn.0.5": -80.0},
@@ -69,7 +73,9 @@ def test_words_alone_score_by_rank(tmp_path: Path) -> None:
 
 def test_other_files_of_the_folder_are_passed_over(tmp_path: Path) -> None:
     plain = read_nbest(_folder(tmp_path / "plain", FOLDER))
-    more = read_nbest(_folder(tmp_path / "more", {**FOLDER, "words": "sw-02-A-1 17\n", "log": "", "log.gz": ""}))
+    more = read_nbest(
+        _folder(tmp_path / "more", {**FOLDER, "words": "sw-02-A-1 17\n", "log": "", "log.gz": ""})
+    )
     assert more.lists == plain.lists
 
 
@@ -78,7 +84,9 @@ def test_compressed_members(tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     packed.mkdir()
     for name, content in FOLDER.items():
-        (packed / (name if name == "acwt" else f"{name}.gz")).write_bytes(gzip.compress(content.encode()))
+        (packed / (name if name == "acwt" else f"{name}.gz")).write_bytes(
+            gzip.compress(content.encode())
+        )
     assert read_nbest(packed).lists == plain.lists
 
 
@@ -90,9 +98,15 @@ def test_compressed_members(tmp_path: Path) -> None:
         ({"words_text": "a-1 x\n-2 y\n"}, ["words_text:2: ", "'-2' has no number"]),
         ({"words_text": "a-1 x\na-9999999999999999999 y\n"}, ["words_text:2: ", "has no number"]),
         ({"words_text": "a-1 x\na-1 y\n"}, ["words_text:2: ", "'a-1' is there twice", "line 1"]),
-        ({"words_text": FOLDER["words_text"] + "a\0b-1 x\n"}, ["words_text:5: ", "control characters"]),
+        (
+            {"words_text": FOLDER["words_text"] + "a\0b-1 x\n"},
+            ["words_text:5: ", "control characters"],
+        ),
         ({"words_text": FOLDER["words_text"] + "b-1 \0x\n"}, ["words_text:5: ", r"'\x00'"]),
-        ({"words_text": FOLDER["words_text"] + "b-1 x\n"}, ["words_text:5: ", "'b-1' has no cost in acwt"]),
+        (
+            {"words_text": FOLDER["words_text"] + "b-1 x\n"},
+            ["words_text:5: ", "'b-1' has no cost in acwt"],
+        ),
         ({"acwt": FOLDER["acwt"] + "b-1 5\n"}, ["acwt:5: ", "'b-1' has no words"]),
         ({"acwt": FOLDER["acwt"] + "other-1 5\n"}, ["acwt:5: ", "'other-1' is there twice"]),
         ({"acwt": ""}, ["words_text:1: ", "'sw-02-A-10' has no cost in acwt"]),
@@ -110,7 +124,9 @@ def test_compressed_members(tmp_path: Path) -> None:
         ({"lmwt.nolm~": FOLDER["acwt"]}, ["lmwt.nolm~: ", "score name 'nolm~'"]),
     ],
 )
-def test_a_bad_folder_is_told_with_file_and_line(tmp_path: Path, changes: dict[str, str], expected: list[str]) -> None:
+def test_a_bad_folder_is_told_with_file_and_line(
+    tmp_path: Path, changes: dict[str, str], expected: list[str]
+) -> None:
     folder = _folder(tmp_path / "in", {**FOLDER, **changes})
     with pytest.raises(InputError) as caught:
         read_nbest(folder)
@@ -132,14 +148,18 @@ def test_bytes_that_are_no_text_and_files_cut_short(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", sorted(FOLDER))
 @pytest.mark.parametrize("name", [None, "kaldi"])
-def test_one_file_of_a_folder_is_answered_with_the_folder(tmp_path: Path, part: str, name: str | None) -> None:
+def test_one_file_of_a_folder_is_answered_with_the_folder(
+    tmp_path: Path, part: str, name: str | None
+) -> None:
     folder = _folder(tmp_path / "archives.1", FOLDER)
     with pytest.raises(InputError, match=rf"{part}: is one file of .*remedy: give .*archives.1$"):
         read_nbest(folder / part, name)
 
 
 def test_a_folder_of_folders_is_answered_with_one_of_them(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no words_text.*remedy: give the folder that holds words_text"):
+    with pytest.raises(
+        InputError, match=r"no words_text.*remedy: give the folder that holds words_text"
+    ):
         read_nbest(tmp_path)
     (tmp_path / "lat.1.gz").touch()
     with pytest.raises(InputError, match=r"no words_text.*remedy: give .*lat.1.gz$"):
@@ -150,7 +170,9 @@ def test_a_folder_of_folders_is_answered_with_one_of_them(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["nolm", "lmonly", "x.gz"])
-def test_a_score_that_would_come_back_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_score_that_would_come_back_under_another_name_is_refused(
+    tmp_path: Path, name: str
+) -> None:
     with pytest.raises(InputError, match=rf"{name}.* would be read as .*remedy: "):
         write_nbest(tmp_path / "out", [NBest("u", (Hypothesis("1", (), {name: 0.0}),))], "kaldi")
     assert list(tmp_path.iterdir()) == []
@@ -167,4 +189,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     folder = _folder(tmp_path / "out", {**FOLDER, "thesis.tex": "years of work"})
     with pytest.raises(InputError, match=r"holds 'thesis.tex'.*remedy: choose another place"):
         write_nbest(folder, [NBest("u", (Hypothesis("1", ("a",), {"new": -1.0}),))], "kaldi")
-    assert {file.name: file.read_text() for file in folder.iterdir()} == {**FOLDER, "thesis.tex": "years of work"}
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {
+        **FOLDER,
+        "thesis.tex": "years of work",
+    }

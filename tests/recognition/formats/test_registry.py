@@ -12,25 +12,45 @@ import pytest
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats import FORMATS, read_nbest, write_nbest
-from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, RANK, Hypothesis, NBest
+from rescorer.recognition.nbest import (
+    ACOUSTIC,
+    FIRST_LM,
+    FIRST_PASS,
+    GRAPH,
+    RANK,
+    Hypothesis,
+    NBest,
+)
 
 ALL = sorted(FORMATS)
 FILES = [name for name in ALL if name != "kaldi"]
 DATA = os.environ.get("RESCORER_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
+needs_data = pytest.mark.skipif(
+    not DATA, reason="RESCORER_DATA does not name the folder of real data"
+)
 
 
-def _list(utterance: str, *hypotheses: tuple[str, dict[str, float]], reference: str | None = None) -> NBest:
+def _list(
+    utterance: str, *hypotheses: tuple[str, dict[str, float]], reference: str | None = None
+) -> NBest:
     return NBest(
         utterance,
-        tuple(Hypothesis(str(n), tuple(text.split()), scores) for n, (text, scores) in enumerate(hypotheses, start=1)),
+        tuple(
+            Hypothesis(str(n), tuple(text.split()), scores)
+            for n, (text, scores) in enumerate(hypotheses, start=1)
+        ),
         None if reference is None else tuple(reference.split()),
     )
 
 
 # One score, no references: every format holds these.
 SIMPLE = (
-    _list("speaker-a-2", ("good day", {FIRST_PASS: -0.1}), ("", {FIRST_PASS: -1e-300}), ("1.5", {FIRST_PASS: 3.25})),
+    _list(
+        "speaker-a-2",
+        ("good day", {FIRST_PASS: -0.1}),
+        ("", {FIRST_PASS: -1e-300}),
+        ("1.5", {FIRST_PASS: 3.25}),
+    ),
     _list("été", ("größe 好", {FIRST_PASS: -1234567.875}), ("don't <unk>", {FIRST_PASS: 0.0})),
     _list("zero", ("", {FIRST_PASS: -2.0 / 3.0})),
 )
@@ -39,8 +59,13 @@ WITH_REFERENCES = (
     replace(SIMPLE[2], reference=()),
 )
 MANY_SCORES = tuple(
-    _list(f"u{i}", *((f"word{j}", {ACOUSTIC: -i - j / 7, GRAPH: 0.0, FIRST_LM: -0.5, "light_rnn.2": -j / 3})
-                     for j in range(1, 13)))
+    _list(
+        f"u{i}",
+        *(
+            (f"word{j}", {ACOUSTIC: -i - j / 7, GRAPH: 0.0, FIRST_LM: -0.5, "light_rnn.2": -j / 3})
+            for j in range(1, 13)
+        ),
+    )
     for i in range(3)
 )
 # As it was re-ranked: the key still tells the recogniser's own place.
@@ -54,7 +79,9 @@ def _same(left: tuple[NBest, ...], right: tuple[NBest, ...]) -> bool:
 
 def _plain(nbest: NBest) -> list[object]:
     return [
-        nbest.utterance, nbest.reference, [(h.key, h.words, sorted(h.scores.items())) for h in nbest.hypotheses]
+        nbest.utterance,
+        nbest.reference,
+        [(h.key, h.words, sorted(h.scores.items())) for h in nbest.hypotheses],
     ]
 
 
@@ -111,7 +138,9 @@ def test_numpy_scores_are_written_as_numbers(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_one_format_matches_and_no_other(tmp_path: Path, name: str) -> None:
     write_nbest(tmp_path / "out", SIMPLE, name)
-    assert [format.name for format in FORMATS.values() if format.matches(tmp_path / "out")] == [name]
+    assert [format.name for format in FORMATS.values() if format.matches(tmp_path / "out")] == [
+        name
+    ]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +182,10 @@ def test_an_unknown_content_or_name_lists_the_formats(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("just some words\n")
     with pytest.raises(InputError, match=rf"in:1: .*{EVERY}; remedy: "):
         read_nbest(tmp_path / "in")
-    for call in (lambda: read_nbest(tmp_path / "in", "csv"), lambda: write_nbest(tmp_path / "o", SIMPLE, "csv")):
+    for call in (
+        lambda: read_nbest(tmp_path / "in", "csv"),
+        lambda: write_nbest(tmp_path / "o", SIMPLE, "csv"),
+    ):
         with pytest.raises(InputError, match=f"'csv'; expected {EVERY}; remedy: "):
             call()
     assert not (tmp_path / "o").exists()
@@ -178,10 +210,16 @@ UNWRITABLE = {
     "id with a line separator": (_with(utterance="a\u2028b"), "u2028"),
     "key twice": (_hypotheses(Hypothesis("1", ()), Hypothesis("1", ())), "there twice"),
     "key with a blank": (_hypotheses(Hypothesis("1 2", ())), "key '1 2'"),
-    "other scores": (_hypotheses(Hypothesis("1", (), {"a": 1.0}), Hypothesis("2", (), {"b\u2028": 1.0})), "scores"),
+    "other scores": (
+        _hypotheses(Hypothesis("1", (), {"a": 1.0}), Hypothesis("2", (), {"b\u2028": 1.0})),
+        "scores",
+    ),
     "score name": (_hypotheses(Hypothesis("1", (), {"../a": 1.0})), "score name '../a'"),
     "NaN": (_hypotheses(Hypothesis("1", (), {FIRST_PASS: float("nan")})), "nan is not finite"),
-    "infinity": (_hypotheses(Hypothesis("1", (), {FIRST_PASS: float("-inf")})), "-inf is not finite"),
+    "infinity": (
+        _hypotheses(Hypothesis("1", (), {FIRST_PASS: float("-inf")})),
+        "-inf is not finite",
+    ),
     "word with a blank": (_hypotheses(Hypothesis("1", ("a b",))), "white space"),
     "empty word": (_hypotheses(Hypothesis("1", ("a", ""))), "empty"),
     "word with a lone surrogate": (_hypotheses(Hypothesis("1", ("\udcff",))), "udcff"),
@@ -202,8 +240,12 @@ def test_lists_that_no_file_can_hold_are_refused(tmp_path: Path, name: str, case
 
 
 @pytest.mark.parametrize("name", ["kaldi", "espnet", "text"])
-def test_a_key_that_is_no_number_is_refused_where_the_format_numbers(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match="hypothesis key 'x1'; expected a number; remedy: write the format jsonl"):
+def test_a_key_that_is_no_number_is_refused_where_the_format_numbers(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(
+        InputError, match="hypothesis key 'x1'; expected a number; remedy: write the format jsonl"
+    ):
         write_nbest(tmp_path / "out", _hypotheses(Hypothesis("x1", (), {FIRST_PASS: 0.0})), name)
 
 
@@ -217,7 +259,11 @@ def test_real_json_lines(tmp_path: Path, part: str) -> None:
     for name in FORMATS:
         write_nbest(tmp_path / name, lists, name)
         back = read_nbest(tmp_path / name)
-        kept = lists if name not in ("kaldi", "text") else tuple(replace(nbest, reference=None) for nbest in lists)
+        kept = (
+            lists
+            if name not in ("kaldi", "text")
+            else tuple(replace(nbest, reference=None) for nbest in lists)
+        )
         assert back.format == name
         assert _same(back.lists, kept)
 
@@ -230,8 +276,13 @@ def test_real_kaldi_folder(tmp_path: Path) -> None:
     assert {len(nbest.hypotheses) for nbest in file.lists} == {100}
     assert file.lists[0].score_names == (ACOUSTIC, GRAPH, FIRST_LM)
     for score, member in ((ACOUSTIC, "acwt"), (GRAPH, "lmwt.nolm"), (FIRST_LM, "lmwt.lmonly")):
-        costs = {key: float(cost) for key, cost in map(str.split, (folder / member).read_text().splitlines())}
-        assert costs == {f"{n.utterance}-{h.key}": -h.scores[score] for n in file.lists for h in n.hypotheses}
+        costs = {
+            key: float(cost)
+            for key, cost in map(str.split, (folder / member).read_text().splitlines())
+        }
+        assert costs == {
+            f"{n.utterance}-{h.key}": -h.scores[score] for n in file.lists for h in n.hypotheses
+        }
     write_nbest(tmp_path / "out", file.lists[::10], "kaldi")
     assert _same(read_nbest(tmp_path / "out").lists, file.lists[::10])
 

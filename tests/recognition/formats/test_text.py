@@ -12,13 +12,18 @@ from rescorer.recognition.nbest import ACOUSTIC, FIRST_PASS, TOTAL, Hypothesis, 
 
 
 def test_lines_in_any_order_between_blanks_or_tabs(tmp_path: Path) -> None:
-    (tmp_path / "in").write_text("b-x-10\t-3\tten\twords\nb-x-9 -2.5 nine\n\na-1 0\nb-x-1  1e-3   one \n")
+    (tmp_path / "in").write_text(
+        "b-x-10\t-3\tten\twords\nb-x-9 -2.5 nine\n\na-1 0\nb-x-1  1e-3   one \n"
+    )
     first, second = read_nbest(tmp_path / "in").lists
-    assert first == NBest("b-x", (
-        Hypothesis("1", ("one",), {FIRST_PASS: 0.001}),
-        Hypothesis("9", ("nine",), {FIRST_PASS: -2.5}),
-        Hypothesis("10", ("ten", "words"), {FIRST_PASS: -3.0}),
-    ))
+    assert first == NBest(
+        "b-x",
+        (
+            Hypothesis("1", ("one",), {FIRST_PASS: 0.001}),
+            Hypothesis("9", ("nine",), {FIRST_PASS: -2.5}),
+            Hypothesis("10", ("ten", "words"), {FIRST_PASS: -3.0}),
+        ),
+    )
     assert second == NBest("a", (Hypothesis("1", (), {FIRST_PASS: 0.0}),))
 
 
@@ -26,13 +31,17 @@ def test_the_total_is_written_before_the_first_pass(tmp_path: Path) -> None:
     scores = {FIRST_PASS: -1.0, ACOUSTIC: -2.0}
     write_nbest(tmp_path / "first", [NBest("u", (Hypothesis("1", ("a", "b"), scores),))], "text")
     assert (tmp_path / "first").read_text() == "u-1 -1.0 a b\n"
-    write_nbest(tmp_path / "total", [NBest("u", (Hypothesis("1", (), {**scores, TOTAL: -3.0}),))], "text")
+    write_nbest(
+        tmp_path / "total", [NBest("u", (Hypothesis("1", (), {**scores, TOTAL: -3.0}),))], "text"
+    )
     assert (tmp_path / "total").read_text() == "u-1 -3.0\n"
 
 
 @pytest.mark.parametrize("scores", [{}, {ACOUSTIC: -1.0, "graph": -2.0}])
 def test_lists_without_either_are_refused(tmp_path: Path, scores: dict[str, float]) -> None:
-    with pytest.raises(InputError, match=r"expected total or first_pass.*remedy: write the format jsonl"):
+    with pytest.raises(
+        InputError, match=r"expected total or first_pass.*remedy: write the format jsonl"
+    ):
         write_nbest(tmp_path / "out", [NBest("u", (Hypothesis("1", (), scores),))], "text")
     assert list(tmp_path.iterdir()) == []
 

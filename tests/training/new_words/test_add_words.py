@@ -36,12 +36,16 @@ TABLES = {
     "one free": WordTable.shaped(11, 4, 3).shuffled(1),
     "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14, 15])),
 }
-KINDS = [{"residual_dim": own, "residual_columns": 2, "tied": tied, "num_layers": num_layers}
-         for own, tied, num_layers in itertools.product((0, 2), (True, False), (1, 2))]
+KINDS = [
+    {"residual_dim": own, "residual_columns": 2, "tied": tied, "num_layers": num_layers}
+    for own, tied, num_layers in itertools.product((0, 2), (True, False), (1, 2))
+]
 NEW = ("emu", "yak", "gnu", "ibis")
 
 
-def added(model: LightRNN, words: Sequence[str] = NEW, count: float = 1.0, **options: Any) -> LightRNN:
+def added(
+    model: LightRNN, words: Sequence[str] = NEW, count: float = 1.0, **options: Any
+) -> LightRNN:
     options.setdefault("settings", QUICK)
     return add_words(model, words, np.full(len(words), count), **options)[0]
 
@@ -52,8 +56,12 @@ def distributions(model: LightRNN, seed: int = 3, length: int = 12) -> torch.Ten
     size = len(model.vocabulary)
     with torch.no_grad():
         text = torch.cat([words[None].T.expand(length, size), torch.arange(size)[None]])
-        return torch.stack([model(torch.cat([text[:end], text[-1:]]), model.start_states(size))[0][-1]
-                            for end in range(length)])
+        return torch.stack(
+            [
+                model(torch.cat([text[:end], text[-1:]]), model.start_states(size))[0][-1]
+                for end in range(length)
+            ]
+        )
 
 
 def total(model: LightRNN) -> torch.Tensor:
@@ -72,7 +80,11 @@ def test_probabilities_sum_to_one(table: WordTable, kind: dict[str, Any]) -> Non
     assert len(np.unique(new.table.cells)) == 15
     torch.testing.assert_close(total(new), torch.ones(12, dtype=torch.float64), atol=1e-5, rtol=0)
     fewer = remove_words(new, ["yak", "cat"])
-    assert "yak" not in fewer.vocabulary and "cat" not in fewer.vocabulary and "gnu" in fewer.vocabulary
+    assert (
+        "yak" not in fewer.vocabulary
+        and "cat" not in fewer.vocabulary
+        and "gnu" in fewer.vocabulary
+    )
     torch.testing.assert_close(total(fewer), torch.ones(12, dtype=torch.float64), atol=1e-5, rtol=0)
 
 
@@ -83,7 +95,12 @@ def test_a_model_tells_the_words_that_it_was_given_from_those_it_learnt(tmp_path
     new = added(model, ["emu", "yak"])
     new.save(tmp_path / "new.pt")
     for each in (new, LightRNN.load(tmp_path / "new.pt"), added(new, ["gnat"])):
-        assert each.knows(words[:3]).all() and each.has_learnt(words).tolist() == [True, False, False, False]
+        assert each.knows(words[:3]).all() and each.has_learnt(words).tolist() == [
+            True,
+            False,
+            False,
+            False,
+        ]
     fewer = remove_words(new, ["emu", "cat"])
     assert fewer.given == {"yak"} and not fewer.has_learnt(words).any()
     assert remove_words(new, ["emu", "yak"]).as_dict().keys() == model.as_dict().keys()
@@ -106,7 +123,9 @@ def test_adding_then_removing_changes_nothing(table: WordTable, kind: dict[str, 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_old_words_lose_what_the_new_ones_get(table: WordTable) -> None:
-    """A word's probability shrinks by the share of the new words among the rows and in its row, and by no more."""
+    """A word's probability shrinks by the share of the new words among the rows and in its row, and
+    by no more.
+    """
     model = make_model(11, table)
     new = added(model, count=2.0)
     before, after = distributions(model).double().exp(), distributions(new).double().exp()
@@ -117,7 +136,11 @@ def test_old_words_lose_what_the_new_ones_get(table: WordTable) -> None:
 
 def test_the_old_model_stays_as_it_is() -> None:
     model = make_model(11, TABLES["one free"])
-    before, table, words = copy.deepcopy(model.state_dict()), model.table.cells.copy(), model.vocabulary.words
+    before, table, words = (
+        copy.deepcopy(model.state_dict()),
+        model.table.cells.copy(),
+        model.vocabulary.words,
+    )
     new = added(model)
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
     assert model.table.cells.tolist() == table.tolist() and model.vocabulary.words == words
@@ -136,13 +159,19 @@ def test_a_full_table_grows_by_rows() -> None:
     new, report = add_words(model, NEW, np.ones(4), settings=QUICK)
     assert (new.table.rows, new.table.columns, report.rows) == (5, 3, 2)
     assert (new.table.row_of[9:] >= 3).all()
-    parents = [[torch.equal(new.row_in.weight[row], model.row_in.weight[old]) for old in range(3)] for row in (3, 4)]
+    parents = [
+        [torch.equal(new.row_in.weight[row], model.row_in.weight[old]) for old in range(3)]
+        for row in (3, 4)
+    ]
     assert all(sum(parent) == 1 for parent in parents)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-@pytest.mark.parametrize("table", [TABLES["full"], WordTable.shaped(11, 1, 11), TABLES["free row"]],
-                         ids=["tall", "wide", "free row"])
+@pytest.mark.parametrize(
+    "table",
+    [TABLES["full"], WordTable.shaped(11, 1, 11), TABLES["free row"]],
+    ids=["tall", "wide", "free row"],
+)
 def test_a_full_table_grows_by_columns(table: WordTable, kind: dict[str, Any]) -> None:
     """Each a copy of an old column; the probabilities sum to 1, and come back when the words go."""
     model = make_model(11, table, **kind)
@@ -151,9 +180,12 @@ def test_a_full_table_grows_by_columns(table: WordTable, kind: dict[str, Any]) -
     assert new.table.row_of[:11].tolist() == table.row_of.tolist()
     assert new.table.column_of[:11].tolist() == table.column_of.tolist()
     for column in range(table.columns, new.table.columns):
-        assert any(torch.equal(new.column_in.weight[column], model.column_in.weight[old])
-                   and torch.equal(new.column_out.weight[column], model.column_out.weight[old])
-                   and new.column_out.bias[column] == model.column_out.bias[old] for old in range(table.columns))
+        assert any(
+            torch.equal(new.column_in.weight[column], model.column_in.weight[old])
+            and torch.equal(new.column_out.weight[column], model.column_out.weight[old])
+            and new.column_out.bias[column] == model.column_out.bias[old]
+            for old in range(table.columns)
+        )
     torch.testing.assert_close(total(new), torch.ones(12, dtype=torch.float64), atol=1e-5, rtol=0)
     assert report.mass == pytest.approx(report.asked, rel=0.2)
     again = remove_words(new, [*NEW, "kudu", "lynx"])
@@ -165,7 +197,9 @@ def test_a_column_without_words_is_made_anew_first(grow: str) -> None:
     model = make_model(9, WordTable(3, 4, np.array([0, 1, 2, 4, 5, 6, 8, 9, 10])))
     new = add_words(model, ["emu", "yak"], np.ones(2), settings=replace(QUICK, grow=grow))[0]
     assert (new.table.rows, new.table.columns) == (3, 4) and set(new.table.column_of[9:]) == {3}
-    assert any(torch.equal(new.column_in.weight[3], model.column_in.weight[old]) for old in range(3))
+    assert any(
+        torch.equal(new.column_in.weight[3], model.column_in.weight[old]) for old in range(3)
+    )
     assert torch.allclose(total(new), torch.ones(1, dtype=torch.float64), atol=1e-5)
 
 
@@ -173,7 +207,11 @@ def test_a_column_left_by_its_words_serves_the_next() -> None:
     model = make_model(9, WordTable.shaped(9, 3, 3))
     first = added(model, ["emu", "yak"], settings=COLUMNS)
     second = added(remove_words(first, ["emu", "yak"]), ["gnu"], settings=COLUMNS)
-    assert (second.table.rows, second.table.columns) == (3, 4) == (first.table.rows, first.table.columns)
+    assert (
+        (second.table.rows, second.table.columns)
+        == (3, 4)
+        == (first.table.rows, first.table.columns)
+    )
 
 
 def test_a_row_without_words_is_made_anew_first() -> None:
@@ -207,14 +245,18 @@ def test_the_same_seed_gives_the_same_model() -> None:
     torch.manual_seed(2)
     second = added(model)
     assert first.table.cells.tolist() == second.table.cells.tolist()
-    assert all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
+    assert all(
+        torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items()
+    )
 
 
 def test_on_another_device(device: str) -> None:
     model = make_model(11, TABLES["full"]).to(device)
     new = added(model)
     assert new.device.type == device
-    torch.testing.assert_close(total(new.cpu()), torch.ones(12, dtype=torch.float64), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        total(new.cpu()), torch.ones(12, dtype=torch.float64), atol=1e-5, rtol=0
+    )
 
 
 def test_without_biases_of_cells() -> None:
@@ -230,8 +272,19 @@ def test_without_growing() -> None:
         added(model, [*NEW, "a1", "b1"], settings=settings)
 
 
-@pytest.mark.parametrize("bad", [{"prior": 0.0}, {"prior": float("inf")}, {"text_words": 0}, {"examples": 0},
-                                 {"like_weight": -1.0}, {"grow": "up"}, {"row_contexts": 0}, {"like_contexts": 0}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"prior": 0.0},
+        {"prior": float("inf")},
+        {"text_words": 0},
+        {"examples": 0},
+        {"like_weight": -1.0},
+        {"grow": "up"},
+        {"row_contexts": 0},
+        {"like_contexts": 0},
+    ],
+)
 def test_settings_check_themselves(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         NewWordSettings(**bad)
@@ -250,7 +303,9 @@ def test_mean_probability_is_what_the_count_asks_for(table: WordTable) -> None:
         text = sample_text(model, 16384, seed=77).ids
         words = torch.as_tensor(text)
         size = text.shape[1]
-        before = torch.cat([new.vocabulary.end_id * torch.ones(1, size, dtype=torch.int64), words])[:-1]
+        before = torch.cat([new.vocabulary.end_id * torch.ones(1, size, dtype=torch.int64), words])[
+            :-1
+        ]
         state, means = new.start_states(size), torch.zeros(4, dtype=torch.float64)
         for step in range(len(before)):
             if step:
@@ -282,7 +337,9 @@ def test_more_than_a_row_can_give() -> None:
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_states_after_histories(num_layers: int) -> None:
     model = make_model(11, num_layers=num_layers)
-    histories = [np.array(ids, dtype=np.int64) for ids in ([3, 4, 5], [], [7], [2, 2, 2, 9, 1])] * 100
+    histories = [
+        np.array(ids, dtype=np.int64) for ids in ([3, 4, 5], [], [7], [2, 2, 2, 9, 1])
+    ] * 100
     found = states_after(model, histories)
     for index in (0, 1, 2, 3, 399):
         with torch.no_grad():
@@ -299,7 +356,8 @@ def test_sampled_text_is_distributed_as_the_model_says() -> None:
     assert text.ids.min() >= 0
     first = np.bincount(sample_text(model, 256, seed=5).ids[0], minlength=11)
     assert first.sum() == 256
-    expected = row_log_probs(model, text.state).exp().sum(0).numpy()  # [R] what the rows' probabilities sum to
+    # [R] what the rows' probabilities sum to
+    expected = row_log_probs(model, text.state).exp().sum(0).numpy()
     found = np.bincount(model.table.row_of[text.ids.ravel()], minlength=4)
     assert (np.abs(found - expected) < 5 * np.sqrt(expected) + 1).all()
     assert np.array_equal(sample_text(model, 300, seed=5).ids, sample_text(model, 300, seed=5).ids)
@@ -309,7 +367,9 @@ def test_pieces_and_likeness() -> None:
     assert affixes("abcdef") == ["-bcdef", "-cdef", "-def", "-ef", "abcde-", "abcd-", "abc-"]
     assert affixes("ab") == []
     known = [("nashville", 5), ("knoxville", 6), ("running", 7)]
-    drawn = sample_similar_words(["jacksonville", "xx"], known, np.array([9]), 200, np.random.default_rng(0))
+    drawn = sample_similar_words(
+        ["jacksonville", "xx"], known, np.array([9]), 200, np.random.default_rng(0)
+    )
     assert drawn.shape == (2, 200) and set(drawn[0]) <= {5, 6, 9} and set(drawn[1]) == {9}
     assert (drawn[0] != 9).mean() > 0.3
 
@@ -322,15 +382,38 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> LightRNN:
     """A model of sentences such as `the cat sat on a mat`, with three words of each kind."""
     folder = tmp_path_factory.mktemp("trained")
     draw = np.random.default_rng(7)
-    kinds = (["the", "a"], ["cat", "dog", "cow"], ["sat", "ran", "lay"], ["on"], ["the", "a"], ["mat", "log", "bed"])
+    kinds = (
+        ["the", "a"],
+        ["cat", "dog", "cow"],
+        ["sat", "ran", "lay"],
+        ["on"],
+        ["the", "a"],
+        ["mat", "log", "bed"],
+    )
     lines = [" ".join(str(draw.choice(kind)) for kind in kinds) for _ in range(600)]
     lines += ["the <unk> sat on the mat", "a <unk> ran on a log"] * 30
     (folder / "text").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    words = ("</s>", "on", "the", "a", "cat", "dog", "cow", "sat", "ran", "lay", "mat", "log", "bed", "<unk>")
+    words = (
+        "</s>",
+        "on",
+        "the",
+        "a",
+        "cat",
+        "dog",
+        "cow",
+        "sat",
+        "ran",
+        "lay",
+        "mat",
+        "log",
+        "bed",
+        "<unk>",
+    )
     text = " ".join([*lines, *["</s>"] * len(lines)]).split()
     vocabulary = Vocabulary(words, np.array([text.count(word) for word in words]))
     torch.manual_seed(0)
-    # A kind a row, a free cell in each, and words in each column: what nothing taught says nothing of new words.
+    # A kind a row, a free cell in each, and words in each column: what nothing taught says nothing
+    # of new words.
     table = WordTable(5, 4, np.array([0, 1, 4, 5, 8, 9, 11, 12, 14, 15, 16, 17, 18, 3]))
     model = LightRNN(LightRNNSettings(hidden_dim=16, residual_dim=16), vocabulary, table)
     corpus = Corpus.encode([folder / "text"], vocabulary, folder / "ids")
@@ -342,39 +425,63 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> LightRNN:
     return model
 
 
-EXAMPLES = [line.split() for line in ("a emu sat on the bed", "the emu ran on a log", "the emu lay on the mat")]
+EXAMPLES = [
+    line.split()
+    for line in ("a emu sat on the bed", "the emu ran on a log", "the emu lay on the mat")
+]
 
 
 def after(model: LightRNN, word: str, history: str = "the") -> float:
-    return float(np.exp(model.logprob([*history.split(), word], end=False) - model.logprob(history.split(), end=False)))
+    return float(
+        np.exp(
+            model.logprob([*history.split(), word], end=False)
+            - model.logprob(history.split(), end=False)
+        )
+    )
 
 
 def in_random_cells(model: LightRNN, word: str, history: str) -> float:
-    """The mean of the word's probability over all free cells, each with the bias that its count asks for."""
+    """The mean of the word's probability over all free cells, each with the bias that its count
+    asks for.
+    """
     from rescorer.training.new_words.calibrate import calibrate
 
     found = []
     for cell in np.flatnonzero(model.table.words.ravel() < 0):
-        other = model.with_words(model.vocabulary.with_words([word], np.array([6])),
-                                 model.table.with_words(np.array([cell])))
+        other = model.with_words(
+            model.vocabulary.with_words([word], np.array([6])),
+            model.table.with_words(np.array([cell])),
+        )
         state = sample_text(model, 2048, seed=1).state
         calibrate(other, np.array([6 / (model.vocabulary.counts.sum() + 6)]), state)
         found.append(after(other, word, history))
     return float(np.mean(found))
 
 
-@pytest.mark.parametrize("given", [{"examples": EXAMPLES}, {"like": ["cat", "dog", "cow"]},
-                                   {"examples": EXAMPLES, "like": ["cat", "dog", "cow"]}], ids="+".join)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"examples": EXAMPLES},
+        {"like": ["cat", "dog", "cow"]},
+        {"examples": EXAMPLES, "like": ["cat", "dog", "cow"]},
+    ],
+    ids="+".join,
+)
 @pytest.mark.parametrize("grow", GROW)
 def test_a_new_animal(trained: LightRNN, given: dict[str, Any], grow: str) -> None:
     """It is expected where animals are, and not elsewhere; old words hardly notice."""
     model = trained if grow == "no" else remove_free_cells(trained)
-    new, report = add_words(model, ["emu"], np.array([6.0]), settings=replace(QUICK, grow=grow), **given)
+    new, report = add_words(
+        model, ["emu"], np.array([6.0]), settings=replace(QUICK, grow=grow), **given
+    )
     assert (report.rows, report.columns) == (int(grow == "rows"), int(grow == "columns"))
     mean = 6 / (model.vocabulary.counts.sum() + 6)
     assert after(new, "emu") > 2.5 * mean
     assert after(new, "emu") > 2 * in_random_cells(trained, "emu", "the")
-    assert after(new, "emu") > 2 * after(new, "emu", "the cat") and after(new, "emu", "the cat sat") < mean
+    assert (
+        after(new, "emu") > 2 * after(new, "emu", "the cat")
+        and after(new, "emu", "the cat sat") < mean
+    )
     text = sample_text(model, 4096, seed=9).ids.T.ravel()
     before, now = (perplexity(log_probs_of(each, text, batch_size=256)) for each in (model, new))
     assert now / before < 1.005
@@ -385,8 +492,10 @@ def remove_free_cells(model: LightRNN) -> LightRNN:
     """The same with words in all free cells, each as good as never said."""
     free = np.flatnonzero(model.table.words.ravel() < 0)
     names = [f"x{number}" for number in range(len(free))]
-    other = model.with_words(model.vocabulary.with_words(names, np.ones(len(free), dtype=np.int64)),
-                             model.table.with_words(free))
+    other = model.with_words(
+        model.vocabulary.with_words(names, np.ones(len(free), dtype=np.int64)),
+        model.table.with_words(free),
+    )
     with torch.no_grad():
         other.cell_bias.view(-1)[torch.as_tensor(free)] = -12.0
         for row in torch.as_tensor(model.table.words < 0).all(1).nonzero().flatten():
@@ -410,21 +519,26 @@ def test_a_new_word_goes_where_its_spelling_points(trained: LightRNN) -> None:
 # ---- the network is trained on, old words move ----
 
 
-def corpus_of(model: LightRNN, words: int = 20_000) -> Corpus:  # as many in a stream as make sentences
+# as many in a stream as make sentences
+def corpus_of(model: LightRNN, words: int = 20_000) -> Corpus:
     return Corpus(sample_text(model, words, seed=11).ids.T.ravel())
 
 
 @pytest.mark.parametrize("grow", ["rows", "columns"])
 @pytest.mark.parametrize("replayed", [False, True], ids=["own text", "old text"])
 def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
-    """The examples become likelier, the mass of the new word stays, old text hardly notices, and the sum is 1."""
+    """The examples become likelier, the mass of the new word stays, old text hardly notices, and
+    the sum is 1.
+    """
     model = remove_free_cells(trained)
     examples = [line[1:] for line in EXAMPLES]  # a sentence begins with it, as with no other animal
     before = copy.deepcopy(model.state_dict())
     tuning = FineTuningSettings(60, batch_size=8, bptt=10, lr=2e-3)
     settings = NewWordSettings(grow=grow, fine_tuning=tuning)
     given = {"examples": examples, "replay": corpus_of(model) if replayed else None}
-    plain = added(model, ["emu"], 6.0, examples=examples, settings=replace(settings, fine_tuning=None))
+    plain = added(
+        model, ["emu"], 6.0, examples=examples, settings=replace(settings, fine_tuning=None)
+    )
     torch.manual_seed(1)
     tuned, report = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)  # type: ignore[arg-type]
     likelier = [each.logprob(line) for line in examples for each in (tuned, plain)]
@@ -437,7 +551,9 @@ def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
     assert sum(after(fewer, word) for word in fewer.vocabulary.words) == pytest.approx(1, abs=1e-5)
     torch.manual_seed(2)
     again = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)[0]  # type: ignore[arg-type]
-    assert all(torch.equal(value, again.state_dict()[name]) for name, value in tuned.state_dict().items())
+    assert all(
+        torch.equal(value, again.state_dict()[name]) for name, value in tuned.state_dict().items()
+    )
 
 
 def test_fine_tuning_needs_examples(trained: LightRNN) -> None:
@@ -450,14 +566,27 @@ def test_fine_tuning_needs_examples(trained: LightRNN) -> None:
 def test_old_words_move(trained: LightRNN, steps: int) -> None:
     """All find places of their own; where the text would be less probable, the old ones stay."""
     rows = trained.table.row_of
-    one, other = next(pair for pair in itertools.combinations(range(2, 13), 2) if rows[pair[0]] == rows[pair[1]])
+    one, other = next(
+        pair for pair in itertools.combinations(range(2, 13), 2) if rows[pair[0]] == rows[pair[1]]
+    )
     cells = trained.table.cells.copy()
     cells[[one, other]] = cells[[other, one]]
-    model = trained.with_words(trained.vocabulary, WordTable(trained.table.rows, trained.table.columns, cells))
-    settings = NewWordSettings(move=True, fine_tuning=FineTuningSettings(steps, batch_size=4) if steps else None)
+    model = trained.with_words(
+        trained.vocabulary, WordTable(trained.table.rows, trained.table.columns, cells)
+    )
+    settings = NewWordSettings(
+        move=True, fine_tuning=FineTuningSettings(steps, batch_size=4) if steps else None
+    )
     said: list[str] = []
-    new, report = add_words(model, ["emu", "xx"], np.array([6.0, 1.0]), examples=EXAMPLES, replay=corpus_of(trained),
-                            settings=settings, say=said.append)
+    new, report = add_words(
+        model,
+        ["emu", "xx"],
+        np.array([6.0, 1.0]),
+        examples=EXAMPLES,
+        replay=corpus_of(trained),
+        settings=settings,
+        say=said.append,
+    )
     assert "old words move" in said[0]
     assert model.table.cells.tolist() == cells.tolist() and len(np.unique(new.table.cells)) == 16
     assert report.mass == pytest.approx(report.asked, rel=0.5)

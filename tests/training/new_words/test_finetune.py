@@ -26,7 +26,9 @@ def test_both_texts_are_learnt(device: str, share: float) -> None:
     examples, replay = np.array([2, 3, 5, 0]), np.array([8, 4, 6, 7, 2, 9, 0] * 5)
     before = [perplexity(log_probs_of(model, text)) for text in (examples, replay)]
     settings = FineTuningSettings(80, batch_size=8, bptt=7, example_share=share, lr=0.02)
-    assert settings.example_streams == 8 * share and settings.replayed_words == 80 * 7 * 8 * (1 - share)
+    assert settings.example_streams == 8 * share and settings.replayed_words == 80 * 7 * 8 * (
+        1 - share
+    )
     fine_tune(model, examples, replay, settings, seed=1)
     assert not model.training and all(parameter.grad is None for parameter in model.parameters())
     for text, old in zip((examples, replay), before, strict=True):
@@ -44,8 +46,18 @@ def test_the_seed_decides_alone() -> None:
     assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
 
 
-@pytest.mark.parametrize("bad", [{"steps": 0}, {"batch_size": 1}, {"bptt": 0}, {"example_share": 1.0}, {"clip": 0.0},
-                                 {"lr": float("nan")}, {"replay_words": 0}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"steps": 0},
+        {"batch_size": 1},
+        {"bptt": 0},
+        {"example_share": 1.0},
+        {"clip": 0.0},
+        {"lr": float("nan")},
+        {"replay_words": 0},
+    ],
+)
 def test_settings_check_themselves(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         FineTuningSettings(**{"steps": 1, **bad})

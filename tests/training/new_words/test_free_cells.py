@@ -23,7 +23,9 @@ def room(table: WordTable, words: int, grow: str, rows: np.ndarray = ROWS) -> Fr
 
     found = find_free_cells(table, rows[:words], column_costs, grow)
     assert found.open.shape == (len(found.rows), len(found.columns)) and found.open.sum() >= words
-    assert bool(asked) == (len(found.source_columns) > table.columns or bool((np.diff(found.source_columns) < 0).any()))
+    assert bool(asked) == (
+        len(found.source_columns) > table.columns or bool((np.diff(found.source_columns) < 0).any())
+    )
     return found
 
 
@@ -53,9 +55,17 @@ def test_lines_without_words_come_next() -> None:
     for grow in ("rows", "columns", "no"):
         found = room(table, 2, grow, costs)
         assert found.source_rows.tolist() == [0, 2, 2] and found.rows.tolist() == [1]
-        assert found.columns.tolist() == [0, 1] and found.open.all() and found.source_columns.tolist() == [0, 1, 2]
+        assert (
+            found.columns.tolist() == [0, 1]
+            and found.open.all()
+            and found.source_columns.tolist() == [0, 1, 2]
+        )
         found = room(table, 5, grow, costs)
-        assert found.source_rows.tolist() == [0, 2, 2] and found.source_columns.tolist() == [0, 1, 0]
+        assert found.source_rows.tolist() == [0, 2, 2] and found.source_columns.tolist() == [
+            0,
+            1,
+            0,
+        ]
         assert found.open.sum() == 5
     assert len(room(table, 6, "rows", costs).source_rows) == 4
     assert len(room(table, 6, "columns", costs).source_columns) == 4

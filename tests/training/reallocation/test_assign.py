@@ -1,4 +1,6 @@
-"""The assignment of words to cells, against every seating there is and against scipy's dense solver."""
+"""The assignment of words to cells, against every seating there is and against scipy's dense
+solver.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,15 @@ BANDS = AssignmentSettings(exact_limit=0, block_size=150, sweeps=2, iterations=5
 
 
 def make_costs(words: int, rows: int, columns: int, seed: int = 0) -> tuple[Any, Any]:
-    """Rank-8 log-softmax costs of Zipf counts, where the words come in kinds that want the same cells."""
+    """Rank-8 log-softmax costs of Zipf counts, where the words come in kinds that want the same
+    cells.
+    """
     generator = np.random.default_rng(seed)
     counts = np.maximum(1, np.round(50 * words / np.arange(1, words + 1)))
     kinds = generator.standard_normal((max(1, words // 20), 8))
-    vectors = kinds[generator.integers(len(kinds), size=words)] + 0.5 * generator.standard_normal((words, 8))
+    vectors = kinds[generator.integers(len(kinds), size=words)] + 0.5 * generator.standard_normal(
+        (words, 8)
+    )
 
     def side(cells: int) -> Any:
         logits = vectors @ generator.standard_normal((8, cells))
@@ -44,7 +50,8 @@ def check(found: Assignment, row_costs: Any, column_costs: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "words, rows, columns", [(6, 2, 3), (4, 2, 3), (5, 3, 2), (8, 2, 4), (6, 3, 3), (3, 1, 5), (1, 2, 2)]
+    "words, rows, columns",
+    [(6, 2, 3), (4, 2, 3), (5, 3, 2), (8, 2, 4), (6, 3, 3), (3, 1, 5), (1, 2, 2)],
 )
 @pytest.mark.parametrize("seed", range(4))
 def test_every_seating(words: int, rows: int, columns: int, seed: int) -> None:
@@ -61,12 +68,15 @@ def test_every_seating(words: int, rows: int, columns: int, seed: int) -> None:
     assert exact.gap < 1e-9
 
     # With every cell a candidate, the matching after the prices is exact too.
-    dual_ascent = assign(row_costs, column_costs, settings=AssignmentSettings(exact_limit=0, candidates=words * 9))
+    dual_ascent = assign(
+        row_costs, column_costs, settings=AssignmentSettings(exact_limit=0, candidates=words * 9)
+    )
     assert dual_ascent.lower_bound <= least * (1 + 1e-9) <= dual_ascent.cost * (1 + 2e-9)
 
 
 @pytest.mark.parametrize(
-    "words, rows, columns", [(400, 20, 20), (390, 20, 20), (300, 20, 20), (400, 5, 80), (400, 90, 5), (400, 1, 401)]
+    "words, rows, columns",
+    [(400, 20, 20), (390, 20, 20), (300, 20, 20), (400, 5, 80), (400, 90, 5), (400, 1, 401)],
 )
 def test_prices_come_close_to_the_exact_cost(words: int, rows: int, columns: int) -> None:
     row_costs, column_costs = make_costs(words, rows, columns)
@@ -86,7 +96,13 @@ def test_bands_come_close_and_never_get_worse(words: int, rows: int, columns: in
     start = np.random.default_rng(1).permutation(rows * columns)[:words]
     exact = assign(row_costs, column_costs)
     stages: list[tuple[str, float, float]] = []
-    found = assign(row_costs, column_costs, start=start, settings=BANDS, progress=lambda *stage: stages.append(stage))
+    found = assign(
+        row_costs,
+        column_costs,
+        start=start,
+        settings=BANDS,
+        progress=lambda *stage: stages.append(stage),
+    )
     check(found, row_costs, column_costs)
     assert tuple(stages) == found.history and len(stages) == 6
     costs = [cost for _, cost, _ in stages]
@@ -110,7 +126,9 @@ class TestStayBonus:
     def test_a_huge_bonus_moves_nothing(self, settings: AssignmentSettings) -> None:
         row_costs, column_costs = make_costs(300, 18, 17)
         start = np.random.default_rng(1).permutation(18 * 17)[:300]
-        found = assign(row_costs, column_costs, start=start, stay_bonus=np.full(300, 1e7), settings=settings)
+        found = assign(
+            row_costs, column_costs, start=start, stay_bonus=np.full(300, 1e7), settings=settings
+        )
         assert found.moved == 0 and (found.cells == start).all()
         assert found.cost == pytest.approx(price_of(row_costs, column_costs, start))
 
@@ -124,14 +142,22 @@ class TestStayBonus:
         # Every seating costs the same: only the bonus speaks.
         costs = np.ones((300, 18), dtype=np.float32), np.ones((300, 17), dtype=np.float32)
         start = np.random.default_rng(1).permutation(18 * 17)[:300]
-        assert assign(*costs, start=start, stay_bonus=np.full(300, 0.01), settings=settings).moved == 0
+        assert (
+            assign(*costs, start=start, stay_bonus=np.full(300, 0.01), settings=settings).moved == 0
+        )
 
     def test_a_bonus_moves_fewer_words(self, settings: AssignmentSettings) -> None:
         row_costs, column_costs = make_costs(300, 18, 17)
         start = assign(row_costs, column_costs).cells
         noise = np.random.default_rng(2).uniform(0.98, 1.02, (300, 18)).astype(np.float32)
         moved = [
-            assign(row_costs * noise, column_costs, start=start, stay_bonus=np.full(300, nats), settings=settings).moved
+            assign(
+                row_costs * noise,
+                column_costs,
+                start=start,
+                stay_bonus=np.full(300, nats),
+                settings=settings,
+            ).moved
             for nats in (0.0, 20.0)
         ]
         assert moved[0] > moved[1]
@@ -175,8 +201,13 @@ def test_bands_without_words() -> None:
 def test_processes_change_nothing() -> None:
     row_costs, column_costs = make_costs(300, 18, 17)
     found = [
-        assign(row_costs, column_costs,
-               settings=AssignmentSettings(exact_limit=0, block_size=150, sweeps=1, iterations=5, processes=processes))
+        assign(
+            row_costs,
+            column_costs,
+            settings=AssignmentSettings(
+                exact_limit=0, block_size=150, sweeps=1, iterations=5, processes=processes
+            ),
+        )
         for processes in (1, 2)
     ]
     assert (found[0].cells == found[1].cells).all() and found[0].cost == found[1].cost
@@ -185,7 +216,10 @@ def test_processes_change_nothing() -> None:
 @pytest.mark.parametrize("settings", [PRICES, BANDS])
 def test_prices_on_another_device(settings: AssignmentSettings, device: str) -> None:
     row_costs, column_costs = make_costs(600, 25, 24)
-    exact, here = assign(row_costs, column_costs), assign(row_costs, column_costs, settings=settings)
+    exact, here = (
+        assign(row_costs, column_costs),
+        assign(row_costs, column_costs, settings=settings),
+    )
     found = assign(row_costs, column_costs, settings=settings, device=device)
     check(found, row_costs, column_costs)
     assert found.lower_bound <= exact.cost * (1 + 1e-9) <= found.cost * (1 + 2e-9)
@@ -197,7 +231,10 @@ def test_memory_maps_are_read_and_left_alone(tmp_path: Any) -> None:
     row_costs, column_costs = make_costs(200, 14, 15)
     np.save(tmp_path / "rows.npy", row_costs)
     np.save(tmp_path / "columns.npy", column_costs)
-    maps = np.load(tmp_path / "rows.npy", mmap_mode="r"), np.load(tmp_path / "columns.npy", mmap_mode="r")
+    maps = (
+        np.load(tmp_path / "rows.npy", mmap_mode="r"),
+        np.load(tmp_path / "columns.npy", mmap_mode="r"),
+    )
     for settings in (AssignmentSettings(), PRICES, BANDS):
         plain = assign(row_costs, column_costs, settings=settings)
         assert (assign(*maps, settings=settings).cells == plain.cells).all()
@@ -211,29 +248,42 @@ def test_describe_is_one_line() -> None:
 ROWS, COLUMNS = make_costs(6, 3, 3)
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ({"row_costs": ROWS[0]}, "row_costs"),
-    ({"row_costs": ROWS[:5]}, "row_costs"),
-    ({"row_costs": ROWS[:, :1]}, "6 words for 3 cells"),
-    ({"row_costs": ROWS[:0], "column_costs": COLUMNS[:0]}, "0 words"),
-    ({"column_costs": COLUMNS * np.float32("nan")}, "column_costs"),
-    ({"start": np.arange(5)}, "start"),
-    ({"start": np.arange(6.0)}, "start"),
-    ({"start": np.arange(6) + 4}, "start"),
-    ({"start": np.arange(6) - 1}, "start"),
-    ({"start": np.zeros(6, dtype=np.int64)}, "start"),
-    ({"stay_bonus": np.zeros(5)}, "stay_bonus"),
-    ({"stay_bonus": np.full(6, -1.0)}, "stay_bonus"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"row_costs": ROWS[0]}, "row_costs"),
+        ({"row_costs": ROWS[:5]}, "row_costs"),
+        ({"row_costs": ROWS[:, :1]}, "6 words for 3 cells"),
+        ({"row_costs": ROWS[:0], "column_costs": COLUMNS[:0]}, "0 words"),
+        ({"column_costs": COLUMNS * np.float32("nan")}, "column_costs"),
+        ({"start": np.arange(5)}, "start"),
+        ({"start": np.arange(6.0)}, "start"),
+        ({"start": np.arange(6) + 4}, "start"),
+        ({"start": np.arange(6) - 1}, "start"),
+        ({"start": np.zeros(6, dtype=np.int64)}, "start"),
+        ({"stay_bonus": np.zeros(5)}, "stay_bonus"),
+        ({"stay_bonus": np.full(6, -1.0)}, "stay_bonus"),
+    ],
+)
 def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         assign(**{"row_costs": ROWS, "column_costs": COLUMNS, **arguments})
 
 
-@pytest.mark.parametrize("setting", [
-    {"exact_limit": -1}, {"block_size": 0}, {"sweeps": -1}, {"temperatures": ()}, {"temperatures": (0.1, 0.0)},
-    {"iterations": 0}, {"candidates": 0}, {"processes": 0}, {"seed": -1},
-])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"exact_limit": -1},
+        {"block_size": 0},
+        {"sweeps": -1},
+        {"temperatures": ()},
+        {"temperatures": (0.1, 0.0)},
+        {"iterations": 0},
+        {"candidates": 0},
+        {"processes": 0},
+        {"seed": -1},
+    ],
+)
 def test_settings_name_the_field(setting: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
         AssignmentSettings(**setting)
@@ -242,7 +292,9 @@ def test_settings_name_the_field(setting: dict[str, Any]) -> None:
 @pytest.mark.parametrize("exact_limit", [0, 1000])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
 def test_closed_cells_stay_empty(exact_limit: int, share: float) -> None:
-    """The cheapest seating among the open cells: as the dense problem with the closed ones left out."""
+    """The cheapest seating among the open cells: as the dense problem with the closed ones left
+    out.
+    """
     draw = np.random.default_rng(5)
     rows, columns = (draw.gamma(2.0, 3.0, (60, size)).astype(np.float32) for size in (40, 30))
     free_cells = draw.random((40, 30)) >= share
@@ -251,7 +303,9 @@ def test_closed_cells_stay_empty(exact_limit: int, share: float) -> None:
     dense = (rows[:, :, None] + columns[:, None, :]).reshape(60, -1)[:, usable]
     words, cells = linear_sum_assignment(dense)
     best = float(dense[words, cells].sum())
-    result = assign(rows, columns, free_cells=free_cells, settings=AssignmentSettings(exact_limit=exact_limit))
+    result = assign(
+        rows, columns, free_cells=free_cells, settings=AssignmentSettings(exact_limit=exact_limit)
+    )
     assert np.isin(result.cells, usable).all() and len(np.unique(result.cells)) == 60
     assert best <= result.cost * (1 + 1e-6) and result.cost <= best * 1.01
     assert result.lower_bound <= best * (1 + 1e-6)
@@ -268,4 +322,6 @@ def test_open_cells_are_checked() -> None:
     with pytest.raises(ValueError, match="not open"):
         assign(costs, costs, free_cells=~few, start=np.array([0, 4, 5, 6]))
     with pytest.raises(ValueError, match="block_size"):
-        assign(costs, costs, free_cells=~few, settings=AssignmentSettings(exact_limit=0, block_size=2))
+        assign(
+            costs, costs, free_cells=~few, settings=AssignmentSettings(exact_limit=0, block_size=2)
+        )

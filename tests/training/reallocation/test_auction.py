@@ -21,7 +21,11 @@ def most_of(gains: np.ndarray) -> float:
 def gained(gains: np.ndarray) -> float:
     """What the places by auction gain, all different."""
     places = auction_assignment(gains)
-    assert len(set(places.tolist())) == len(gains) and places.min() >= 0 and places.max() < gains.shape[1]
+    assert (
+        len(set(places.tolist())) == len(gains)
+        and places.min() >= 0
+        and places.max() < gains.shape[1]
+    )
     return float(gains[np.arange(len(gains)), places].sum())
 
 

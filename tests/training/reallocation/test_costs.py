@@ -18,8 +18,11 @@ EVERY = slice(None)
 
 def make_line_costs(words: int = 7, lines: int = 5, factors: int = 3) -> LineCosts:
     draw = np.random.default_rng(1)
-    return LineCosts(draw.standard_normal((words, factors)).astype(np.float32),
-                     draw.standard_normal((lines, factors)).astype(np.float32), draw.random(words))
+    return LineCosts(
+        draw.standard_normal((words, factors)).astype(np.float32),
+        draw.standard_normal((lines, factors)).astype(np.float32),
+        draw.random(words),
+    )
 
 
 def make_corpus() -> Corpus:
@@ -28,14 +31,25 @@ def make_corpus() -> Corpus:
 
 def test_blocks_are_the_products() -> None:
     costs = make_line_costs()
-    whole = np.array([[costs.constants[w] - float(costs.words[w] @ costs.lines[line]) for line in range(5)]
-                      for w in range(7)])
+    whole = np.array(
+        [
+            [costs.constants[w] - float(costs.words[w] @ costs.lines[line]) for line in range(5)]
+            for w in range(7)
+        ]
+    )
     assert costs.shape == (7, 5)
     np.testing.assert_allclose(costs.block(EVERY, EVERY), whole, rtol=1e-5, atol=1e-6)
     words, lines = np.array([4, 0]), np.array([3, 1, 2])
-    np.testing.assert_allclose(costs.block(words, lines), whole[words][:, lines], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(costs.of(words, lines[:2]), whole[words, lines[:2]], rtol=1e-5, atol=1e-6)
-    assert costs.block(words, lines).dtype == np.float32 and costs.of(words, lines[:2]).dtype == np.float64
+    np.testing.assert_allclose(
+        costs.block(words, lines), whole[words][:, lines], rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        costs.of(words, lines[:2]), whole[words, lines[:2]], rtol=1e-5, atol=1e-6
+    )
+    assert (
+        costs.block(words, lines).dtype == np.float32
+        and costs.of(words, lines[:2]).dtype == np.float64
+    )
 
 
 @pytest.mark.parametrize("part", ["words", "lines", "constants"])
@@ -64,19 +78,26 @@ def test_kept_for_the_same_call_only(tmp_path: Path) -> None:
     assert again is not None
     for mine, theirs in zip((*costs[:2], costs.tokens), (*again[:2], again.tokens), strict=True):
         if isinstance(mine, LineCosts) and isinstance(theirs, LineCosts):
-            assert all(np.array_equal(getattr(mine, name), getattr(theirs, name))
-                       for name in ("words", "lines", "constants"))
+            assert all(
+                np.array_equal(getattr(mine, name), getattr(theirs, name))
+                for name in ("words", "lines", "constants")
+            )
         else:
             assert np.array_equal(mine, theirs)  # type: ignore[arg-type]
 
 
 def test_key_tells_models_texts_and_tables_apart() -> None:
     model, corpus = make_model(), make_corpus()
-    keys = [costs_key(model, corpus), costs_key(model, Corpus(corpus.ids[:-1])),
-            costs_key(make_model(seed=1, table=model.table), corpus)]
+    keys = [
+        costs_key(model, corpus),
+        costs_key(model, Corpus(corpus.ids[:-1])),
+        costs_key(make_model(seed=1, table=model.table), corpus),
+    ]
     model.set_table(WordTable(model.table.rows, model.table.columns, np.roll(model.table.cells, 1)))
     keys.append(costs_key(model, corpus))
-    model.set_table(WordTable(model.table.rows, model.table.columns, np.roll(model.table.cells, -1)))
+    model.set_table(
+        WordTable(model.table.rows, model.table.columns, np.roll(model.table.cells, -1))
+    )
     assert len(set(keys)) == 4 and costs_key(model, corpus) == keys[0]
     with torch.no_grad():
         model.cell_bias[0, 0] += 1

@@ -25,8 +25,10 @@ TABLES = {
     "free cells": WordTable.shaped(10, 3, 4).shuffled(0),
     "free row": WordTable(4, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 12, 14])),
 }
-KINDS = [{"residual_dim": 2 * own, "cell_bias": bias, "tied": tied, "two_step": two_step}
-         for own, bias, tied, two_step in itertools.product((True, False), repeat=4)]
+KINDS = [
+    {"residual_dim": 2 * own, "cell_bias": bias, "tied": tied, "two_step": two_step}
+    for own, bias, tied, two_step in itertools.product((True, False), repeat=4)
+]
 
 
 def corpus_of(size: int, length: int = 101) -> Corpus:
@@ -37,7 +39,9 @@ def model_of(table: WordTable, **settings: Any) -> LightRNN:
     return make_model(len(table.cells), table, **settings)
 
 
-def costs_of(model: LightRNN, corpus: Corpus, batch_size: int = 1, bptt: int = 10) -> tuple[np.ndarray, np.ndarray]:
+def costs_of(
+    model: LightRNN, corpus: Corpus, batch_size: int = 1, bptt: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
     """[V, R] and [V, C]"""
     costs = cell_costs(model, corpus, batch_size=batch_size, bptt=bptt)
     every = slice(None)
@@ -56,7 +60,9 @@ def total_probability(model: LightRNN) -> float:
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_costs_of_the_paper(num_layers: int) -> None:
-    """l_r(w, i): the sum over w's occurrences of −log P(row i); l_c(w, j) likewise, after w's present row."""
+    """l_r(w, i): the sum over w's occurrences of −log P(row i); l_c(w, j) likewise, after w's
+    present row.
+    """
     model = model_of(TABLES["full"], residual_dim=0, cell_bias=False, num_layers=num_layers)
     corpus = corpus_of(12)
     rows, columns = np.zeros((12, 3)), np.zeros((12, 4))
@@ -68,7 +74,9 @@ def test_costs_of_the_paper(num_layers: int) -> None:
             for i in range(3):
                 rows[word, i] -= model.row_log_probs(before[0, 0])[i].item()
             for j in range(4):
-                columns[word, j] -= model.column_log_probs(after[0], torch.tensor([row]))[0, j].item()
+                columns[word, j] -= model.column_log_probs(after[0], torch.tensor([row]))[
+                    0, j
+                ].item()
     found = costs_of(model, corpus)
     np.testing.assert_allclose(found[0], rows, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found[1], columns, rtol=1e-4, atol=1e-4)
@@ -77,7 +85,9 @@ def test_costs_of_the_paper(num_layers: int) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str, bool]) -> None:
-    """−log of the softmax over the cells that hold a word now; the bias and own vectors of its cell go with a word."""
+    """−log of the softmax over the cells that hold a word now; the bias and own vectors of its cell
+    go with a word.
+    """
     model = model_of(table, **kind)
     size = len(table.cells)
     corpus = corpus_of(size, 60)
@@ -87,15 +97,25 @@ def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str
         for word in corpus.ids.tolist():
             before, after, state = model.hidden_states(torch.tensor([[word]]), state)
             row, column = divmod(int(table.cells[word]), table.columns)
-            plain = model.row_out(before[0, 0]).double()  # rows without words, which predict nothing, are priced too
+            # rows without words, which predict nothing, are priced too
+            plain = model.row_out(before[0, 0]).double()
             scores = model.row_scores(before[0, 0]).double()
-            # What the own vector of its row's first word does for a word stays as it is in its present row.
+            # What the own vector of its row's first word does for a word stays as it is in its
+            # present row.
             rows[word] += (scores.logsumexp(0) - (scores - plain)[row] - plain).numpy()
             plain = model.column_scores(after[0], torch.tensor([row]))[0].double()
-            bias = model.cell_bias[row].double() if kind["cell_bias"] else torch.zeros(table.columns)
-            own = model._residual_scores(after[0], torch.tensor([row]))[0].double() if kind["residual_dim"] else plain * 0
+            bias = (
+                model.cell_bias[row].double() if kind["cell_bias"] else torch.zeros(table.columns)
+            )
+            own = (
+                model._residual_scores(after[0], torch.tensor([row]))[0].double()
+                if kind["residual_dim"]
+                else plain * 0
+            )
             elsewhere = plain - own + own[column]
-            columns[word] += ((plain + bias)[~model.free[row]].logsumexp(0) - elsewhere - bias[column]).numpy()
+            columns[word] += (
+                (plain + bias)[~model.free[row]].logsumexp(0) - elsewhere - bias[column]
+            ).numpy()
     found = costs_of(model, corpus)
     np.testing.assert_allclose(found[0], rows, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found[1], columns, rtol=1e-4, atol=1e-4)
@@ -180,18 +200,29 @@ def test_vectors_of_rows_and_columns_stay() -> None:
     model = model_of(TABLES["full"], residual_dim=2)
     before = copy.deepcopy(model.state_dict())
     move(model, WordTable.shaped(12, 3, 4).shuffled(5))
-    changed = {name for name, value in before.items() if not torch.equal(value, model.state_dict()[name])}
-    assert changed == {"cell_bias", "residual_in", "residual_out", "row_out.bias", "head_word_log_odds"}
+    changed = {
+        name for name, value in before.items() if not torch.equal(value, model.state_dict()[name])
+    }
+    assert changed == {
+        "cell_bias",
+        "residual_in",
+        "residual_out",
+        "row_out.bias",
+        "head_word_log_odds",
+    }
 
 
 def test_biases_of_rows_follow_the_words() -> None:
-    """A frequent word takes its row's share of the probability along: biases are the logs of the shares again."""
+    """A frequent word takes its row's share of the probability along: biases are the logs of the
+    shares again.
+    """
     model = LightRNN(LightRNNSettings(hidden_dim=6), make_vocabulary(12), TABLES["full"])
     table = WordTable.shaped(12, 3, 4).shuffled(5)
     move(model, table)
     counts = np.maximum(model.vocabulary.counts, 1)
     found, expected = model.row_out.bias.detach().numpy(), np.log(np.bincount(table.row_of, counts))
-    np.testing.assert_allclose(found - found[0], expected - expected[0], atol=0.02)  # one more of each at the beginning
+    # one more of each at the beginning
+    np.testing.assert_allclose(found - found[0], expected - expected[0], atol=0.02)
     of_words = model.cell_bias.detach().numpy().ravel()[table.cells]
     np.testing.assert_allclose(of_words, np.log((counts + 1) / (counts + 1).sum()), rtol=1e-5)
 
@@ -231,7 +262,9 @@ def test_reallocate_on_another_device(device: str) -> None:
     here, there = model_of(TABLES["full"]), model_of(TABLES["full"]).to(device)
     expected = reallocate(here, corpus, settings).cost
     assert reallocate(there, corpus, settings).cost == pytest.approx(expected, rel=1e-3)
-    assert there.row_of.device.type == device and total_probability(there) == pytest.approx(1, abs=1e-5)
+    assert there.row_of.device.type == device and total_probability(there) == pytest.approx(
+        1, abs=1e-5
+    )
 
 
 def test_least_cost_by_trying_every_table() -> None:
@@ -240,7 +273,10 @@ def test_least_cost_by_trying_every_table() -> None:
     corpus = corpus_of(6, 200)
     rows, columns = costs_of(model, corpus)
     costs = (rows[:, :, None] + columns[:, None, :]).reshape(6, 6).astype(np.float64)
-    best = min(sum(costs[word, cell] for word, cell in enumerate(cells)) for cells in itertools.permutations(range(6)))
+    best = min(
+        sum(costs[word, cell] for word, cell in enumerate(cells))
+        for cells in itertools.permutations(range(6))
+    )
     assert reallocate(model, corpus, ONE_STREAM).cost == pytest.approx(best, rel=1e-6)
 
 
@@ -249,7 +285,11 @@ def test_least_gain_for_a_move() -> None:
     moved = []
     for gain in (0.0, 0.2, math.exp(10)):
         model = model_of(TABLES["full"])
-        moved.append(reallocate(model, corpus, ReallocationSettings(batch_size=1, bptt=10, min_gain=gain)).moved)
+        moved.append(
+            reallocate(
+                model, corpus, ReallocationSettings(batch_size=1, bptt=10, min_gain=gain)
+            ).moved
+        )
     assert moved[0] >= moved[1] >= moved[2] == 0 and moved[0] > 0
 
 
@@ -270,7 +310,9 @@ def test_search_settings_reach_the_search() -> None:
     results = []
     for limit in (0, 1000):
         model = model_of(TABLES["full"])
-        settings = ReallocationSettings(batch_size=1, assignment=AssignmentSettings(exact_limit=limit))
+        settings = ReallocationSettings(
+            batch_size=1, assignment=AssignmentSettings(exact_limit=limit)
+        )
         results.append(reallocate(model, corpus, settings))
     by_prices, exact = ({stage for stage, _, _ in result.history} for result in results)
     assert by_prices != exact

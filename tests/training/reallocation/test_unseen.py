@@ -1,4 +1,6 @@
-"""Words that a text lacks are priced, and placed, like words of their lists and of like spelling."""
+"""Words that a text lacks are priced, and placed, like words of their lists and of like
+spelling.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,20 @@ from rescorer.training.reallocation.costs import CellCosts, LineCosts
 from rescorer.training.reallocation.unseen import back_off_unseen, read_lists
 
 # Two kinds: kind 0 wants row 0, kind 1 row 1.
-WORDS = ("</s>", "<unk>", "oldville", "newville", "redville", "walking", "talking", "baking", "hillville", "making",
-         "x", "y")
+WORDS = (
+    "</s>",
+    "<unk>",
+    "oldville",
+    "newville",
+    "redville",
+    "walking",
+    "talking",
+    "baking",
+    "hillville",
+    "making",
+    "x",
+    "y",
+)
 KIND = {2: 0, 3: 0, 4: 0, 5: 1, 6: 1, 7: 1}
 UNSEEN = {8: 0, 9: 1}  # by their ends
 
@@ -27,7 +41,11 @@ def make_costs() -> CellCosts:
         sums[word, kind] = tokens[word]
     sums[:, 2] = tokens
     lines = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
-    return CellCosts(LineCosts(sums.copy(), lines, 2.0 * tokens), LineCosts(sums.copy(), lines, 2.0 * tokens), tokens)
+    return CellCosts(
+        LineCosts(sums.copy(), lines, 2.0 * tokens),
+        LineCosts(sums.copy(), lines, 2.0 * tokens),
+        tokens,
+    )
 
 
 def test_spelling() -> None:
@@ -36,7 +54,9 @@ def test_spelling() -> None:
     back_off_unseen(costs, WORDS, [], 0.5)
     for word, kind in UNSEEN.items():
         # All that share its end are of one kind: their mean, times the weight.
-        np.testing.assert_allclose(costs.rows.words[word], 0.5 * np.array([kind == 0, kind == 1, 1]), atol=1e-6)
+        np.testing.assert_allclose(
+            costs.rows.words[word], 0.5 * np.array([kind == 0, kind == 1, 1]), atol=1e-6
+        )
         assert costs.rows.constants[word] == pytest.approx(0.5 * 2)
         block = costs.rows.block(np.array([word]), slice(None))[0]
         assert block.argmin() == kind and block.min() >= 0
@@ -70,7 +90,9 @@ def test_they_sit_beside_what_they_are_like() -> None:
 
 def test_lists_file(tmp_path: Path) -> None:
     path = tmp_path / "words.lists.tsv"
-    path.write_text("oldville\t12\tplaces\nbaking\t0\tplaces,verbs\nelsewhere\t1\tverbs\n", encoding="utf-8")
+    path.write_text(
+        "oldville\t12\tplaces\nbaking\t0\tplaces,verbs\nelsewhere\t1\tverbs\n", encoding="utf-8"
+    )
     vocabulary = Vocabulary(WORDS, np.ones(12, dtype=np.int64))
     assert [ids.tolist() for ids in read_lists(path, vocabulary)] == [[2, 7], [7]]
     path.write_text("oldville\t12\tplaces\nbaking\n", encoding="utf-8")
