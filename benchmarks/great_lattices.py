@@ -24,8 +24,7 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
-from machine import machine
-
+from benchmarks.machine import machine
 from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats import read_lattices, write_lattices
 from rescorer.rescoring.lattice import rescore_lattices

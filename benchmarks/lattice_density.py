@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.recognition.formats import kaldi_lattice, read_lattices

@@ -58,6 +58,8 @@ class Column:
             return ""
         if isinstance(value, str | bool):
             return str(value)
+        if isinstance(value, list):  # an interval
+            return f"[{', '.join(f'{each:.4g}' for each in value)}]"
         if self.format:
             return format(value, self.format)
         if isinstance(value, int):

@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import machine
 from scipy.sparse import csr_matrix
+
+from benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "tuning_speed.json"

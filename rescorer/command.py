@@ -70,7 +70,7 @@ def _remember(
 ) -> None:
     if ctx is not None and param is not None:
         name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name
-        ctx.meta.setdefault(kind, []).append((NamedPath(name.strip("[]"), path), pipe))
+        ctx.meta.setdefault(kind, []).append((NamedPath(name.strip("[]."), path), pipe))
 
 
 def refuse_replacing(inputs: Sequence[NamedPath], outputs: Sequence[NamedPath]) -> None:
@@ -140,8 +140,8 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             cause = f"{error}".partition("\n")[0][:120]
             say(
-                f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, a smaller input "
-                "or model, or take a machine with more"
+                f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, a smaller "
+                "input or model, or take a machine with more"
             )
             sys.exit(2)
 

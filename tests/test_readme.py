@@ -203,7 +203,8 @@ def test_options_and_formats_exist() -> None:
         for parameter in command.params
         for option in parameter.opts
     } | {"--help", "--stage", "--stop-stage"}
-    known |= {"--nproc_per_node", "--no_python", "--max_restarts"}  # torchrun's
+    # torchrun's and Dask's
+    known |= {"--nproc_per_node", "--no_python", "--max_restarts", "--protocol"}
     prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"--[a-z][a-z0-9_-]+", prose)) <= known
     assert set(re.findall(r"^\| `(\w+)` lists", README, re.MULTILINE)) == set(FORMATS)

@@ -98,16 +98,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     # so that an entry's process ends with this one
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    _probe_in_turn(folder, entries, lmplz, options.memory_gb)
-    failed = [entry.spec for entry in entries if not _make(folder, entry, lmplz, options.memory_gb)]
-    show(folder, entries, options)
-    for spec in failed:
-        print(
-            f"error: {spec} is not finished: see {folder.work(spec) / 'log.txt'}; the same command resumes it",
-            file=sys.stderr,
-        )
-    return 1 if failed else 0
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        _probe_in_turn(folder, entries, lmplz, options.memory_gb)
+        failed = [
+            entry.spec for entry in entries if not _make(folder, entry, lmplz, options.memory_gb)
+        ]
+        show(folder, entries, options)
+        for spec in failed:
+            print(
+                f"error: {spec} is not finished: see {folder.work(spec) / 'log.txt'}; the same command resumes it",
+                file=sys.stderr,
+            )
+        return 1 if failed else 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -223,6 +223,7 @@ def default_weights(
     paths' lists.
     """
     first = next((lattice for lattice in lattices if lattice.arcs), lattices[0])
+    check_score_names(first.score_names, [model.name for model in models], first.utterance)
     first_pass, settings = first_pass_weights(first), DefaultSettings()
     alike = [
         lattice for lattice in lattices if lattice.arcs and lattice.score_names == first.score_names

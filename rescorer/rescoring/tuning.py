@@ -285,7 +285,7 @@ class _Space:
             first = int(np.flatnonzero(telling)[0])
             factor = defaults.scales[self.score_names[first]] / scales[first]
         else:
-            factor = defaults.lm_scale / lm_scale if lm_scale else 1.0
+            factor = 1.0 / lm_scale if lm_scale else 1.0  # the models decide alone: any scale does
         return Weights(
             {
                 name: float(factor * scale) if tells else defaults.scales[name]

@@ -34,7 +34,7 @@ from rescorer.rescoring.word_kinds import WordKinds
 # Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each
 # of their pieces, three or four a word.
 DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
-_LARGEST = 1e9  # of a weight: raw scores may be in any unit
+_LARGEST = 1e30  # of a weight: raw scores may be in any unit
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,9 @@ class TunedWeights:
         remedy = "make it with `rescore --tune`"
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
-            return cls._from_json(json.loads(text, object_pairs_hook=_without_doubles))
+            return cls._from_json(
+                json.loads(text, object_pairs_hook=_without_doubles, parse_int=float)
+            )
         except OSError as error:
             raise InputError(
                 f"cannot be read: {error.strerror}", remedy="check the path", file=path

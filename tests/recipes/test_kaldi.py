@@ -604,7 +604,7 @@ def found(real: Recipe) -> Recipe:
     (real.decoded / "lat.2.gz").unlink()
     (real.decoded / "num_jobs").write_text("1\n", encoding="utf-8")
     (real.out / "lists").mkdir(parents=True)
-    kaldi_nbest.write(real.out / "lists/first-1", FIRST, ALIGNMENTS)
+    kaldi_nbest.write(real.out / "lists/first-1", FIRST, alignments=ALIGNMENTS)
     return real
 
 

@@ -359,7 +359,7 @@ GOOD = {"scales": {"a": 1.0}, "lm_scale": 0.0}
         json.dumps({"weights": {**GOOD, "mixture_kind": ["linear"]}, "first_pass": GOOD}),
         '{"weights": {"scales": {"a": NaN}}, "first_pass": {"scales": {}}}',
         json.dumps({"weights": {**GOOD, "scales": {"a": 1e308}}, "first_pass": GOOD}),
-        json.dumps({"weights": {**GOOD, "scales": {"a": -2e9}}, "first_pass": GOOD}),
+        json.dumps({"weights": {**GOOD, "scales": {"a": -2e30}}, "first_pass": GOOD}),
         json.dumps({"weights": {**GOOD, "scales": {"a": True}}, "first_pass": GOOD}),
         json.dumps({"weights": {**GOOD, "scales": {"a": [1.0]}}, "first_pass": GOOD}),
         json.dumps({"weights": {**GOOD, "scales": "a"}, "first_pass": GOOD}),

@@ -375,7 +375,7 @@ def _stored_bytes(tensor: np.ndarray) -> int:
     base: Any = tensor
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base
-    return len(base) if isinstance(base, bytes) else tensor.nbytes
+    return len(base) if isinstance(base, (bytes, bytearray)) else tensor.nbytes
 
 
 def _ids(given: Any, count: int, stem: str, place: Place, single: bool = False) -> list[str]:
