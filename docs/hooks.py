@@ -2,34 +2,85 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import re
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 from rescorer.settings import Field, settings_fields
 
-_MARK = re.compile(r"^::: settings ([\w.]+)\.(\w+)$", re.MULTILINE)
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("rescorer", "lexicon_tools")
+_MARK = "::: settings"
+_DECLARED = re.compile(r"^    \w+: .* = setting\(", re.MULTILINE)
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace each line `::: settings MODULE.CLASS` by a table of the fields."""
-    return _MARK.sub(lambda match: "\n".join(_table(match[1], match[2])), markdown)
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Replace the line `::: settings` by a section for each settings dataclass."""
+    if _MARK not in markdown.splitlines():
+        return markdown
+    sections = [_section(kind) for kind in settings_classes()]
+    return markdown.replace(_MARK, "\n\n".join(sections))
 
 
-def _table(module: str, name: str) -> Iterator[str]:
-    yield "| setting | default | what it does |"
-    yield "| --- | --- | --- |"
-    for field in settings_fields(getattr(importlib.import_module(module), name)):
-        if not hasattr(field.default, "__dataclass_fields__"):
-            yield f"| `{field.name}` | {_default(field)} | {_help(field)} |"
+def settings_classes() -> Iterator[type]:
+    """Every dataclass of the packages with a field that `setting` declares."""
+    for module in _modules_with_settings():
+        for value in vars(importlib.import_module(module)).values():
+            if _is_settings_class(value) and value.__module__ == module:
+                yield value
+
+
+def _modules_with_settings() -> Iterator[str]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if _DECLARED.search(path.read_text(encoding="utf-8")):
+                parts = path.relative_to(ROOT).with_suffix("").parts
+                yield ".".join(parts).removesuffix(".__init__")
+
+
+def _is_settings_class(value: object) -> bool:
+    return (
+        isinstance(value, type)
+        and dataclasses.is_dataclass(value)
+        and any(True for _ in settings_fields(value))
+    )
+
+
+def _section(kind: type) -> str:
+    summary = (kind.__doc__ or "").strip().split("\n\n")[0]
+    rows = [_row(field) for field in settings_fields(kind) if not _is_nested(field)]
+    return "\n".join(
+        [
+            f"## {kind.__name__}",
+            "",
+            f"{summary} In `{kind.__module__}`.",
+            "",
+            "| setting | default | what it does |",
+            "| --- | --- | --- |",
+            *rows,
+        ]
+    )
+
+
+def _is_nested(field: Field) -> bool:
+    """Whether the field holds other settings, which have a section themselves."""
+    return dataclasses.is_dataclass(field.default)
+
+
+def _row(field: Field) -> str:
+    declaration = field.declaration
+    allowed = ", ".join(declaration.choices) or declaration.bounds
+    note = f" Allowed: {allowed}." if allowed else ""
+    return f"| `{field.name}` | {_default(field)} | {_cell(declaration.help + note)} |"
 
 
 def _default(field: Field) -> str:
+    if field.default is dataclasses.MISSING:
+        return "required"
     return "" if field.default is None or field.default == () else f"`{field.default}`"
 
 
-def _help(field: Field) -> str:
-    declaration = field.declaration
-    allowed = ", ".join(declaration.choices) or declaration.bounds
-    return f"{declaration.help}{f' Allowed: {allowed}.' if allowed else ''}"
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
