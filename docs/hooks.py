@@ -1,4 +1,6 @@
-"""mkdocs hook: the tables of docs/reference/settings.md, made from the settings dataclasses."""
+"""mkdocs hooks: the tables of docs/reference/settings.md, made from the settings dataclasses, and
+the defaults of the commands.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from rescorer.settings import Field, settings_fields
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("rescorer", "lexicon_tools")
 _MARK = "::: settings"
+_NO_DEFAULT = "<code>Sentinel.UNSET</code>"  # how mkdocs-click shows click's mark of no default
 _DECLARED = re.compile(r"^    \w+: .* = setting\(", re.MULTILINE)
 
 
@@ -22,6 +25,11 @@ def on_page_markdown(markdown: str, **_: object) -> str:
         return markdown
     sections = [_section(kind) for kind in settings_classes()]
     return markdown.replace(_MARK, "\n\n".join(sections))
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Leave the default of an option empty if it has none."""
+    return html.replace(_NO_DEFAULT, "")
 
 
 def settings_classes() -> Iterator[type]:

@@ -96,9 +96,7 @@ def _run_ours(name: str, arguments: list[str]) -> None:
     keys = "the cat\tm\n" if "--keys" in arguments else None
     result = CliRunner().invoke(COMMANDS[name], arguments, input=keys)
     assert result.exit_code == 0, (name, arguments, result.output, result.exception)
-    outputs = [
-        arguments[place + 1] for place, option in enumerate(arguments) if "output" in option
-    ]
+    outputs = [arguments[place + 1] for place, option in enumerate(arguments) if "output" in option]
     assert all(Path(output).exists() for output in outputs)
 
 
@@ -183,6 +181,4 @@ def _kaldi_lattice(number: int) -> Lattice:
     words = [lattice.symbols.labels[label] for label in lattice.labels]
     labels = np.array([symbols.labels.index(word) for word in words])
     scores = {ACOUSTIC: 10 * lattice.scores["score"], GRAPH: -lattice.scores["score"]}
-    return replace(
-        lattice, utterance=f"u-{number}", symbols=symbols, labels=labels, scores=scores
-    )
+    return replace(lattice, utterance=f"u-{number}", symbols=symbols, labels=labels, scores=scores)

@@ -57,4 +57,6 @@ def _leads_somewhere(path: Path, target: str, pages: dict[Path, Page]) -> bool:
 
 def hosts_loaded_from(pages: dict[Path, Page]) -> set[str]:
     """Other hosts that the pages load scripts, styles or images from."""
-    return {host for page in pages.values() for each in page.loaded if (host := urlsplit(each).netloc)}
+    return {
+        host for page in pages.values() for each in page.loaded if (host := urlsplit(each).netloc)
+    }

@@ -24,10 +24,10 @@ SCREENSHOTS = Path(__file__).parent.parent.parent / "build/screenshots"
 WIDTHS = (390, 1280)  # a telephone, a notebook
 PAGES = (
     "index.html",
-    "tutorial.html",
     "how-to/report.html",
     "reference/commands.html",
     "reference/settings.html",
+    "tutorial.html",
     "reference/python.html",
     "explanation/lightrnn.html",
     "results/index.html",
@@ -109,7 +109,7 @@ def test_pages_fit_and_all_images_load(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("page", PAGES[:3])
+@pytest.mark.parametrize("page", PAGES[:4])
 def test_screenshots(page: str, width: int, site: Path, address: str, tmp_path: Path) -> None:
     """They are kept in build/screenshots for people to look at."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)

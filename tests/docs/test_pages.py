@@ -53,10 +53,7 @@ def test_examples(
 
 def test_most_examples_are_run() -> None:
     examples = [
-        block
-        for page in PAGES
-        for block in blocks(page)
-        if block.language in ("sh", "python")
+        block for page in PAGES for block in blocks(page) if block.language in ("sh", "python")
     ]
     left_out = [block for block in examples if block.reason]
     assert len(examples) > 20 and len(left_out) <= len(examples) / 3

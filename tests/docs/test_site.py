@@ -53,6 +53,7 @@ def test_every_command_is_described(site: Path) -> None:
         members = command.commands if isinstance(command, click.Group) else {}
         for full_name in (name, *(f"{name} {member}" for member in members)):
             assert f"{full_name} [OPTIONS]" in text, full_name
+    assert "Sentinel" not in text
 
 
 def test_every_setting_is_described_with_its_default(site: Path) -> None:
