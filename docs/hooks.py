@@ -1,5 +1,7 @@
-"""mkdocs hooks: the tables of docs/reference/settings.md, made from the settings dataclasses, and
-the defaults of the commands.
+"""mkdocs hooks: parts of the reference that are made from the code.
+
+The line `::: settings` of a page becomes the tables of all settings dataclasses, and `::: api` the
+functions of `import rescorer`.
 """
 
 from __future__ import annotations
@@ -7,24 +9,43 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import rescorer
 from rescorer.settings import Field, settings_fields
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("rescorer", "lexicon_tools")
-_MARK = "::: settings"
 _NO_DEFAULT = "<code>Sentinel.UNSET</code>"  # how mkdocs-click shows click's mark of no default
 _DECLARED = re.compile(r"^    \w+: .* = setting\(", re.MULTILINE)
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Replace the line `::: settings` by a section for each settings dataclass."""
-    if _MARK not in markdown.splitlines():
-        return markdown
-    sections = [_section(kind) for kind in settings_classes()]
-    return markdown.replace(_MARK, "\n\n".join(sections))
+    """Replace the lines that stand for parts made from the code."""
+    lines = []
+    for line in markdown.splitlines():
+        make = _MADE.get(line)
+        lines += make() if make else [line]
+    return "\n".join(lines)
+
+
+def _settings() -> Iterator[str]:
+    for kind in settings_classes():
+        yield from _section(kind)
+
+
+def _api() -> Iterator[str]:
+    for name in public_functions():
+        yield from (f"::: rescorer.{name}", "")
+
+
+def public_functions() -> list[str]:
+    """The names that `import rescorer` offers, without those such as `__version__`."""
+    return sorted(name for name in rescorer.__all__ if not name.startswith("_"))
+
+
+_MADE: dict[str, Callable[[], Iterable[str]]] = {"::: settings": _settings, "::: api": _api}
 
 
 def on_page_content(html: str, **_: object) -> str:
@@ -56,20 +77,12 @@ def _is_settings_class(value: object) -> bool:
     )
 
 
-def _section(kind: type) -> str:
+def _section(kind: type) -> Iterator[str]:
     summary = (kind.__doc__ or "").strip().split("\n\n")[0]
-    rows = [_row(field) for field in settings_fields(kind) if not _is_nested(field)]
-    return "\n".join(
-        [
-            f"## {kind.__name__}",
-            "",
-            f"{summary} In `{kind.__module__}`.",
-            "",
-            "| setting | default | what it does |",
-            "| --- | --- | --- |",
-            *rows,
-        ]
-    )
+    yield from (f"## {kind.__name__}", "", f"{summary} In `{kind.__module__}`.", "")
+    yield from ("| setting | default | what it does |", "| --- | --- | --- |")
+    yield from (_row(field) for field in settings_fields(kind) if not _is_nested(field))
+    yield ""
 
 
 def _is_nested(field: Field) -> bool:
