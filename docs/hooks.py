@@ -1,7 +1,7 @@
 """mkdocs hooks: parts of the reference that are made from the code.
 
-The line `::: settings` of a page becomes the tables of all settings dataclasses, and `::: api` the
-functions of `import rescorer`.
+The line `::: settings` of a page becomes the tables of all settings dataclasses, `::: api` the
+functions of `import rescorer`, and `::: commands` the commands that pyproject.toml installs.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import rescorer
 from rescorer.settings import Field, settings_fields
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("rescorer", "lexicon_tools")
@@ -45,7 +51,21 @@ def public_functions() -> list[str]:
     return sorted(name for name in rescorer.__all__ if not name.startswith("_"))
 
 
-_MADE: dict[str, Callable[[], Iterable[str]]] = {"::: settings": _settings, "::: api": _api}
+def _commands() -> Iterator[str]:
+    """Directives of mkdocs-click."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name, target in project["scripts"].items():
+        module, command = target.split(":")
+        options = {"module": module, "command": command, "prog_name": name}
+        options |= {"depth": "1", "style": "table"}
+        yield from ("::: mkdocs-click", *(f"    :{key}: {options[key]}" for key in options), "")
+
+
+_MADE: dict[str, Callable[[], Iterable[str]]] = {
+    "::: settings": _settings,
+    "::: api": _api,
+    "::: commands": _commands,
+}
 
 
 def on_page_content(html: str, **_: object) -> str:

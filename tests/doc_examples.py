@@ -4,11 +4,13 @@ names that they use.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from glob import glob
 from pathlib import Path
@@ -21,17 +23,32 @@ from conftest import make_vocabulary
 from tiny import KNOWN, nbest, write_arpa
 from tiny_lattices import random_lattice
 
-from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn, rescore
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
 from rescorer.recognition.formats import write_lattices, write_nbest
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, NBest
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).parent.parent
 PROGRAMS = Path(os.environ.get("KENLM_BIN", ROOT / "build/kenlm/bin"))
-COMMANDS: dict[str, click.Command] = {"rescore": rescore, "lightrnn": lightrnn, "lexicon": lexicon}
+
+
+def _installed_commands() -> dict[str, click.Command]:
+    """The commands that pyproject.toml installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    targets = {name: target.split(":") for name, target in project["scripts"].items()}
+    return {
+        name: getattr(importlib.import_module(module), command)
+        for name, (module, command) in targets.items()
+    }
+
+
+COMMANDS = _installed_commands()
 
 # A fenced block, with the comment `<!-- not run: REASON -->` before it if it is not run.
 _BLOCK = re.compile(
@@ -51,6 +68,15 @@ class Block(NamedTuple):
     language: str
     code: str
     reason: str
+
+
+def known_options() -> Iterator[str]:
+    """The options of all commands and of their members."""
+    for command in COMMANDS.values():
+        members = command.commands.values() if isinstance(command, click.Group) else ()
+        for each in (command, *members):
+            for parameter in each.params:
+                yield from (*parameter.opts, *parameter.secondary_opts)
 
 
 def blocks(page: Path) -> list[Block]:

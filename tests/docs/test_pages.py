@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
-from doc_examples import COMMANDS, ROOT, blocks, commands, make_files, run_command, run_python
+from doc_examples import (
+    ROOT,
+    blocks,
+    commands,
+    known_options,
+    make_files,
+    run_command,
+    run_python,
+)
 
 from rescorer.models.lightrnn import LightRNN
 from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS
@@ -66,20 +72,12 @@ def test_every_block_names_its_language() -> None:
 
 
 def test_options_exist() -> None:
-    known = {*_OTHER_OPTIONS, *_options()}
+    known = {*_OTHER_OPTIONS, *known_options()}
     for page in PAGES:
         prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
         found = set(re.findall(r"`(--[a-z][a-z0-9_-]+)", prose))
         unknown = {option for option in found - known if "kaldi" not in page.name}
         assert not unknown, (name_of(page), unknown)
-
-
-def _options() -> Iterator[str]:
-    for command in COMMANDS.values():
-        members = command.commands.values() if isinstance(command, click.Group) else ()
-        for each in (command, *members):
-            for parameter in each.params:
-                yield from (*parameter.opts, *parameter.secondary_opts)
 
 
 def test_all_formats_have_a_row() -> None:
