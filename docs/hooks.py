@@ -29,7 +29,7 @@ _DECLARED = re.compile(r"^    \w+: .* = setting\(", re.MULTILINE)
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Replace the lines that stand for parts made from the code."""
-    lines = []
+    lines: list[str] = []
     for line in markdown.splitlines():
         make = _MADE.get(line)
         lines += make() if make else [line]
