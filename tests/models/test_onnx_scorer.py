@@ -209,7 +209,7 @@ def _five_words(graph: onnx.GraphProto) -> None:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (_fill("column_out.bias", b"\0\0\xc0\x7f"), "something else than log-probabilities"),
+        (_fill("column_out.bias", b"\0\0\xc0\x7f"), "is not log-probabilities"),
         (_fill("packed_words", b"B"), "not an ONNX file"),
         (_five_words, "cannot run the network"),
     ],

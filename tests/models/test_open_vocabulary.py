@@ -354,7 +354,7 @@ def test_perplexity_is_closed_unless_asked(here: Path) -> None:
 
 def test_open_needs_a_spelling(here: Path) -> None:
     result = run("perplexity", "text", "--lm", "old.pt", "--open")
-    assert result.exit_code == 2 and "no model here can spell" in result.stderr
+    assert result.exit_code == 2 and "no model can spell" in result.stderr
     assert (
         "remedy: make one with `lightrnn spell" in result.stderr
         and len(result.stderr.splitlines()) == 1

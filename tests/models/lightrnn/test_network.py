@@ -22,7 +22,7 @@ from torch import Tensor
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
-from rescorer.models.lightrnn.network import shapes_of
+from rescorer.models.lightrnn.checkpoint import shapes_of
 from rescorer.models.torch_file import write_torch
 from rescorer.models.word_table import WordTable
 
