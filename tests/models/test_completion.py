@@ -50,7 +50,7 @@ def random_model(seed: int, size: int = 300, **settings: object) -> LightRNN:
 
 
 def every_word(model: LanguageModel, history: list[str], prefix: str) -> dict[str, float]:
-    """P of all words with the prefix, from the scores of all."""
+    """P of all words with the prefix, from the scores of all words."""
     words = [word for word in model.words or () if word.startswith(prefix) and word not in MARKS]
     before = model.logprob(history, end=False)
     return {word: math.exp(model.logprob([*history, word], end=False) - before) for word in words}
@@ -61,8 +61,8 @@ def every_word(model: LanguageModel, history: list[str], prefix: str) -> dict[st
 def test_the_best_of_every_word(
     settings: dict[str, object], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)  # that the search may stop
-    monkeypatch.setattr(prefix_search, "_MOST_ROWS", 2)
+    monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)  # so that the search can stop early
+    monkeypatch.setattr(prefix_search, "_MAX_ROWS", 2)
     model = random_model(seed, **settings)
     words = [word for word in model.words if word not in MARKS]
     sizes = set()
@@ -107,7 +107,7 @@ def test_what_rows_share_is_found_once(two_step: bool, monkeypatch: pytest.Monke
     at one by one.
     """
     monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 4)
-    monkeypatch.setattr(prefix_search, "_MOST_ROWS", 4)
+    monkeypatch.setattr(prefix_search, "_MAX_ROWS", 4)
     model = random_model(3, two_step=two_step)
     state = model.read(["b"])
     scored: list[int] = []
@@ -136,7 +136,7 @@ def test_of_equals_the_first_in_the_vocabulary_is_better() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
-    # All rows with a word are alike now; within them, words in fuller rows are less probable.
+    # All rows with a word are equally probable; words in fuller rows are less probable.
     in_row = np.bincount(model.table.row_of)[model.table.row_of]
     words = [
         (in_row[index], index) for index, word in enumerate(model.words) if word.startswith("a")
@@ -202,7 +202,7 @@ def test_an_opened_model_proposes_its_own_words(monkeypatch: pytest.MonkeyPatch)
     model.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
     opened = OpenVocabulary(model, model)
     with monkeypatch.context() as patch:
-        patch.setattr(model, "score", None)  # not word by word
+        patch.setattr(model, "score", None)  # words are not scored one by one
         assert opened.next_words(["a"], prefix="a") == model.next_words(["a"], prefix="a")
     assert [word for word, _ in opened.next_words(["a"], prefix="q", candidates=["quay", "a"])] == [
         "quay"

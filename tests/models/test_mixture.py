@@ -1,4 +1,4 @@
-"""Mixtures against brute force, and expectation-maximisation against mixtures that are known."""
+"""Compares mixtures with brute force, and fitted weights with those of known mixtures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Bigram:
 
 @pytest.fixture
 def models() -> list[Bigram]:
-    """Three models that number the words differently."""
+    """Three models with different word ids."""
     return [Bigram(WORDS, 1), Bigram(WORDS[::-1], 2), Bigram(WORDS[2:] + WORDS[:2], 3)]
 
 
@@ -198,7 +198,7 @@ def test_fit_recovers_a_known_mixture(true_weights: list[float]) -> None:
 
 def test_fit_is_monotone_and_best() -> None:
     rng = np.random.default_rng(6)
-    # far below what exp can hold twice
+    # exp of these underflows
     log_probs = np.log(rng.dirichlet([0.5, 1, 1, 2], size=500)) - 300
 
     def likelihood(weights: np.ndarray) -> float:

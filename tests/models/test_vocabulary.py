@@ -48,7 +48,7 @@ def test_case() -> None:
         (("</s>", "a"), 2, "as-is", "<unk>"),
         (("</s>", "<unk>"), 3, "as-is", "3 counts for 2 words"),
         (("</s>", "<unk>"), 2, "upper", "upper"),
-        # Words that no look-up can find: they would sit in the table and eat probability.
+        # Words that no look-up can find would take cells and probability.
         (("</s>", "<unk>", "Paris"), 3, "lower", "Paris"),
         (("</s>", "<unk>", "<s>"), 3, "as-is", "<s>"),
     ],

@@ -1,4 +1,4 @@
-"""WordTable: shapes, free cells, and the way back from cells to words."""
+"""WordTable: shapes, free cells, and the words of cells."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.test_rescore import bad, good
+from commands import bad, good
 from conftest import make_model
 from tiny import KNOWN, nbest
 from tiny_lattices import all_paths, random_lattice, words_of

@@ -1,4 +1,4 @@
-"""The LSTM against torch's own."""
+"""Compares the LSTM with torch's LSTM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def draw(num_layers: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
 
 
 def peer_of(lstm: LSTM, num_layers: int) -> nn.LSTM:
-    """torch's, of the same weights."""
+    """torch's LSTM with the same weights."""
     peer = nn.LSTM(5, 5, num_layers)
     peer.load_state_dict(lstm.state_dict())
     return peer

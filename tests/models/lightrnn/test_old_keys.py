@@ -1,4 +1,4 @@
-"""Model files of version 1, written under other names, are read as they were meant."""
+"""Model files of version 1, which have other keys, load."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_file_of_version_1_holds_the_same_model(settings: dict[str, Any]) -> N
 
 
 def test_a_file_that_lacks_settings_is_one_of_the_first() -> None:
-    """The first files say nothing of what every network then was: two-step, without residuals."""
+    """The first files lack settings; their networks are two-step without residual embeddings."""
     model = make_model(two_step=True, residual_dim=0, residual_row_score=False)
     content = old_content(model)
     for name in ("half_steps", "own_width", "own_columns", "own_rows"):
