@@ -6,7 +6,7 @@ Shapes: T words, U histories or streams of text, L layers.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypedDict
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self, TypeVar
 
-from rescorer.models.torch_file import write_torch
+from rescorer.models.torch_file import Content, write_torch
 from rescorer.models.vocabulary import UNKNOWN, Vocabulary
 
 Provenance = dict[str, Any]  # JSON: how a model was made
@@ -145,7 +145,7 @@ class Trainable(nn.Module, ABC, Generic[State]):
 
     @classmethod
     @abstractmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+    def from_dict(cls, content: Content) -> Self:
         """Rebuild a model from `as_dict`. Raises almost anything if a part is missing or wrong."""
 
     def save(self, path: str | Path) -> None:

@@ -269,7 +269,7 @@ def test_missing_file(tmp_path: Path) -> None:
         ("-0.3125\tcat sat", "-0.3125\tcat s\xe4t", 15, "byte 0xe4 is not UTF-8"),
         ("-0.5\tsat", "-0.5\ts\xe4t", 11, "byte 0xe4 is not UTF-8"),
         ("\\2-grams:", "\\2grams:", 13, "2-grams"),
-        ("ngram 2=4", "ngram 2=40000000000000", None, "40,000,000,000,007 n-grams are told"),
+        ("ngram 2=4", "ngram 2=40000000000000", None, "40,000,000,000,007 n-grams in the header"),
     ],
 )
 def test_a_fault_in_an_arpa_file_has_its_line(
