@@ -1,6 +1,4 @@
-"""Completion: the search by rows against scoring every word, and what is read once for many
-keys.
-"""
+"""Compares the search by rows with scoring all words; a history is read once for many keys."""
 
 from __future__ import annotations
 
@@ -32,9 +30,7 @@ SETTINGS = [
 
 
 def random_model(seed: int, size: int = 300, **settings: object) -> LightRNN:
-    """Words of few letters, so that many begin alike; a table with free cells, one row of them
-    alone.
-    """
+    """A model of words that share prefixes, and a table with free cells and an empty row."""
     draw = np.random.default_rng(seed)
     words = dict.fromkeys(["</s>", "<unk>"])
     while len(words) < size:
@@ -80,8 +76,8 @@ def test_the_best_of_every_word(
     assert {0, 1, len(words)} <= sizes
 
 
-def test_most_rows_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The top word by far is in a row of probability near 1: no other row can matter."""
+def test_most_rows_are_not_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best word is in a row of probability near 1, so no other row is scored."""
     monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)
     model = random_model(3)
     word = next(index for index, each in enumerate(model.words) if each.startswith("a"))
@@ -89,23 +85,21 @@ def test_most_rows_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.no_grad():
         model.row_out.bias[row] += 200
         model.column_out.bias[column] += 200
-    looked: list[int] = []
+    scored_rows: list[int] = []
     scored = model.columns_after
 
     def watched(state: LightRNNState, rows: torch.Tensor) -> torch.Tensor:
-        looked.extend(rows.tolist())
+        scored_rows.extend(rows.tolist())
         return scored(state, rows)
 
     monkeypatch.setattr(model, "columns_after", watched)
     [(found, share)] = model.next_words(["b"], 1, prefix="a")
-    assert found == model.words[word] and share == pytest.approx(1) and looked == [row]
+    assert found == model.words[word] and share == pytest.approx(1) and scored_rows == [row]
 
 
 @pytest.mark.parametrize("two_step", [False, True])
 def test_what_rows_share_is_found_once(two_step: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The softmax of the rows, and what the history gives to all of them, however many are looked
-    at one by one.
-    """
+    """The softmax of rows, and the history's part of all rows, are computed once a search."""
     monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 4)
     monkeypatch.setattr(prefix_search, "_MAX_ROWS", 4)
     model = random_model(3, two_step=two_step)

@@ -240,9 +240,7 @@ def test_what_fails_later_is_an_input_error(scorer: OnnxScorer) -> None:
 def test_damaged_files_give_a_message_or_scores(
     content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Also where onnxruntime tries a second time, which prints a banner: names that are no
-    UTF-8.
-    """
+    """Among them names that are not UTF-8, after which onnxruntime could print a banner."""
     chance, loaded = random.Random(1), 0
     for number in range(300):
         data = bytearray(content)

@@ -95,9 +95,7 @@ def test_what_is_spelled_out(tmp_path: Path) -> None:
 
 
 def test_all_strings_sum_to_unk(tmp_path: Path) -> None:
-    """Σ over strings of P(string | unknown) is 1: the brought words, and by construction of the
-    spelling all others.
-    """
+    """P(string | unknown) sums to 1 over listed words and, by the spelling model, all others."""
     light = speller()
     assert light.spelling is not None
     counts = dict(zip(light.vocabulary.words, light.vocabulary.counts.tolist(), strict=True))

@@ -45,9 +45,7 @@ def test_is_the_sum_over_all_segmentations(word: str) -> None:
 
 
 def test_all_strings_sum_to_one() -> None:
-    """Those of a and b up to a length; longer ones have their tail, which is bounded, others the
-    reserved mass.
-    """
+    """Sums strings of a and b up to a length, and bounds longer ones and other characters."""
     model = by_hand()
     length = 14
     total = sum(

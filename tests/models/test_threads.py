@@ -72,7 +72,7 @@ def test_results_do_not_depend_on_threads(tmp_path: Path, kind: str) -> None:
         model = KINDS[kind](tmp_path)
         with ThreadPoolExecutor(THREADS) as threads:
             assert list(threads.map(lambda text, model=model: _totals(model, text), texts)) == alone
-        assert [_totals(model, text) for text in texts] == alone, "what was met stays met"
+        assert [_totals(model, text) for text in texts] == alone, "known words keep their ids"
 
 
 class _SlowList(list[str]):

@@ -55,10 +55,10 @@ def test_full_disk(tmp_path: Path) -> None:
     )
     path = tmp_path / "lightrnn.pt"
     command = [sys.executable, "-c", code, str(path)]
-    said = subprocess.run(
+    message = subprocess.run(
         command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]
     ).stdout
-    assert said.startswith(f"{path}: cannot be written: File too large; remedy: ")
+    assert message.startswith(f"{path}: cannot be written: File too large; remedy: ")
     assert not list(tmp_path.iterdir())
 
 
@@ -130,7 +130,7 @@ def change(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ([1, 2], "no LightRNN"),
         ({"weight": torch.zeros(3)}, "no LightRNN"),
@@ -184,9 +184,9 @@ def change(**changes: Any) -> dict[str, Any]:
         (change(provenance=[1]), "do not fit"),
     ],
 )
-def test_torch_files_whose_parts_do_not_fit(tmp_path: Path, content: Any, said: str) -> None:
+def test_torch_files_whose_parts_do_not_fit(tmp_path: Path, content: Any, message: str) -> None:
     write_torch(content, tmp_path / "lightrnn.pt")
-    assert said in check_refused(tmp_path / "lightrnn.pt")
+    assert message in check_refused(tmp_path / "lightrnn.pt")
 
 
 def test_not_a_number(tmp_path: Path) -> None:

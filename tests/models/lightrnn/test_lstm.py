@@ -44,9 +44,7 @@ def test_scores_with_all_weights(num_layers: int) -> None:
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_trains_without_the_dropped_weights(num_layers: int) -> None:
-    """As torch's LSTM with those weights zero and the others larger, for all words of a step
-    alike.
-    """
+    """As torch's LSTM with dropped weights 0 and the others scaled, the same for all words."""
     lstm, share = LSTM(5, num_layers, 0.0, 0.4).train(), 0.4
     inputs, state = draw(num_layers)
     peer, kept = peer_of(lstm, num_layers), {}

@@ -147,8 +147,8 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_equations_of_the_paper(tied: bool) -> None:
-    """Row from the state after the last column; column from the state after the *true* row; one W,
-    U, b for both.
+    """The state after the last column predicts the row, the state after the true row the column;
+    both use one W, U, b.
     """
     model = model_of(
         WordTable.shaped(9), residual_dim=0, cell_bias=False, two_step=True, tied=tied, hidden_dim=5
@@ -205,8 +205,8 @@ def test_a_word_in_one_step() -> None:
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_row_is_a_sum_of_two_parts(tied: bool) -> None:
-    """P(row) ∝ e^(h · x + b) · (e^(odds + own · W h) + 1) / (e^odds + 1), own the vector of its
-    first column's cell.
+    """P(row) ∝ e^(h · x + b) · (e^(odds + r · W h) + 1) / (e^odds + 1), with r the residual
+    embedding of its head word.
     """
     model = model_of(
         WordTable(4, 3, np.array([0, 1, 3, 4, 5, 6, 9, 10])),
@@ -244,9 +244,7 @@ def test_odds_of_a_new_network_are_those_of_first_words() -> None:
 
 
 def test_biases_of_a_new_network_are_logs_of_shares() -> None:
-    """A row without words is as rare as one unseen word, not as frequent as all: words may be moved
-    to it.
-    """
+    """A row without words gets the bias of one unseen word, because words may move to it."""
     vocabulary, table = make_vocabulary(SIZE), tables()["free row"]
     model = LightRNN(LightRNNSettings(hidden_dim=4), vocabulary, table)
     shares = (vocabulary.counts + 1) / (vocabulary.counts + 1).sum()
@@ -285,9 +283,7 @@ def test_biases_of_cells() -> None:
 
 
 def test_residual_embeddings() -> None:
-    """Cells of the first columns add a product of their own to their scores, a vector of their own
-    to their inputs.
-    """
+    """Residual embeddings add a dot product to scores and a vector to inputs, in K columns."""
     model = model_of(
         WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=2, residual_columns=2
     )
@@ -347,8 +343,8 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
-    """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and
-    what settings add.
+    """LSTM 8 D² + 8 D, embeddings and biases of 3 rows and 4 columns, the mixing layer D² + D, and
+    the parameters of each setting.
     """
     smallest = {"cell_bias": False, "tied": True, "residual_dim": 0, "residual_row_score": False}
     model = model_of(tables()["rectangle"], **{**smallest, **settings})
@@ -381,8 +377,8 @@ def test_table_must_fit() -> None:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_other_words_and_rows(tied: bool) -> None:
-    """Rows are copied from where it is said; what is not by rows is the same; the first model
-    stays.
+    """Parameters of rows are copied from their sources, others are equal; the first model does
+    not change.
     """
     model = make_model(11, WordTable.shaped(11, 4, 3), tied=tied)
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -95,9 +95,7 @@ def test_a_network_with_dropout(settings: dict[str, Any], training: bool, tmp_pa
 
 
 def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
-    """What a larger table of the same words adds: vectors and biases, and an eighth of a byte a
-    cell.
-    """
+    """A larger table of the same words adds embeddings, biases, and an eighth of a byte a cell."""
     model = make_model(40, WordTable(40, 100, np.arange(40) * 100), cell_bias=False)
     larger = make_model(40, WordTable(40, 900, np.arange(40) * 900), cell_bias=False)
     vectors = 4 * (larger.parameter_count() - model.parameter_count())
@@ -105,7 +103,7 @@ def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
     assert added < 2 * 40 * 800 / 8
 
 
-# where most numbers are of cells, and where they are of rows
+# most parameters belong to cells, or to rows
 @pytest.mark.parametrize("rows", [45, 500])
 @pytest.mark.parametrize("tied", [False, True])
 def test_int8_is_at_most_a_third(tied: bool, rows: int) -> None:
