@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rescorer.rescoring.bias import biased_lattices as biased_lattices
     from rescorer.rescoring.lattice import rescore_lattices as rescore_lattices
     from rescorer.rescoring.nbest import rescore as rescore
+    from rescorer.rescoring.nbest import score_lists as score_lists
     from rescorer.rescoring.nbest import tune_lists as tune
     from rescorer.training.new_words.add_words import add_words as add_words
 
@@ -42,6 +43,7 @@ __all__ = [
     "read_nbest",
     "rescore",
     "rescore_lattices",
+    "score_lists",
     "tune",
     "write_lattices",
     "write_nbest",
@@ -57,6 +59,7 @@ _SOURCES = {
     "read_nbest": ("rescorer.recognition.formats", "read_nbest"),
     "rescore": ("rescorer.rescoring.nbest", "rescore"),
     "rescore_lattices": ("rescorer.rescoring.lattice", "rescore_lattices"),
+    "score_lists": ("rescorer.rescoring.nbest", "score_lists"),
     "tune": ("rescorer.rescoring.nbest", "tune_lists"),
     "write_lattices": ("rescorer.recognition.formats", "write_lattices"),
     "write_nbest": ("rescorer.recognition.formats", "write_nbest"),
