@@ -62,7 +62,7 @@ torture: venv
 	touch $@
 
 K2_TESTS := recognition/formats/test_k2 recognition/test_word_pieces rescoring/test_icefall recipes/test_icefall \
-	models/lightrnn/test_network rescoring/test_expansion rescoring/test_lattice
+	models/lightrnn/test_network models/lightrnn/test_checkpoint rescoring/test_expansion rescoring/test_lattice
 test-k2: .venv-3.10/ready
 	.venv-3.10/bin/pytest $(K2_TESTS:%=tests/%.py)
 

@@ -1,4 +1,4 @@
-"""What every test module shares: one thread, and tiny models whose answers can be worked out."""
+"""Fixtures and tiny models of all test modules. Tests run in one thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rescorer.models.word_table import WordTable
 from rescorer.rescoring import nbest
 from rescorer.rescoring.tuning import TuningSettings
 
-torch.set_num_threads(1)  # tests compare parameters bit by bit, and the machine may be shared
+torch.set_num_threads(1)  # tests compare parameters bit by bit
 
 WORDS = ("</s>", "<unk>", "the", "cat", "dog", "sat", "ran", "on", "a", "mat", "log")
 
@@ -55,13 +55,13 @@ def device(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def no_english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the package held no model."""
+    """The package without its English model."""
     monkeypatch.setattr("rescorer.models.loading.ENGLISH", tmp_path / "no model")
 
 
 @pytest.fixture
 def english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightRNN:
-    """A tiny one in place of the package's: in lower case."""
+    """A tiny lower-case model in place of the package's model."""
     model = make_model(case="lower")
     model.save(tmp_path / "english.pt")
     monkeypatch.setattr("rescorer.models.loading.ENGLISH", tmp_path / "english.pt")
@@ -70,7 +70,7 @@ def english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightRNN:
 
 @pytest.fixture
 def quick_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights are sought for a moment only: enough where the test is of something else."""
+    """A short search for weights, for tests of other things."""
     monkeypatch.setattr(nbest, "TuningSettings", lambda: TuningSettings(rounds=2, population=4))
 
 

@@ -1,4 +1,4 @@
-"""Tiny models and lists that several test modules share; their words are those of conftest."""
+"""Tiny models and lists that several test modules share. They use the words of conftest."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from conftest import WORDS
 from rescorer.models.ngram import Ngram
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis, NBest
 
-KNOWN = WORDS[2:]  # without the marks
+KNOWN = WORDS[2:]  # without the special tokens
 
 
 def write_arpa(path: Path, words: Sequence[str] = KNOWN, seed: int = 0) -> Path:
-    """A bigram model: random numbers, every other pair of words seen."""
+    """A bigram model with random numbers and half of all pairs of words."""
     draw = np.random.default_rng(seed)
     unigrams = ["-2.5\t<unk>\t0", "0\t<s>\t-0.5", "-1.25\t</s>\t0"]
     unigrams += [
@@ -53,7 +53,7 @@ def make_ngram(folder: Path, words: Sequence[str] = KNOWN, seed: int = 0) -> Ngr
 def draw_sentences(
     count: int, seed: int = 0, words: Sequence[str] = (*KNOWN, "strange", "<unk>"), longest: int = 6
 ) -> list[tuple[str, ...]]:
-    """Random sentences, some empty, many that begin alike."""
+    """Random sentences, some of them empty, many with a common beginning."""
     draw = np.random.default_rng(seed)
     few = words[:3]
     return [
@@ -66,7 +66,7 @@ def draw_sentences(
 
 
 def nbest(utterance: str, *hypotheses: tuple[str, float] | tuple[str, dict[str, float]]) -> NBest:
-    """A list of (text, score or named scores)."""
+    """An n-best list of pairs (text, score or named scores)."""
     return NBest(
         utterance,
         tuple(

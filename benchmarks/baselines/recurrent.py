@@ -22,7 +22,7 @@ from benchmarks.baselines.lazy_adam import LazyAdamW, clip_gradients
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.lightrnn import LightRNNState
 from rescorer.models.lightrnn.lstm import LSTM
-from rescorer.models.lightrnn.network import INIT_STD
+from rescorer.models.lightrnn.parameters import INIT_STD
 from rescorer.models.trainable import ADAM, Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.loop import TrainingSettings

@@ -1,6 +1,4 @@
-"""Words completed as they are typed: the most probable ones after a history that begin with a
-prefix.
-"""
+"""Completes words while they are typed: the most probable words with a prefix after a history."""
 
 from __future__ import annotations
 
@@ -11,15 +9,15 @@ from rescorer.models.language_model import LanguageModel
 
 
 def can_begin_word(prefix: str) -> bool:
-    """Whether there is no blank in it."""
+    """Whether a prefix contains no white space."""
     return "".join(prefix.split()) == prefix
 
 
 def read_keys(lines: Iterable[bytes]) -> Iterator[tuple[list[str], str]]:
-    """The history and the prefix of each line, `words<TAB>prefix`; either may be empty.
+    """The history and the prefix of each line `words<TAB>prefix`; both may be empty.
 
     Raises:
-        InputError: another line, or one that is not UTF-8.
+        InputError: a line of another form, or one that is not UTF-8.
     """
     for number, line in enumerate(lines, start=1):
         try:
@@ -28,7 +26,7 @@ def read_keys(lines: Iterable[bytes]) -> Iterator[tuple[list[str], str]]:
             raise InputError(
                 "this line is not UTF-8",
                 expected="UTF-8 text",
-                remedy="let the caller write UTF-8",
+                remedy="write UTF-8",
                 file="stdin",
                 line=number,
             ) from None
@@ -45,17 +43,15 @@ def read_keys(lines: Iterable[bytes]) -> Iterator[tuple[list[str], str]]:
 
 
 class Completer:
-    """A model that is asked key after key: what it read of the text stays read while the text only
-    grows.
-    """
+    """Completes words after each key. It keeps the model's state while the text grows."""
 
     def __init__(self, model: LanguageModel) -> None:
-        """Raises InputError where the model cannot list its words."""
+        """Raises InputError if the model cannot list its words."""
         if model.words is None:
             raise InputError(
                 "the model cannot list its words",
                 expected="a lightrnn.pt",
-                remedy="give another --lm",
+                remedy="use another --lm",
             )
         self._model = model
         self._history: tuple[str, ...] = ()
@@ -64,7 +60,7 @@ class Completer:
     def words(
         self, history: Sequence[str], prefix: str = "", k: int = 10
     ) -> list[tuple[str, float]]:
-        """`next_words` of the model."""
+        """The same as `next_words` of the model."""
         history = tuple(history)
         known = len(self._history)
         if history[:known] != self._history:

@@ -1,6 +1,4 @@
-"""Running text under a network: one pass with the state carried across sentences, and standard
-perplexity.
-"""
+"""Log-probabilities and perplexity of running text, with the state carried across sentences."""
 
 from __future__ import annotations
 
@@ -11,22 +9,21 @@ import torch
 
 from rescorer.models.trainable import Trainable
 
-_MOST_NATS = 700.0  # exp of more is no float64
+_MAX_NATS = 700.0  # exp of more overflows float64
 
 
 @torch.no_grad()
 def log_probs_of(
     model: Trainable, ids: np.ndarray, *, batch_size: int = 1, bptt: int = 256
 ) -> np.ndarray:
-    """[N] log P of every id of a text [N], the state carried from the first to the last, across
-    sentences.
+    """[N] log P of each id of a text [N]; the state is carried across sentences.
 
-    With more than one stream the text is cut in so many pieces, each read from `<s>`: quicker, and
-    each id is still scored exactly once, but the words after a cut know less of what came before.
+    The text is cut into `batch_size` streams that are read together, each from `<s>`. More streams
+    are faster, but the words after a cut have a shorter history.
     """
     model.eval()
     length = math.ceil(len(ids) / batch_size)
-    # The last stream may be shorter: it is filled with </s>, whose scores are dropped.
+    # The last stream is padded with </s>, whose scores are dropped.
     padded = np.full(batch_size * length, model.vocabulary.end_id, dtype=np.int64)
     padded[: len(ids)] = ids
     # [N/U, U]
@@ -39,6 +36,6 @@ def log_probs_of(
 
 
 def perplexity(log_probs: np.ndarray) -> float:
-    """exp of the mean of −log P over every word and `</s>`; infinite where that is no number."""
+    """exp of the mean of −log P over all words and `</s>`; infinite if it overflows."""
     mean = -float(np.mean(log_probs))
-    return math.exp(mean) if mean < _MOST_NATS else math.inf
+    return math.exp(mean) if mean < _MAX_NATS else math.inf

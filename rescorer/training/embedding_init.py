@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from rescorer.models.lightrnn import LightRNN
-from rescorer.models.lightrnn.network import INIT_STD
+from rescorer.models.lightrnn.parameters import INIT_STD
 from rescorer.training.reallocation.problem import Floats
 from rescorer.training.table_init import l2_normalize, sqrt_count_weights
 

@@ -182,7 +182,8 @@ class Trainer:
         self.loss_sum, self.loss_tokens = torch.zeros((), dtype=torch.float64), 0
 
     def _start_states(self) -> TextState:
-        return self.model.start_states(self.share.stop - self.share.start)
+        states: TextState = self.model.start_states(self.share.stop - self.share.start)
+        return states
 
     def _digests(self) -> dict[str, str]:
         """By them a run that goes on knows its texts and its vocabulary again."""

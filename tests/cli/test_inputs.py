@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli.test_rescore import LISTS, REFERENCES, bad, good
-from cli.test_rescore_lattices import HTK, drawn
+from commands import LISTS, REFERENCES, bad, good
 from conftest import make_model
 from tiny import nbest, write_arpa
+from tiny_lattices import HTK, draw_lattices
 
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.formats.parsing import ErrorCollector
@@ -31,8 +31,8 @@ def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("ref").write_text(
         "".join(f"{utterance} {words}\n" for utterance, words in REFERENCES.items())
     )
-    HTK.write(Path("lats"), drawn())
-    for name, lattices in (("x", drawn()[:2]), ("y", drawn()[2:])):
+    HTK.write(Path("lats"), draw_lattices())
+    for name, lattices in (("x", draw_lattices()[:2]), ("y", draw_lattices()[2:])):
         HTK.write(Path(name), lattices)
     Path("lattice-ref").write_text("".join(f"u{number} the cat sat\n" for number in range(9)))
     return tmp_path

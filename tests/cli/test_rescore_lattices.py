@@ -11,42 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.test_rescore import bad, good
+from commands import bad, good
 from conftest import make_model
 from tiny import KNOWN, nbest, write_arpa
-from tiny_lattices import all_paths, random_lattice, words_of
+from tiny_lattices import HTK, all_paths, draw_lattices, random_lattice, words_of
 
 from rescorer.models.loading import load
 from rescorer.recognition.formats import LATTICE_FORMATS, read_nbest, write_nbest
 from rescorer.recognition.formats.parsing import ErrorCollector
-from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM
 from rescorer.rescoring.bias import biased_lattices
 from rescorer.rescoring.lattice import rescore_lattices
 from rescorer.rescoring.weights import TunedWeights
 
-HTK = LATTICE_FORMATS["htk"]
 LM = ("--lm", "lightrnn.pt", "--ngram", "ngram.arpa")
-
-
-def drawn(count: int = 6) -> list[Lattice]:
-    """Lattices with a path, as HTK has them."""
-    draw, lattices = np.random.default_rng(3), []
-    while len(lattices) < count:
-        lattice = random_lattice(draw, 6, 14, (*KNOWN, "strange"))
-        if lattice.states:
-            acoustic, lm = 10 * lattice.scores["score"], draw.normal(size=lattice.arcs)
-            lattices.append(
-                replace(
-                    lattice,
-                    utterance=f"u{len(lattices)}",
-                    scores={
-                        ACOUSTIC: np.where(lattice.ends, 0.0, acoustic),
-                        FIRST_LM: np.where(lattice.ends, 0.0, lm),
-                    },
-                )
-            )
-    return lattices
 
 
 pytestmark = pytest.mark.usefixtures("quick_tuning")
@@ -58,7 +36,7 @@ def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
     write_arpa(tmp_path / "ngram.arpa")
-    HTK.write(Path("lats"), drawn())
+    HTK.write(Path("lats"), draw_lattices())
     Path("ref").write_text("".join(f"u{number} the cat sat\n" for number in range(6)))
     return tmp_path
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from recognition.test_word_pieces import TEXT, needs_sentencepiece, train
 from tiny import nbest
+from tiny_pieces import TEXT, needs_sentencepiece, train_pieces
 
 from lexicon_tools.cli import lexicon
 from rescorer.recognition.formats import read_nbest, write_nbest
@@ -46,7 +46,7 @@ def run(source: Path, *arguments: str, output: str = "out") -> Result:
     ],
 )
 def test_there_and_back(tmp_path: Path, settings: dict[str, object], ids: tuple[str, ...]) -> None:
-    train(tmp_path, **settings)
+    train_pieces(tmp_path, **settings)
     (tmp_path / "text").write_text("\n".join([*TEXT, *LINES]) + "\n", encoding="utf-8")
     assert run(tmp_path / "text", "--to", "pieces", *ids, output="pieces").exit_code == 0
     result = run(tmp_path / "pieces", *ids)
@@ -59,7 +59,7 @@ def test_there_and_back(tmp_path: Path, settings: dict[str, object], ids: tuple[
 def test_what_it_writes(tmp_path: Path) -> None:
     import sentencepiece
 
-    model = sentencepiece.SentencePieceProcessor(model_file=str(train(tmp_path)))
+    model = sentencepiece.SentencePieceProcessor(model_file=str(train_pieces(tmp_path)))
     (tmp_path / "text").write_text("u-1 the worker\nu-2\nu-3 the 語\n", encoding="utf-8")
     result = run(tmp_path / "text", "--to", "pieces", "--keys")
     assert result.stderr.startswith("1 unknown pieces, for characters that ")
@@ -77,7 +77,7 @@ def test_what_it_writes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", ["jsonl", "kaldi", "text"])
 def test_lists(tmp_path: Path, format: str) -> None:
-    train(tmp_path)
+    train_pieces(tmp_path)
     lists = [
         nbest("a", ("the new worker", -1.0), ("", -2.0)),
         nbest("b", ("over the bridge", -3.0)),
@@ -107,7 +107,7 @@ def test_lists(tmp_path: Path, format: str) -> None:
     ],
 )
 def test_bad_lines(tmp_path: Path, line: str, arguments: tuple[str, ...], expected: str) -> None:
-    train(tmp_path)
+    train_pieces(tmp_path)
     (tmp_path / "text").write_text(f"\n{line}\n", encoding="utf-8")
     (tmp_path / "out").write_text("old")
     result = run(tmp_path / "text", *arguments)
@@ -117,7 +117,7 @@ def test_bad_lines(tmp_path: Path, line: str, arguments: tuple[str, ...], expect
 
 
 def test_bad_lists(tmp_path: Path) -> None:
-    train(tmp_path)
+    train_pieces(tmp_path)
     write_nbest(tmp_path / "lists", [nbest("a", ("▁ t", -1.0), ("e", -2.0))], "jsonl")
     assert (
         "utterance 'a', hypothesis '2': the first piece 'e' begins no word"

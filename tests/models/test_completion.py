@@ -1,6 +1,4 @@
-"""Completion: the search by rows against scoring every word, and what is read once for many
-keys.
-"""
+"""Compares the search by rows with scoring all words; a history is read once for many keys."""
 
 from __future__ import annotations
 
@@ -32,9 +30,7 @@ SETTINGS = [
 
 
 def random_model(seed: int, size: int = 300, **settings: object) -> LightRNN:
-    """Words of few letters, so that many begin alike; a table with free cells, one row of them
-    alone.
-    """
+    """A model of words that share prefixes, and a table with free cells and an empty row."""
     draw = np.random.default_rng(seed)
     words = dict.fromkeys(["</s>", "<unk>"])
     while len(words) < size:
@@ -50,7 +46,7 @@ def random_model(seed: int, size: int = 300, **settings: object) -> LightRNN:
 
 
 def every_word(model: LanguageModel, history: list[str], prefix: str) -> dict[str, float]:
-    """P of all words with the prefix, from the scores of all."""
+    """P of all words with the prefix, from the scores of all words."""
     words = [word for word in model.words or () if word.startswith(prefix) and word not in MARKS]
     before = model.logprob(history, end=False)
     return {word: math.exp(model.logprob([*history, word], end=False) - before) for word in words}
@@ -61,8 +57,8 @@ def every_word(model: LanguageModel, history: list[str], prefix: str) -> dict[st
 def test_the_best_of_every_word(
     settings: dict[str, object], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)  # that the search may stop
-    monkeypatch.setattr(prefix_search, "_MOST_ROWS", 2)
+    monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)  # so that the search can stop early
+    monkeypatch.setattr(prefix_search, "_MAX_ROWS", 2)
     model = random_model(seed, **settings)
     words = [word for word in model.words if word not in MARKS]
     sizes = set()
@@ -80,8 +76,8 @@ def test_the_best_of_every_word(
     assert {0, 1, len(words)} <= sizes
 
 
-def test_most_rows_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The top word by far is in a row of probability near 1: no other row can matter."""
+def test_most_rows_are_not_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best word is in a row of probability near 1, so no other row is scored."""
     monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 1)
     model = random_model(3)
     word = next(index for index, each in enumerate(model.words) if each.startswith("a"))
@@ -89,25 +85,23 @@ def test_most_rows_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.no_grad():
         model.row_out.bias[row] += 200
         model.column_out.bias[column] += 200
-    looked: list[int] = []
+    scored_rows: list[int] = []
     scored = model.columns_after
 
     def watched(state: LightRNNState, rows: torch.Tensor) -> torch.Tensor:
-        looked.extend(rows.tolist())
+        scored_rows.extend(rows.tolist())
         return scored(state, rows)
 
     monkeypatch.setattr(model, "columns_after", watched)
     [(found, share)] = model.next_words(["b"], 1, prefix="a")
-    assert found == model.words[word] and share == pytest.approx(1) and looked == [row]
+    assert found == model.words[word] and share == pytest.approx(1) and scored_rows == [row]
 
 
 @pytest.mark.parametrize("two_step", [False, True])
 def test_what_rows_share_is_found_once(two_step: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The softmax of the rows, and what the history gives to all of them, however many are looked
-    at one by one.
-    """
+    """The softmax of rows, and the history's part of all rows, are computed once a search."""
     monkeypatch.setattr(prefix_search, "_FIRST_ROWS", 4)
-    monkeypatch.setattr(prefix_search, "_MOST_ROWS", 4)
+    monkeypatch.setattr(prefix_search, "_MAX_ROWS", 4)
     model = random_model(3, two_step=two_step)
     state = model.read(["b"])
     scored: list[int] = []
@@ -136,7 +130,7 @@ def test_of_equals_the_first_in_the_vocabulary_is_better() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
-    # All rows with a word are alike now; within them, words in fuller rows are less probable.
+    # All rows with a word are equally probable; words in fuller rows are less probable.
     in_row = np.bincount(model.table.row_of)[model.table.row_of]
     words = [
         (in_row[index], index) for index, word in enumerate(model.words) if word.startswith("a")
@@ -202,7 +196,7 @@ def test_an_opened_model_proposes_its_own_words(monkeypatch: pytest.MonkeyPatch)
     model.spelling = Spelling({"▁": np.log(0.999)}, 0.0)
     opened = OpenVocabulary(model, model)
     with monkeypatch.context() as patch:
-        patch.setattr(model, "score", None)  # not word by word
+        patch.setattr(model, "score", None)  # words are not scored one by one
         assert opened.next_words(["a"], prefix="a") == model.next_words(["a"], prefix="a")
     assert [word for word, _ in opened.next_words(["a"], prefix="q", candidates=["quay", "a"])] == [
         "quay"

@@ -1,6 +1,4 @@
-"""The English model of the package: what is promised of the file, and that it is found where
-nothing is given.
-"""
+"""The English model of the package: the facts of its README, and that it is the default."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ def test_what_is_promised() -> None:
 @needs_model
 @pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
 def test_how_many_of_its_words_are_names(tmp_path: Path) -> None:
-    """Words of the lists of places, surnames and first names, as stage 3 of the recipe cuts
-    them.
-    """
+    """Counts words of the lists of places and names, with the limits of the recipe's stage 3."""
     lists = [f"{DATA}/gazetteers/{name}.tsv.xz" for name in ("places", "surnames", "first-names")]
     caps = {"places-alternates": 0, "places": 55_000, "surnames": 65_000, "first-names": 22_000}
     options = [part for name, cap in caps.items() for part in ("--cap", name, str(cap))]

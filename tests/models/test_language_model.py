@@ -1,4 +1,4 @@
-"""What every LanguageModel gives on top of its few own methods: `logprob` and `next_words`."""
+"""The methods that LanguageModel adds to those of its subclasses: `logprob` and `next_words`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Any model file by its content, and every way in which it can be none."""
+"""Loads model files by their content, and refuses all other files."""
 
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ from conftest import make_model
 from tiny import write_arpa
 
 import rescorer
+from rescorer import version
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import usable_device
@@ -129,7 +131,10 @@ def test_cuda_where_there_is_none() -> None:
 
 
 def test_importing_the_package_is_quick() -> None:
-    code = "import sys, rescorer, rescorer.cli, lexicon_tools.cli; assert 'torch' not in sys.modules; rescorer.nothing"
+    code = (
+        "import sys, rescorer, rescorer.cli, lexicon_tools.cli; "
+        "assert 'torch' not in sys.modules; rescorer.nothing"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
@@ -137,3 +142,15 @@ def test_importing_the_package_is_quick() -> None:
         result.stderr.splitlines()[-1]
         == "AttributeError: module 'rescorer' has no attribute 'nothing'"
     )
+
+
+@pytest.mark.parametrize("name", rescorer.__all__)
+def test_each_name_of_the_python_interface_exists(name: str) -> None:
+    """The type checker knows each name, and so does the import at run time."""
+    assert getattr(rescorer, name) is not None
+    source = Path(str(rescorer.__file__)).read_text(encoding="utf-8")
+    assert re.search(rf"import (\w+ as )?{name}\b", source)
+
+
+def test_version() -> None:
+    assert rescorer.__version__ == version.__version__

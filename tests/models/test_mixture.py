@@ -1,4 +1,4 @@
-"""Mixtures against brute force, and expectation-maximisation against mixtures that are known."""
+"""Compares mixtures with brute force, and fitted weights with those of known mixtures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Bigram:
 
 @pytest.fixture
 def models() -> list[Bigram]:
-    """Three models that number the words differently."""
+    """Three models with different word ids."""
     return [Bigram(WORDS, 1), Bigram(WORDS[::-1], 2), Bigram(WORDS[2:] + WORDS[:2], 3)]
 
 
@@ -140,9 +140,7 @@ def test_combine_many_settings_at_once(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("weights", [[0.2, 0.5, 0.3], [0.0, 1.0, 0.0]])
 def test_combine_gradients(kind: str, weights: list[float]) -> None:
-    """Against the derivatives on paper: at weight 0 too, where finite differences cannot look to
-    both sides.
-    """
+    """Compares with derivatives by hand, because at weight 0 finite differences are one-sided."""
     log_probs = torch.randn(4, 3, dtype=torch.float64).log_softmax(-1).requires_grad_()
     at = torch.tensor(weights, dtype=torch.float64, requires_grad=True)
     by_log_probs, by_weights = torch.autograd.grad(
@@ -184,9 +182,7 @@ def test_bad_combinations() -> None:
     "true_weights", [[1.0], [0.3, 0.7], [0.05, 0.25, 0.6, 0.1], [0.0, 0.5, 0.5]]
 )
 def test_fit_recovers_a_known_mixture(true_weights: list[float]) -> None:
-    """Draw words from a mixture of distributions over 50 words; every draw counted by its exact
-    probability.
-    """
+    """Words of a mixture of distributions over 50 words, in proportion to their probabilities."""
     rng = np.random.default_rng(5)
     models = rng.dirichlet(np.full(50, 0.3), size=len(true_weights))  # [K, 50]
     counts = np.round(1e5 * (np.array(true_weights) @ models)).astype(int)
@@ -198,7 +194,7 @@ def test_fit_recovers_a_known_mixture(true_weights: list[float]) -> None:
 
 def test_fit_is_monotone_and_best() -> None:
     rng = np.random.default_rng(6)
-    # far below what exp can hold twice
+    # exp of these underflows
     log_probs = np.log(rng.dirichlet([0.5, 1, 1, 2], size=500)) - 300
 
     def likelihood(weights: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""KenLM models against hand-made probabilities, KenLM's own totals, and its query program."""
+"""Compares KenLM models with probabilities by hand, and with KenLM's totals and query program."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ BINARIES = [
 ]
 SENTENCES = ["cat sat", "cat", "sat sat cat", "cat cat sat", "dog sat", "cat dog cat sat", ""]
 TEXT = (
-    "the cat sat on the mat\nthe dog sat on the cat\na dog and a cat saw the mat\nthe mat saw nothing\n"
-    * 3
-)
+    "the cat sat on the mat\nthe dog sat on the cat\n"
+    "a dog and a cat saw the mat\nthe mat saw nothing\n"
+) * 3
 
 
 def run(command: Sequence[str | Path], text: str = "") -> str:
@@ -83,17 +83,13 @@ def arpa(tmp_path: Path) -> Path:
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     path = tmp_path / "trained.arpa"
-    path.write_text(
-        run(
-            [PROGRAMS / "lmplz", "-o", "3", "-S", "100M", "-T", tmp_path, "--discount_fallback"],
-            TEXT,
-        )
-    )
+    command = [PROGRAMS / "lmplz", "-o", "3", "-S", "100M", "-T", tmp_path, "--discount_fallback"]
+    path.write_text(run(command, TEXT))
     return path
 
 
 def scores(model: Ngram, sentence: str) -> list[float]:
-    """Natural log-probabilities of the words and `</s>`, one advance a word."""
+    """Natural log-probabilities of the words and `</s>`, by one `advance` a word."""
     state, found = model.start(), []
     for word in model.encode([*sentence.split(), SENTENCE_END]):
         log_probs, state = model.advance(state, torch.tensor([0]), word[None])
@@ -114,7 +110,7 @@ def test_protocol(arpa: Path) -> None:
         ("cat sat", [-0.25, -0.03125, -0.15625]),
         ("sat", [-0.5 - 0.5, -0.4375]),  # backoff of <s>; then a bigram found
         ("cat cat", [-0.25, -0.375 - 0.875, -0.25 - 1.0]),
-        ("dog cat", [-0.5 - 2.0, -0.75, -0.25 - 1.0]),  # nothing is known after an unknown word
+        ("dog cat", [-0.5 - 2.0, -0.75, -0.25 - 1.0]),  # no context after an unknown word
         ("", [-0.5 - 1.0]),
     ],
 )
@@ -273,7 +269,7 @@ def test_missing_file(tmp_path: Path) -> None:
         ("-0.3125\tcat sat", "-0.3125\tcat s\xe4t", 15, "byte 0xe4 is not UTF-8"),
         ("-0.5\tsat", "-0.5\ts\xe4t", 11, "byte 0xe4 is not UTF-8"),
         ("\\2-grams:", "\\2grams:", 13, "2-grams"),
-        ("ngram 2=4", "ngram 2=40000000000000", None, "40,000,000,000,007 n-grams are told"),
+        ("ngram 2=4", "ngram 2=40000000000000", None, "40,000,000,000,007 n-grams in the header"),
     ],
 )
 def test_a_fault_in_an_arpa_file_has_its_line(
@@ -331,7 +327,7 @@ def test_damaged_compression(tmp_path: Path, packed: Callable[[bytes], bytes]) -
 def test_damaged_binaries_give_a_message_or_scores(
     tmp_path: Path, trained: Path, kind: list[str]
 ) -> None:
-    """In a child, which KenLM would end: by a signal, or by a search without an end."""
+    """In a child process, because KenLM would crash it or search without end."""
     run([PROGRAMS / "build_binary", *kind, trained, tmp_path / "good"])
     child = Process(target=_use_damaged, args=(tmp_path, 150))
     child.start()
@@ -345,10 +341,8 @@ def _use_damaged(folder: Path, times: int) -> None:
     for _ in range(times):
         data = bytearray(whole)
         for _ in range(chance.choice((1, 1, 3))):
-            at, way = (
-                chance.randrange(min(len(data), chance.choice((200, 1000, len(data))))),
-                chance.randrange(4),
-            )
+            at = chance.randrange(min(len(data), chance.choice((200, 1000, len(data)))))
+            way = chance.randrange(4)
             if way == 0:
                 data[at] = chance.randrange(256)
             elif way == 1:

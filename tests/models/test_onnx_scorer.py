@@ -1,4 +1,4 @@
-"""What is exported is scored as torch scores it, by numpy and onnxruntime alone."""
+"""An exported file gives torch's scores with numpy and onnxruntime alone."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from rescorer.models.lightrnn.onnx_export import as_onnx
 from rescorer.models.onnx_scorer import OnnxScorer, OnnxState
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "score_onnx.py"
-# A small machine has none of them; whoever imports one fails.
+# A small machine has none of them: an import of one fails.
 BARE = (
-    "import sys, runpy; sys.modules.update(dict.fromkeys(['torch', 'onnx', 'scipy', 'click', 'kenlm'])); "
+    "import sys, runpy; "
+    "sys.modules.update(dict.fromkeys(['torch', 'onnx', 'scipy', 'click', 'kenlm'])); "
     "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
 )
 
@@ -88,7 +89,7 @@ def test_probabilities_sum_to_one_and_free_cells_have_none(
     scorer: OnnxScorer, model: LightRNN
 ) -> None:
     state = scorer.advance(scorer.encode(["the", "cat"])[:, None], scorer.start(1))[1]
-    # a row without a word has no columns to choose among
+    # a row without a word has no columns
     cells = np.delete(np.arange(20), slice(4, 8))
     every = OnnxState(*(np.repeat(part, len(cells), 1) for part in state))
     probabilities = np.exp(scorer.advance(cells[None], every)[0][0])
@@ -140,7 +141,7 @@ def test_the_example_says_what_it_cannot_read(tmp_path: Path) -> None:
 
 
 def stranger() -> bytes:
-    """An ONNX file that anyone may have made."""
+    """An ONNX file of another program."""
     value = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node("Identity", ["x"], ["y"])], "g", value[:1], value[1:]
@@ -209,7 +210,7 @@ def _five_words(graph: onnx.GraphProto) -> None:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (_fill("column_out.bias", b"\0\0\xc0\x7f"), "something else than log-probabilities"),
+        (_fill("column_out.bias", b"\0\0\xc0\x7f"), "is not log-probabilities"),
         (_fill("packed_words", b"B"), "not an ONNX file"),
         (_five_words, "cannot run the network"),
     ],
@@ -239,9 +240,7 @@ def test_what_fails_later_is_an_input_error(scorer: OnnxScorer) -> None:
 def test_damaged_files_give_a_message_or_scores(
     content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Also where onnxruntime tries a second time, which prints a banner: names that are no
-    UTF-8.
-    """
+    """Among them names that are not UTF-8, after which onnxruntime could print a banner."""
     chance, loaded = random.Random(1), 0
     for number in range(300):
         data = bytearray(content)
@@ -268,7 +267,7 @@ def test_damaged_files_give_a_message_or_scores(
 def test_a_small_file_of_many_words(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onnx_scorer, "_VOCABULARY", 40)  # the file's own has more
+    monkeypatch.setattr(onnx_scorer, "_MAX_VOCABULARY", 40)  # the vocabulary of the file is larger
     (tmp_path / "model.onnx").write_bytes(content)
     with pytest.raises(InputError, match="a vocabulary of more than 40 bytes"):
         OnnxScorer.load(tmp_path / "model.onnx")

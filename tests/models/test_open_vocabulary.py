@@ -1,22 +1,19 @@
-"""Unknown words told apart by their spelling, whatever the model and whoever asks."""
+"""Unknown words have different probabilities, by their spelling, in every kind of model."""
 
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from conftest import WORDS, make_model
-from tiny import KNOWN, draw_sentences, make_ngram, nbest, write_arpa
+from tiny import KNOWN, draw_sentences, make_ngram, nbest
 from tiny_lattices import all_paths, random_lattice, words_of
+from tiny_spelling import speller
 
 import rescorer
-from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn, rescore
 from rescorer.errors import InputError
 from rescorer.models.language_model import UNKNOWN, LanguageModel
 from rescorer.models.lightrnn import LightRNN
@@ -25,7 +22,6 @@ from rescorer.models.ngram import Ngram
 from rescorer.models.open_vocabulary import OpenVocabulary, open_vocabulary
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch, write_torch
-from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.nbest import rerank, score_lists
 from rescorer.rescoring.perplexity import CONTEXTS, score_text
@@ -37,14 +33,8 @@ STRANGE = ("strange", "stranger", "ω", "CAT", "a▁b")
 SENTENCES = draw_sentences(60, words=(*KNOWN, *STRANGE, UNKNOWN))
 
 
-def speller(**settings: object) -> LightRNN:
-    model = make_model(**settings)  # type: ignore[arg-type]
-    model.spelling = Spelling.learn(model.vocabulary.words)
-    return model
-
-
 def small_ngram(folder: Path) -> Ngram:
-    """It knows neither `mat` nor `log`, which the LightRNN brings."""
+    """A model that knows neither `mat` nor `log`, which the speller knows."""
     return make_ngram(folder, [word for word in KNOWN if word not in ("mat", "log")])
 
 
@@ -82,7 +72,7 @@ def test_what_is_known_stays(tmp_path: Path) -> None:
             and both.state_bytes == model.state_bytes
         )
         assert both.history_bytes == model.history_bytes
-        # what the LightRNN brings is not spelled out
+        # listed words are not spelled
         known = model.knows(WORDS) | speller().knows(WORDS)
         assert both.knows([*WORDS, "strange"]).tolist() == [*known.tolist(), False]
         assert both.next_words(["the"], candidates=WORDS) == model.next_words(
@@ -105,9 +95,7 @@ def test_what_is_spelled_out(tmp_path: Path) -> None:
 
 
 def test_all_strings_sum_to_unk(tmp_path: Path) -> None:
-    """Σ over strings of P(string | unknown) is 1: the brought words, and by construction of the
-    spelling all others.
-    """
+    """P(string | unknown) sums to 1 over listed words and, by the spelling model, all others."""
     light = speller()
     assert light.spelling is not None
     counts = dict(zip(light.vocabulary.words, light.vocabulary.counts.tolist(), strict=True))
@@ -126,8 +114,8 @@ def test_all_strings_sum_to_unk(tmp_path: Path) -> None:
     assert shares["strange"] == pytest.approx(
         rest * math.exp(light.spelling.unknown_log_prob("strange"))
     )
-    # The rest is shared by the strings that are not known: of all, without the known, the marks and
-    # the empty one.
+    # The other strings share the rest: all strings but the known words, the special tokens and the
+    # empty string.
     known = sum(math.exp(light.spelling.log_prob(word)) for word in ("", "<s>", *WORDS))
     assert light.spelling.known == pytest.approx(known)
     others = (1 - known) / (1 - light.spelling.known)
@@ -135,7 +123,7 @@ def test_all_strings_sum_to_unk(tmp_path: Path) -> None:
 
 
 def test_words_of_another_light_rnn_are_left_out() -> None:
-    """Its words that the first does not know are known strings too."""
+    """Words of the model that the speller does not know are known strings, too."""
     first, larger = speller(), make_model(14)
     model = OpenVocabulary(larger, first)
     assert first.spelling is not None
@@ -308,123 +296,3 @@ def test_added_and_removed_words_keep_the_sum() -> None:
         )
         assert each.spelling.known == pytest.approx(known, abs=1e-12)
     assert add_words(make_model(), ["horse"], np.ones(1))[0].spelling is None
-
-
-# ---- the commands ----
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    make_model().save("old.pt")
-    speller().save("lightrnn.pt")
-    write_arpa(tmp_path / "ngram.arpa", [word for word in KNOWN if word != "mat"])
-    Path("text").write_text("the cat sat on the strange mat\nstranger dog\n")
-    write_nbest(
-        "lists.jsonl", [nbest("u", ("the strange mat", -1.0), ("the strxnge mat", -1.0))], "jsonl"
-    )
-    return tmp_path
-
-
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(lightrnn, arguments)
-    assert result.exit_code in (0, 2) and (result.exit_code or result.exception is None), (
-        result.exception
-    )
-    return result
-
-
-def perplexities(*options: str) -> list[float]:
-    output = run(
-        "perplexity", "text", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa", *options
-    ).stdout
-    return [float(found) for found in re.findall(r"perplexity +([0-9.]+)", output)]
-
-
-def test_perplexity_is_closed_unless_asked(here: Path) -> None:
-    closed, spelled = perplexities(), perplexities("--open")
-    assert len(closed) == 2 and all(
-        more > 2 * less for less, more in zip(closed, spelled, strict=True)
-    )
-    model = open_vocabulary([rescorer.load("lightrnn.pt")])[0]
-    total = sum(model.logprob(line.split()) for line in Path("text").read_text().splitlines())
-    assert spelled[0] == pytest.approx(math.exp(-total / 11), rel=1e-3)
-
-
-def test_open_needs_a_spelling(here: Path) -> None:
-    result = run("perplexity", "text", "--lm", "old.pt", "--open")
-    assert result.exit_code == 2 and "no model here can spell" in result.stderr
-    assert (
-        "remedy: make one with `lightrnn spell" in result.stderr
-        and len(result.stderr.splitlines()) == 1
-    )
-    with pytest.raises(InputError, match="spell"):
-        rescorer.open_vocabulary([rescorer.load("old.pt")])
-
-
-def test_spell(here: Path) -> None:
-    result = run("spell", "old.pt", "--output", "new.pt")
-    assert result.exit_code == 0 and "pieces" in result.stderr
-    new = LightRNN.load("new.pt")
-    assert (
-        new.spelling == speller().spelling and new.vocabulary.words == make_model().vocabulary.words
-    )
-    assert rescorer.load("new.pt").logprob(["the", "cat"]) == rescorer.load("old.pt").logprob(
-        ["the", "cat"]
-    )
-    before = Path("old.pt").read_bytes()
-    result = run("spell", "old.pt", "--output", "old.pt")
-    assert result.exit_code == 2 and "remedy: give another --output" in result.stderr
-    assert Path("old.pt").read_bytes() == before
-    assert (
-        run("spell", "text", "--output", "other.pt").exit_code == 2
-        and not Path("other.pt").exists()
-    )
-
-
-@pytest.mark.parametrize(("model", "same"), [("old.pt", True), ("lightrnn.pt", False)])
-def test_rescore_tells_unknown_words_apart(here: Path, model: str, same: bool) -> None:
-    result = CliRunner().invoke(
-        rescore,
-        ["lists.jsonl", "--lm", model, "--ngram", "ngram.arpa", "--nbest-output", "new.jsonl"],
-    )
-    assert result.exit_code == 0, (result.stderr, result.exception)
-    assert "lightrnn: 2 of 4 distinct words unknown" in result.stderr
-    unknown = 3 if same else 2  # KenLM takes the words that the LightRNN brings
-    assert f"ngram: {unknown} of 4 distinct words unknown" in result.stderr
-    one, two = read_nbest("new.jsonl").lists[0].hypotheses
-    assert same or one.words[1] == "strange"
-    for name in ("lightrnn", "ngram"):
-        assert (one.scores[name] == pytest.approx(two.scores[name], abs=1e-4)) is same
-
-
-def test_train_learns_it(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a run that goes on ends with the same."""
-    monkeypatch.chdir(tmp_path)
-    assert (
-        CliRunner()
-        .invoke(lexicon, ["vocabulary", str(sentences), "--output", "words.tsv"])
-        .exit_code
-        == 0
-    )
-    options = [
-        "train",
-        str(sentences),
-        "--valid",
-        str(sentences),
-        "--vocabulary",
-        "words.tsv",
-        "--output",
-        "new.pt",
-        "--hidden-dim",
-        "8",
-        "--epochs",
-        "1",
-        "--batch-size",
-        "4",
-    ]
-    assert run(*options).exit_code == 0
-    model = LightRNN.load("new.pt")
-    assert model.spelling == Spelling.learn(model.vocabulary.words)
-    assert run(*options).exit_code == 0
-    assert LightRNN.load("new.pt").spelling == model.spelling

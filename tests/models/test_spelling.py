@@ -1,4 +1,4 @@
-"""The distribution over all strings, by which unknown words are told apart."""
+"""The spelling model is a distribution over all strings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rescorer.models import spelling
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch, write_torch
 
-RESERVED = 1e-3  # for any character whatever
+RESERVED = 1e-3  # for any character
 PIECES = {"▁": 0.3, "▁a": 0.1, "▁ab": 0.05, "a": 0.2, "b": 0.15, "ba": 0.12, "bab": 0.08}
 WORDS = ["the", "cat", "dog", "sat", "catalogue", "dogs", "cats", "satin", "then", "naïve"]
 
@@ -26,7 +26,7 @@ def by_hand(scale: float = 1 - RESERVED, known: float = 0.0) -> Spelling:
 
 
 def segmentations(word: str) -> Iterator[list[str]]:
-    """All ways to cut "▁" and a word into pieces, or not."""
+    """All segmentations of "▁" and a word."""
     text = f"▁{word}"
     for cuts in itertools.product([False, True], repeat=len(text) - 1):
         ends = [place for place, cut in enumerate(cuts, start=1) if cut]
@@ -45,9 +45,7 @@ def test_is_the_sum_over_all_segmentations(word: str) -> None:
 
 
 def test_all_strings_sum_to_one() -> None:
-    """Those of a and b up to a length; longer ones have their tail, which is bounded, others the
-    reserved mass.
-    """
+    """Sums strings of a and b up to a length, and bounds longer ones and other characters."""
     model = by_hand()
     length = 14
     total = sum(
@@ -58,14 +56,14 @@ def test_all_strings_sum_to_one() -> None:
     inner = sum(map(PIECES.get, ("a", "b", "ba", "bab"))) * (1 - RESERVED)
     # A string of more than 14 letters has more than (14 − 2) / 3 pieces after the first.
     tail = inner ** ((length - 2) // 3)
-    others = RESERVED / (1 - inner)  # one of them in a word, at least, is no a or b
+    others = RESERVED / (1 - inner)  # at least one character of a word is not a or b
     assert 1 - tail - others <= total <= 1
     longer = sum(
         math.exp(model.log_prob("".join(letters)))
         for letters in itertools.product("ab", repeat=length + 1)
     )
     assert 0 < longer < tail
-    # Among all characters, one by one: the strings of one character, and the rest.
+    # The strings of one character, character by character, and all others.
     one = sum(math.exp(model.log_prob(letter)) for letter in "ab")
     strange = (0x110000 - 2) * math.exp(model.log_prob("ω"))
     empty, start = 0.3 * (1 - RESERVED), (0.3 + 0.1 + 0.05) * (1 - RESERVED)
@@ -102,7 +100,7 @@ def test_known_words_are_left_out() -> None:
         [f"w{number}" for number in range(50)],
         ["▁", "a▁b"],
         ["日本"],
-        # more characters than pieces: sentencepiece refuses
+        # more characters than pieces, which sentencepiece refuses
         [chr(0x4E00 + number) for number in range(2500)],
     ],
 )
@@ -135,7 +133,7 @@ def test_likes_what_it_learnt_from() -> None:
 
 def test_a_large_vocabulary_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(spelling, "_LEARNT_FROM", 10)
+    monkeypatch.setattr(spelling, "_MAX_TRAINING_WORDS", 10)
     monkeypatch.setattr(
         spelling,
         "_learn_pieces",
@@ -172,12 +170,12 @@ def test_refuses_pieces_that_leave_a_word_without_probability() -> None:
     for pieces in ({"a": math.log(0.999)}, {"▁": -math.inf, "a": math.log(0.999)}):
         with pytest.raises(ValueError, match="no probability"):
             Spelling(pieces, 0.0)
-    with pytest.raises(ValueError, match="no text"):
+    with pytest.raises(ValueError, match="not a string"):
         Spelling({"▁": math.log(0.999), None: -math.inf}, 0.0)  # type: ignore[dict-item]
 
 
 def test_the_time_goes_with_the_length_of_a_word() -> None:
-    """As long as a damaged file's only word may be; by squares it would take minutes."""
+    """A damaged file may be one long word; with quadratic time it would take minutes."""
     model = by_hand()
     begun = time.perf_counter()
     long = model.log_prob("ab" * 150_000)

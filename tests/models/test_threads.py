@@ -1,4 +1,4 @@
-"""One model asked by many threads gives each of them what it gives one."""
+"""A model that many threads use gives each of them the same scores as a single thread."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ KINDS: dict[str, Callable[[Path], LanguageModel]] = {
 
 @pytest.fixture
 def hasty() -> Iterator[None]:
-    """Threads take turns as often as Python lets them, so that what can go wrong does."""
+    """Threads switch as often as Python allows, so that races show."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -61,7 +61,7 @@ def _totals(model: LanguageModel, sentences: Sequence[tuple[str, ...]]) -> list[
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("kind", KINDS)
 def test_results_do_not_depend_on_threads(tmp_path: Path, kind: str) -> None:
-    # Words that only one thread says, in words that all say: each thread meets new ones all the
+    # Words of a single thread among words of all threads: each thread encodes new words all the
     # time.
     texts = [
         draw_sentences(5, seed, (*KNOWN, *(f"new{place}" for place in range(seed, seed + 20))))
@@ -72,11 +72,11 @@ def test_results_do_not_depend_on_threads(tmp_path: Path, kind: str) -> None:
         model = KINDS[kind](tmp_path)
         with ThreadPoolExecutor(THREADS) as threads:
             assert list(threads.map(lambda text, model=model: _totals(model, text), texts)) == alone
-        assert [_totals(model, text) for text in texts] == alone, "what was met stays met"
+        assert [_totals(model, text) for text in texts] == alone, "known words keep their ids"
 
 
 class _SlowList(list[str]):
-    """Another thread has its turn right after each word that is added."""
+    """Another thread runs right after each added word."""
 
     def append(self, word: str) -> None:
         super().append(word)

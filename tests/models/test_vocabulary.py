@@ -41,20 +41,20 @@ def test_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "counts", "case", "said"),
+    ("words", "counts", "case", "message"),
     [
         (("</s>", "<unk>", "a", "a"), 4, "as-is", "distinct"),
         (("<unk>", "a"), 2, "as-is", "</s>"),
         (("</s>", "a"), 2, "as-is", "<unk>"),
         (("</s>", "<unk>"), 3, "as-is", "3 counts for 2 words"),
         (("</s>", "<unk>"), 2, "upper", "upper"),
-        # Words that no look-up can find: they would sit in the table and eat probability.
+        # Words that no look-up can find would take cells and probability.
         (("</s>", "<unk>", "Paris"), 3, "lower", "Paris"),
         (("</s>", "<unk>", "<s>"), 3, "as-is", "<s>"),
     ],
 )
-def test_checks(words: tuple[str, ...], counts: int, case: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_checks(words: tuple[str, ...], counts: int, case: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Vocabulary(words, np.ones(counts, dtype=np.int64), case)
 
 
@@ -73,7 +73,7 @@ def test_file_round_trip(tmp_path: Path, name: str, case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "line", "said"),
+    ("content", "line", "message"),
     [
         ("", 1, "starts with ''"),
         ("the\t3\n", 1, "starts with 'the"),
@@ -88,14 +88,14 @@ def test_file_round_trip(tmp_path: Path, name: str, case: str) -> None:
         ("# case=lower\n</s>\t1\n<unk>\t1\na\t1\na\t1\n", None, "distinct"),
     ],
 )
-def test_bad_files(tmp_path: Path, content: str, line: int | None, said: str) -> None:
+def test_bad_files(tmp_path: Path, content: str, line: int | None, message: str) -> None:
     path = tmp_path / "words.txt"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as error:
         Vocabulary.load(path)
     place = f"{path}:{line}: " if line else f"{path}: "
     assert str(error.value).startswith(place)
-    assert said in str(error.value) and "remedy" in str(error.value)
+    assert message in str(error.value) and "remedy" in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -1,4 +1,4 @@
-"""WordTable: shapes, free cells, and the way back from cells to words."""
+"""WordTable: shapes, free cells, and the words of cells."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_shuffled_depends_on_the_seed_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "cells", "said"),
+    ("rows", "columns", "cells", "message"),
     [
         (2, 2, [0, 1, 1], "share a cell"),
         (2, 2, [0, 4], "outside the 4 cells"),
@@ -90,8 +90,8 @@ def test_shuffled_depends_on_the_seed_alone() -> None:
         (2, -1, [], "-1 columns"),
     ],
 )
-def test_checks(rows: int, columns: int, cells: list[int], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_checks(rows: int, columns: int, cells: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         WordTable(rows, columns, np.array(cells, dtype=np.int64))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli.test_rescore import bad, good
+from commands import bad, good
 from conftest import make_model
 from tiny import write_arpa
 

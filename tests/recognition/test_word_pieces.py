@@ -5,7 +5,6 @@ without it.
 from __future__ import annotations
 
 import gzip
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,43 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny_lattices import all_paths, make_lattice, path_totals, random_lattice, words_of
+from tiny_pieces import needs_sentencepiece, train_pieces
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats.k2_file import Ragged
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.word_pieces import as_pieces, join_pieces, read_pieces
-
-try:
-    import sentencepiece
-
-    NO_SENTENCEPIECE = ""
-except ImportError as error:
-    NO_SENTENCEPIECE = f"sentencepiece is not here: {error}"
-
-needs_sentencepiece = pytest.mark.skipif(bool(NO_SENTENCEPIECE), reason=NO_SENTENCEPIECE)
-TEXT = [
-    "the new worker went over the newer bridge",
-    "a newer worker than the new one",
-    "over and over the old bridge",
-    "naïve cafés are newer than bridges",
-] * 5
-
-
-def train(folder: Path, **settings: Any) -> Path:
-    """A tiny model with the pieces of icefall's recipes."""
-    written = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXT),
-        model_writer=written,
-        minloglevel=2,
-        hard_vocab_limit=False,
-        bos_id=-1,
-        eos_id=-1,
-        user_defined_symbols=["<blk>", "<sos/eos>"],
-        **{"unk_id": 2, "vocab_size": 60, "model_type": "unigram", **settings},
-    )
-    (folder / "bpe.model").write_bytes(written.getvalue())
-    return folder / "bpe.model"
 
 
 def texts(lattice: Lattice) -> list[tuple[str, float]]:
@@ -94,7 +62,9 @@ def check_valid(lattice: Lattice) -> None:
     ],
 )
 def test_every_path_says_what_sentencepiece_says(tmp_path: Path, settings: dict[str, Any]) -> None:
-    path = train(tmp_path, **settings)
+    import sentencepiece
+
+    path = train_pieces(tmp_path, **settings)
     model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     symbols = read_pieces(path)
     assert symbols.labels == (
@@ -241,7 +211,7 @@ def test_words_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_sentencepiece
 def test_files_that_are_no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for content in (b"", b"<eps> 0\n", train(tmp_path).read_bytes()[:99]):
+    for content in (b"", b"<eps> 0\n", train_pieces(tmp_path).read_bytes()[:99]):
         (tmp_path / "bad.model").write_bytes(content)
         with pytest.raises(InputError, match=r"bad\.model: no model of sentencepiece; .*remedy"):
             read_pieces(tmp_path / "bad.model")
@@ -261,7 +231,7 @@ def test_without_sentencepiece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("damage", ["gzip", "piece"])
 def test_damaged_models(tmp_path: Path, damage: str) -> None:
     """Compression that is cut short, and a piece that is no UTF-8."""
-    model = train(tmp_path)
+    model = train_pieces(tmp_path)
     content = model.read_bytes()
     at = content.index("▁".encode())
     damaged = (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.test_rescore import bad, good
+from commands import bad, good
 from conftest import make_model
 from tiny import KNOWN, nbest
 from tiny_lattices import all_paths, random_lattice, words_of
@@ -196,7 +196,7 @@ def test_words_in_another_case_are_told(here: Path) -> None:
         ("cat\nnew york\n", ["names:2: ", "'new york' is not one word", "a line of its own"]),
         ("cat\tmany\n", ["names:1: ", "'many' after the word", "word<TAB>count"]),
         ("\n \n", ["names: no word in the list"]),
-        ("<unk>\n", ["names:1: ", "is a mark, no word"]),
+        ("<unk>\n", ["names:1: ", "is a special token, not a word"]),
     ],
 )
 def test_bad_lists_of_words(here: Path, content: str, expected: list[str]) -> None:

@@ -20,13 +20,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli.test_rescore_lattices import drawn
 from click.testing import CliRunner, Result
 from conftest import make_model
 from distributed import LocalCluster, WorkerPlugin
 from distributed.comm import CommClosedError
 from tiny import KNOWN, draw_sentences, nbest, write_arpa
-from tiny_lattices import make_lattice
+from tiny_lattices import draw_lattices, make_lattice
 
 from lexicon_tools import word_blocks
 from lexicon_tools.cli import lexicon
@@ -85,7 +84,7 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None
         for n in range(10)
     ]
     write_nbest("lists.jsonl", lists, "jsonl")
-    LATTICE_FORMATS["htk"].write(Path("lats"), drawn(10))
+    LATTICE_FORMATS["htk"].write(Path("lats"), draw_lattices(10))
     Path("ref").write_text("".join(f"u{number} the cat sat\n" for number in range(10)))
     return tmp_path
 
@@ -273,7 +272,7 @@ def test_here_is_lazy() -> None:
 
 def test_no_table_of_words_travels() -> None:
     symbols = Symbols(("", *KNOWN, "strange", *(f"w{number}" for number in range(100_000))))
-    (small,) = drawn(1)
+    (small,) = draw_lattices(1)
     labels = np.array([symbols.labels.index(small.symbols.labels[label]) for label in small.labels])
     large = replace(small, symbols=symbols, labels=labels)
     sent = pickle.dumps(lattice._Batch((large,)))
@@ -296,7 +295,7 @@ def test_an_error_of_the_input_is_the_same_line(archives: Path, scheduler: str) 
         options = ("--order", "0", "--max-histories", "0", "--memory", "1", "--output", "best")
         return one_line(run(rescore, "lats", *LM, *options, *more))
 
-    LATTICE_FORMATS["htk"].write(Path("lats"), [*drawn(2), wide()])
+    LATTICE_FORMATS["htk"].write(Path("lats"), [*draw_lattices(2), wide()])
     assert "u2" in too_large() and "raise --memory" in too_large()
     assert too_large("--scheduler", scheduler) == too_large()
     assert not Path("best").exists()

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.test_rescore import bad, good
-from cli.test_rescore_lattices import HTK, drawn
+from commands import bad, good
 from conftest import make_model
 from tiny import KNOWN, make_ngram
-from tiny_lattices import make_lattice
+from tiny_lattices import HTK, draw_lattices, make_lattice
 
 import rescorer.rescoring.lattice
 import rescorer.rescoring.run
@@ -165,7 +164,7 @@ def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a model and lattices, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
-    HTK.write(Path("lats"), drawn())
+    HTK.write(Path("lats"), draw_lattices())
     return tmp_path
 
 

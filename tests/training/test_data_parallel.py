@@ -20,8 +20,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import make_vocabulary
-from training.test_loop import SETTINGS as LONGER
-from training.test_loop import assert_same, die_after, make_trainer, result_of, rows_of
+from killed_training import assert_same, die_after, result_of
+from tiny_training import SETTINGS as LONGER
+from tiny_training import make_trainer, rows_of
 
 from rescorer.cli import lightrnn
 from rescorer.errors import InputError
@@ -212,7 +213,7 @@ def test_an_error_of_the_first_ends_all(tmp_path: Path) -> None:
 
 DYING = """
 import os
-from training.test_loop import die_after
+from killed_training import die_after
 from rescorer.cli import lightrnn
 from rescorer.training.loop import Trainer
 if os.environ["RANK"] == "1":

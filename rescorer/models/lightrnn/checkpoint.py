@@ -1,4 +1,4 @@
-"""lightrnn.pt: one file that rebuilds a LightRNN. Every part is checked before anything is built.
+"""lightrnn.pt files. A file rebuilds a LightRNN; all its parts are checked before that.
 
 Shapes: V vocabulary, R rows, C columns, D hidden units, K columns with residual embeddings, E their
 width.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from rescorer.errors import InputError
 from rescorer.models.lightrnn.old_keys import renamed
 from rescorer.models.lightrnn.settings import LightRNNSettings
 from rescorer.models.spelling import Spelling
-from rescorer.models.torch_file import read_torch
+from rescorer.models.torch_file import Content, read_torch
+from rescorer.models.trainable import Provenance
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.torch_zip import Damaged, HoldsCode
@@ -28,10 +29,10 @@ Model = TypeVar("Model")
 
 _KIND, _VERSION, _OLD_VERSION = "lightrnn", 2, 1
 _EXPECTED, _REMEDY = "a lightrnn.pt", "train one with `lightrnn train`"
-_LARGEST = 1e6  # of parameters: the score of a far greater one may be infinite
-# A table of more cells than the first has at most so many cells a word: no file says how many are
-# free.
-_MANY_CELLS, _CELLS_A_WORD = 1 << 24, 100
+_MAX_PARAMETER = 1e6  # absolute value; much larger parameters may give infinite scores
+# A table of more than _MANY_CELLS cells has at most _MAX_CELLS_PER_WORD cells a word. This limits
+# the memory that a damaged file can request.
+_MANY_CELLS, _MAX_CELLS_PER_WORD = 1 << 24, 100
 _PARTS: Mapping[str, type] = {
     "words": str,
     "case": str,
@@ -54,13 +55,13 @@ _VALUE_TYPES: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Parts:
-    """What a model is built from."""
+    """The parts of a model."""
 
     settings: LightRNNSettings
     vocabulary: Vocabulary
     table: WordTable
     parameters: Mapping[str, Tensor]
-    provenance: dict[str, Any]
+    provenance: Provenance
     spelling: Spelling | None
     added_words: frozenset[str]
 
@@ -70,12 +71,12 @@ def content_of(
     vocabulary: Vocabulary,
     table: WordTable,
     parameters: Mapping[str, Tensor],
-    provenance: Mapping[str, Any],
+    provenance: Provenance,
     spelling: Spelling | None,
     added_words: frozenset[str],
-) -> dict[str, Any]:
-    """What the file holds: plain data and tensors."""
-    content = {
+) -> dict[str, object]:
+    """The content of a file: plain data and tensors."""
+    content: dict[str, object] = {
         "kind": _KIND,
         "version": _VERSION,
         "settings": asdict(settings),
@@ -95,16 +96,16 @@ def content_of(
     return content
 
 
-def parts_of(content: Mapping[str, Any]) -> Parts:
-    """The parts of what `content_of` gave, each of the right kind and size.
+def parts_of(content: Content) -> Parts:
+    """The parts in the content of a file, with checked types and sizes.
 
     Raises:
-        LookupError, TypeError, ValueError, RuntimeError, OverflowError, AttributeError: something
-            is missing or does not fit.
+        LookupError, TypeError, ValueError, RuntimeError, OverflowError, AttributeError: a part is
+            missing or wrong.
     """
     if content["version"] == _OLD_VERSION:
         content = renamed(content)
-    _check_kinds(content)
+    _check_types(content)
     settings, parameters = _settings_of(content["settings"]), content["parameters"]
     counts = content["counts"].numpy().astype(np.int64)
     vocabulary = Vocabulary(tuple(content["words"].split("\n")), counts, content["case"])
@@ -118,11 +119,11 @@ def parts_of(content: Mapping[str, Any]) -> Parts:
     return Parts(settings, vocabulary, table, parameters, provenance, spelling, frozenset(added))
 
 
-def load(path: str | Path, build: Callable[[Mapping[str, Any]], Model]) -> Model:
-    """The model that `build` makes of the content of a file; reading runs no code of the file's.
+def load(path: str | Path, build: Callable[[Content], Model]) -> Model:
+    """The model that `build` makes from the content of a file. Reading runs no code of the file.
 
     Raises:
-        InputError: not such a file, damaged, or of an unknown version.
+        InputError: a file of another kind, a damaged one, or one of an unknown version.
     """
     try:
         content = read_torch(path)
@@ -162,29 +163,27 @@ def load(path: str | Path, build: Callable[[Mapping[str, Any]], Model]) -> Model
         raise InputError(found, expected=_EXPECTED, remedy=_REMEDY, file=path) from None
 
 
-def _check_kinds(content: Mapping[str, Any]) -> None:
-    """Raises ValueError if a part is of another kind: most would be taken, and fail later."""
+def _check_types(content: Content) -> None:
+    """Raises ValueError for a part of a wrong type, before it fails in a less clear way."""
     optional = {name: kind for name, kind in _OPTIONAL_PARTS.items() if name in content}
     for name, kind in {**_PARTS, **optional}.items():
         if type(content[name]) is not kind:
             raise ValueError(f"{name} is {type(content[name]).__name__}, not {kind.__name__}")
     for name in ("additions", "reallocations", "removals"):
         if type(content["provenance"].get(name, [])) is not list:
-            raise ValueError(f"{name} of its provenance are no list")
+            raise ValueError(f"{name} of its provenance are not a list")
     for name in ("counts", "cells"):
         numbers = content[name]
         is_whole = numbers.dtype in (torch.int32, torch.int64)
         if numbers.ndim != 1 or not is_whole or (numbers < 0).any():
-            raise ValueError(f"{name} are no list of whole numbers")
+            raise ValueError(f"{name} are not a list of whole numbers")
     for name, parameter in content["parameters"].items():
         if type(parameter) is not Tensor or not parameter.is_floating_point():
             raise ValueError(f"{name} holds no tensor of numbers")
 
 
-def _settings_of(values: Mapping[str, Any]) -> LightRNNSettings:
-    """Raises TypeError for an unknown name, ValueError for a value of another type or out of
-    range.
-    """
+def _settings_of(values: Content) -> LightRNNSettings:
+    """Raises TypeError for an unknown name, ValueError for a wrong type or a value out of range."""
     for field in fields(LightRNNSettings):
         value = values.get(field.name, field.default)
         if type(value) not in _VALUE_TYPES[str(field.type)]:
@@ -195,7 +194,7 @@ def _settings_of(values: Mapping[str, Any]) -> LightRNNSettings:
 def _check_sizes(
     parameters: Mapping[str, Tensor], settings: LightRNNSettings, table: WordTable
 ) -> None:
-    """Raises ValueError if the parameters are not of the sizes that are about to be built."""
+    """Raises ValueError for sizes other than those of a network with these settings and table."""
     if settings.num_layers > max(1, len(parameters)):
         raise ValueError(f"{settings.num_layers} layers in {len(parameters)} parameters")
     shapes = shapes_of(settings, table.rows, table.columns)
@@ -208,16 +207,18 @@ def _check_sizes(
             found = tuple(parameters[name].shape)
             raise ValueError(f"{name} has the shape {found}, not {shape}")
     cells = table.rows * table.columns
-    if cells > max(_MANY_CELLS, _CELLS_A_WORD * len(table.cells)):
+    if cells > max(_MANY_CELLS, _MAX_CELLS_PER_WORD * len(table.cells)):
         raise ValueError(f"a table of {cells:,} cells for {len(table.cells):,} words")
 
 
 def _check_values(parameters: Mapping[str, Tensor], settings: LightRNNSettings) -> None:
-    """Raises ValueError if numbers are not finite, or tied parameters differ."""
+    """Raises ValueError if numbers are not finite or too large, or if tied parameters differ."""
     for name, parameter in parameters.items():
         least, most = torch.aminmax(parameter)
-        if not (least >= -_LARGEST and most <= _LARGEST):  # NaN, too
-            raise ValueError(f"{name} holds numbers that are not finite, or beyond ±{_LARGEST:g}")
+        if not (least >= -_MAX_PARAMETER and most <= _MAX_PARAMETER):  # NaN, too
+            raise ValueError(
+                f"{name} holds numbers that are not finite, or beyond ±{_MAX_PARAMETER:g}"
+            )
     if not settings.tied:
         return
     tied = ["row_{}.weight", "column_{}.weight"] + ["residual_{}"] * (settings.residual_dim > 0)
@@ -229,7 +230,7 @@ def _check_values(parameters: Mapping[str, Tensor], settings: LightRNNSettings) 
 
 
 def shapes_of(settings: LightRNNSettings, rows: int, columns: int) -> dict[str, tuple[int, ...]]:
-    """The shape of each parameter of a network, by its name in a file."""
+    """The shape of each parameter of a network, keyed by its name in a file."""
     width, dim = settings.hidden_dim, settings.residual_dim
     residuals = min(settings.residual_columns, columns) * dim
     shapes: dict[str, tuple[int, ...]] = {}
@@ -255,6 +256,6 @@ def shapes_of(settings: LightRNNSettings, rows: int, columns: int) -> dict[str, 
 
 
 def _narrow(counts: np.ndarray) -> Tensor:
-    """The counts as int32 where all fit, which takes half the space."""
+    """The counts as int32 if all fit, which halves their size."""
     fits = not len(counts) or counts.max() <= np.iinfo(np.int32).max
     return torch.as_tensor(counts.astype(np.int32) if fits else counts)

@@ -1,4 +1,4 @@
-"""Biases before any training: logs of word frequencies, which the network then need not learn.
+"""Biases of an untrained network: logs of word frequencies, which training then need not learn.
 
 Shapes: V vocabulary, R rows, C columns.
 """
@@ -13,9 +13,7 @@ from rescorer.models.word_table import WordTable
 
 
 def row_biases(table: WordTable, counts: np.ndarray) -> Tensor:
-    """[R] log of each row's share of the counts [V]; a row without a word counts as one word seen
-    once.
-    """
+    """[R] log of each row's share of the counts [V]. An empty row counts as one word seen once."""
     shares, least = _shares(counts)
     return _log(np.bincount(table.row_of, shares, table.rows), least)
 
@@ -30,7 +28,7 @@ def word_biases(counts: np.ndarray) -> Tensor:
     """[V] log of each word's share of the counts [V].
 
     A cell's bias is its word's share of all words, not of its row: the row's softmax sees only
-    differences, and the bias stays right when the word moves to another row.
+    differences, and the bias stays valid when the word moves to another row.
     """
     return _log(*_shares(counts))
 
@@ -38,12 +36,11 @@ def word_biases(counts: np.ndarray) -> Tensor:
 def head_word_log_odds(table: WordTable, counts: np.ndarray) -> Tensor:
     """[R] log odds of the row's head word, in the first column, against all other words of its row.
 
-    A side without words counts as one word seen once.
+    An empty part counts as one word seen once.
     """
     is_head = table.column_of == 0
-    head, others = (
-        np.bincount(table.row_of, counts * part, table.rows) for part in (is_head, ~is_head)
-    )
+    head = np.bincount(table.row_of, counts * is_head, table.rows)
+    others = np.bincount(table.row_of, counts * ~is_head, table.rows)
     return torch.as_tensor(np.log(np.maximum(head, 1) / np.maximum(others, 1))).float()
 
 

@@ -1,7 +1,7 @@
-"""Embeddings that one training step needs, looked up together.
+"""The embeddings of a training step, looked up together.
 
-The gradient of a look-up is as large as its table. A table that is looked up twice would get two
-such gradients, so that all its look-ups of a step are one operation here.
+The gradient of a look-up is as large as its table. Two look-ups in one table would make two such
+gradients, so all look-ups of a step in one table are one operation here.
 
 Shapes: N words, S sampled rows, R rows, D width of embeddings, E width of residual embeddings,
 K columns with residual embeddings.
@@ -9,10 +9,12 @@ K columns with residual embeddings.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from rescorer.models.lightrnn.autograd import Context
 
 
 class Lookup(NamedTuple):
@@ -27,12 +29,17 @@ class Lookup(NamedTuple):
     sampled_head_out: Tensor | None  # [S, E] of the head words of the sampled rows
 
 
+class _LookUpContext(Context, Protocol):
+    shape: torch.Size  # of the table
+    widths: tuple[int, ...]
+
+
 class _LookUpAll(torch.autograd.Function):
-    """Several look-ups in one table, whose gradients are added up in one."""
+    """Several look-ups in one table, with one gradient."""
 
     @staticmethod
     def forward(
-        ctx: Any, table: Tensor, widths: tuple[int, ...], *indices: Tensor
+        ctx: _LookUpContext, table: Tensor, widths: tuple[int, ...], *indices: Tensor
     ) -> tuple[Tensor, ...]:
         ctx.save_for_backward(*indices)
         ctx.shape, ctx.widths = table.shape, widths
@@ -42,7 +49,7 @@ class _LookUpAll(torch.autograd.Function):
         )
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _LookUpContext, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         whole = gradients[0].new_zeros(ctx.shape)
         for index, width, gradient in zip(ctx.saved_tensors, ctx.widths, gradients, strict=True):
             flat = gradient.reshape(-1, width)
@@ -51,9 +58,16 @@ class _LookUpAll(torch.autograd.Function):
 
 
 def look_up(table: Tensor, *parts: tuple[int, Tensor]) -> tuple[Tensor, ...]:
-    """For each (w, indices [...]) the vectors [..., w] of a table [R, D] cut into [R · D / w,
-    w].
+    """Look up vectors of several widths in one table.
+
+    Args:
+        table: [R, D].
+        parts: pairs (w, indices [...]). The indices refer to the table as [R · D / w, w].
+
+    Returns:
+        For each part its vectors [..., w].
     """
-    widths, indices = zip(*parts, strict=True)
+    widths = tuple(width for width, _ in parts)
+    indices = [index for _, index in parts]
     found: tuple[Tensor, ...] = _LookUpAll.apply(table, widths, *indices)  # type: ignore[no-untyped-call]
     return found

@@ -1,9 +1,13 @@
-"""Keys of `lightrnn.pt` files and checkpoints of version 1, under the names of version 2."""
+"""Renames the keys of `lightrnn.pt` files and checkpoints of version 1 to those of version 2."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
+
+from rescorer.models.torch_file import Content
+
+Value = TypeVar("Value")
 
 _CONTENT = {"given": "added_words"}
 _SETTINGS = {
@@ -23,15 +27,15 @@ _PARAMETERS = {
     "own_row_key.weight": "residual_row_proj.weight",
     "first_odds": "head_word_log_odds",
 }
-# Settings that the first files of version 1 lack, because each network was like this.
+# Settings that the first files of version 1 lack: all their networks had these values.
 _FIRST_SETTINGS = {"two_step": True, "residual_dim": 0, "residual_row_score": False}
 
 
-def renamed(content: Mapping[str, Any]) -> dict[str, Any]:
+def renamed(content: Content) -> Content:
     """The content of a model file of version 1 with the keys of version 2.
 
     Raises:
-        ValueError: the network has a part that no version 2 network has.
+        ValueError: the network has gated columns, which version 2 does not have.
         KeyError, TypeError, AttributeError: something is missing or of another type.
     """
     settings = {**_FIRST_SETTINGS, **_rename(content["settings"], _SETTINGS)}
@@ -45,5 +49,5 @@ def renamed(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rename(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _rename(values: Mapping[str, Value], names: Mapping[str, str]) -> dict[str, Value]:
     return {names.get(key, key): value for key, value in values.items()}

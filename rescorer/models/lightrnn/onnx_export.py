@@ -1,8 +1,7 @@
-"""A LightRNN as one ONNX file, which onnxruntime runs where there is no torch; and the same with
-int8 numbers.
+"""Exports a LightRNN as one ONNX file, in float32 or int8, which onnxruntime runs without torch.
 
-What the graph takes and gives stands in onnx_scorer.py. The network is the model's own forward
-pass, traced.
+The graph is the traced forward pass of the model. `onnx_scorer.py` describes its inputs and
+outputs.
 
 Shapes: T words, U histories side by side, R rows, C columns, L layers, D width.
 """
@@ -11,14 +10,13 @@ from __future__ import annotations
 
 import bz2
 import copy
-import hashlib
 import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,31 +24,35 @@ from torch import Tensor, nn
 
 from rescorer.errors import InputError
 from rescorer.files import whole_path
-from rescorer.models.lightrnn.network import LightRNNState
+from rescorer.models.lightrnn.onnx_graph import (
+    import_onnx,
+    look_up_multiplied,
+    store_each,
+    store_once,
+)
 from rescorer.models.lightrnn.scoring import LightRNN
+from rescorer.models.lightrnn.state import LightRNNState
 from rescorer.models.onnx_scorer import FILE_KIND, FILE_VERSION, OnnxScorer, log_probs_by_sentence
 from rescorer.models.running_text import perplexity
 from rescorer.models.vocabulary import SENTENCE_END
 from rescorer.work_folders import temporary_folder
 
-PARITY = 1e-4  # nats a word that the float32 file may be off
+PARITY = 1e-4  # largest difference of the float32 file from torch, in nats a word
 
-_DRAWN = 64  # sentences, of 0, 1, 2 … words
-_OPSET = 17  # the newest that torch 1.13 writes
+_RANDOM_SENTENCES = 64  # of 0, 1, 2 … words
+_OPSET = 17  # the latest version that torch 1.13 writes
 _INPUTS, _OUTPUTS = ("words", "hidden", "cell"), ("log_probs", "next_hidden", "next_cell")
 _HISTORIES = {1: "histories"}
 _DYNAMIC = {
     name: {0: "words", **_HISTORIES} if name in ("words", "log_probs") else _HISTORIES
     for name in (*_INPUTS, *_OUTPUTS)
 }
-# of a byte, as numpy packs them
+# The bits of a byte in the order of numpy.packbits.
 _BITS = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.int32)
 
 
 class _RowOfCell:
-    """Stands for the table's `row_of` where words are numbered by their cells: no numbers to
-    store.
-    """
+    """Replaces the table's `row_of` if the ids of words are their cells; it stores no numbers."""
 
     def __init__(self, columns: int) -> None:
         self.columns = columns
@@ -60,13 +62,15 @@ class _RowOfCell:
 
 
 class _ColumnOfCell(_RowOfCell):
+    """Replaces the table's `column_of` likewise."""
+
     def __getitem__(self, cells: Tensor) -> Tensor:
         return cells % self.columns
 
 
 class _FreeCells:
-    """Stands for the table's `free` [R, C] at a bit a cell: bytes would be as many as all the
-    biases in int8.
+    """Replaces the table's `free` [R, C] with one bit a cell; bytes would need as much space as all
+    cell biases in int8.
     """
 
     def __init__(self, free: Tensor) -> None:
@@ -80,12 +84,12 @@ class _FreeCells:
 
 
 class _CellNetwork(nn.Module):
-    """The network of a model, its words numbered by their cells."""
+    """The network of a model, with cells as the ids of words."""
 
     def __init__(self, model: LightRNN) -> None:
         super().__init__()
         self.model = copy.copy(model)
-        # What stands in an instance's own dictionary goes before its buffers.
+        # The dictionary of an instance takes precedence over its buffers.
         vars(self.model).update(
             row_of=_RowOfCell(model.table.columns),
             column_of=_ColumnOfCell(model.table.columns),
@@ -100,40 +104,41 @@ class _CellNetwork(nn.Module):
 def export(
     model: LightRNN, output: Path, *, int8: bool = False, sentences: Sequence[Sequence[str]] = ()
 ) -> list[str]:
-    """What `lightrnn export` does: write the file; the lines tell how large it is and how it
-    scores.
+    """Write an ONNX file, and report its size and how its scores differ from torch's.
 
     Args:
-        sentences: on which the two are compared; drawn from the vocabulary by chance where there
-            are none.
+        sentences: the sentences of the comparison; if empty, random words of the vocabulary.
+
+    Returns:
+        The lines of the report.
 
     Raises:
         InputError: a package is missing, ONNX cannot express the network, onnxruntime gives other
-            log-probabilities in float32, or the file cannot be written; then nothing was written.
+            log-probabilities in float32, or the file cannot be written. No file is left then.
     """
     content = as_onnx(model)
     compared = sentences or _random_sentences(model)
     with _evaluated(model):
-        given = np.concatenate(log_probs_of_sentences(model, compared))
+        expected = np.concatenate(log_probs_of_sentences(model, compared))
     found = _scores(content, compared)
-    off = np.abs(found - given).max()
-    if not off <= PARITY:  # NaN, too
+    difference = np.abs(found - expected).max()
+    if not difference <= PARITY:  # NaN, too
         raise InputError(
-            f"onnxruntime's log-probabilities are {off:.2g} nats a word off torch's",
+            f"onnxruntime's log-probabilities are {difference:.2g} nats a word off torch's",
             expected=f"at most {PARITY:g}",
             remedy="try another release of onnxruntime or torch",
         )
     lines = [
-        f"float32: {len(content):,} bytes; over {len(given):,} words and </s>, at most {off:.1e} nats a word off "
-        "torch"
+        f"float32: {len(content):,} bytes; over {len(expected):,} words and </s>, "
+        f"at most {difference:.1e} nats a word off torch"
     ]
     if int8:
         whole, content = content, as_int8(content)
         rounded = _scores(content, compared)
-        off = np.abs(rounded - found)
+        differences = np.abs(rounded - found)
         lines.append(
             f"int8: {len(content):,} bytes, {len(content) / len(whole):.1%} of float32; at most "
-            f"{off.max():.2g} nats a word off float32, {off.mean():.2g} on average"
+            f"{differences.max():.2g} nats a word off float32, {differences.mean():.2g} on average"
         )
         if sentences:
             before, after = perplexity(found), perplexity(rounded)
@@ -146,17 +151,17 @@ def export(
 
 
 def as_onnx(model: LightRNN) -> bytes:
-    """The file of a model in float32.
+    """The content of a model's float32 file.
 
     Raises:
-        InputError: a package is missing, or ONNX cannot express what one of the settings asks for.
+        InputError: a package is missing, or ONNX cannot express the network.
     """
-    onnx = _onnx()
+    onnx = import_onnx()
     try:
         graph = onnx.load_from_string(_traced(model))
     except torch.onnx.errors.OnnxExporterError as error:
         raise _inexpressible(model, error) from None
-    _store_once(graph.graph)
+    store_once(graph.graph)
     for key, value in {
         "kind": FILE_KIND,
         "version": FILE_VERSION,
@@ -173,20 +178,21 @@ def as_onnx(model: LightRNN) -> bytes:
 
 
 def as_int8(content: bytes) -> bytes:
-    """The same file with int8 vectors, matrices and biases of cells, seven bits of them used.
+    """The same file with int8 embeddings, matrices and cell biases.
 
-    With all eight, x86 processors without VNNI cut off sums of two products.
+    Seven of the eight bits are used. With all eight, the sum of two products overflows on x86
+    processors without VNNI.
 
     Raises:
         InputError: a package is missing.
     """
-    onnx = _onnx()
+    onnx = import_onnx()
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     graph = onnx.load_from_string(content)
-    _store_each(graph.graph)
-    # else a warning: what it warns of, shapes not yet inferred, is not needed here
+    store_each(graph.graph)
+    # This prevents a warning about shapes, which are not needed here.
     add_pre_process_metadata(graph)
     with temporary_folder() as folder:
         path = folder / "int8.onnx"
@@ -199,13 +205,13 @@ def as_int8(content: bytes) -> bytes:
             weight_type=QuantType.QInt8,
         )
         rounded = onnx.load(path)
-    _look_up_multiplied(rounded.graph)
-    _store_once(rounded.graph)
+    look_up_multiplied(rounded.graph)
+    store_once(rounded.graph)
     return rounded.SerializeToString()  # type: ignore[no-any-return]
 
 
 def log_probs_of_sentences(model: LightRNN, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
-    """What `OnnxScorer.log_probs` gives, by torch."""
+    """The same as `OnnxScorer.log_probs`, computed by torch."""
 
     @torch.no_grad()
     def advance(ids: np.ndarray, state: LightRNNState) -> tuple[np.ndarray, LightRNNState]:
@@ -224,15 +230,16 @@ def _random_sentences(model: LightRNN) -> list[list[str]]:
     draw = np.random.default_rng(0)
     words = model.vocabulary.words
     return [
-        [words[word] for word in draw.integers(len(words), size=length)] for length in range(_DRAWN)
+        [words[word] for word in draw.integers(len(words), size=length)]
+        for length in range(_RANDOM_SENTENCES)
     ]
 
 
 def _traced(model: LightRNN) -> bytes:
-    """The graph as torch's exporter makes it.
+    """The graph of torch's exporter.
 
-    By tracing, `dynamo=False`: the newer exporter of torch 2.13 fixes the number of words where the
-    two vectors of a word follow each other, and gives other log-probabilities.
+    The exporter traces (`dynamo=False`). With two-step reading the newer exporter of torch 2.13
+    fixes the number of words, and its log-probabilities are wrong.
 
     Raises:
         OnnxExporterError: ONNX cannot express the network.
@@ -241,19 +248,18 @@ def _traced(model: LightRNN) -> bytes:
         torch.zeros(2, 3, dtype=torch.int64),
         *torch.zeros(2, model.settings.num_layers, 3, model.settings.hidden_dim),
     )
-    options: Any = (
-        {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
-    )
+    has_dynamo = "dynamo" in inspect.signature(torch.onnx.export).parameters  # not in torch 1.13
+    write = partial(torch.onnx.export, dynamo=False) if has_dynamo else torch.onnx.export
     with (
         temporary_folder() as folder,
         warnings.catch_warnings(),
         torch.no_grad(),
         _evaluated(model),
     ):
-        # of the old exporter, and that an LSTM is traced with one batch size
+        # That the exporter is old, and that an LSTM is traced with one batch size.
         warnings.simplefilter("ignore")
         path = folder / "float32.onnx"
-        torch.onnx.export(
+        write(
             _CellNetwork(model).eval(),
             example,
             str(path),
@@ -261,16 +267,13 @@ def _traced(model: LightRNN) -> bytes:
             output_names=_OUTPUTS,
             dynamic_axes=_DYNAMIC,
             opset_version=_OPSET,
-            **options,
         )
         return path.read_bytes()
 
 
 @contextmanager
 def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Without dropout, and then as it was: torch's exporter leaves parts that modules share in
-    training mode.
-    """
+    """Use evaluation mode, then restore each module's mode, which torch's exporter does not."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -292,15 +295,13 @@ def _inexpressible(model: LightRNN, error: Exception) -> InputError:
     )
 
 
-def _others_expressible(model: LightRNN) -> dict[str, Any]:
-    """Other values of single settings, each enough for ONNX to express the network: those settings
-    are at fault.
-    """
-    found = {}
+def _others_expressible(model: LightRNN) -> dict[str, object]:
+    """Values of single settings, each of which would let ONNX express the network."""
+    found: dict[str, object] = {}
     for field in fields(model.settings):
         value = getattr(model.settings, field.name)
-        other: Any = not value if isinstance(value, bool) else field.default
-        settings = replace(model.settings, **{field.name: other})
+        other: object = not value if isinstance(value, bool) else field.default
+        settings = replace(model.settings, **{field.name: other})  # type: ignore[arg-type]
         if other != value and _can_express(
             type(model)(settings, model.vocabulary, model.table).eval()
         ):
@@ -316,111 +317,9 @@ def _can_express(model: LightRNN) -> bool:
     return True
 
 
-def _store_once(graph: Any) -> None:
-    """Of matrices that are each other's transposes, or the same in another shape, as tied vectors
-    are, only one.
-
-    The other is made at loading.
-    """
-    onnx = _onnx()
-    names: dict[tuple[Any, ...], str] = {}
-    for tensor in [each for each in graph.initializer if len(each.dims) == 2]:
-        matrix = onnx.numpy_helper.to_array(tensor)
-        if name := names.get(_content(matrix.T)):
-            made = onnx.helper.make_node("Transpose", [name], [tensor.name], perm=[1, 0])
-        elif name := names.get(_content(matrix.ravel())):
-            shape = onnx.numpy_helper.from_array(np.array(matrix.shape), f"{tensor.name}_shape")
-            graph.initializer.append(shape)
-            made = onnx.helper.make_node("Reshape", [name, shape.name], [tensor.name])
-        else:
-            names[_content(matrix)] = names[_content(matrix.ravel())] = tensor.name
-            continue
-        graph.initializer.remove(tensor)
-        graph.node.insert(0, made)
-
-
-def _content(numbers: np.ndarray) -> tuple[Any, ...]:
-    return numbers.dtype, numbers.shape, hashlib.sha256(numbers.tobytes()).digest()
-
-
-def _store_each(graph: Any) -> None:
-    """Undoes `_store_once`: only a matrix that is stored is rounded, and the two are rounded in
-    different ways.
-    """
-    onnx = _onnx()
-    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    made = [
-        node
-        for node in graph.node
-        if node.op_type in ("Transpose", "Reshape") and stored.keys() >= {*node.input}
-    ]
-    for node in made:
-        if node.op_type == "Transpose":
-            matrix = stored[node.input[0]].T
-        else:
-            matrix = stored[node.input[0]].reshape(stored[node.input[1]])
-        graph.initializer.append(
-            onnx.numpy_helper.from_array(np.ascontiguousarray(matrix), node.output[0])
-        )
-        graph.node.remove(node)
-
-
-def _look_up_multiplied(graph: Any) -> None:
-    """Of tied rows, which are rounded once for look-ups and once for products, takes the latter for
-    both.
-
-    Those of products have a scale a row. They are there twice then, each other's transposes: for
-    `_store_once`.
-    """
-    onnx = _onnx()
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-    look_ups = [node for node in graph.node if node.op_type == "Gather"]
-    for name in dict.fromkeys(node.input[0].removesuffix("_quantized") for node in look_ups):
-        multiplied = stored.get(f"{name}_Transposed_quantized")  # what onnxruntime calls it
-        if multiplied is None:
-            continue
-        rows = np.ascontiguousarray(onnx.numpy_helper.to_array(multiplied).T)  # [R, D]
-        graph.initializer.append(onnx.numpy_helper.from_array(rows, f"{name}_rows"))
-        graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1]), f"{name}_last"))
-        for node in [node for node in look_ups if node.input[0] == f"{name}_quantized"]:
-            _take_scaled(graph, node, name)
-        graph.initializer.remove(stored[f"{name}_quantized"])
-
-
-def _take_scaled(graph: Any, look_up: Any, name: str) -> None:
-    """Puts a look-up in NAME_rows, each times its own scale, in the place of one in NAME_quantized
-    with one for all.
-    """
-    onnx = _onnx()
-    (made_float,) = (node for node in graph.node if look_up.output[0] in node.input)
-    rows, found = look_up.input[1], made_float.output[0]
-    make, place = onnx.helper.make_node, list(graph.node).index(look_up)
-    for node in (
-        make("Mul", [f"{found}_unscaled", f"{found}_scales"], [found]),
-        make("Unsqueeze", [f"{found}_scale", f"{name}_last"], [f"{found}_scales"]),
-        make("Gather", [f"{name}_Transposed_scale", rows], [f"{found}_scale"]),
-        make("Cast", [f"{found}_int8"], [f"{found}_unscaled"], to=onnx.TensorProto.FLOAT),
-        make("Gather", [f"{name}_rows", rows], [f"{found}_int8"]),
-    ):
-        graph.node.insert(place, node)  # the last goes first
-    graph.node.remove(look_up)
-    graph.node.remove(made_float)
-
-
 def packed_words(model: LightRNN) -> bytes:
-    """The output `vocabulary` of the graph."""
+    """The output `vocabulary` of the graph: the words of all cells, compressed."""
     words = ("", *model.vocabulary.words)
     return bz2.compress(
         "\n".join(words[word] for word in (model.table.words.ravel() + 1).tolist()).encode()
     )
-
-
-def _onnx() -> Any:
-    try:
-        import onnx
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"{error.name} is not installed", remedy="pip install onnx onnxruntime"
-        ) from None
-    return onnx

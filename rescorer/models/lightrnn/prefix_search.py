@@ -1,10 +1,10 @@
-"""The most probable words that begin with a prefix, exact without scoring every word.
+"""The most probable words that begin with a prefix: an exact search that does not score all words.
 
-Words that begin alike are neighbours in alphabetical order, and
+The words with a prefix are adjacent in alphabetical order. Since
 
     P(word | history) = P(row | history) · P(column | history, row) ≤ P(row | history),
 
-so rows are searched from the most probable on, until no row that is left can hold a better word.
+rows are searched in the order of their probability, until no other row can hold a better word.
 
 Shapes: V vocabulary, R rows, C columns, n words in alphabetical order, q rows scored together.
 """
@@ -21,15 +21,16 @@ import torch
 from torch import Tensor
 
 from rescorer.models.language_model import MARKS
-from rescorer.models.lightrnn.network import LightRNNState
+from rescorer.models.lightrnn.state import LightRNNState
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
-_FIRST_ROWS, _MOST_ROWS = 64, 256  # scored together: few at first, which are often enough
+# Rows scored together: at first and at most. The first rows often suffice.
+_FIRST_ROWS, _MAX_ROWS = 64, 256
 
 
 class TableModel(Protocol):
-    """What the search asks of a model."""
+    """The part of a model that the search uses."""
 
     @property
     def vocabulary(self) -> Vocabulary: ...
@@ -45,16 +46,16 @@ class TableModel(Protocol):
 
 
 class PrefixIndex:
-    """Where the words that begin with a prefix are in a table; the marks are left out.
+    """Finds the words that begin with a prefix, and their rows; special tokens are left out.
 
     Attributes:
         ids: [n] the words in alphabetical order.
         rows: [n] the row of each.
-        positions: [R, C] position of each cell's word in this order; -1 for a free cell.
+        positions: [R, C] alphabetical position of each cell's word; -1 for a free cell.
     """
 
     def __init__(self, vocabulary: Vocabulary, table: WordTable) -> None:
-        """Sorts the words: a second for a million."""
+        """Sort the words, which takes a second for a million."""
         words = vocabulary.words
         self._words = words
         marks = set(MARKS)
@@ -66,7 +67,7 @@ class PrefixIndex:
         self.positions = positions.reshape(table.rows, table.columns)
 
     def span(self, prefix: str) -> tuple[int, int]:
-        """First and end of the positions of the words that begin with a prefix."""
+        """The range of positions of the words that begin with a prefix: first and end."""
 
         def beginning(index: int) -> str:
             return self._words[index][: len(prefix)]
@@ -79,24 +80,24 @@ class PrefixIndex:
         return np.flatnonzero(np.bincount(self.rows[slice(*span)], minlength=len(self.positions)))
 
     def words_in(self, rows: np.ndarray, span: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """[q, C] bool: the cells of rows [q] that hold a word of the span; and the ids of these."""
+        """[q, C] bool: the cells of rows [q] with a word of the span; and ids of these words."""
         positions = self.positions[rows]
         held = (positions >= span[0]) & (positions < span[1])
         return held, self.ids[positions[held]]
 
 
-@lru_cache(maxsize=1)  # of the model in use: both are immutable, and equal to themselves alone
+@lru_cache(maxsize=1)  # both arguments are immutable and compared by identity
 def prefix_index(vocabulary: Vocabulary, table: WordTable) -> PrefixIndex:
-    """The index of a vocabulary and a table, made once."""
+    """The cached index of a vocabulary and a table."""
     return PrefixIndex(vocabulary, table)
 
 
 def best_with_prefix(
     model: TableModel, state: LightRNNState, prefix: str, k: int
 ) -> list[tuple[str, float]]:
-    """The k most probable words with the prefix after the one history of a state, with their P.
+    """The k most probable words with a prefix after the one history of a state, with their P.
 
-    Of equally probable words the first in the vocabulary is the better.
+    Equally probable words are in the order of the vocabulary.
     """
     vocabulary = model.vocabulary
     index = prefix_index(vocabulary, model.table)
@@ -121,15 +122,15 @@ def best_with_prefix(
 
 
 def _growing_chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows, more and more at a time."""
+    """Chunks of the rows, each larger than the one before."""
     begin, size = 0, _FIRST_ROWS
     while begin < len(rows):
         yield rows[begin : begin + size]
-        begin, size = begin + size, min(2 * size, _MOST_ROWS)
+        begin, size = begin + size, min(2 * size, _MAX_ROWS)
 
 
 def _best(ids: np.ndarray, log_probs: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best, best first."""
+    """The k best in descending order."""
     if len(ids) > k:
         ahead = log_probs >= np.partition(log_probs, -k)[-k]
         ids, log_probs = ids[ahead], log_probs[ahead]

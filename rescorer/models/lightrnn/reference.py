@@ -1,12 +1,12 @@
-"""The equations of LightRNN, one word at a time, without any trick.
+"""The equations of LightRNN, one word at a time, without optimisations.
 
 Source: Li, Qin, Yang, Hu, Liu: LightRNN: Memory and Computation-Efficient Recurrent Neural
 Networks, NIPS 2016. Word w sits in row r and column c of the table:
 
     P(w | history) = P(r | history) · P(c | history, r)
 
-The network of `network.py` computes the same numbers, many histories at once. Tests hold it to
-these functions. Everything here is float64 and slow: O(R + C) dot products a word.
+`network.py` computes the same numbers for many histories at once. Tests compare the two. All
+numbers here are float64. The computation is slow: O(R + C) dot products a word.
 
 Shapes: R rows, C columns, D hidden units, K columns with residual embeddings, E their width.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rescorer.models.lightrnn.scoring import LightRNN
 
-State = list[tuple[Tensor, Tensor]]  # of each layer: hidden and cell, both [D]
+State = list[tuple[Tensor, Tensor]]  # hidden and cell state of each layer, both [D]
 
 
 class Reference:
@@ -50,12 +50,12 @@ class Reference:
     # ---- the recurrence ----
 
     def start(self) -> State:
-        """The history that holds only `<s>`, which is read as the `</s>` of the sentence before."""
+        """The history that holds only `<s>`, read as the `</s>` of a sentence before."""
         zero = torch.zeros(self.settings.hidden_dim, dtype=torch.float64)
         return self.read(self.vocabulary.end_id, [(zero, zero)] * self.settings.num_layers)
 
     def read(self, word: int, state: State) -> State:
-        """The history one word longer: both embeddings at once, or the row and then the column."""
+        """Append a word to a history: both embeddings at once, or row and then column."""
         row, column = int(self.table.row_of[word]), int(self.table.column_of[word])
         column_input = self.values["column_in.weight"][column] + self.residual_input(row, column)
         row_input = self.values["row_in.weight"][row]
@@ -64,7 +64,7 @@ class Reference:
         return self.lstm(row_input + column_input, state)
 
     def residual_input(self, row: int, column: int) -> Tensor:
-        """[D] what a frequent word, in one of the first K columns, adds to its two embeddings."""
+        """[D] the term that a word in one of the first K columns adds to its two embeddings."""
         if not self.settings.residual_dim or column >= self.residual_columns:
             return torch.zeros(self.settings.hidden_dim, dtype=torch.float64)
         return self.values["residual_in_proj.weight"] @ self.residuals("residual_in", row)[column]
@@ -87,7 +87,7 @@ class Reference:
         return result
 
     def after_row(self, row: int, state: State) -> Tensor:
-        """[D] what predicts the column, once the row is known."""
+        """[D] the vector that predicts the column, given the row."""
         row_input = self.values["row_in.weight"][row]
         if self.settings.two_step:
             return self.lstm(row_input, state)[-1][0]
@@ -102,7 +102,7 @@ class Reference:
         hidden = state[-1][0]
         scores = self.values["row_out.weight"] @ hidden + self.values["row_out.bias"]
         if self.settings.has_residual_row_score:
-            # The row's most frequent word scores it, too: log((odds · e^s + 1) / (odds + 1)).
+            # The row's most frequent word adds log((odds · e^s + 1) / (odds + 1)).
             query = self.values["residual_row_proj.weight"] @ hidden
             head = torch.stack(
                 [self.residuals("residual_out", row)[0] @ query for row in range(self.table.rows)]

@@ -7,23 +7,26 @@ D hidden units, L layers, K columns with residual embeddings, E their width.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.lightrnn import checkpoint
-from rescorer.models.lightrnn.network import LightRNNNetwork, LightRNNState
+from rescorer.models.lightrnn.network import LightRNNNetwork
 from rescorer.models.lightrnn.prefix_search import best_with_prefix
+from rescorer.models.lightrnn.state import LightRNNState
 from rescorer.models.spelling import Spelling
+from rescorer.models.torch_file import Content
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
-# Parameters with one entry a row, and with one a column in this dimension.
+# Parameters with an entry for each row, and those with one for each column, with the dimension.
 _BY_ROW = (
     "row_in.weight",
     "row_out.weight",
@@ -37,7 +40,7 @@ _BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 
 
 
 class _RowsRead(NamedTuple):
-    """M words of which only the rows were read: P distinct pairs of a history and a row."""
+    """M words after their rows were read: P distinct pairs of a history and a row."""
 
     parents: Tensor  # [M]
     rows: Tensor  # [M]
@@ -48,11 +51,11 @@ class _RowsRead(NamedTuple):
     state: LightRNNState  # of P histories
 
 
-class LightRNN(LightRNNNetwork, LanguageModel):
-    """The network with its vocabulary and its table, which scores words and is stored in one file.
+class LightRNN(LightRNNNetwork, LanguageModel[LightRNNState]):
+    """The network as a LanguageModel that is stored in one file.
 
     Attributes:
-        spelling: of unknown words; the first model files have none.
+        spelling: the spelling of unknown words; None if the file has none.
         added_words: words that were added after the training.
     """
 
@@ -62,7 +65,7 @@ class LightRNN(LightRNNNetwork, LanguageModel):
 
     @property
     def history_bytes(self) -> int:
-        # Hidden and cell of each layer, old, half-way and new; the gates; scores and log-probs.
+        # Old, intermediate and new state of each layer, gates, scores and log-probabilities.
         vectors = (6 * self.settings.num_layers + 8) * self.settings.hidden_dim
         residuals = 2 * math.prod(self.residual_shape)
         head_words = 3 * self.table.rows * self.settings.has_residual_row_score
@@ -99,7 +102,7 @@ class LightRNN(LightRNNNetwork, LanguageModel):
         prefix: str | None = None,
         candidates: Sequence[str] | None = None,
     ) -> list[tuple[str, float]]:
-        """The k best words; with a prefix without scoring every word."""
+        """The k best words. With a prefix, a search avoids scoring every word."""
         if prefix is None or candidates is not None:
             return super().best_words(state, k, prefix=prefix, candidates=candidates)
         return best_with_prefix(self, state, prefix, k)
@@ -110,7 +113,7 @@ class LightRNN(LightRNNNetwork, LanguageModel):
         rows = rows.to(self.device)
         if self.settings.two_step:
             after_row, _ = self.read_rows(rows, state.take(torch.zeros_like(rows)))
-        else:  # the one history's part is computed once for all rows
+        else:  # the history's part is computed once for all rows
             after_row = self.mix_rows(state.hidden[-1], self.row_in(rows))
         return self.column_log_probs(after_row, rows)
 
@@ -124,14 +127,21 @@ class LightRNN(LightRNNNetwork, LanguageModel):
         pairs, host_pair = np.unique(
             parents.numpy() * self.table.rows + host_rows, return_inverse=True
         )  # [P], [M]
-        host_before, host_pair_rows = np.divmod(pairs, self.table.rows)
-        before, pair_rows, pair, rows, columns = (
-            torch.as_tensor(index, device=self.device)
-            for index in (host_before, host_pair_rows, host_pair, host_rows, host_columns)
+        host_before, host_pair_rows = np.divmod(pairs, self.table.rows)  # [P], [P]
+        pair_rows = self._on_device(host_pair_rows)
+        after_row, after_rows = self.read_rows(pair_rows, state.take(self._on_device(host_before)))
+        return _RowsRead(
+            parents.to(self.device),
+            self._on_device(host_rows),
+            self._on_device(host_columns),
+            self._on_device(host_pair),
+            pair_rows,
+            after_row,
+            after_rows,
         )
-        after_row, longer = self.read_rows(pair_rows, state.take(before))
-        on_device = parents.to(self.device)
-        return _RowsRead(on_device, rows, columns, pair, pair_rows, after_row, longer)
+
+    def _on_device(self, index: np.ndarray) -> Tensor:
+        return torch.as_tensor(index, device=self.device)
 
     def _score(self, state: LightRNNState, read: _RowsRead) -> Tensor:
         """[M] log-probabilities."""
@@ -143,7 +153,7 @@ class LightRNN(LightRNNNetwork, LanguageModel):
         """The M longer histories."""
         return self.read_columns(read.rows, read.columns, read.state.take(read.pair))
 
-    # ---- other words, the same parameters ----
+    # ---- other words with the same parameters ----
 
     def with_words(
         self,
@@ -152,21 +162,19 @@ class LightRNN(LightRNNNetwork, LanguageModel):
         source_rows: np.ndarray | None = None,
         source_columns: np.ndarray | None = None,
     ) -> LightRNN:
-        """A network with other words and another table; this one stays as it is.
+        """A new network with other words and another table.
 
         Args:
-            source_rows: [R of the table] the row of this network whose parameters each row gets;
-                None: each keeps its own.
-            source_columns: [C of the table] the same for columns.
+            source_rows: [R] for each row of the table the row of this network whose parameters it
+                gets; None: the same row.
+            source_columns: [C] the same for columns.
         """
         other = LightRNN(self.settings, vocabulary, table).to(self.device)
-        rows, columns = (
-            torch.as_tensor(np.arange(size) if source is None else source, device=self.device)
-            for size, source in (
-                (self.table.rows, source_rows),
-                (self.table.columns, source_columns),
-            )
-        )
+        if source_rows is None:
+            source_rows = np.arange(self.table.rows)
+        if source_columns is None:
+            source_columns = np.arange(self.table.columns)
+        rows, columns = self._on_device(source_rows), self._on_device(source_columns)
         other.load_state_dict(self._parameters_at(rows, columns, *other.residual_shape))
         other.provenance, other.name = dict(self.provenance), self.name
         old, new = set(self.vocabulary.words), set(vocabulary.words)
@@ -179,8 +187,8 @@ class LightRNN(LightRNNNetwork, LanguageModel):
     def _parameters_at(
         self, rows: Tensor, columns: Tensor, residual_columns: int, residual_dim: int
     ) -> dict[str, Tensor]:
-        """The parameters of a network whose rows and columns are these rows and columns."""
-        parameters = {
+        """The parameters of a network that consists of these rows and columns of this one."""
+        parameters: dict[str, Tensor] = {
             name: value[rows] if name in _BY_ROW else value
             for name, value in self.state_dict().items()
         }
@@ -194,10 +202,10 @@ class LightRNN(LightRNNNetwork, LanguageModel):
                 )
         return parameters
 
-    # ---- one file that rebuilds everything ----
+    # ---- the model file ----
 
-    def as_dict(self) -> dict[str, Any]:
-        """What a `lightrnn.pt` holds: plain data and tensors."""
+    def as_dict(self) -> dict[str, object]:
+        """The content of a `lightrnn.pt`: plain data and tensors."""
         return checkpoint.content_of(
             self.settings,
             self.vocabulary,
@@ -209,11 +217,11 @@ class LightRNN(LightRNNNetwork, LanguageModel):
         )
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> LightRNN:
-        """Rebuild what `as_dict` gave.
+    def from_dict(cls, content: Content) -> Self:
+        """Rebuild a model from `as_dict`.
 
         Raises:
-            KeyError, TypeError, ValueError, RuntimeError: something is missing or does not fit.
+            KeyError, TypeError, ValueError, RuntimeError: a part is missing or wrong.
         """
         parts = checkpoint.parts_of(content)
         model = cls(parts.settings, parts.vocabulary, parts.table)
@@ -225,19 +233,17 @@ class LightRNN(LightRNNNetwork, LanguageModel):
         return model
 
     @classmethod
-    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> LightRNN:
-        """Read a `lightrnn.pt`; reading runs no code of the file's.
+    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Self:
+        """Read a `lightrnn.pt`. Reading runs no code of the file.
 
         Raises:
-            InputError: not such a file, cut short, or of an unknown version.
+            InputError: a file of another kind, a damaged one, or one of an unknown version.
         """
         return checkpoint.load(path, lambda content: cls.from_dict(content).to(device))
 
 
 def _residuals_at(residuals: Tensor, columns: Tensor, dim: int) -> Tensor:
-    """[R, k · E] residual embeddings [R, K · E] of the cells in columns [k]; 0 beyond the first
-    K.
-    """
+    """[R, k · E] the residual embeddings [R, K · E] of columns [k]; 0 beyond the first K."""
     by_column = residuals.view(len(residuals), -1, dim)
     size = by_column.shape[1]
     found = by_column[:, columns.clamp(max=size - 1)] * (columns < size)[:, None]

@@ -1,4 +1,4 @@
-"""Settings of the network; the shape of the table is the WordTable's."""
+"""Settings of the network; the WordTable has the shape of the table."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _NETWORK, _REGULARISATION = "Network", "Regularisation"
 class LightRNNSettings:
     """The network of a LightRNN.
 
-    Attributes: see the help of each field. The letters of the shapes: D hidden_dim, L num_layers,
-    E residual_dim, K residual_columns (no more than the table has).
+    The help of each field describes it. Letters of the shapes: D hidden_dim, L num_layers,
+    E residual_dim, K residual_columns (at most the columns of the table).
     """
 
     hidden_dim: int = setting(

@@ -1,6 +1,6 @@
-"""The softmax over table rows, LightRNN's largest: full, exact at given rows, sampled.
+"""The softmax over table rows: full, exact at given rows, sampled.
 
-The score of a row has two parts: the score of its embedding, and what its head word adds (see
+The score of a row has two parts: the score of its embedding, and a term of its head word (see
 `head_word_term`). With both, the normaliser is Σ e^score · (1 + e^head_score), where the head score
 holds the log odds of the head word.
 
@@ -10,24 +10,25 @@ embeddings.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-_CHUNK = 128  # histories whose scores stay in the processor's cache
-_MAX_LOG = 80.0  # e to the power of more is no float32
-# Log and value of an empty sum: no sampled row but the true one.
+from rescorer.models.lightrnn.autograd import Context
+
+_CHUNK = 128  # histories a chunk: their scores fit into the processor's cache
+_MAX_LOG = 80.0  # exp of more overflows float32
+# Stand-ins for the log and the value of an empty sum: only the true row was sampled.
 _MIN_LOG, _MIN_SUM = -1e30, 1e-38
 
 
 def head_word_term(head_scores: Tensor, log_odds: Tensor) -> Tensor:
-    """[..., R] what head words add to the scores of their rows.
+    """[..., R] the terms that head words add to the scores of their rows.
 
-    A row's probability mass is shared by its head word and all others, so its score is a log-sum of
-    the two, relative to the odds [R] of the head word: log((e^(log_odds + score) + 1) / (e^log_odds
-    + 1)).
+    A row's probability mass is shared by its head word and all others, so the term is a log-sum of
+    the two, relative to the odds of the head word:
+
+        log((e^(log_odds + head_score) + 1) / (e^log_odds + 1))
 
     Args:
         head_scores: [..., R] scores of the head words' residual embeddings.
@@ -40,17 +41,17 @@ def head_word_term(head_scores: Tensor, log_odds: Tensor) -> Tensor:
 
 
 class _PickedLogProbs(torch.autograd.Function):
-    """log_softmax and gather in one. Scores may stay bfloat16: no float32 copy of all is made."""
+    """log_softmax and gather in one. bfloat16 scores are converted to float32 chunk by chunk."""
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, picked: Tensor) -> Tensor:
+    def forward(ctx: Context, scores: Tensor, picked: Tensor) -> Tensor:
         chunks = torch.split(scores, _CHUNK)
         sums = torch.cat([chunk.float().logsumexp(-1) for chunk in chunks])  # [N]
         ctx.save_for_backward(scores, picked, sums)
         return scores.gather(-1, picked[:, None])[:, 0].float() - sums
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor, None]:
         (scores, picked, sums), gradient = ctx.saved_tensors, gradients[0]  # [N, R], [N], [N], [N]
         result = torch.empty_like(scores)
         parts = (torch.split(each, _CHUNK) for each in (result, scores, sums, gradient))
@@ -81,7 +82,7 @@ def log_sums(
 ) -> Tensor:
     """[N] the log normaliser of N histories, without an array [N, R] of scores.
 
-    On a processor only the scores of a chunk exist at a time, in its cache.
+    On a processor the scores are computed chunk by chunk, so that they fit into its cache.
 
     Args:
         hidden, weight, bias: [N, D], [R, D] and [R] of the scores.
@@ -105,12 +106,13 @@ def log_sums(
 
 
 def inclusion_probabilities(shares: np.ndarray, samples: int) -> np.ndarray:
-    """[R] the probability that a sample of S rows holds each: proportional to its share, at most 1.
+    """[R] the probability that a sample of S rows includes each row: proportional to its share, at
+    most 1.
 
-    They sum to S. If S is 0, or at least R, all are 1.
+    They sum to S. All are 1 if S is 0 or at least R.
 
     Args:
-        shares: [R] shares of the text, more than 0.
+        shares: [R] shares of the text, greater than 0.
         samples: S.
     """
     rows = len(shares)
@@ -118,8 +120,8 @@ def inclusion_probabilities(shares: np.ndarray, samples: int) -> np.ndarray:
         return np.ones(rows)
     order = np.argsort(-shares, kind="stable")
     ranked = shares[order]
-    rest = np.cumsum(ranked[::-1])[::-1]  # of the row and all after it
-    # The first row whose proportional probability is below 1, once all before it are certain.
+    rest = np.cumsum(ranked[::-1])[::-1]  # sum of a row and all after it
+    # The first row of a probability below 1, given that all before it are certain.
     certain = np.argmax((samples - np.arange(rows)) * ranked <= rest)
     probs = np.ones(rows)
     probs[order[certain:]] = (samples - certain) * ranked[certain:] / rest[certain]
@@ -129,7 +131,8 @@ def inclusion_probabilities(shares: np.ndarray, samples: int) -> np.ndarray:
 def sample_rows(inclusion_probs: Tensor, samples: int) -> tuple[Tensor, Tensor]:
     """S of R rows, each with its inclusion probability, by systematic sampling.
 
-    The probabilities are laid end to end in random order; the rows at even steps are sampled.
+    The probabilities are laid end to end in random order. The rows at points at equal distances of
+    1, from a random start, are sampled.
 
     Source: importance sampling of the softmax, as in Jean, Cho, Memisevic, Bengio: On using very
     large target vocabulary for neural machine translation, ACL 2015; systematic sampling with
@@ -138,7 +141,7 @@ def sample_rows(inclusion_probs: Tensor, samples: int) -> tuple[Tensor, Tensor]:
 
     Args:
         inclusion_probs: [R] float64, from `inclusion_probabilities`.
-        samples: S. If it is 0, or at least R, all rows are sampled.
+        samples: S. All rows are sampled if it is 0 or at least R.
 
     Returns:
         The rows [S], and their log importance weights [S].
@@ -149,28 +152,29 @@ def sample_rows(inclusion_probs: Tensor, samples: int) -> tuple[Tensor, Tensor]:
     order = torch.randperm(rows, device=device)
     steps = torch.arange(samples, dtype=inclusion_probs.dtype, device=device)
     points = torch.rand((), device=device) + steps
-    places = torch.searchsorted(inclusion_probs[order].cumsum(0), points, right=True)
-    sampled = order[places.clamp_(max=rows - 1)]  # rounding may leave the last point past the end
+    positions = torch.searchsorted(inclusion_probs[order].cumsum(0), points, right=True)
+    # Rounding may put the last point past the end.
+    sampled = order[positions.clamp_(max=rows - 1)]
     return sampled, -inclusion_probs[sampled].log().float()
 
 
 class _LogSumOfOthers(torch.autograd.Function):
-    """log Σ e^score · (1 + e^head_score) over the sampled rows but the true one.
+    """log Σ e^score · (1 + e^head_score) over the sampled rows except the true one.
 
-    The gradient of a chunk is computed with its sum, while its numbers are in the cache.
+    The gradient of a chunk is computed together with its sum, while its scores are in the cache.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, scores: Tensor, head_scores: Tensor | None, picked: Tensor, rows: Tensor
+        ctx: Context, scores: Tensor, head_scores: Tensor | None, picked: Tensor, rows: Tensor
     ) -> Tensor:
-        places, is_sampled = _places_of(picked, rows)
+        positions, is_sampled = _positions_of(picked, rows)
         sums = []
         gradient = torch.empty_like(scores)
         head_gradient = None if head_scores is None else torch.empty_like(head_scores)
         for begin in range(0, len(scores), _CHUNK):
             chunk = slice(begin, begin + _CHUNK)
-            weights = _without_true(scores[chunk], places[chunk], is_sampled[chunk])  # [n, S]
+            weights = _without_true(scores[chunk], positions[chunk], is_sampled[chunk])  # [n, S]
             top = weights.amax(-1, keepdim=True).clamp_(min=_MIN_LOG)
             weights.sub_(top).exp_()
             head_weights = None if head_scores is None else _exp(head_scores[chunk]).mul_(weights)
@@ -185,7 +189,7 @@ class _LogSumOfOthers(torch.autograd.Function):
         return torch.cat(sums)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         (gradient, head_gradient), scale = ctx.saved_tensors, gradients[0][:, None]
         scale = scale.to(gradient.dtype)
         return (
@@ -196,19 +200,21 @@ class _LogSumOfOthers(torch.autograd.Function):
         )
 
 
-def _places_of(picked: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """[N, 1] places of picked rows [N] among the sampled rows [S]; [N, 1] whether they are
-    there.
+def _positions_of(picked: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """[N, 1] positions of picked rows [N] in the sampled rows [S]; [N, 1] whether they are sampled.
+
+    The position of a row that is not sampled is arbitrary.
     """
     ranked, order = rows.sort()
     found = torch.searchsorted(ranked, picked).clamp_(max=len(rows) - 1)
     return order[found][:, None], (ranked[found] == picked)[:, None]
 
 
-def _without_true(scores: Tensor, places: Tensor, is_sampled: Tensor) -> Tensor:
-    """[n, S] a float32 copy in which the true row, if it is sampled, has -inf."""
+def _without_true(scores: Tensor, positions: Tensor, is_sampled: Tensor) -> Tensor:
+    """[n, S] a float32 copy in which sampled true rows have -inf."""
     copy = scores.to(torch.float32, copy=True)
-    return copy.scatter_(1, places, copy.gather(1, places).masked_fill_(is_sampled, -torch.inf))
+    true_scores = copy.gather(1, positions).masked_fill_(is_sampled, -torch.inf)
+    return copy.scatter_(1, positions, true_scores)
 
 
 def _exp(scores: Tensor) -> Tensor:
@@ -220,7 +226,8 @@ def sampled_log_probs(
 ) -> Tensor:
     """[...] float32 log-softmax at picked [...], estimated from sampled rows [S].
 
-    The true row counts exactly, sampled or not. With all rows sampled the result is exact.
+    The score of the true row is exact, whether it is sampled or not. If all rows are sampled, the
+    result is exact.
 
     Args:
         true_scores: [...] float32 scores of the picked rows.

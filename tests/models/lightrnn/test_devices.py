@@ -1,8 +1,7 @@
-"""What a GPU asks for, without one: on torch's `meta` device, where tensors have shapes and no
-numbers.
+"""Runs models on torch's `meta` device, where tensors have shapes and no numbers.
 
-There a tensor on the wrong device fails, and so does whatever waits for the device: `.item()`,
-`.cpu()`, a branch on a number.
+There a tensor on another device fails, and so does an operation that waits for the device:
+`.item()`, `.cpu()`, a branch on a number. This finds most errors of a GPU without one.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from tiny import KNOWN, draw_sentences, make_ngram
 from tiny_lattices import random_lattice
 from torch import Tensor
 
-from rescorer.models.language_model import LanguageModel, State
-from rescorer.models.lightrnn import LightRNN
+from rescorer.models.language_model import LanguageModel
+from rescorer.models.lightrnn import LightRNN, LightRNNState
 from rescorer.models.mixture import Mixture
 from rescorer.models.open_vocabulary import OpenVocabulary
 from rescorer.models.spelling import Spelling
@@ -124,7 +123,7 @@ def test_scoring(meta: LightRNN) -> None:
 
 
 def test_next_words(meta: LightRNN) -> None:
-    """What comes before the numbers go to the host."""
+    """The part of the search before the numbers go to the host."""
     state = meta.read(["the", "cat"])
     assert sizes(*meta._best(state, meta.encode(meta.words), 4)) == [(4,), (4,)]
     rows, columns = meta.table.rows, meta.table.columns
@@ -134,7 +133,7 @@ def test_next_words(meta: LightRNN) -> None:
 
 
 def test_mixed_and_opened(tmp_path: Path) -> None:
-    """A model beside one on the host, unknown words spelled out."""
+    """A mixture with a model on the host, and with spelled words."""
     light = make_model().to("meta")
     light.spelling = Spelling({"▁": math.log(0.999)}, 0.0)
     mixture = Mixture([OpenVocabulary(light, light), make_ngram(tmp_path)], [0.5, 0.5])
@@ -147,16 +146,17 @@ def test_mixed_and_opened(tmp_path: Path) -> None:
     ]
 
 
-class Shadowed(LanguageModel):
-    """A network on the host that gives the numbers; whatever it is asked for, its copy on `meta`
-    does too.
-    """
+States = list[LightRNNState]  # of the host and of `meta`
+
+
+class Shadowed(LanguageModel[States]):
+    """A network on the host that gives the numbers; its copy on `meta` repeats each call."""
 
     name, words, history_bytes, state_bytes = "lightrnn", None, 1000, 100
 
     def __init__(self) -> None:
         self.models = (make_model(), make_model().to("meta"))
-        self.asked = 0
+        self.calls = 0
 
     def encode(self, words: Sequence[str]) -> Tensor:
         return self.models[0].encode(words)
@@ -164,26 +164,26 @@ class Shadowed(LanguageModel):
     def knows(self, words: Sequence[str]) -> np.ndarray:
         return self.models[0].knows(words)
 
-    def start(self) -> State:
+    def start(self) -> States:
         return [model.start() for model in self.models]
 
-    def score(self, state: State, parents: Tensor, words: Tensor) -> Tensor:
+    def score(self, state: States, parents: Tensor, words: Tensor) -> Tensor:
         found, shadow = (
             model.score(own, parents, words) for model, own in zip(self.models, state, strict=True)
         )
         assert sizes(shadow) == [tuple(found.shape)]
-        self.asked += 1
+        self.calls += 1
         return found
 
-    def extend(self, state: State, parents: Tensor, words: Tensor) -> State:
+    def extend(self, state: States, parents: Tensor, words: Tensor) -> States:
         return [
             model.extend(own, parents, words) for model, own in zip(self.models, state, strict=True)
         ]
 
-    def select(self, state: State, index: Tensor) -> State:
+    def select(self, state: States, index: Tensor) -> States:
         return [model.select(own, index) for model, own in zip(self.models, state, strict=True)]
 
-    def join(self, states: Sequence[State]) -> State:
+    def join(self, states: Sequence[States]) -> States:
         return [
             model.join(own)
             for model, own in zip(self.models, zip(*states, strict=True), strict=True)
@@ -196,7 +196,7 @@ def test_lists() -> None:
         score_sentences(draw_sentences(40), [each], 1 << 24) for each in (model, make_model())
     )
     np.testing.assert_array_equal(shadowed.log_probs, alone.log_probs)
-    assert model.asked >= 4
+    assert model.calls >= 4
 
 
 @pytest.mark.parametrize(
@@ -220,4 +220,4 @@ def test_lattices(settings: ExpansionSettings) -> None:
         for each in (model, make_model())
     )
     np.testing.assert_array_equal(shadowed.log_probs, alone.log_probs)
-    assert model.asked >= 4
+    assert model.calls >= 4

@@ -1,4 +1,4 @@
-"""The LSTM against torch's own."""
+"""Compares the LSTM with torch's LSTM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def draw(num_layers: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
 
 
 def peer_of(lstm: LSTM, num_layers: int) -> nn.LSTM:
-    """torch's, of the same weights."""
+    """torch's LSTM with the same weights."""
     peer = nn.LSTM(5, 5, num_layers)
     peer.load_state_dict(lstm.state_dict())
     return peer
@@ -44,9 +44,7 @@ def test_scores_with_all_weights(num_layers: int) -> None:
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_trains_without_the_dropped_weights(num_layers: int) -> None:
-    """As torch's LSTM with those weights zero and the others larger, for all words of a step
-    alike.
-    """
+    """As torch's LSTM with dropped weights 0 and the others scaled, the same for all words."""
     lstm, share = LSTM(5, num_layers, 0.0, 0.4).train(), 0.4
     inputs, state = draw(num_layers)
     peer, kept = peer_of(lstm, num_layers), {}

@@ -1,77 +1,19 @@
-"""LightRNN against brute force, against the paper's equations written out in NumPy, and against
-hostile files.
-"""
+"""Compares LightRNN with brute force and with the paper's equations in NumPy."""
 
 from __future__ import annotations
 
-import copy
-import itertools
 import math
-import pickle
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import make_model, make_vocabulary
-from torch import Tensor
+from tiny_networks import SIZE, model_of, named, next_log_probs, tables, variants
 
-from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
-from rescorer.models.lightrnn.network import shapes_of
-from rescorer.models.torch_file import write_torch
 from rescorer.models.word_table import WordTable
-
-SIZE = 11  # words
-
-
-def tables() -> dict[str, WordTable]:
-    """By what is odd about their shape."""
-    # rows 1 and 3 hold no word
-    whole_row = WordTable(5, 4, np.array([0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 19]))
-    # column 2 holds no word
-    whole_column = WordTable(6, 3, np.array([0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15]))
-    return {
-        "square": WordTable.shaped(9),
-        "rectangle": WordTable.shaped(SIZE, 3, 4).shuffled(1),
-        "free cells": WordTable.shaped(SIZE, 3, 9).shuffled(1),
-        "free row": whole_row,
-        "free column": whole_column,
-        "one row": WordTable.shaped(SIZE, 1),
-        "one column": WordTable.shaped(SIZE, SIZE),
-    }
-
-
-def variants() -> list[dict[str, Any]]:
-    names = "cell_bias", "tied", "two_step", "num_layers"
-    kinds = itertools.product((True, False), (True, False), (True, False), (1, 2))
-    # Own vectors in all of the columns of most tables, in the first two of them, or in none.
-    own = itertools.cycle(
-        [{"residual_dim": 3}, {"residual_dim": 2, "residual_columns": 2}, {"residual_dim": 0}]
-    )
-    return [{**dict(zip(names, kind, strict=True)), **next(own), "dropout": 0.3} for kind in kinds]
-
-
-def named(settings: dict[str, Any]) -> str:
-    return " ".join(
-        [*(name for name, value in settings.items() if value is True), str(settings["num_layers"])]
-    )
-
-
-def model_of(table: WordTable, **settings: Any) -> LightRNN:
-    return make_model(len(table.cells), table, **settings)
-
-
-def next_log_probs(model: LightRNN, history: list[int]) -> Tensor:
-    """[V] of every word after a history, by one forward pass for each word."""
-    size = len(model.vocabulary)
-    words = torch.tensor([[*history, word] for word in range(size)]).T.to(model.device)  # [T, V]
-    with torch.no_grad():
-        return model(words, model.start_states(size))[0][-1].cpu()
 
 
 @pytest.mark.parametrize("settings", variants(), ids=named)
@@ -99,7 +41,7 @@ def test_free_cells_have_no_probability(table: WordTable) -> None:
 
 @pytest.mark.parametrize("settings", variants(), ids=named)
 def test_one_number_for_one_sentence(settings: dict[str, Any], device: str) -> None:
-    """forward; advance word by word; advance batched over histories: the same."""
+    """`forward`, `advance` word by word and batched `advance` give the same number."""
     model = model_of(tables()["free cells"], **settings).to(device)
     # [T, U]
     words = torch.randint(0, SIZE, (5, 7), generator=torch.Generator().manual_seed(1)).to(device)
@@ -205,8 +147,8 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_equations_of_the_paper(tied: bool) -> None:
-    """Row from the state after the last column; column from the state after the *true* row; one W,
-    U, b for both.
+    """The state after the last column predicts the row, the state after the true row the column;
+    both use one W, U, b.
     """
     model = model_of(
         WordTable.shaped(9), residual_dim=0, cell_bias=False, two_step=True, tied=tied, hidden_dim=5
@@ -223,7 +165,7 @@ def test_the_equations_of_the_paper(tied: bool) -> None:
     words = [3, 7, 7, 1, 0]
     h, c = np.zeros(5), np.zeros(5)
     expected = []
-    for word in [0, *words]:  # the `</s>` before the sentence, unscored
+    for word in [0, *words]:  # the `</s>` before the sentence is not scored
         row, column = divmod(int(model.table.cells[word]), 3)
         log_prob = log_softmax(of["row_out.weight"] @ h + of["row_out.bias"])[row]
         h, c = step(of["row_in.weight"][row], h, c)
@@ -248,7 +190,7 @@ def test_a_word_in_one_step() -> None:
             model.column_of[torch.tensor([0, *words])],
         )
         inputs = of["row_in.weight"][rows] + of["column_in.weight"][columns]
-        # read from zeros: the `</s>` before, then the words
+        # the `</s>` before is read from zeros, then the words
         outputs, (hidden, _) = model.lstm(inputs[:, None])
         before = outputs[:-1, 0]
         mixed = before + torch.tanh(
@@ -263,8 +205,8 @@ def test_a_word_in_one_step() -> None:
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_row_is_a_sum_of_two_parts(tied: bool) -> None:
-    """P(row) ∝ e^(h · x + b) · (e^(odds + own · W h) + 1) / (e^odds + 1), own the vector of its
-    first column's cell.
+    """P(row) ∝ e^(h · x + b) · (e^(odds + r · W h) + 1) / (e^odds + 1), with r the residual
+    embedding of its head word.
     """
     model = model_of(
         WordTable(4, 3, np.array([0, 1, 3, 4, 5, 6, 9, 10])),
@@ -287,7 +229,7 @@ def test_a_row_is_a_sum_of_two_parts(tied: bool) -> None:
 
 
 def test_odds_of_a_new_network_are_those_of_first_words() -> None:
-    """What is missing, the first word or the others, counts as one word seen once."""
+    """If the head word or all others are missing, they count as one word seen once."""
     vocabulary = make_vocabulary(8)
     # rows of words 1 and 0; 2 and 3; 4 alone; 5, 6 and 7
     table = WordTable(4, 3, np.array([1, 0, 4, 5, 6, 9, 10, 11]))
@@ -295,16 +237,14 @@ def test_odds_of_a_new_network_are_those_of_first_words() -> None:
     c = vocabulary.counts + 1
     expected = np.log([c[1] / c[0], 1 / (c[2] + c[3]), c[4] / 1, c[5] / (c[6] + c[7])])
     np.testing.assert_allclose(model.head_word_log_odds.detach().numpy(), expected, rtol=1e-5)
-    with torch.no_grad():  # own vectors begin at 0: rows are as frequent as their words
+    with torch.no_grad():  # residual embeddings are 0 at first: P(row) is the share of its words
         np.testing.assert_allclose(
             model.row_scores(torch.zeros(4)).numpy(), model.row_out.bias.detach().numpy()
         )
 
 
 def test_biases_of_a_new_network_are_logs_of_shares() -> None:
-    """A row without words is as rare as one unseen word, not as frequent as all: words may be moved
-    to it.
-    """
+    """A row without words gets the bias of one unseen word, because words may move to it."""
     vocabulary, table = make_vocabulary(SIZE), tables()["free row"]
     model = LightRNN(LightRNNSettings(hidden_dim=4), vocabulary, table)
     shares = (vocabulary.counts + 1) / (vocabulary.counts + 1).sum()
@@ -321,7 +261,7 @@ def test_rows_are_drawn_where_words_are_many_or_as_is_said() -> None:
         for size in (30_000, 29_999)
     )
     assert (many.sampled_softmax_size, few.sampled_softmax_size) == (500, 0)
-    # chances of rows to be drawn
+    # inclusion probabilities
     assert many.inclusion_probs.sum() == pytest.approx(500) and (few.inclusion_probs == 1).all()
     assert [
         model_of(WordTable.shaped(9), sampled_softmax_size=rows).sampled_softmax_size
@@ -330,7 +270,7 @@ def test_rows_are_drawn_where_words_are_many_or_as_is_said() -> None:
 
 
 def test_biases_of_cells() -> None:
-    """A cell's bias raises its column in its row alone."""
+    """A cell's bias raises the score of its column only in its row."""
     model = model_of(WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=0)
     hidden, rows = torch.randn(3, 5), torch.tensor([0, 1, 2])
     with torch.no_grad():
@@ -342,10 +282,8 @@ def test_biases_of_cells() -> None:
         torch.testing.assert_close(model.column_inputs(rows, rows), model.column_in.weight)
 
 
-def test_own_vectors() -> None:
-    """Cells of the first columns add a product of their own to their scores, a vector of their own
-    to their inputs.
-    """
+def test_residual_embeddings() -> None:
+    """Residual embeddings add a dot product to scores and a vector to inputs, in K columns."""
     model = model_of(
         WordTable.shaped(9), two_step=True, hidden_dim=5, residual_dim=2, residual_columns=2
     )
@@ -371,7 +309,7 @@ def test_own_vectors() -> None:
 
 
 def test_gradients_reach_every_parameter_and_stay_finite() -> None:
-    """A row without words is masked with -inf: no NaN may come back from it."""
+    """A row without words is masked with -inf, which must not make gradients NaN."""
     for settings in variants():
         model = model_of(tables()["free row"], **settings).train()
         words = torch.arange(SIZE)[:, None]
@@ -405,8 +343,8 @@ def test_gradients_reach_every_parameter_and_stay_finite() -> None:
     ],
 )
 def test_parameter_count(settings: dict[str, Any], count: int) -> None:
-    """LSTM 8 D² + 8 D, vectors and biases of 3 rows and 4 columns, the mixing layer D² + D, and
-    what settings add.
+    """LSTM 8 D² + 8 D, embeddings and biases of 3 rows and 4 columns, the mixing layer D² + D, and
+    the parameters of each setting.
     """
     smallest = {"cell_bias": False, "tied": True, "residual_dim": 0, "residual_row_score": False}
     model = model_of(tables()["rectangle"], **{**smallest, **settings})
@@ -437,246 +375,10 @@ def test_table_must_fit() -> None:
         model_of(WordTable.shaped(9)).set_table(WordTable.shaped(9, 4, 4))
 
 
-# ---- lightrnn.pt ----
-
-
-@pytest.mark.parametrize("settings", variants(), ids=named)
-def test_file_round_trip(tmp_path: Path, settings: dict[str, Any], device: str) -> None:
-    model = model_of(tables()["free cells"], **settings)
-    model.provenance = {"training": {"epochs": 3, "clip": 0.5}, "by": "test", "texts": ["a", "b"]}
-    model.save(tmp_path / "lightrnn.pt")
-    again = LightRNN.load(tmp_path / "lightrnn.pt", device)
-    assert again.device.type == device and not again.training
-    assert again.settings == model.settings
-    assert again.vocabulary.words == model.vocabulary.words
-    assert again.vocabulary.counts.tolist() == model.vocabulary.counts.tolist()
-    assert again.table.cells.tolist() == model.table.cells.tolist()
-    assert (again.table.rows, again.table.columns) == (3, 9)
-    assert again.provenance == model.provenance
-    assert again.parameter_count() == model.parameter_count()
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, again.state_dict()[name].cpu()), name
-    if device == "cpu":
-        assert torch.equal(next_log_probs(again, [3, 4]), next_log_probs(model, [3, 4]))
-    assert list(tmp_path.iterdir()) == [tmp_path / "lightrnn.pt"]
-
-
-def test_full_disk(tmp_path: Path) -> None:
-    """One error, no file, no rest of one."""
-    code = (
-        "import resource, sys; from pathlib import Path; from conftest import make_model\n"
-        "from rescorer.errors import InputError\n"
-        "model = make_model(hidden_dim=64)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
-        "try: model.save(sys.argv[1])\n"
-        "except InputError as error: print(error)\n"
-    )
-    path = tmp_path / "lightrnn.pt"
-    command = [sys.executable, "-c", code, str(path)]
-    said = subprocess.run(
-        command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]
-    ).stdout
-    assert said.startswith(f"{path}: cannot be written: File too large; remedy: ")
-    assert not list(tmp_path.iterdir())
-
-
-def test_case_survives_the_file(tmp_path: Path) -> None:
-    model = LightRNN(
-        LightRNNSettings(hidden_dim=4), make_vocabulary(9, "lower"), WordTable.shaped(9)
-    )
-    model.save(tmp_path / "lightrnn.pt")
-    assert LightRNN.load(tmp_path / "lightrnn.pt").encode(["THE"]).tolist() == [2]
-
-
-class Hostile:
-    """Unpickled by the ordinary loader it would make a file."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.mark,)
-
-
-def good() -> dict[str, Any]:
-    return model_of(tables()["rectangle"]).as_dict()
-
-
-def test_files_that_are_no_model(tmp_path: Path) -> None:
-    path = tmp_path / "lightrnn.pt"
-    mark = tmp_path / "it ran"
-    model_of(tables()["rectangle"]).save(path)
-    whole = path.read_bytes()
-    (tmp_path / "folder").mkdir()
-    for content in (
-        b"",
-        b"\0",
-        b"hello\nworld\n",
-        whole[: len(whole) // 2],
-        whole[:-1],
-        whole[:100],
-        b"PK\x03\x04",
-        pickle.dumps({"kind": "lightrnn"}),
-        pickle.dumps(Hostile(mark)),
-        "ünïcode".encode() * 100,
-    ):
-        path.write_bytes(content)
-        check_refused(path)
-    torch.save({"kind": "lightrnn", "settings": Hostile(mark)}, path)
-    check_refused(path)
-    assert not mark.exists()
-    check_refused(tmp_path / "folder")
-    assert "No such file" in check_refused(tmp_path / "missing.pt")
-
-
-def check_refused(path: Path) -> str:
-    with pytest.raises(InputError) as error:
-        LightRNN.load(path)
-    message = str(error.value)
-    assert message.startswith(f"{path}: ") and "remedy: " in message and "\n" not in message
-    return message
-
-
-def change(**changes: Any) -> dict[str, Any]:
-    content = copy.deepcopy(good())
-    for name, value in changes.items():
-        if value is None:
-            del content[name]
-        else:
-            content[name] = value
-    return content
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ([1, 2], "no LightRNN"),
-        ({"weight": torch.zeros(3)}, "no LightRNN"),
-        (change(kind="lstm"), "no LightRNN"),
-        (change(version=99), "version 99"),
-        (change(version=None), "version None"),
-        (change(parameters=None), "parameters"),
-        (change(parameters={}), "Missing key"),
-        (change(parameters=[1]), "do not fit"),
-        (change(settings={"hidden_dim": 7}), "do not fit"),
-        (change(settings={"breadth": 7}), "breadth"),
-        (change(settings={"hidden_dim": "7"}), "do not fit"),
-        (change(settings={"hidden_dim": 10**9}), "do not fit"),
-        (change(settings={"num_layers": 10**9}), "1000000000 layers"),
-        (change(settings={**good()["settings"], "num_layers": 3}), "Missing key lstm"),
-        (change(settings={**good()["settings"], "hidden_dim": 5000}), "has the shape"),
-        (change(settings={**good()["settings"], "residual_dim": 5000}), "has the shape"),
-        (change(settings={**good()["settings"], "residual_columns": 1}), "has the shape"),
-        (change(settings={**good()["settings"], "num_layers": True}), "layers = True"),
-        (change(settings={**good()["settings"], "hidden_dim": 6.0}), "width = 6.0"),
-        (change(settings={**good()["settings"], "tied": 1}), "tied = 1"),
-        (
-            change(settings={**good()["settings"], "sampled_softmax_size": 1.5}),
-            "sampled_softmax_size = 1.5",
-        ),
-        (change(settings={**good()["settings"], "dropout": math.nan}), "dropout = nan"),
-        (
-            change(parameters={**good()["parameters"], "more": torch.zeros(1)}),
-            "Unexpected key more",
-        ),
-        (
-            change(parameters={**good()["parameters"], "row_out.bias": [1.0]}),
-            "row_out.bias holds no tensor",
-        ),
-        (change(rows=10**12), "has the shape"),
-        (change(counts=-torch.arange(11)), "no list of whole numbers"),
-        (change(counts=torch.full((11,), math.nan)), "no list of whole numbers"),
-        (change(spelling=[1]), "spelling is list"),
-        (change(given=1), "given is int"),
-        (change(words="a\nb"), "11 counts for 2 words"),
-        (change(words=7), "do not fit"),
-        (change(case="title"), "title"),
-        (change(counts=[1, 2]), "do not fit"),
-        (change(rows=2), "do not fit"),
-        (change(rows=30), "do not fit"),
-        (change(rows="3"), "do not fit"),
-        (change(rows=0), "do not fit"),
-        (change(cells=torch.zeros(11, dtype=torch.int32)), "share a cell"),
-        (change(cells=torch.zeros(2, 11, dtype=torch.int32)), "do not fit"),
-        (change(cells=torch.arange(11) * 1.5), "do not fit"),
-        (change(provenance=[1]), "do not fit"),
-    ],
-)
-def test_torch_files_whose_parts_do_not_fit(tmp_path: Path, content: Any, said: str) -> None:
-    write_torch(content, tmp_path / "lightrnn.pt")
-    assert said in check_refused(tmp_path / "lightrnn.pt")
-
-
-def test_not_a_number(tmp_path: Path) -> None:
-    """Training that diverged, or a damaged file: NaN scores must not pass for scores."""
-    content = good()
-    content["parameters"]["row_out.bias"][1] = math.nan
-    write_torch(content, tmp_path / "lightrnn.pt")
-    assert "row_out.bias" in check_refused(tmp_path / "lightrnn.pt")
-
-
-@pytest.mark.parametrize("value", [1e30, -math.inf])
-def test_numbers_of_which_scores_would_be_infinite(tmp_path: Path, value: float) -> None:
-    content = good()
-    content["parameters"]["lstm.weight_ih_l0"][0, 0] = value
-    write_torch(content, tmp_path / "lightrnn.pt")
-    assert "lstm.weight_ih_l0 holds numbers" in check_refused(tmp_path / "lightrnn.pt")
-
-
-def test_a_table_of_few_words_is_not_built_however_large(tmp_path: Path) -> None:
-    """Its rows and columns are each in the file, its cells are not."""
-    small = make_model(
-        table=WordTable.shaped(11, 11, 1), hidden_dim=1, residual_dim=0, cell_bias=False, tied=False
-    )
-    content = small.as_dict()
-    many, vectors = torch.zeros(50_000, 1), ("row_in", "row_out", "column_in", "column_out")
-    content.update(
-        rows=50_000,
-        columns=50_000,
-        parameters={
-            **content["parameters"],
-            **{f"{name}.weight": many for name in vectors},
-            "row_out.bias": many[:, 0],
-            "column_out.bias": many[:, 0],
-        },
-    )
-    write_torch(content, tmp_path / "lightrnn.pt")
-    assert "a table of 2,500,000,000 cells for 11 words" in check_refused(tmp_path / "lightrnn.pt")
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"num_layers": 3},
-        {"tied": False},
-        {"residual_dim": 0},
-        {"residual_columns": 2},
-        {"residual_row_score": False},
-        {"cell_bias": False},
-        {"two_step": True},
-    ],
-    ids=str,
-)
-def test_shapes_are_those_of_the_network(settings: dict[str, Any]) -> None:
-    model = make_model(table=WordTable.shaped(11, 4, 3), **settings)
-    assert shapes_of(model.settings, 4, 3) == {
-        name: tuple(each.shape) for name, each in model.state_dict().items()
-    }
-
-
-def test_a_tied_network_of_an_older_release_is_refused(tmp_path: Path) -> None:
-    """There the vectors that cells have of their own were two each, of which one would be lost."""
-    content = make_model(9, tied=True, residual_dim=2).as_dict()
-    content["parameters"]["residual_in"] = content["parameters"]["residual_in"] + 1
-    write_torch(content, tmp_path / "lightrnn.pt")
-    assert "residual_in and residual_out differ" in check_refused(tmp_path / "lightrnn.pt")
-
-
 @pytest.mark.parametrize("tied", [False, True])
 def test_other_words_and_rows(tied: bool) -> None:
-    """Rows are copied from where it is said; what is not by rows is the same; the first model
-    stays.
+    """Parameters of rows are copied from their sources, others are equal; the first model does
+    not change.
     """
     model = make_model(11, WordTable.shaped(11, 4, 3), tied=tied)
     before = {name: value.clone() for name, value in model.state_dict().items()}

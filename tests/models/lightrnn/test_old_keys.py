@@ -1,4 +1,4 @@
-"""Model files of version 1, written under other names, are read as they were meant."""
+"""Model files of version 1, which have other keys, load."""
 
 from __future__ import annotations
 
@@ -48,32 +48,32 @@ def old_content(model: LightRNN) -> dict[str, Any]:
 def test_a_file_of_version_1_holds_the_same_model(settings: dict[str, Any]) -> None:
     model = make_model(**settings)
     model.added_words = frozenset({"dog"})
-    older = LightRNN.from_dict(old_content(model))
-    assert older.settings == model.settings
-    assert older.added_words == {"dog"}
-    assert older.logprob(SENTENCE) == model.logprob(SENTENCE)
+    loaded = LightRNN.from_dict(old_content(model))
+    assert loaded.settings == model.settings
+    assert loaded.added_words == {"dog"}
+    assert loaded.logprob(SENTENCE) == model.logprob(SENTENCE)
 
 
 def test_a_file_that_lacks_settings_is_one_of_the_first() -> None:
-    """The first files say nothing of what every network then was: two-step, without residuals."""
+    """The first files lack settings; their networks are two-step without residual embeddings."""
     model = make_model(two_step=True, residual_dim=0, residual_row_score=False)
     content = old_content(model)
     for name in ("half_steps", "own_width", "own_columns", "own_rows"):
         del content["settings"][name]
-    older = LightRNN.from_dict(content)
-    assert older.settings == model.settings
-    assert older.logprob(SENTENCE) == model.logprob(SENTENCE)
+    loaded = LightRNN.from_dict(content)
+    assert loaded.settings == model.settings
+    assert loaded.logprob(SENTENCE) == model.logprob(SENTENCE)
 
 
 def test_a_file_without_the_residual_row_score_has_none() -> None:
     model = make_model(residual_row_score=False)
     content = old_content(model)
     del content["settings"]["own_rows"]
-    older = LightRNN.from_dict(content)
-    assert older.settings == model.settings
+    loaded = LightRNN.from_dict(content)
+    assert loaded.settings == model.settings
     hidden = torch.randn(3, 6)
     with torch.no_grad():
-        assert torch.equal(older.row_scores(hidden), older.row_out(hidden))
+        assert torch.equal(loaded.row_scores(hidden), loaded.row_out(hidden))
 
 
 def test_columns_gated_by_rows_are_refused() -> None:
@@ -89,7 +89,7 @@ def test_a_file_on_disk(tmp_path: Any) -> None:
     model = make_model(table=WordTable.shaped(11, 4, 3))
     write_torch(old_content(model), tmp_path / "old.pt")
     assert read_torch(tmp_path / "old.pt")["version"] == 1
-    older = LightRNN.load(tmp_path / "old.pt")
-    older.save(tmp_path / "new.pt")
+    loaded = LightRNN.load(tmp_path / "old.pt")
+    loaded.save(tmp_path / "new.pt")
     assert read_torch(tmp_path / "new.pt")["version"] == 2
     assert LightRNN.load(tmp_path / "new.pt").logprob(SENTENCE) == model.logprob(SENTENCE)

@@ -1,4 +1,4 @@
-"""An exported LightRNN is the network that torch runs, in float32 and nearly so in int8."""
+"""An exported LightRNN gives torch's scores in float32, and similar scores in int8."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_model_stays_as_it_is() -> None:
     "settings", [{"dropout": 0.5}, {"num_layers": 2, "dropout": 0.5, "weight_dropout": 0.5}]
 )
 def test_a_network_with_dropout(settings: dict[str, Any], training: bool, tmp_path: Path) -> None:
-    """It is exported without, and all of its parts are in the mode that they were in."""
+    """Dropout is off in the export, and all modules keep their mode."""
     model = make_model(**settings).train(training)
     assert "torch" in export(model, tmp_path / "model.onnx", sentences=SENTENCES)[0]
     assert all(module.training == training for module in model.modules())
@@ -95,9 +95,7 @@ def test_a_network_with_dropout(settings: dict[str, Any], training: bool, tmp_pa
 
 
 def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
-    """What a larger table of the same words adds: vectors and biases, and an eighth of a byte a
-    cell.
-    """
+    """A larger table of the same words adds embeddings, biases, and an eighth of a byte a cell."""
     model = make_model(40, WordTable(40, 100, np.arange(40) * 100), cell_bias=False)
     larger = make_model(40, WordTable(40, 900, np.arange(40) * 900), cell_bias=False)
     vectors = 4 * (larger.parameter_count() - model.parameter_count())
@@ -105,7 +103,7 @@ def test_a_file_holds_no_table_and_free_cells_are_bits() -> None:
     assert added < 2 * 40 * 800 / 8
 
 
-# where most numbers are of cells, and where they are of rows
+# most parameters belong to cells, or to rows
 @pytest.mark.parametrize("rows", [45, 500])
 @pytest.mark.parametrize("tied", [False, True])
 def test_int8_is_at_most_a_third(tied: bool, rows: int) -> None:
@@ -151,7 +149,7 @@ def test_tied_vectors_are_stored_once() -> None:
     left_out = 4 * (model.parameter_count() - tied.parameter_count())
     whole, small = as_onnx(model), as_onnx(tied)
     assert abs(len(whole) - len(small) - left_out) < 1000 < left_out
-    # looked up and multiplied, they are rounded in different ways
+    # look-ups and products round them differently
     columns = tied.column_out.weight.numel()
     assert (
         abs(len(as_int8(whole)) - len(as_int8(small)) - (left_out / 4 - columns))
@@ -165,7 +163,7 @@ def inexpressible(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> tor
 
 
 def inexpressible_scores(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
-    # the same for all columns, however many there are
+    # the same number for any number of columns
     return torch.special.i0e(hidden).mean(-1, keepdim=True)
 
 
@@ -177,7 +175,8 @@ def inexpressible_scores(self: LightRNN, hidden: torch.Tensor, *_: torch.Tensor)
         (
             "column_scores",
             {"num_layers": 2},
-            r"this network \(hidden_dim 6, num_layers 2, .*sampled_softmax_size None\): .*i0e.*remedy",
+            r"this network \(hidden_dim 6, num_layers 2, .*sampled_softmax_size None\): "
+            r".*i0e.*remedy",
         ),
     ],
 )

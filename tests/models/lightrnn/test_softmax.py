@@ -1,6 +1,4 @@
-"""Log-probabilities of rows that came, against torch's softmax of all, and against all draws that
-there can be.
-"""
+"""Compares the softmax over rows with torch's softmax, and the sampled one with all samples."""
 
 from __future__ import annotations
 
@@ -54,9 +52,7 @@ def test_impossible_rows_get_no_gradient() -> None:
 @pytest.mark.parametrize("in_parts", [False, True])
 @pytest.mark.parametrize("size", [0, 1, 300])  # no chunk, one, three
 def test_log_sums_are_of_all_rows(size: int, in_parts: bool, device: str) -> None:
-    """Σ e^score · (1 + e^part), with a row of which there is none, and scores whose exponential is
-    no float32.
-    """
+    """log Σ e^score · (1 + e^part), with an empty row, and scores whose exp overflows float32."""
     generator = torch.Generator().manual_seed(1)
     hidden, keys = (torch.randn(size, width, generator=generator) for width in (WIDTH, 3))
     weight, own = (torch.randn(ROWS, width, generator=generator) for width in (WIDTH, 3))
@@ -73,19 +69,17 @@ def test_log_sums_are_of_all_rows(size: int, in_parts: bool, device: str) -> Non
 SHARES = np.array([0.02, 0.5, 0.1, 0.05, 0.25, 0.06, 0.02])
 
 
-def test_chances() -> None:
-    """Of 7 rows 4: the two that would come more than once always, the others in proportion to their
-    shares.
-    """
+def test_inclusion_probabilities() -> None:
+    """4 of 7 rows: two of probability 1, the others in proportion to their shares."""
     inclusion_probs = inclusion_probabilities(SHARES, 4)
-    rest = 0.25  # the shares of these others; two of them are drawn
+    rest = 0.25  # the shares of the others, of which two are sampled
     np.testing.assert_allclose(
         inclusion_probs, [0.04 / rest, 1, 0.2 / rest, 0.1 / rest, 1, 0.12 / rest, 0.04 / rest]
     )
 
 
 @pytest.mark.parametrize("samples", range(1, ROWS))
-def test_chances_of_any_shares(samples: int) -> None:
+def test_inclusion_probabilities_of_any_shares(samples: int) -> None:
     generator = np.random.default_rng(samples)
     for _ in range(50):
         shares = generator.lognormal(sigma=3, size=ROWS)
@@ -107,10 +101,8 @@ def test_all_rows_where_none_are_to_be_left_out(samples: int) -> None:
     assert rows.tolist() == list(range(ROWS)) and not log_weights.any()
 
 
-def test_the_draw() -> None:
-    """Each row is there once at most, as often as its chance says, and stands for as many as that
-    takes.
-    """
+def test_sampled_rows() -> None:
+    """A row is sampled at most once, with its inclusion probability p, and has the weight 1 / p."""
     inclusion_probs = torch.as_tensor(inclusion_probabilities(SHARES, 4))
     torch.manual_seed(2)
     seen = torch.zeros(ROWS, dtype=torch.float64)
@@ -127,7 +119,7 @@ def test_the_draw() -> None:
 def test_over_all_draws_the_normaliser_is_right(
     in_parts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Σ e^score, which the estimates give, is on average that of all rows, whichever row came."""
+    """The estimated normaliser is on average that of all rows, for each true row."""
     generator = torch.Generator().manual_seed(3)
     weights, bias = (
         torch.randn(ROWS, WIDTH, generator=generator),
@@ -189,7 +181,7 @@ def test_gradients_of_an_estimate(size: int, in_parts: bool) -> None:
 
 
 def test_parts_beyond_what_a_float_holds() -> None:
-    """A part of 200 nats is as good as one of 80: both are all of the probability."""
+    """A part of 200 nats has the effect of one of 80: both have all of the probability."""
     parts = torch.tensor([[200.0, 0.0]], requires_grad=True)
     found = sampled_log_probs(
         torch.zeros(1), torch.zeros(1, 2), parts, torch.tensor([2]), torch.tensor([0, 1])
@@ -244,9 +236,7 @@ LOSSES: list[dict[str, Any]] = [
 def test_without_a_draw_the_loss_is_that_of_the_forward_pass(
     table: WordTable, settings: dict[str, Any]
 ) -> None:
-    """Its gradients too, though it finds them in another way: no rows drawn, or as many as there
-    are.
-    """
+    """With no row sampled or all rows, the loss and its gradients are those of `forward`."""
     model = make_model(9, table, **settings)
     words = torch.arange(9).repeat(2)[:, None]
     gradients = []
@@ -269,8 +259,8 @@ def test_without_a_draw_the_loss_is_that_of_the_forward_pass(
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
-def test_chances_are_of_the_words_that_rows_hold() -> None:
-    """After a reallocation as before."""
+def test_inclusion_probabilities_are_of_the_words_that_rows_hold() -> None:
+    """They follow a new table."""
     model = make_model(9, WordTable.shaped(9, 3, 3), sampled_softmax_size=2)
     counts = model.vocabulary.counts + 1
     for table in (model.table, model.table.shuffled(4)):
