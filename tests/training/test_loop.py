@@ -147,7 +147,7 @@ def test_learning_rate_rises_then_falls(folder: Path) -> None:
     rates = []
     for step in range(trainer.steps):
         trainer.step = step
-        rates.append(trainer._lr())
+        rates.append(trainer._learning_rate())
     top = rates.index(max(rates))
     assert 0 < rates[0] < max(rates) == 0.02 and top <= 0.03 * trainer.steps
     assert rates[top:] == sorted(rates[top:], reverse=True) and rates[-1] < 0.001 * rates[top]

@@ -1,17 +1,16 @@
-"""The cheapest seat for every word: the minimum-cost assignment of words to the cells of LightRNN's
-table.
+"""Minimum-cost assignment of words to the cells of LightRNN's table.
 
 Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016), one
-word a cell. The joint problem has V x cells costs, too many beyond a few thousand words, so larger
-tables are solved by prices (prices.py), and those that are too large for that too in bands of rows
-and columns (bands.py).
+word a cell. The joint problem has V × cells costs, too many beyond a few thousand words. Larger
+tables are solved by dual ascent (dual_ascent.py). Tables that are too large for that are solved by
+block coordinate descent over rows and columns (blocks.py).
 
-Any prices >= 0 also bound the optimum from below (linear-programming duality):
-sum_w min_ij (cost + price) - sum_ij price. The best of them over the temperatures is the bound that
-is reported; for tables in bands it is the same with one price a row and one a column, which is much
+Any dual variables >= 0 also bound the optimum from below (linear-programming duality):
+sum_w min_ij (cost + dual) - sum_ij dual. The reported lower bound is the best of them over the
+temperatures. For tables in blocks it uses one dual variable a row and one a column, and is much
 looser.
 
-Shapes: V words, R rows, C columns. Costs and prices are in nats, totals over the corpus.
+Shapes: V words, R rows, C columns. Costs and dual variables are in nats, totals over the corpus.
 """
 
 from __future__ import annotations
