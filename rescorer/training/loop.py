@@ -284,7 +284,7 @@ class Trainer:
         self.best = self.processes.run_on_first(lambda: self._validate(interval))
         if interval in self.settings.reallocate_after:
             self.reallocating = interval
-            self._save_checkpoint()  # a reallocation may take long; an interrupted run resumes in it
+            self._save_checkpoint()  # a run that is interrupted in the reallocation resumes there
             self._reallocate()
 
     def _validate(self, interval: int) -> float:

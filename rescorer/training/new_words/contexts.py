@@ -34,10 +34,6 @@ class SampledText(NamedTuple):
     state: LightRNNState
 
 
-def chunks(length: int, size: int = _CHUNK) -> Iterator[slice]:
-    return (slice(first, min(first + size, length)) for first in range(0, length, size))
-
-
 @torch.no_grad()
 def sample_text(model: LightRNN, words: int, seed: int) -> SampledText:
     """At least `words` words drawn from the model, sentence after sentence, in streams side by

@@ -314,6 +314,6 @@ def test_search_settings_reach_the_search() -> None:
             batch_size=1, assignment=AssignmentSettings(exact_limit=limit)
         )
         results.append(reallocate(model, corpus, settings))
-    by_prices, exact = ({stage for stage, _, _ in result.history} for result in results)
-    assert by_prices != exact
+    by_dual_ascent, exact = ({stage for stage, _, _ in result.history} for result in results)
+    assert by_dual_ascent != exact
     assert results[0].cost >= results[1].cost - 1e-3
