@@ -187,7 +187,7 @@ def test_a_full_table_grows_by_columns(table: WordTable, kind: dict[str, Any]) -
             for old in range(table.columns)
         )
     torch.testing.assert_close(total(new), torch.ones(12, dtype=torch.float64), atol=1e-5, rtol=0)
-    assert report.mass == pytest.approx(report.asked, rel=0.2)
+    assert report.mass == pytest.approx(report.target_mass, rel=0.2)
     again = remove_words(new, [*NEW, "kudu", "lynx"])
     torch.testing.assert_close(distributions(again), distributions(model), atol=1e-5, rtol=0)
 
@@ -298,7 +298,7 @@ def test_mean_probability_is_what_the_count_asks_for(table: WordTable) -> None:
     model = make_model(11, table)
     counts = np.array([1.0, 2.0, 4.0, 0.5])
     new, report = add_words(model, NEW, counts, settings=NewWordSettings(text_words=16384))
-    asked = counts / (model.vocabulary.counts.sum() + counts.sum())
+    targets = counts / (model.vocabulary.counts.sum() + counts.sum())
     with torch.no_grad():
         text = sample_text(model, 16384, seed=77).ids
         words = torch.as_tensor(text)
@@ -313,9 +313,9 @@ def test_mean_probability_is_what_the_count_asks_for(table: WordTable) -> None:
             for number in range(4):
                 word = torch.full((1, size), 11 + number)
                 means[number] += new(word, state)[0].double().exp().mean() / len(before)
-    np.testing.assert_allclose(means.numpy(), asked, rtol=0.05)
-    assert report.asked == pytest.approx(asked.sum())
-    assert report.mass == pytest.approx(asked.sum(), rel=0.05)
+    np.testing.assert_allclose(means.numpy(), targets, rtol=0.05)
+    assert report.target_mass == pytest.approx(targets.sum())
+    assert report.mass == pytest.approx(targets.sum(), rel=0.05)
     found = mean_probabilities(new, np.arange(11, 15), sample_text(model, 16384, seed=77).state)
     np.testing.assert_allclose(found, means.numpy(), rtol=0.05)
 
@@ -543,7 +543,7 @@ def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
     tuned, report = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)  # type: ignore[arg-type]
     likelier = [each.logprob(line) for line in examples for each in (tuned, plain)]
     assert sum(likelier[::2]) > sum(likelier[1::2]) + 0.1
-    assert report.mass == pytest.approx(report.asked, rel=0.2)
+    assert report.mass == pytest.approx(report.target_mass, rel=0.2)
     assert report.new_perplexity < 1.2 * report.old_perplexity
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
     assert sum(after(tuned, word) for word in tuned.vocabulary.words) == pytest.approx(1, abs=1e-5)
@@ -589,7 +589,7 @@ def test_old_words_move(trained: LightRNN, steps: int) -> None:
     )
     assert "old words move" in said[0]
     assert model.table.cells.tolist() == cells.tolist() and len(np.unique(new.table.cells)) == 16
-    assert report.mass == pytest.approx(report.asked, rel=0.5)
+    assert report.mass == pytest.approx(report.target_mass, rel=0.5)
     text = corpus_of(trained).ids
     still, moved = (perplexity(log_probs_of(each, text, batch_size=8)) for each in (model, new))
     assert moved < 1.05 * still
