@@ -28,7 +28,8 @@ from rescorer.training.reallocation.assign import AssignmentSettings, assign
 # Weight of the log mean probability of a row or column in the costs. With names, the perplexity is
 # higher with 0.5 and 1, and much higher with 0.
 _MARGINAL_WEIGHT = 0.7
-# Words × free cells up to which the assignment is exact. With twice as many, near ties take seconds.
+# Words × free cells up to which the assignment is exact: with twice as many, near ties take
+# seconds.
 _EXACT = 1_000_000
 # Settings of the dual ascent beyond that. With 2,000 words the cost is 1 % above the optimum, in a
 # tenth of the time.
@@ -180,11 +181,10 @@ def _column_log_means(
     settings: ContextSettings,
 ) -> np.ndarray:
     """[Q, C] log of the mean probability of each column in each row's contexts."""
-    parts = [
-        torch.logsumexp(_unbiased_column_log_probs(model, hidden, here), 1)
-        - math.log(hidden.shape[1])
-        for _, here, hidden in in_rows(
-            model, rows, text.state, text_rows, settings.row_contexts, settings.seed
-        )
-    ]
+    parts = []
+    for _, here, hidden in in_rows(
+        model, rows, text.state, text_rows, settings.row_contexts, settings.seed
+    ):
+        log_probs = _unbiased_column_log_probs(model, hidden, here)  # [q, S, C]
+        parts.append(torch.logsumexp(log_probs, 1) - math.log(hidden.shape[1]))
     return torch.cat(parts).cpu().numpy()

@@ -102,7 +102,7 @@ def test_a_model_tells_the_words_that_it_was_given_from_those_it_learnt(tmp_path
             False,
         ]
     fewer = remove_words(new, ["emu", "cat"])
-    assert fewer.given == {"yak"} and not fewer.has_learnt(words).any()
+    assert fewer.added_words == {"yak"} and not fewer.has_learnt(words).any()
     assert remove_words(new, ["emu", "yak"]).as_dict().keys() == model.as_dict().keys()
 
 
