@@ -213,7 +213,7 @@ def _reallocate(
     reallocation = replace(settings.reallocation, cost_words=len(ids))
     report = reallocate(model, Corpus(ids), reallocation, lists=lists)
     after = _perplexity_of(model, ids)
-    say(f"reallocation: {report.describe()}; perplexity {before:.2f} before, {after:.2f} after")
+    say(f"old words move: {report.describe()}; perplexity {before:.2f} before, {after:.2f} after")
     if after > before:
         # Each cost assumes that all other words stay, so all moves together can do harm.
         model.set_table(table)

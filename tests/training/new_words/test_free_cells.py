@@ -22,7 +22,10 @@ def free_cells_of(table: WordTable, words: int, grow: str, rows: np.ndarray = RO
         return np.resize(COLUMNS, (len(chosen), table.columns))
 
     found = find_free_cells(table, rows[:words], column_costs, grow)
-    assert found.is_free.shape == (len(found.rows), len(found.columns)) and found.is_free.sum() >= words
+    assert (
+        found.is_free.shape == (len(found.rows), len(found.columns))
+        and found.is_free.sum() >= words
+    )
     assert bool(calls) == (
         len(found.source_columns) > table.columns or bool((np.diff(found.source_columns) < 0).any())
     )
@@ -38,14 +41,18 @@ def test_added_rows_copy_those_that_words_prefer() -> None:
 def test_added_columns_copy_those_that_words_prefer() -> None:
     found = free_cells_of(FULL, 3, "columns")
     assert found.source_rows.tolist() == [0, 1, 2] and found.source_columns.tolist() == [0, 1, 0]
-    assert found.rows.tolist() == [0, 1, 2] and found.columns.tolist() == [2] and found.is_free.all()
+    assert (
+        found.rows.tolist() == [0, 1, 2] and found.columns.tolist() == [2] and found.is_free.all()
+    )
 
 
 def test_free_cells_come_first() -> None:
     table = WordTable(3, 2, np.array([0, 1, 2, 4]))
     for grow in ("rows", "columns", "no"):
         found = free_cells_of(table, 2, grow)
-        assert found.rows.tolist() == [1, 2] and found.columns.tolist() == [1] and found.is_free.all()
+        assert (
+            found.rows.tolist() == [1, 2] and found.columns.tolist() == [1] and found.is_free.all()
+        )
 
 
 def test_lines_without_words_come_next() -> None:
