@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,75 +24,18 @@ from rescorer.models.lightrnn import LightRNN
 from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.trainable import TextState, Trainable
 from rescorer.models.word_table import WordTable
-from rescorer.settings import check, setting
 from rescorer.training.checkpoints import Checkpoint, RunIdentity, checkpoint_in, plain_dict
 from rescorer.training.corpus import Corpus
 from rescorer.training.data_parallel import SINGLE_PROCESS, ProcessGroup
-from rescorer.training.reallocation.reallocate import ReallocationSettings, move, reallocate
+from rescorer.training.reallocation.reallocate import move, reallocate
+from rescorer.training.settings import PRECISIONS, TrainingSettings
 from rescorer.training.training_log import LogRow, TrainingLog
 
 __all__ = ["PRECISIONS", "Trainer", "TrainingSettings", "checkpoint_in", "learning_rate"]
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-_TRAINING = "Training"
 _WARM_UP = 0.02  # share of the steps
 _VALIDATION_STREAMS = 32
 _VALIDATION_WORDS = 512  # of each stream, at least: each stream starts without a history
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a network is trained: AdamW, a linear warm-up, then cosine decay."""
-
-    epochs: int = setting(10, "Passes over the training text.", minimum=1, group=_TRAINING)
-    batch_size: int = setting(
-        32,
-        "Streams of text read side by side, by all processes together.",
-        minimum=1,
-        group=_TRAINING,
-    )
-    bptt: int = setting(35, "Words that gradients flow through.", minimum=1)
-    lr: float = setting(
-        4e-3,
-        "Peak learning rate, after a warm-up over 2 % of the steps.",
-        above=0,
-        group=_TRAINING,
-    )
-    weight_decay: float = setting(0.0, "Weight decay of AdamW.", minimum=0, group="Regularisation")
-    clip: float = setting(1.0, "Largest norm of the gradient.", above=0)
-    intervals: int | None = setting(
-        None,
-        "Validations in the whole training. [default: one an epoch]",
-        minimum=1,
-    )
-    reallocate_after: tuple[int, ...] = setting(
-        (), "Interval after which the table is reallocated; may be repeated.", minimum=1
-    )
-    precision: str = setting(
-        "float32",
-        "Type of matrix products; auto measures whether bfloat16 is faster.",
-        choices=PRECISIONS,
-        group=_TRAINING,
-    )
-    seed: int = setting(1, "Random seed; every process adds its rank.", minimum=0)
-    checkpoint_seconds: float = setting(
-        60.0, "Seconds between checkpoints within an interval.", minimum=0, option=False
-    )
-    reallocation: ReallocationSettings = setting(
-        ReallocationSettings(), "How the table is reallocated."
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
-        if any(interval >= self.interval_count for interval in self.reallocate_after):
-            raise ValueError(
-                f"reallocate_after = {self.reallocate_after}: expected numbers from 1 to "
-                f"{self.interval_count - 1}, so that training follows"
-            )
-
-    @property
-    def interval_count(self) -> int:
-        return self.intervals or self.epochs
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:

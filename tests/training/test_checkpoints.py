@@ -32,7 +32,7 @@ def folder(sentences: Path) -> Path:
 
 
 def result_of(folder: Path) -> dict[str, Any]:
-    """All that two runs must agree in."""
+    """All that must be equal after two runs."""
     checkpoint = read_torch(folder / "work" / "checkpoint.pt")
     kept = read_torch(folder / "lightrnn.pt")
     return {
@@ -63,7 +63,7 @@ def die(*_: Any, **__: Any) -> None:
 
 
 def die_after(times: int, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, whose caller is killed right after the call of that number."""
+    """The function; its caller is killed right after that number of calls."""
     calls = iter(range(1, times + 1))
 
     def wrapped(*args: Any, **keywords: Any) -> Any:
@@ -157,7 +157,7 @@ def test_killed_and_resumed_ends_the_same(
 def test_resumes_where_an_epoch_begins(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, network: dict[str, Any]
 ) -> None:
-    """With dropout, or rows that are drawn, whichever mode the new network comes in."""
+    """With dropout or sampled rows, and a new network in train or in eval mode."""
     settings = replace(SETTINGS, intervals=None, reallocate_after=(1,))
     other = tmp_path_factory.mktemp("uncut")
     (other / "sentences.txt").write_bytes((folder / "sentences.txt").read_bytes())
@@ -179,14 +179,14 @@ def test_resumes_where_an_epoch_begins(
     assert_same(result_of(folder), result_of(other))
 
 
-def test_finished_run_says_its_best_again(folder: Path) -> None:
+def test_a_finished_run_returns_its_best_again(folder: Path) -> None:
     best = make_trainer(folder).run()
     kept = (folder / "lightrnn.pt").read_bytes()
     assert make_trainer(folder).run() == best
     assert (folder / "lightrnn.pt").read_bytes() == kept
 
 
-def test_a_checkpoint_whose_settings_are_none_is_a_damaged_one(folder: Path) -> None:
+def test_a_checkpoint_with_damaged_settings(folder: Path) -> None:
     trainer = make_trainer(folder, replace(SETTINGS, epochs=1, intervals=None, reallocate_after=()))
     trainer._save_checkpoint()
     write_torch({**read_torch(trainer.checkpoint), "settings": [1]}, trainer.checkpoint)
@@ -194,8 +194,8 @@ def test_a_checkpoint_whose_settings_are_none_is_a_damaged_one(folder: Path) -> 
         trainer.run()
 
 
-def test_a_resumed_run_tells_how_it_began(folder: Path) -> None:
-    """Its table is that of the checkpoint, whichever first table is asked for when it goes on."""
+def test_a_resumed_run_keeps_its_provenance(folder: Path) -> None:
+    """The provenance is that of the checkpoint, whatever the resumed run starts with."""
     quick = replace(SETTINGS, epochs=2, intervals=None, reallocate_after=())
     trainer = make_trainer(folder, quick)
     trainer.model.provenance = {"table": "ppmi"}
@@ -206,17 +206,17 @@ def test_a_resumed_run_tells_how_it_began(folder: Path) -> None:
     assert LightRNN.load(folder / "lightrnn.pt").provenance["table"] == "ppmi"
 
 
-def test_a_run_goes_on_in_another_precision(folder: Path) -> None:
+def test_a_run_resumes_in_another_precision(folder: Path) -> None:
     quick = replace(SETTINGS, epochs=2, intervals=None, reallocate_after=())
     make_trainer(folder, quick)._save_checkpoint()
-    said: list[str] = []
+    lines: list[str] = []
     trainer = make_trainer(folder, replace(quick, precision="bfloat16"))
-    trainer.say = said.append
+    trainer.say = lines.append
     trainer.run()
-    assert f"going on from step 0 of {trainer.steps}" in said
+    assert f"going on from step 0 of {trainer.steps}" in lines
 
 
-def test_resume_wants_the_same_run(folder: Path) -> None:
+def test_a_resume_needs_the_same_run(folder: Path) -> None:
     quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
     make_trainer(folder, quick).run()
     before = (folder / "work" / "checkpoint.pt").read_bytes()
@@ -233,8 +233,8 @@ def test_resume_wants_the_same_run(folder: Path) -> None:
     others[3].model.vocabulary = replace(others[3].model.vocabulary, words=tuple(words))
     others[4].model = make_model(11, WordTable.shaped(11, 2), **asdict(others[4].model.settings))
     network = "other settings of its network or another vocabulary"
-    told = ["other settings", network, "texts of other lengths", network, network]
-    for trainer, difference in zip(others, told, strict=True):
+    differences = ["other settings", network, "texts of other lengths", network, network]
+    for trainer, difference in zip(others, differences, strict=True):
         with pytest.raises(
             InputError, match=rf"checkpoint.pt: .* a run with {difference}; .*; remedy: "
         ):
@@ -243,7 +243,7 @@ def test_resume_wants_the_same_run(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["training text", "validation text", "vocabulary"])
-def test_resume_wants_the_same_text_of_the_same_length(folder: Path, part: str) -> None:
+def test_a_resume_needs_the_same_text_of_the_same_length(folder: Path, part: str) -> None:
     """Sentences in another order, and counts of another text."""
     quick = replace(SETTINGS, epochs=1, intervals=None, reallocate_after=())
     make_trainer(folder, quick).run()

@@ -20,8 +20,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import make_vocabulary
+from tiny_training import make_trainer, rows_of
+from training.test_checkpoints import assert_same, die_after, result_of
 from training.test_loop import SETTINGS as LONGER
-from training.test_loop import assert_same, die_after, make_trainer, result_of, rows_of
 
 from rescorer.cli import lightrnn
 from rescorer.errors import InputError

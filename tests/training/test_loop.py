@@ -28,7 +28,7 @@ def folder(sentences: Path) -> Path:
     return sentences.parent
 
 
-# ---- it learns ----
+# ---- learning ----
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_learning_rate_rises_then_falls(folder: Path) -> None:
     assert rates[top:] == sorted(rates[top:], reverse=True) and rates[-1] < 0.001 * rates[top]
 
 
-# ---- it says what it did ----
+# ---- logs ----
 
 
 def test_logs(folder: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    said: list[str] = []
+    lines: list[str] = []
     trainer = make_trainer(folder)
-    trainer.say = said.append
+    trainer.say = lines.append
     trainer.run()
     rows = rows_of(folder)
     assert [(row["interval"], row["event"]) for row in rows] == [
@@ -118,9 +118,9 @@ def test_logs(folder: Path) -> None:
     size = trainer.batched.size
     assert [int(row["step"]) for row in rows] == [21, 21, 42, 42, 63, 84]
     assert int(rows[-1]["tokens"]) == 3 * size and int(rows[0]["tokens"]) == 21 * 8 * 10
-    assert sum("words moved" in line for line in said) == 2
-    assert sum("validation" in line for line in said) == 6
-    assert not any("nan" in line for line in said)
+    assert sum("words moved" in line for line in lines) == 2
+    assert sum("validation" in line for line in lines) == 6
+    assert not any("nan" in line for line in lines)
 
     events = EventAccumulator(str(folder / "work" / "tensorboard"))
     events.Reload()
@@ -205,8 +205,7 @@ def test_any_network_is_trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(InputError, match="other settings"):
         make_bigram_trainer(folder, settings, "another").run()
     best = make_bigram_trainer(folder, settings).run()
-    # Seven bits a sentence of seven words: after an article it does not know whether an animal or a
-    # thing follows.
+    # Seven bits a sentence of seven words: after an article, animals and things are equally likely.
     assert best == pytest.approx(2, rel=0.03)
     kept = Bigram.from_dict(read_torch(folder / "bigram.pt"))
     assert perplexity(log_probs_of(kept, trainer.valid_corpus.ids)) == pytest.approx(best, rel=1e-5)
@@ -219,7 +218,7 @@ def test_only_a_light_rnn_is_reallocated(folder: Path) -> None:
         make_bigram_trainer(folder, SETTINGS)
 
 
-# ---- what cannot be trained ----
+# ---- errors ----
 
 
 @pytest.mark.parametrize(
@@ -283,7 +282,7 @@ def test_every_id_is_scored_once(batch_size: int, bptt: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (12, 1), (2, 6)])
-def test_perplexity_of_a_model_that_knows_nothing(shape: tuple[int, int]) -> None:
+def test_perplexity_of_a_uniform_model(shape: tuple[int, int]) -> None:
     model = make_model(12, WordTable.shaped(12, *shape))
     with torch.no_grad():
         for parameter in model.parameters():

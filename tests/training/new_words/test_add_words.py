@@ -144,7 +144,7 @@ def test_a_full_table_grows_by_columns(table: WordTable, kind: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("grow", GROW)
-def test_a_column_without_words_is_made_anew_first(grow: str) -> None:
+def test_a_column_without_words_is_initialised_first(grow: str) -> None:
     model = make_model(9, WordTable(3, 4, np.array([0, 1, 2, 4, 5, 6, 8, 9, 10])))
     new = add_words(model, ["emu", "yak"], np.ones(2), settings=replace(QUICK, grow=grow))[0]
     assert (new.table.rows, new.table.columns) == (3, 4) and set(new.table.column_of[9:]) == {3}
@@ -165,7 +165,7 @@ def test_a_column_left_by_its_words_serves_the_next() -> None:
     )
 
 
-def test_a_row_without_words_is_made_anew_first() -> None:
+def test_a_row_without_words_is_initialised_first() -> None:
     """What a row never used holds was never learnt."""
     model = make_model(11, TABLES["free row"])
     new = added(model, ["emu", "yak", "gnu"])

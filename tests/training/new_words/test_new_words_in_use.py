@@ -225,7 +225,7 @@ def test_old_words_move(trained: LightRNN, steps: int) -> None:
     settings = NewWordSettings(
         move=True, fine_tuning=FineTuningSettings(steps, batch_size=4) if steps else None
     )
-    said: list[str] = []
+    lines: list[str] = []
     new, report = add_words(
         model,
         ["emu", "xx"],
@@ -233,9 +233,9 @@ def test_old_words_move(trained: LightRNN, steps: int) -> None:
         examples=EXAMPLES,
         replay=corpus_of(trained),
         settings=settings,
-        say=said.append,
+        say=lines.append,
     )
-    assert "old words move" in said[0]
+    assert "old words move" in lines[0]
     assert model.table.cells.tolist() == cells.tolist() and len(np.unique(new.table.cells)) == 16
     assert report.mass == pytest.approx(report.target_mass, rel=0.5)
     text = corpus_of(trained).ids
