@@ -1,4 +1,4 @@
-"""Known words that a new word is like, by their spelling.
+"""Similar words by spelling: known words that share a suffix or a prefix with a new word.
 
 Shapes: W new words, n draws for each.
 """
@@ -10,23 +10,23 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-_AFFIX_LENGTHS = {"suffix": (5, 4, 3, 2), "prefix": (5, 4, 3)}  # lengths in characters
-_HALF_WEIGHT_COUNT = 4.0  # known words with a piece by which it says half of what it can
-_REST = 0.5  # of the draws; with names 0, ½, ¾ and 1 were as good as alike
+_SUFFIX_LENGTHS = (5, 4, 3, 2)  # in characters
+_PREFIX_LENGTHS = (5, 4, 3)
+_HALF_WEIGHT_COUNT = 4.0  # number of known words at which an affix gets half of its largest weight
+_REST_SHARE = 0.5  # of the draws, from words of any spelling; from 0 to 1, names were as good
 
 
 def affixes(word: str) -> list[str]:
-    """Ends and beginnings of a word, the ends as `-ville`, the beginnings as `new-`; the whole word
-    is none.
-    """
-    ends = [f"-{word[-length:]}" for length in _AFFIX_LENGTHS["suffix"] if length < len(word)]
-    return ends + [f"{word[:length]}-" for length in _AFFIX_LENGTHS["prefix"] if length < len(word)]
+    """Suffixes such as `-ville` and prefixes such as `new-`, all shorter than the word."""
+    suffixes = [f"-{word[-length:]}" for length in _SUFFIX_LENGTHS if length < len(word)]
+    prefixes = [f"{word[:length]}-" for length in _PREFIX_LENGTHS if length < len(word)]
+    return suffixes + prefixes
 
 
 def affix_weights(letters: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """[n] how much pieces of so many letters, which so many known words have, say of a word."""
-    affix_weight: np.ndarray = 2.0**letters * known / (known + _HALF_WEIGHT_COUNT)
-    return affix_weight
+    """[n] weights of affixes with so many letters that so many known words have."""
+    weights: np.ndarray = 2.0**letters * known / (known + _HALF_WEIGHT_COUNT)
+    return weights
 
 
 def sample_similar_words(
@@ -36,49 +36,48 @@ def sample_similar_words(
     draws: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """[W, n] ids of known words, drawn for each new word.
+    """[W, n] ids of known words, sampled for each new word.
 
-    Half of the draws take one of the word's pieces, long ones and those of several known words
-    rather than others, and then one of the known words with that piece. The other half, and all
-    where no piece is known, take one of the rest.
+    Half of the draws sample one of the word's affixes by its weight, then a known word with that
+    affix. The other half, and all if no affix is known, sample from the rest.
 
     Args:
         words: the W new words.
-        known: (word, id) of the words that may be likened.
-        rest: [≥ 1] ids of what any new word is like.
+        known: (word, id) of the known words that may be sampled by their affixes.
+        rest: [≥ 1] ids of words that are similar to any new word.
         draws: n.
     """
-    wanted = {piece for word in words for piece in affixes(word)}
-    found: dict[str, list[int]] = defaultdict(list)
+    wanted = {affix for word in words for affix in affixes(word)}
+    ids_of: dict[str, list[int]] = defaultdict(list)
     for word, index in known:
-        for piece in affixes(word):
-            if piece in wanted:
-                found[piece].append(index)
-    members = {piece: np.array(ids) for piece, ids in found.items()}
-    return np.stack([_draw(word, members, rest, draws, generator) for word in words])
+        for affix in affixes(word):
+            if affix in wanted:
+                ids_of[affix].append(index)
+    members = {affix: np.array(ids) for affix, ids in ids_of.items()}
+    return np.stack([_sample(word, members, rest, draws, generator) for word in words])
 
 
-def _draw(
+def _sample(
     word: str,
     members: dict[str, np.ndarray],
     rest: np.ndarray,
     draws: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    found = [piece for piece in affixes(word) if piece in members]
-    groups = [members[piece] for piece in found]
-    affix_weight = affix_weights(
-        np.array([len(piece) - 1 for piece in found]), np.array([len(group) for group in groups])
-    )
-    shares = (
-        np.append((1 - _REST) * affix_weight / affix_weight.sum(), _REST) if groups else np.ones(1)
-    )
+    """[n] ids for one word; `members` holds the ids of the known words of each affix."""
+    found = [affix for affix in affixes(word) if affix in members]
+    groups = [members[affix] for affix in found]
+    shares = np.ones(1)
+    if groups:
+        letters = np.array([len(affix) - 1 for affix in found])  # without the hyphen
+        weights = affix_weights(letters, np.array([len(group) for group in groups]))
+        shares = np.append((1 - _REST_SHARE) * weights / weights.sum(), _REST_SHARE)
     groups.append(rest)
     chosen = generator.choice(len(groups), draws, p=shares)
-    places = generator.random(draws)
+    positions = generator.random(draws)  # in [0, 1), relative to the size of the group
     return np.array(
         [
-            groups[group][int(place * len(groups[group]))]
-            for group, place in zip(chosen, places, strict=True)
+            groups[group][int(position * len(groups[group]))]
+            for group, position in zip(chosen, positions, strict=True)
         ]
     )

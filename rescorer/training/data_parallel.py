@@ -23,20 +23,20 @@ from rescorer.models.trainable import TextState, Trainable
 
 Result = TypeVar("Result")
 
-# the others wait while the first one places a million words; torchrun ends the orphaned
-_PATIENCE = timedelta(days=7)
+# A reallocation of a million words on rank 0 takes long. If rank 0 dies, torchrun ends the others.
+_TIMEOUT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """Those that train one model together; without torchrun the one there is.
+    """The processes that train one model together; a single one without torchrun.
 
-    Of all methods but `share` each is a meeting: all processes call it, in the same order.
+    All methods but `share` are collective: all processes call them, in the same order.
 
     Attributes:
-        rank: of this one, from 0.
-        count: of all.
-        device: where this one computes.
+        rank: number of this process, from 0.
+        count: number of processes.
+        device: device of this process.
     """
 
     rank: int = 0
@@ -48,8 +48,10 @@ class ProcessGroup:
         return self.rank == 0
 
     def share(self, batch_size: int) -> slice:
-        """Which of the U streams are this one's. Raises InputError where U cannot be cut into equal
-        shares.
+        """This process's part of the U streams.
+
+        Raises:
+            InputError: U is no multiple of the number of processes.
         """
         if batch_size % self.count:
             raise InputError(
@@ -61,22 +63,24 @@ class ProcessGroup:
         return slice(self.rank * size, (self.rank + 1) * size)
 
     def loss_of(self, model: Trainable) -> Callable[[Tensor, TextState], tuple[Tensor, TextState]]:
-        """`model.loss`, whose backward() leaves the mean of all processes' gradients; they begin as
-        the first one's.
+        """`model.loss`, whose backward() averages the gradients over all processes.
+
+        The parameters of rank 0 are copied to all processes first.
         """
         if self.count == 1:
             return model.loss
         loss = _Loss(model)
-        # A LightRNN's table is the same everywhere: sent at every step, its 17 bytes a word would
-        # cost as much again.
-        tables = [name for name, _ in loss.named_buffers()]
+        # Buffers hold a LightRNN's table, which is the same in all processes. To send its 17 bytes
+        # a word at every step would double the traffic.
+        buffers = [name for name, _ in loss.named_buffers()]
         ignore = nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
-        ignore(loss, tables)  # type: ignore[no-untyped-call]
+        ignore(loss, buffers)  # type: ignore[no-untyped-call]
         return nn.parallel.DistributedDataParallel(loss)
 
     def run_on_first(self, work: Callable[[], Result]) -> Result:
-        """What the first process gets from work that the others wait for; an InputError of it is
-        raised in all.
+        """Call `work` on rank 0 while the others wait; returns its result in all processes.
+
+        An InputError of rank 0 is raised in all processes.
         """
         if self.count == 1:
             return work()
@@ -92,15 +96,15 @@ class ProcessGroup:
         return result[0]  # type: ignore[return-value]
 
     def broadcast_flag(self, value: bool) -> bool:
-        """What the first process says."""
+        """The value of rank 0, in all processes."""
         if self.count == 1:
             return value
-        said = torch.tensor([int(value)], device=self.device)  # torch 1.13 sends no bool
-        dist.broadcast(said, src=0)
-        return bool(said)
+        flag = torch.tensor([int(value)], device=self.device)  # torch 1.13 sends no bool
+        dist.broadcast(flag, src=0)
+        return bool(flag)
 
     def joined(self, part: Tensor, dimension: int) -> Tensor:
-        """The parts [...] of all processes, one after the other in that dimension."""
+        """The parts [...] of all processes, concatenated in that dimension."""
         if self.count == 1:
             return part
         part = part.to(self.device).contiguous()
@@ -127,24 +131,23 @@ class _Loss(nn.Module):
 
 @contextmanager
 def data_parallel(device: str) -> Iterator[ProcessGroup]:
-    """Those that torchrun started, on the processor or each on a GPU of its own.
+    """The processes that torchrun started, on the processor or each on its own GPU.
 
-    A process that is not the first leaves with status 2, and without a word, where an InputError
-    ends it.
+    An InputError ends the processes of other ranks than 0 with status 2 and without a message.
 
     Raises:
-        InputError: there is no such device.
+        InputError: the device does not exist.
     """
     if not (dist.is_available() and dist.is_torchelastic_launched()):
         yield ProcessGroup(device=str(usable_device(device)))
         return
     try:
-        own = usable_device(f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device)
-        if own.type == "cuda":
-            torch.cuda.set_device(own)
-        dist.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=_PATIENCE)
-        yield ProcessGroup(dist.get_rank(), dist.get_world_size(), str(own))
-        dist.barrier()  # whoever leaves earlier closes the others' connections
+        local = usable_device(f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device)
+        if local.type == "cuda":
+            torch.cuda.set_device(local)
+        dist.init_process_group("nccl" if local.type == "cuda" else "gloo", timeout=_TIMEOUT)
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size(), str(local))
+        dist.barrier()  # a process that leaves earlier closes the connections of the others
         dist.destroy_process_group()
     except InputError:
         if os.environ["RANK"] != "0":

@@ -1,12 +1,10 @@
-"""First vectors: rows, and words with vectors of their own, begin alike where they keep like
-company.
+"""Initial embeddings: rows, and words with residual embeddings, start from PPMI-SVD embeddings.
 
-The vectors that fill the first table are at hand before any training. Projected to the widths of
-the network, which keeps what is like what, they take the place of random ones: training need not
-find that again.
+The embeddings of the table initialisation exist before any training. Projected to the network's
+dimensions, with their similarities kept, they replace random initial embeddings.
 
-Shapes: V vocabulary, F factors, R rows, K columns with vectors of their own, D width, E width of
-the own vectors.
+Shapes: V vocabulary, F factors, R rows, K columns with residual embeddings, D width of the rows'
+embeddings, E width of the residual embeddings.
 """
 
 from __future__ import annotations
@@ -22,52 +20,46 @@ from rescorer.training.reallocation.problem import Floats
 from rescorer.training.table_init import l2_normalize, sqrt_count_weights
 
 
+@torch.no_grad()
 def init_embeddings(model: LightRNN, vectors: Floats) -> None:
-    """Set the vectors of rows, and those that cells have of their own, by the company [V, F] that
-    words keep.
+    """Set the embeddings of rows, and the residual embeddings of cells, from vectors [V, F].
 
-    A row is the mean of its words, as for `balanced_clustering`.
+    A row is the mean of its words, as in `balanced_clustering`.
     """
     settings, table = model.settings, model.table
-    with torch.no_grad():
-        of_rows = project(torch.as_tensor(_rows_of(model, vectors)), settings.hidden_dim)
-        for parameter in (model.row_in.weight, model.row_out.weight):
-            parameter.copy_(of_rows)
-        if settings.residual_dim:
-            # [R · K]
-            words = torch.as_tensor(table.words)[
-                :, : model.residual_out.shape[1] // settings.residual_dim
-            ].flatten()
-            filled = words >= 0
-            of_cells = torch.zeros(len(words), settings.residual_dim)
-            of_cells[filled] = project(
-                torch.as_tensor(vectors)[words[filled]], settings.residual_dim
-            )
-            for parameter in (model.residual_in, model.residual_out):
-                parameter.copy_(of_cells.view(table.rows, -1))
+    row_vectors = torch.as_tensor(_mean_vectors_of_rows(model, vectors))
+    rows = project(row_vectors, settings.hidden_dim)
+    for parameter in (model.row_in.weight, model.row_out.weight):
+        parameter.copy_(rows)
+    if settings.residual_dim:
+        columns = model.residual_out.shape[1] // settings.residual_dim  # K
+        words = torch.as_tensor(table.words)[:, :columns].flatten()  # [R · K]
+        has_word = words >= 0
+        cells = torch.zeros(len(words), settings.residual_dim)
+        cells[has_word] = project(torch.as_tensor(vectors)[words[has_word]], settings.residual_dim)
+        for parameter in (model.residual_in, model.residual_out):
+            parameter.copy_(cells.view(table.rows, -1))
 
 
-def _rows_of(model: LightRNN, vectors: Floats) -> Floats:
+def _mean_vectors_of_rows(model: LightRNN, vectors: Floats) -> Floats:
     """[R, F] of length 1."""
-    weights, where = (
-        sqrt_count_weights(model.vocabulary.counts),
-        (model.table.row_of, np.arange(len(vectors))),
-    )
-    sums: Floats = csr_matrix((weights, where), (model.table.rows, len(vectors))) @ vectors
+    weights = sqrt_count_weights(model.vocabulary.counts)
+    positions = model.table.row_of, np.arange(len(vectors))
+    shape = model.table.rows, len(vectors)
+    sums: Floats = csr_matrix((weights, positions), shape) @ vectors
     return l2_normalize(sums)
 
 
 def project(vectors: Tensor, width: int) -> Tensor:
-    """[n, width] from vectors [n, F]: around 0, and as far from it as random first vectors are.
+    """[n, width] from vectors [n, F]: mean 0, and the standard deviation of random initialisation.
 
-    As like each other as the vectors [n, F] are, or, where those are the wider, as their most
-    different directions tell; these are turned at random, by torch's generator, so that no
-    dimension tells more than another.
+    The projection keeps the principal components: all of them, and so all similarities, if F is
+    not larger than the width. torch's generator rotates them at random, so that the variance is
+    spread over all dimensions.
     """
-    around = vectors - vectors.mean(0)
+    centred = vectors - vectors.mean(0)
     count = min(width, vectors.shape[1])
-    most_different = torch.linalg.eigh(around.T @ around).eigenvectors[:, -count:]  # [F, count]
-    # [count, width] of length 1, at right angles
-    turned = torch.linalg.qr(torch.randn(width, count)).Q.T
-    found: Tensor = around @ most_different @ turned
-    return found * (INIT_STD / found.std(unbiased=False).clamp(min=1e-9))
+    components = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -count:]  # [F, count]
+    rotation = torch.linalg.qr(torch.randn(width, count)).Q.T  # [count, width], orthonormal rows
+    projected: Tensor = centred @ components @ rotation
+    return projected * (INIT_STD / projected.std(unbiased=False).clamp(min=1e-9))

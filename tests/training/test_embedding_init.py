@@ -11,9 +11,7 @@ ROWS, COLUMNS, OWN, FACTORS, WORDS = 30, 3, 2, 8, 80
 
 
 def network(**settings: object) -> tuple[LightRNN, np.ndarray]:
-    """Of 80 words in 90 cells, begun by random company, in which the words of rows 0 and 1 are
-    alike.
-    """
+    """A network of 80 words in 90 cells, from random vectors; rows 0 and 1 have similar words."""
     generator = np.random.default_rng(0)
     vectors = generator.normal(size=(WORDS, FACTORS)).astype(np.float32)
     vectors[1::ROWS] = vectors[0::ROWS]
@@ -31,7 +29,7 @@ def network(**settings: object) -> tuple[LightRNN, np.ndarray]:
     return model, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def likeness(vectors: np.ndarray) -> np.ndarray:
+def cosines(vectors: np.ndarray) -> np.ndarray:
     """[n, n] cosines of vectors [n, D] around their mean."""
     around = vectors - vectors.mean(0)
     around = around / np.linalg.norm(around, axis=1, keepdims=True)
@@ -39,7 +37,7 @@ def likeness(vectors: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_rows_are_as_like_as_the_means_of_their_words(tied: bool) -> None:
+def test_rows_are_as_similar_as_the_means_of_their_words(tied: bool) -> None:
     model, vectors = network(tied=tied)
     counts = model.vocabulary.counts
     means = np.stack(
@@ -48,11 +46,11 @@ def test_rows_are_as_like_as_the_means_of_their_words(tied: bool) -> None:
             for row in model.table.words
         ]
     )
-    expected = likeness(means / np.linalg.norm(means, axis=1, keepdims=True))
+    expected = cosines(means / np.linalg.norm(means, axis=1, keepdims=True))
     assert expected[0, 1] > 0.99
     for parameter in (model.row_in.weight, model.row_out.weight):
         found = parameter.detach().numpy()
-        assert likeness(found) == pytest.approx(expected, abs=1e-3)
+        assert cosines(found) == pytest.approx(expected, abs=1e-3)
         assert found[0] == pytest.approx(found[1], abs=0.05) and found.std() == pytest.approx(
             0.1, rel=1e-4
         )
@@ -60,26 +58,24 @@ def test_rows_are_as_like_as_the_means_of_their_words(tied: bool) -> None:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_own_vectors_are_as_like_as_the_words(tied: bool) -> None:
+def test_residual_embeddings_are_as_similar_as_the_words(tied: bool) -> None:
     model, vectors = network(tied=tied)
     words = model.table.words[:, :OWN].flatten()
     for parameter in (model.residual_in, model.residual_out):
         found = parameter.detach().numpy().reshape(ROWS * OWN, -1)
-        assert likeness(found) == pytest.approx(likeness(vectors[words]), abs=1e-3)
+        assert cosines(found) == pytest.approx(cosines(vectors[words]), abs=1e-3)
         assert found.std() == pytest.approx(0.1, rel=1e-4)
 
 
-def test_narrow_vectors_keep_what_differs_most() -> None:
+def test_narrow_embeddings_keep_the_principal_components() -> None:
     generator = np.random.default_rng(3)
     wide = generator.normal(size=(50, 6)) * [9, 7, 5, 0.5, 0.1, 0.1]
     found = project(torch.as_tensor(wide, dtype=torch.float32), 3).numpy()
-    assert found.shape == (50, 3) and likeness(found) == pytest.approx(
-        likeness(wide[:, :3]), abs=0.2
-    )
+    assert found.shape == (50, 3) and cosines(found) == pytest.approx(cosines(wide[:, :3]), abs=0.2)
     assert found.var(0).min() > 0.2 * found.var(0).max()  # turned: no dimension has it all
 
 
-def test_cells_without_a_word_have_nothing_of_their_own() -> None:
+def test_cells_without_a_word_have_zero_residual_embeddings() -> None:
     model, _ = network()
     wide = LightRNN(
         LightRNNSettings(hidden_dim=8, residual_dim=4, residual_columns=3),
@@ -94,7 +90,7 @@ def test_cells_without_a_word_have_nothing_of_their_own() -> None:
     assert ((own == 0).all(-1).numpy() == (model.table.words < 0)).all()
 
 
-def test_the_paper_s_network_has_vectors_of_rows_alone() -> None:
+def test_the_paper_s_network_has_embeddings_of_rows_only() -> None:
     vocabulary = Vocabulary(("</s>", "<unk>", "a", "b"), np.array([4, 3, 2, 1]), "as-is")
     settings = LightRNNSettings(hidden_dim=16, residual_dim=0, cell_bias=False, two_step=True)
     model = LightRNN(settings, vocabulary, WordTable(2, 2, np.arange(4)))

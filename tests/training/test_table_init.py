@@ -20,7 +20,7 @@ WORDS = [f"w{number}{kind}x" for number in range(SIZE) for kind in range(KINDS)]
 
 
 def text_of(words: list[str], seed: int = 0, sentences: int = 600) -> np.ndarray:
-    """Ids of sentences of three words: what stands before and after a word tells its kind alone."""
+    """Ids of sentences of three words; the first and the last depend on the kind only."""
     generator = np.random.default_rng(seed)
     ids = {word: index for index, word in enumerate(words)}
     seen = [word for word in WORDS if word in ids]
@@ -34,7 +34,7 @@ def vocabulary_of(words: list[str]) -> Vocabulary:
     return Vocabulary(tuple(words), np.arange(len(words), 0, -1), "as-is")
 
 
-def test_neighbours_are_told_by_how_much_more_often_than_by_chance_they_meet() -> None:
+def test_ppmi_is_the_log_of_the_ratio_to_the_expected_count() -> None:
     text = (
         np.random.default_rng(2).choice([0, 0, 0, 0, 0, 1, 2, 3], 4000).tolist()
         + [4, 5] * 9
@@ -45,28 +45,28 @@ def test_neighbours_are_told_by_how_much_more_often_than_by_chance_they_meet() -
         met[right, left] += 1
         met[left, 7 + right] += 1
     often = met.sum(1, keepdims=True)
-    # as if each had been seen a hundred times more, in no company
+    # each count is smoothed by 100
     chance = (often + 100) * met.sum(0) / met.sum()
     found = ppmi_matrix(np.array(text), 7).toarray()
     assert found == pytest.approx(
         np.where(met > chance, np.log(np.maximum(met, 1) / chance), 0), rel=1e-5
     )
     assert ((found == 0) & (met > 0)).any() and (found > 0).any()
-    assert found[6, 6] < found[5, 4]  # what stands nowhere else, but seldom, says less
+    assert found[6, 6] < found[5, 4]  # a rare pair has a lower value
 
 
-def test_words_in_the_same_company_are_alike() -> None:
+def test_words_with_the_same_contexts_are_similar() -> None:
     words = ["</s>", "<unk>", *MARKS, *WORDS]
     vectors = text_embeddings(text_of(words), len(words))
     of_kind = np.array([int(word[-2]) for word in WORDS])
-    likeness = vectors[-len(WORDS) :] @ vectors[-len(WORDS) :].T
+    similarities = vectors[-len(WORDS) :] @ vectors[-len(WORDS) :].T
     same = of_kind[:, None] == of_kind
-    assert likeness[same] == pytest.approx(1, abs=1e-4)
-    assert likeness[~same].max() < 0.5
+    assert similarities[same] == pytest.approx(1, abs=1e-4)
+    assert similarities[~same].max() < 0.5
     assert np.linalg.norm(vectors[1]) == 0  # no text holds <unk> here
 
 
-def test_each_rank_is_dealt_to_the_rows_that_it_is_most_like() -> None:
+def test_each_rank_is_assigned_to_the_most_similar_rows() -> None:
     generator = np.random.default_rng(1)
     vectors = generator.normal(size=(11, 5)).astype(np.float32)
     counts = np.array([90, 50, 40, 20, 10, 9, 8, 7, 3, 2, 1])
@@ -77,22 +77,22 @@ def test_each_rank_is_dealt_to_the_rows_that_it_is_most_like() -> None:
     for begin, end in ((4, 8), (8, 11)):
         sums = np.zeros((4, 5))
         np.add.at(sums, rows[:begin], vectors[:begin] * np.sqrt(counts[:begin, None] + 1))
-        likeness = vectors[begin:end] @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
+        similarities = vectors[begin:end] @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
         best = max(
             permutations(range(4), end - begin),
-            key=lambda way: likeness[np.arange(end - begin), way].sum(),
+            key=lambda way: similarities[np.arange(end - begin), way].sum(),
         )
         assert rows[begin:end].tolist() == list(best)
 
 
-def test_rows_of_the_first_table_are_kinds() -> None:
+def test_rows_of_the_initial_table_are_kinds() -> None:
     words = [*WORDS[:KINDS], *MARKS, "</s>", "<unk>", *WORDS[KINDS:]]
     table = table_of(words, [], 14, 2)  # a row for each word up to <unk>
     assert kinds_of_rows(table, words) == {(kind, kind) for kind in "0123"}
 
 
-def test_a_word_that_the_text_lacks_is_dealt_by_its_lists_and_spelling() -> None:
-    # the first two are on lists, the others end as words of their kinds do
+def test_a_zero_count_word_is_clustered_by_its_lists_and_affixes() -> None:
+    # the first two are on lists, the others have the suffixes of their kinds
     new = ["new0y", "new1y", "wzy2x", "wzy3x"]
     known = [*WORDS[:KINDS], *MARKS, "</s>", "<unk>", *WORDS[KINDS : 2 * KINDS]]
     words = [*known, *[f"filler{number}" for number in range(10)], *new]
@@ -109,9 +109,7 @@ def test_a_word_that_the_text_lacks_is_dealt_by_its_lists_and_spelling() -> None
 @pytest.mark.parametrize(
     ("rows", "columns"), [(1, 8), (8, 1), (3, 3), (4, 2), (4, 5), (2, 9), (9, 3)]
 )
-def test_every_word_has_a_cell_in_a_table_of_any_shape_with_room_or_without(
-    rows: int, columns: int
-) -> None:
+def test_every_word_has_a_cell_in_a_table_of_any_shape(rows: int, columns: int) -> None:
     vocabulary = make_vocabulary(8)
     for text in ([0], [2, 3, 2, 4, 5, 0, 6]):
         table = balanced_clustering(
@@ -129,7 +127,7 @@ def table_of(words: list[str], lists: list[np.ndarray], rows: int, columns: int)
 
 
 def kinds_of_rows(table: WordTable, words: list[str]) -> set[tuple[str, ...]]:
-    """The kinds of the words of each row that holds several of those that have one."""
+    """The kinds of the words in each full row that has several words with a kind."""
     kinds = [
         [words[index][-2] for index in row if words[index][-1] in "xy"]
         for row in table.words

@@ -1,10 +1,9 @@
-"""New words in a trained LightRNN, by reallocation: each goes to the free cell that the network
-expects it in.
+"""Add words to a trained LightRNN without retraining: each gets the free cell that suits it best.
 
-What a word would cost in each row and column is read from the network itself, in the contexts of
-the word. All new words are then assigned at once, and the biases of their cells are set so that
-each has the mean probability that its pseudo-count asks for. Where it is asked for, old words move
-as well, and the network is trained on, on the sentences of the new words beside old text.
+The context set of a word gives its cost in each row and column. All new words are assigned to free
+cells together. The biases of their cells are calibrated, so that each word's mean probability
+follows from its pseudo-count. Optionally the whole table is reallocated, and the network is
+fine-tuned on the sentences of the new words with replay of old text.
 
 Shapes: W new words, G contexts of sampled text, R rows, N words of a text, D width.
 """
@@ -13,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -23,6 +22,7 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import SENTENCE_END
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.running_text import log_probs_of, perplexity
+from rescorer.settings import setting
 from rescorer.training.corpus import Corpus
 from rescorer.training.new_words.assign_cells import CellAssignment
 from rescorer.training.new_words.calibrate import calibrate, mean_probabilities
@@ -32,57 +32,50 @@ from rescorer.training.new_words.finetune import FineTuningSettings, fine_tune
 from rescorer.training.new_words.free_cells import GROW
 from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
 
-_JUDGED = 200_000  # words of text by which it is told whether moves did good
+_TEST_WORDS = 200_000  # words at the end of a text whose perplexity accepts a reallocation
 
 
 @dataclass(frozen=True)
 class NewWordSettings(ContextSettings):
     """How words are added.
 
-    Attributes:
-        prior: the pseudo-count of a word without one: its mean probability is that of a word seen
-            so often in the text that the vocabulary was counted on.
-        grow: what the table gets more of where the free cells are too few: "rows", "columns" or
-            "no".
-        move: old words move as well, on the replayed text.
-        fine_tuning: how the network is then trained; None: it is not.
-        reallocation: how old words move: a word of which the text says nothing shall stay.
+    `min_gain` of the reallocation keeps a word in its cell if the text has little evidence of it.
     """
 
-    prior: float = 1.0
-    grow: str = "rows"
-    move: bool = False
-    fine_tuning: FineTuningSettings | None = None
-    reallocation: ReallocationSettings = field(
-        default_factory=lambda: ReallocationSettings(min_gain=0.01)
+    prior: float = setting(
+        1.0,
+        "Pseudo-count of a new word without one: its count in the vocabulary's text.",
+        above=0,
+        below=math.inf,
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.prior < math.inf:
-            raise ValueError(f"prior = {self.prior}: expected more than 0")
-        if self.grow not in GROW:
-            raise ValueError(f"grow = {self.grow!r}: expected one of {', '.join(GROW)}")
+    grow: str = setting("rows", "What the table adds if the free cells are too few.", choices=GROW)
+    move: bool = setting(False, "Reallocate all words, on the replayed text.")
+    fine_tuning: FineTuningSettings | None = setting(
+        None, "How the network is fine-tuned; None: not at all.", option=False
+    )
+    reallocation: ReallocationSettings = setting(
+        ReallocationSettings(min_gain=0.01), "How all words are reallocated.", option=False
+    )
 
 
 @dataclass(frozen=True)
 class Addition:
-    """What adding words did to a model.
+    """The effect of added words on a model.
 
     Attributes:
-        words: how many were added.
-        with_examples: how many of them the example sentences hold.
-        rows, columns: how many the table grew by.
-        asked: the mean probability that the new words were to have together.
-        mass: what they have on other text sampled from the old model.
-        old_perplexity, new_perplexity: of that text, under the old model and the new one.
+        words: number of added words.
+        with_examples: number of added words that occur in the example sentences.
+        rows, columns: numbers of added rows and columns.
+        target_mass: target of the new words' total mean probability.
+        mass: the new words' total mean probability on text sampled from the old model.
+        old_perplexity, new_perplexity: of that text, of the old model and the new one.
     """
 
     words: int
     with_examples: int
     rows: int
     columns: int
-    asked: float
+    target_mass: float
     mass: float
     old_perplexity: float
     new_perplexity: float
@@ -92,8 +85,9 @@ class Addition:
         grown = f"{self.columns} columns" if self.columns else f"{self.rows} rows"
         return (
             f"{self.words} words added, {self.with_examples} of them with examples, {grown} more; "
-            f"they have {self.mass:.3g} of the probability ({self.asked:.3g} asked for); perplexity of sampled "
-            f"text {self.old_perplexity:.3f} before, {self.new_perplexity:.3f} after ({change:+.4f} %)"
+            f"their probability is {self.mass:.3g} (target {self.target_mass:.3g}); "
+            f"perplexity of sampled text {self.old_perplexity:.3f} before, "
+            f"{self.new_perplexity:.3f} after ({change:+.4f} %)"
         )
 
 
@@ -109,32 +103,31 @@ def add_words(
     settings: NewWordSettings | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[LightRNN, Addition]:
-    """A model that knows more words, on the same device; the given one stays as it is.
+    """A copy of the model with more words, on the same device.
 
-    Unless words move or the network is trained on, the parameters of the old words stay, so that
-    each of their probabilities is what it was times the share that the new words leave, of all rows
-    and of its own row. Time O(contexts · (D² + D·R)), memory W · R float32.
+    Without reallocation and fine-tuning the parameters of the old words do not change. The
+    probability of an old word falls by the share of the new words among all rows and in its row.
+    Time O(contexts · (D² + D·R)), memory W · R float32.
 
     Args:
         words: W ≥ 1 words that the model does not know, in the case of its vocabulary.
         counts: [W] their pseudo-counts, each > 0.
-        examples: sentences; those that hold a new word are its contexts. Other unknown words are
-            read as `<unk>`.
-        like: known words that the new ones are like; without them, those that share a beginning or
-            an end.
-        replay: old text, for words that move and for fine-tuning; that does without, on sampled
-            text.
-        say: takes a line for each thing that happened on the way.
+        examples: sentences, which give contexts of the new words. Other unknown words in them
+            count as `<unk>`.
+        like: known words that are similar to the new ones; empty: known words with the same
+            suffixes or prefixes.
+        replay: old text for reallocation and fine-tuning; None: fine-tuning replays sampled text.
+        say: takes one line about each event.
 
     Raises:
-        InputError: the model has no biases of cells, or there are too few free cells and none may
-            be added; there is nothing to move or to train on.
+        InputError: the model has no biases of cells, there are too few free cells and none may be
+            added, or a text for reallocation or fine-tuning is missing.
     """
     settings = settings or NewWordSettings()
     _check(model, replay, settings)
     model.eval()
-    found = Examples.found(model, words, examples, settings.examples)
-    if settings.fine_tuning and not found.sentences:
+    occurrences = Examples.found(model, words, examples, settings.examples)
+    if settings.fine_tuning and not occurrences.sentences:
         raise InputError(
             "no example sentence holds one of the new words",
             expected="sentences to train on",
@@ -142,34 +135,24 @@ def add_words(
         )
     text = sample_text(model, settings.text_words, settings.seed)
     text_rows = row_log_probs(model, text.state)  # [G, R]
-    context_sets = ContextSets.collect(model, words, found, like, text, text_rows, settings)
-    new = _with_assigned_cells(
-        model,
-        words,
-        counts,
-        CellAssignment(model, context_sets, text, text_rows, settings),
-        settings.grow,
-    )
+    context_sets = ContextSets.collect(model, words, occurrences, like, text, text_rows, settings)
+    assignment = CellAssignment(model, context_sets, text, text_rows, settings)
+    new = _with_assigned_cells(model, words, counts, assignment, settings.grow)
     targets = counts / (model.vocabulary.counts.sum() + counts.sum())  # [W]
     calibrate(new, targets, text.state, draws=settings.row_contexts, seed=settings.seed)
-    lines = _encoded(new, found.sentences)
+    example_ids = _encode(new, occurrences.sentences)
     if settings.move and replay is not None:
-        _move(new, replay, lines, like, settings, say)
+        _reallocate(new, replay, example_ids, like, settings, say)
     if settings.fine_tuning:
-        _fine_tune(model, new, replay, lines, settings, settings.fine_tuning)
+        _fine_tune(model, new, replay, example_ids, settings, settings.fine_tuning)
     if settings.move or settings.fine_tuning:
-        calibrate(
-            new,
-            targets,
-            read_text(new, text.ids).state,
-            draws=settings.row_contexts,
-            seed=settings.seed,
-        )
-    return new, _measured(model, new, targets, len(set(found.words)), settings)
+        state = read_text(new, text.ids).state
+        calibrate(new, targets, state, draws=settings.row_contexts, seed=settings.seed)
+    return new, _measure(model, new, targets, len(set(occurrences.words)), settings)
 
 
 def remove_words(model: LightRNN, words: Sequence[str]) -> LightRNN:
-    """A model that no longer knows these words, known ones and no marks; their cells are free."""
+    """A copy of the model without these known words, which are no marks; their cells are free."""
     ids = model.vocabulary.encode(words)
     return model.with_words(model.vocabulary.without(ids), model.table.without(ids))
 
@@ -191,27 +174,26 @@ def _with_assigned_cells(
     model: LightRNN, words: Sequence[str], counts: np.ndarray, assignment: CellAssignment, grow: str
 ) -> LightRNN:
     """The model with the words in their cells, not yet calibrated."""
-    room = assignment.room(grow)
-    rows, columns = (
-        len(room.source_rows) - model.table.rows,
-        len(room.source_columns) - model.table.columns,
-    )
-    table = model.table.grown(rows, columns).with_words(assignment.cells(room))
-    vocabulary = model.vocabulary.with_words(words, np.maximum(np.rint(counts), 1).astype(np.int64))
-    return model.with_words(vocabulary, table, room.source_rows, room.source_columns)
+    free = assignment.find_free_cells(grow)
+    added_rows = len(free.source_rows) - model.table.rows
+    added_columns = len(free.source_columns) - model.table.columns
+    table = model.table.grown(added_rows, added_columns).with_words(assignment.cells(free))
+    whole_counts = np.maximum(np.rint(counts), 1).astype(np.int64)
+    vocabulary = model.vocabulary.with_words(words, whole_counts)
+    return model.with_words(vocabulary, table, free.source_rows, free.source_columns)
 
 
-# ---- old words move, the network is trained on ----
+# ---- reallocation and fine-tuning ----
 
 
-def _encoded(model: LightRNN, sentences: Iterable[Sequence[str]]) -> np.ndarray:
-    """[N] ids of sentences, `</s>` after each."""
+def _encode(model: LightRNN, sentences: Iterable[Sequence[str]]) -> np.ndarray:
+    """[N] ids of sentences, with `</s>` after each."""
     return model.vocabulary.encode(
         list(chain.from_iterable((*sentence, SENTENCE_END) for sentence in sentences))
     )
 
 
-def _move(
+def _reallocate(
     model: LightRNN,
     replay: Corpus,
     examples: np.ndarray,
@@ -219,32 +201,30 @@ def _move(
     settings: NewWordSettings,
     say: Callable[[str], None],
 ) -> None:
-    """Give all words, old and new, the cells that suit them best; those that no text holds, by
-    words like them.
+    """Reallocate all words, old and new, in place, unless the perplexity rises.
+
+    Words without an occurrence in the text get the costs of similar words.
     """
-    how = settings.reallocation
-    ids = np.concatenate([replay.ids[: how.cost_words], examples])
+    ids = np.concatenate([replay.ids[: settings.reallocation.cost_words], examples])
     lists = [model.vocabulary.encode(like)] if like else []
-    table, parameters = (
-        model.table,
-        {name: value.clone() for name, value in model.state_dict().items()},
-    )
+    table = model.table
+    parameters = {name: value.clone() for name, value in model.state_dict().items()}
     before = _perplexity_of(model, ids)
-    report = reallocate(model, Corpus(ids), replace(how, cost_words=len(ids)), lists=lists)
+    reallocation = replace(settings.reallocation, cost_words=len(ids))
+    report = reallocate(model, Corpus(ids), reallocation, lists=lists)
     after = _perplexity_of(model, ids)
     say(f"old words move: {report.describe()}; perplexity {before:.2f} before, {after:.2f} after")
     if after > before:
-        # The costs are those of one word's move while all others stay.
+        # Each cost assumes that all other words stay, so all moves together can do harm.
         model.set_table(table)
         model.load_state_dict(parameters)
-        say("they stay where they were: all moves together make the text less probable")
+        say("the reallocation is undone: the perplexity would rise")
 
 
 def _perplexity_of(model: LightRNN, ids: np.ndarray) -> float:
-    """Of the end of a text [N], where the examples are."""
-    return perplexity(
-        log_probs_of(model, ids[-_JUDGED:], batch_size=max(1, min(64, len(ids) // 512)))
-    )
+    """Perplexity of the end of a text [N], where the examples are."""
+    streams = max(1, min(64, len(ids) // 512))
+    return perplexity(log_probs_of(model, ids[-_TEST_WORDS:], batch_size=streams))
 
 
 def _fine_tune(
@@ -253,46 +233,45 @@ def _fine_tune(
     replay: Corpus | None,
     examples: np.ndarray,
     settings: NewWordSettings,
-    how: FineTuningSettings,
+    fine_tuning: FineTuningSettings,
 ) -> None:
-    """Train on the examples, beside the replayed text or what the old model says when left to
-    itself.
-    """
+    """Fine-tune on the examples and the replayed text, or text sampled from the old model."""
     if replay is None:
-        words = min(how.replayed_words, how.replay_words)
+        words = min(fine_tuning.replayed_words, fine_tuning.replay_words)
         ids = sample_text(old, words, settings.seed + 2).ids.T.ravel()
     else:
         ids = replay.ids
-    fine_tune(new, examples, ids, how, seed=settings.seed)
+    fine_tune(new, examples, ids, fine_tuning, seed=settings.seed)
 
 
-# ---- what came of it ----
+# ---- the report ----
 
 
-def _measured(
+def _measure(
     model: LightRNN,
     new: LightRNN,
     targets: np.ndarray,
     with_examples: int,
     settings: NewWordSettings,
 ) -> Addition:
-    """On text that no bias was fitted to."""
-    text = sample_text(model, -(-settings.text_words // 2), settings.seed + 1)
+    """Compare both models on sampled text that was not used for the calibration."""
+    text = sample_text(model, math.ceil(settings.text_words / 2), settings.seed + 1)
     ids = np.arange(len(model.vocabulary), len(new.vocabulary))
     streams = text.ids.shape[1]
-    before, after = (
+    old_perplexity, new_perplexity = (
         perplexity(log_probs_of(each, text.ids.T.ravel(), batch_size=streams, bptt=16))
         for each in (model, new)
     )
-    state = read_text(new, text.ids).state if settings.move or settings.fine_tuning else text.state
+    is_network_same = not (settings.move or settings.fine_tuning)
+    state = text.state if is_network_same else read_text(new, text.ids).state
     mass = float(mean_probabilities(new, ids, state, draws=settings.row_contexts).sum())
     return Addition(
-        len(ids),
-        with_examples,
-        new.table.rows - model.table.rows,
-        new.table.columns - model.table.columns,
-        float(targets.sum()),
-        mass,
-        before,
-        after,
+        words=len(ids),
+        with_examples=with_examples,
+        rows=new.table.rows - model.table.rows,
+        columns=new.table.columns - model.table.columns,
+        target_mass=float(targets.sum()),
+        mass=mass,
+        old_perplexity=old_perplexity,
+        new_perplexity=new_perplexity,
     )

@@ -1,12 +1,10 @@
-"""The contexts of new words: those before them in example sentences, and those of known words that
-they are like.
+"""Context sets of new words: the contexts of their examples and of similar known words.
 
-For words that have no cell yet, this is what Li et al. (NIPS 2016, section 3.3) read from the
-training text.
+They replace the contexts that Li et al. (NIPS 2016, section 3.3) read from the training text.
 
 Shapes: W new words, N contexts, G contexts of sampled text, E edges (word, context), V vocabulary,
-R rows, C columns, Q rows, S contexts of a row, D width, L layers, n contexts of like words for each
-new word.
+C columns, Q rows, q of them at a time, S contexts of a row, D width, L layers, n similar words of
+each new word.
 """
 
 from __future__ import annotations
@@ -19,44 +17,44 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rescorer.chunks import chunks
 from rescorer.models.language_model import SENTENCE_END, UNKNOWN
 from rescorer.models.lightrnn import LightRNN, LightRNNState
 from rescorer.settings import check, setting
 from rescorer.training.affixes import sample_similar_words
 from rescorer.training.new_words.contexts import (
-    HELD,
+    NUMBERS_AT_ONCE,
     SampledText,
-    chunks,
     draw_contexts,
     joined,
     states_after,
 )
 
 _MARKS = (SENTENCE_END, UNKNOWN)
-_DRAWS = 32  # contexts of a row among which those of one of its words are sought
-_LEARNT = 50  # occurrences of `<unk>` from which its contexts are believed
+_DRAWS = 32  # contexts of a row from which one is drawn for a word of the row
+_RELIABLE_COUNT = 50  # occurrences of `<unk>` in training that make its contexts reliable
 
 
 @dataclass(frozen=True)
 class ContextSettings:
     """How the contexts of new words are collected."""
 
-    seed: int = setting(1, "Seed of the sampled text and of all that is random.", minimum=0)
+    seed: int = setting(1, "Random seed.", minimum=0)
     text_words: int = setting(
-        16_384, "Words sampled from the model as text in general.", minimum=1, option=False
+        16_384, "Words of text sampled from the model.", minimum=1, option=False
     )
     row_contexts: int = setting(
-        256, "Contexts that a row's columns are judged in.", minimum=1, option=False
+        256, "Contexts in which the columns of a row are scored.", minimum=1, option=False
     )
     examples: int = setting(
-        16, "Contexts of a word taken from the example sentences, at most.", minimum=1, option=False
+        16, "Largest number of example contexts of a word.", minimum=1, option=False
     )
     like_contexts: int = setting(
-        16, "Contexts of similar words sampled for each word.", minimum=1, option=False
+        16, "Contexts of similar words sampled for each new word.", minimum=1, option=False
     )
     like_weight: float = setting(
         1.0,
-        "Examples that the contexts of similar words count as, together.",
+        "Weight of all contexts of similar words, in examples.",
         above=0,
         option=False,
     )
@@ -66,42 +64,40 @@ class ContextSettings:
 
 
 class Examples(NamedTuple):
-    """Where example sentences hold new words, some times each."""
+    """Occurrences of new words in example sentences, and the histories before them."""
 
-    words: list[int]  # numbers of new words
-    histories: list[np.ndarray]  # the ids before each of them
-    sentences: list[Sequence[str]]  # that they are in
+    words: list[int]  # index of the new word of each occurrence
+    histories: list[np.ndarray]  # ids before each occurrence
+    sentences: list[Sequence[str]]  # that have an occurrence
 
     @classmethod
     def found(
         cls, model: LightRNN, words: Sequence[str], sentences: Iterable[Sequence[str]], most: int
     ) -> Examples:
-        """The first occurrences of the new words, at most so many a word."""
+        """The first occurrences of the new words, at most `most` of each."""
         vocabulary = model.vocabulary
         index = {word: number for number, word in enumerate(words)}
         taken = np.zeros(len(words), dtype=np.int64)
         examples = cls([], [], [])
         for sentence in sentences:
-            places = [
-                (place, index[word])
-                for place, word in enumerate(map(vocabulary.normalise, sentence))
-                if word in index
+            normalised = map(vocabulary.normalise, sentence)
+            occurrences = [
+                (position, index[word])
+                for position, word in enumerate(normalised)
+                if word in index and taken[index[word]] < most
             ]
-            places = [(place, word) for place, word in places if taken[word] < most]
-            if places:
+            if occurrences:
                 ids = vocabulary.encode(sentence)
                 examples.sentences.append(sentence)
-            for place, word in places:
+            for position, word in occurrences:
                 taken[word] += 1
                 examples.words.append(word)
-                examples.histories.append(ids[:place])
+                examples.histories.append(ids[:position])
         return examples
 
 
 class ContextSets(NamedTuple):
-    """The contexts of the new words: E pairs of word and context, the weights of a word's summing
-    to 1.
-    """
+    """Weighted contexts of the new words: E pairs (word, context). A word's weights sum to 1."""
 
     state: LightRNNState  # [L, N, D]: the first G are those of the sampled text
     words: np.ndarray  # [E]
@@ -119,20 +115,23 @@ class ContextSets(NamedTuple):
         text_rows: Tensor,
         settings: ContextSettings,
     ) -> ContextSets:
-        """The contexts of like words, and those of the examples."""
-        liked = _similar_words(model, words, like, text, settings)  # [W, n]
+        """Sample contexts of similar words, and add those of the examples.
+
+        Args:
+            like: known words from which the similar words are sampled; empty: all known words.
+            text_rows: [G, R] log P of the rows in the contexts of the text.
+        """
+        similar = _similar_words(model, words, like, text, settings)  # [W, n]
         generator = torch.Generator(model.device).manual_seed(settings.seed)
         # [W · n]
-        contexts = _contexts_of(model, liked.ravel(), text, text_rows, generator, settings)
-        owners = np.repeat(np.arange(len(words)), liked.shape[1])
-        weights = np.full(len(owners), settings.like_weight / liked.shape[1])
+        contexts = _contexts_of(model, similar.ravel(), text, text_rows, generator, settings)
+        owners = np.repeat(np.arange(len(words)), similar.shape[1])
+        weights = np.full(len(owners), settings.like_weight / similar.shape[1])
         state = text.state
         if examples.words:
             found = state.hidden.shape[1] + np.arange(len(examples.words))
-            contexts, owners = (
-                np.concatenate([contexts, found]),
-                np.concatenate([owners, examples.words]),
-            )
+            contexts = np.concatenate([contexts, found])
+            owners = np.concatenate([owners, examples.words])
             weights = np.concatenate([weights, np.ones(len(found))])
             state = joined([state, states_after(model, examples.histories)])
         weights /= np.bincount(owners, weights, len(words))[owners]
@@ -146,11 +145,11 @@ def _similar_words(
     text: SampledText,
     settings: ContextSettings,
 ) -> np.ndarray:
-    """[W, n] known words that each new word is like: of the list or of all, those of like spelling.
+    """[W, n] known words, of the list `like` or of all, that are similar to each new word.
 
-    Half of them, and all where spelling says nothing, are any of the list; without one `<unk>`,
-    which stood for unknown words in training; and where training had too few to learn that, the
-    words of the sampled text.
+    Half of them share an affix with the new word, if any does. The others are any words of the
+    list. Without a list they are `<unk>`, which stands for unknown words in training, or the words
+    of the sampled text if training had too few unknown words.
     """
     vocabulary = model.vocabulary
     listed = np.unique(vocabulary.encode([word for word in like if word in vocabulary]))
@@ -164,7 +163,8 @@ def _similar_words(
     rest = listed
     if not len(rest):
         unknown = vocabulary.unknown_id
-        rest = np.array([unknown]) if vocabulary.counts[unknown] >= _LEARNT else text.ids.ravel()
+        is_reliable = vocabulary.counts[unknown] >= _RELIABLE_COUNT
+        rest = np.array([unknown]) if is_reliable else text.ids.ravel()
     return sample_similar_words(
         words, known, rest, settings.like_contexts, np.random.default_rng(settings.seed)
     )
@@ -178,30 +178,25 @@ def _contexts_of(
     generator: torch.Generator,
     settings: ContextSettings,
 ) -> np.ndarray:
-    """[len(ids)] for each word a context of the sampled text, drawn in proportion to P(word |
-    context).
+    """[len(ids)] a context of the sampled text for each word, drawn by P(word | context).
 
-    First S contexts of its row, then, of those, one as its column is probable there.
+    First S contexts are drawn by P(row | context), then one of them by P(column | row, context).
     """
     found = np.empty(len(ids), dtype=np.int64)
     rows, of_row = np.unique(model.table.row_of[ids], return_inverse=True)  # [Q], [len(ids)]
     order = np.argsort(of_row, kind="stable")
     bounds = np.searchsorted(of_row[order], np.arange(len(rows) + 1))
     draws = min(_DRAWS, settings.row_contexts)
-    for part in chunks(len(rows), max(1, HELD // (draws * model.table.columns))):
+    for part in chunks(len(rows), max(1, NUMBERS_AT_ONCE // (draws * model.table.columns))):
         here = torch.as_tensor(rows[part], device=model.device)
         drawn = draw_contexts(text_rows[:, here], draws, generator)  # [q, S]
         here = here.repeat_interleave(draws)  # [q · S]
-        log_probs = model.column_log_probs(
-            model.read_rows(here, text.state.take(drawn.flatten()))[0], here
-        )
-        log_probs = log_probs.view(*drawn.shape, -1)  # [q, S, C]
+        after_row, _ = model.read_rows(here, text.state.take(drawn.flatten()))
+        log_probs = model.column_log_probs(after_row, here).view(*drawn.shape, -1)  # [q, S, C]
         inside = order[bounds[part.start] : bounds[part.stop]]
         row = torch.as_tensor(of_row[inside] - part.start, device=model.device)
         column = torch.as_tensor(model.table.column_of[ids[inside]], device=model.device)
-        # [n, 1]
-        chosen = torch.multinomial(
-            torch.softmax(log_probs[row, :, column], -1), 1, generator=generator
-        )
+        shares = torch.softmax(log_probs[row, :, column], -1)  # [words of these rows, S]
+        chosen = torch.multinomial(shares, 1, generator=generator)
         found[inside] = drawn[row].gather(1, chosen)[:, 0].cpu().numpy()
     return found

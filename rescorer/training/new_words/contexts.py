@@ -1,5 +1,4 @@
-"""Histories of a LightRNN in which words are expected: out of its own text, or before the words of
-example sentences.
+"""Contexts of a LightRNN: histories in sampled text, or before words of example sentences.
 
 Shapes: T words, U streams, N contexts, G contexts of sampled text, Q rows, S contexts of each, R
 rows of the table, C columns, D width, L layers, q of the Q rows at a time.
@@ -16,54 +15,48 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from rescorer.chunks import chunks
 from rescorer.models.lightrnn import LightRNN, LightRNNState
 
 _STREAMS = 256
-_CHUNK = 8192  # contexts looked at together
-HELD = 1 << 24  # numbers held at a time where rows × contexts × columns are looked at
-# rows × contexts of each; contexts of each where that leaves fewer
-_READINGS, _FEWEST = 1 << 16, 32
-_LONGEST = 64  # words of a history; what came before hardly matters
+CONTEXTS_AT_ONCE = 8192
+NUMBERS_AT_ONCE = 1 << 24  # of arrays [rows, contexts, columns]
+_MOST_ROW_CONTEXTS = 1 << 16  # rows × contexts of each row
+_LEAST_CONTEXTS_OF_A_ROW = 32  # even if the limit above leaves fewer
+_HISTORY_WORDS = 64  # earlier words hardly matter
 
 
 class SampledText(NamedTuple):
-    """What a model says when left to itself: its words, and the histories before them."""
+    """Text that is sampled from a model: its words, and the histories before them."""
 
     ids: np.ndarray  # [T, U] int64
     # [L, G, D], G = T · U: of all streams before their first word, before their second, …
     state: LightRNNState
 
 
-def chunks(length: int, size: int = _CHUNK) -> Iterator[slice]:
-    return (slice(first, min(first + size, length)) for first in range(0, length, size))
-
-
 @torch.no_grad()
 def sample_text(model: LightRNN, words: int, seed: int) -> SampledText:
-    """At least `words` words drawn from the model, sentence after sentence, in streams side by
-    side.
-    """
+    """Sample at least `words` words, sentence after sentence, in streams side by side."""
     model.eval()
     generator = torch.Generator(model.device).manual_seed(seed)
     word_in = torch.as_tensor(model.table.words, device=model.device)  # [R, C]
-    state, ids, states = model.start_states(min(_STREAMS, words)), [], []
-    for _ in range(-(-words // min(_STREAMS, words))):
+    streams = min(_STREAMS, words)
+    state, ids, states = model.start_states(streams), [], []
+    for _ in range(-(-words // streams)):
         states.append(state)
-        # [U]
-        rows = torch.multinomial(
-            model.row_log_probs(state.hidden[-1]).exp(), 1, generator=generator
-        )[:, 0]
+        row_probs = model.row_log_probs(state.hidden[-1]).exp()  # [U, R]
+        rows = torch.multinomial(row_probs, 1, generator=generator)[:, 0]  # [U]
         after_row, half = model.read_rows(rows, state)
-        columns = model.column_log_probs(after_row, rows).exp()  # [U, C]
-        column = torch.multinomial(columns, 1, generator=generator)[:, 0]  # [U]
-        ids.append(word_in[rows, column])
-        state = model.read_columns(rows, column, half)
+        column_probs = model.column_log_probs(after_row, rows).exp()  # [U, C]
+        columns = torch.multinomial(column_probs, 1, generator=generator)[:, 0]  # [U]
+        ids.append(word_in[rows, columns])
+        state = model.read_columns(rows, columns, half)
     return SampledText(torch.stack(ids).cpu().numpy(), joined(states))
 
 
 @torch.no_grad()
 def read_text(model: LightRNN, ids: np.ndarray) -> SampledText:
-    """Text [T, U] as this model reads it, whichever model it was sampled from."""
+    """Read text [T, U] that may be sampled from another model."""
     model.eval()
     words = torch.as_tensor(ids, device=model.device)
     state, states = model.start_states(words.shape[1]), []
@@ -74,22 +67,22 @@ def read_text(model: LightRNN, ids: np.ndarray) -> SampledText:
 
 
 def joined(states: Sequence[LightRNNState]) -> LightRNNState:
+    """Concatenate states along their histories."""
     return LightRNNState(*(torch.cat(parts, 1) for parts in zip(*states, strict=True)))
 
 
 @torch.no_grad()
 def states_after(model: LightRNN, histories: Sequence[np.ndarray]) -> LightRNNState:
-    """[L, N, D] what the LSTM knows after each of N histories of ids, which may be empty, from
-    `<s>` on.
+    """[L, N, D] states after `<s>` and each of N histories of ids, which may be empty.
 
-    Of a history longer than 64 words the last 64 are read.
+    Only the last 64 words of a history are read.
     """
     model.eval()
-    # like lengths go side by side
+    # Histories of similar lengths share a batch.
     order = np.argsort([len(history) for history in histories], kind="stable")
     parts = []
     for chunk in chunks(len(order), _STREAMS):
-        lengths = [min(len(histories[index]), _LONGEST) + 1 for index in order[chunk]]
+        lengths = [min(len(histories[index]), _HISTORY_WORDS) + 1 for index in order[chunk]]
         # [T, N]: `<s>` is read as `</s>`
         words = np.full((max(lengths), len(lengths)), model.vocabulary.end_id)
         for column, (index, length) in enumerate(zip(order[chunk], lengths, strict=True)):
@@ -104,31 +97,39 @@ def states_after(model: LightRNN, histories: Sequence[np.ndarray]) -> LightRNNSt
 @torch.no_grad()
 def row_log_probs(model: LightRNN, state: LightRNNState) -> Tensor:
     """[N, R] log P(row | context)."""
-    return torch.cat(
-        [model.row_log_probs(state.hidden[-1][chunk]) for chunk in chunks(state.hidden.shape[1])]
-    )
+    parts = chunks(state.hidden.shape[1], CONTEXTS_AT_ONCE)
+    return torch.cat([model.row_log_probs(state.hidden[-1][part]) for part in parts])
 
 
 def draw_contexts(log_probs: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """[Q, S] contexts out of G, drawn in proportion to their probability [G, Q]: those in which a
-    row is expected.
+    """[Q, S] contexts for each row, sampled in proportion to P(row | context).
 
-    Drawn at even distances (systematic sampling): each context comes as often as expected, to
-    within one.
+    Systematic sampling: each context is drawn as often as expected, to within one.
+
+    Args:
+        log_probs: [G, Q] log P(row | context).
+        count: S.
     """
-    shares = (log_probs - log_probs.max(0).values).double().exp().T.cumsum(1)  # [Q, G]
-    start = torch.rand(
-        len(shares), 1, generator=generator, dtype=torch.float64, device=log_probs.device
-    )
-    # [Q, S]
-    points = (torch.arange(count, device=log_probs.device) + start) / count * shares[:, -1:]
-    return torch.searchsorted(shares, points, right=True).clamp_(max=shares.shape[1] - 1)
+    device = log_probs.device
+    cumulative = (log_probs - log_probs.max(0).values).double().exp().T.cumsum(1)  # [Q, G]
+    start = torch.rand(len(cumulative), 1, generator=generator, dtype=torch.float64, device=device)
+    points = (torch.arange(count, device=device) + start) / count * cumulative[:, -1:]  # [Q, S]
+    contexts = torch.searchsorted(cumulative, points, right=True)
+    return contexts.clamp_(max=cumulative.shape[1] - 1)
 
 
 @torch.no_grad()
 def log_means(log_probs: Tensor) -> np.ndarray:
-    """[R] log of the mean over contexts [G, R] of the probabilities."""
+    """[R] log of the mean over contexts of probabilities, from their logs [G, R]."""
     return (torch.logsumexp(log_probs, 0).double() - math.log(len(log_probs))).cpu().numpy()
+
+
+class RowContexts(NamedTuple):
+    """Some of the rows, read in the contexts in which they are probable."""
+
+    part: slice  # which of the Q rows
+    rows: Tensor  # [q, S] the row of each context
+    after_row: Tensor  # [q, S, D] LSTM outputs that predict the columns
 
 
 @torch.no_grad()
@@ -139,18 +140,20 @@ def in_rows(
     text_rows: Tensor,
     draws: int,
     seed: int,
-) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Some of the rows [Q] at a time: which, themselves [q, S], and what predicts their columns [q,
-    S, D].
+) -> Iterator[RowContexts]:
+    """Read rows [Q], some at a time, each in S contexts sampled by `draw_contexts`.
 
-    Each was read in S contexts out of G, drawn as it is probable there: as many as are asked for,
-    of more than a few hundred rows fewer.
+    Args:
+        state: [L, G, D] the contexts.
+        text_rows: [G, R] log P(row | context).
+        draws: S; it falls, for more than a few hundred rows, to bound the number of contexts.
     """
-    draws = min(draws, max(_FEWEST, _READINGS // max(1, len(rows))))
+    limit = max(_LEAST_CONTEXTS_OF_A_ROW, _MOST_ROW_CONTEXTS // max(1, len(rows)))
+    draws = min(draws, limit)
     generator = torch.Generator(model.device).manual_seed(seed)
-    for part in chunks(len(rows), max(1, HELD // (draws * model.table.columns))):
+    for part in chunks(len(rows), max(1, NUMBERS_AT_ONCE // (draws * model.table.columns))):
         here = torch.as_tensor(rows[part], device=model.device)
-        drawn = draw_contexts(text_rows[:, here], draws, generator)  # [q, S]
-        here = here[:, None].expand_as(drawn)
-        after_row, _ = model.read_rows(here.flatten(), state.take(drawn.flatten()))
-        yield part, here, after_row.view(*drawn.shape, -1)
+        contexts = draw_contexts(text_rows[:, here], draws, generator)  # [q, S]
+        here = here[:, None].expand_as(contexts)
+        after_row, _ = model.read_rows(here.flatten(), state.take(contexts.flatten()))
+        yield RowContexts(part, here, after_row.view(*contexts.shape, -1))

@@ -1,5 +1,4 @@
-"""Fine-tuning on the sentences of new words, beside old text that keeps the rest of the model where
-it is.
+"""Fine-tuning on the sentences of new words, with replay of old text against forgetting.
 
 Shapes: U streams, T words of each at a time, N words of a text.
 """
@@ -17,7 +16,7 @@ from rescorer.settings import REQUIRED, check, setting
 
 @dataclass(frozen=True)
 class FineTuningSettings:
-    """How a network is trained on, on example sentences beside old text."""
+    """How a network is fine-tuned on example sentences and replayed text."""
 
     steps: int = setting(REQUIRED, "Training steps.", minimum=1)
     batch_size: int = setting(32, "Streams of text read side by side.", minimum=2)
@@ -31,7 +30,7 @@ class FineTuningSettings:
     lr: float = setting(2e-4, "Learning rate of the first step; it falls linearly to 0.", above=0)
     clip: float = setting(1.0, "Largest norm of the gradient.", above=0)
     replay_words: int = setting(
-        65_536, "Words sampled from the old model, if there is no old text.", minimum=1
+        65_536, "Words sampled from the old model if there is no old text.", minimum=1
     )
 
     def __post_init__(self) -> None:
@@ -48,15 +47,15 @@ class FineTuningSettings:
 
 
 class _Streams:
-    """A text [N] as U streams that begin at even distances and go round for ever."""
+    """A text [N] as U streams that start at even distances and wrap around at its end."""
 
     def __init__(self, ids: np.ndarray, count: int) -> None:
         self.ids, self.starts = ids, np.arange(count) * len(ids) // count
 
     def read(self, begin: int, length: int) -> np.ndarray:
-        """[T, U] int64 words of each stream from its word `begin`."""
-        places = self.starts + begin + np.arange(length)[:, None]
-        return np.asarray(self.ids[places % len(self.ids)], dtype=np.int64)
+        """[T, U] int64 words of each stream, from its word `begin` on."""
+        positions = self.starts + begin + np.arange(length)[:, None]
+        return np.asarray(self.ids[positions % len(self.ids)], dtype=np.int64)
 
 
 @torch.enable_grad()
@@ -70,25 +69,28 @@ def fine_tune(
 ) -> None:
     """Train the model in place on both texts [N] of ids, each sentence followed by `</s>`.
 
-    Both count by the words that are read of them, so by `example_share`, however long they are.
+    The weight of a text is its share of the streams, `example_share`, whatever its length.
     """
-    mine = settings.example_streams
-    batch_size = _Streams(examples, mine), _Streams(replay, settings.batch_size - mine)
+    count = settings.example_streams
+    example_streams = _Streams(examples, count)
+    replay_streams = _Streams(replay, settings.batch_size - count)
     optimiser = torch.optim.AdamW(
         model.parameters(), settings.lr, betas=(0.9, 0.99), weight_decay=0.0
     )
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)  # of the dropout
+        torch.manual_seed(seed)  # dropout is random
         model.train()
         state = model.start_states(settings.batch_size).detach()
         for step in range(settings.steps):
             for group in optimiser.param_groups:
                 group["lr"] = settings.lr * (1 - step / settings.steps)
-            words = np.concatenate(
-                [text.read(step * settings.bptt, settings.bptt) for text in batch_size], 1
-            )
-            state = _step(model, optimiser, words, state, settings.clip)
+            begin = step * settings.bptt
+            parts = [
+                example_streams.read(begin, settings.bptt),
+                replay_streams.read(begin, settings.bptt),
+            ]
+            state = _step(model, optimiser, np.concatenate(parts, 1), state, settings.clip)
     optimiser.zero_grad(set_to_none=True)
     model.eval()
 
@@ -100,7 +102,7 @@ def _step(
     state: LightRNNState,
     clip: float,
 ) -> LightRNNState:
-    """One step on words [T, U] after histories [U]; returns the histories after them."""
+    """One optimiser step on words [T, U] after states [U]; returns the states after them."""
     log_probs, after = model(torch.as_tensor(words, device=model.device), state)
     optimiser.zero_grad()
     (-log_probs.mean()).backward()

@@ -1,8 +1,10 @@
-"""Where new words may go: the free cells of a table, and the rows or columns made where those are
-too few.
+"""Free cells for new words: those of the table, and those of rows or columns that are added.
+
+A line is a row or a column. A line without words has embeddings that were never trained, so it is
+initialised like an added line: with the embeddings of the line that the new words prefer most.
 
 Shapes: W new words, R rows, C columns, R' rows and C' columns of the new table, Q rows and K
-columns with open cells.
+columns with free cells.
 """
 
 from __future__ import annotations
@@ -16,17 +18,17 @@ from rescorer.errors import InputError
 from rescorer.models.word_table import WordTable
 
 GROW = ("rows", "columns", "no")
-_OPEN = 4  # open cells a word: the rows that the words want least need not be looked at
+_CELLS_A_WORD = 4  # free cells for each word; rows that the words prefer least are left out
 
 
 class FreeCells(NamedTuple):
-    """A larger table, and its cells that new words may take."""
+    """The new table, and its cells that new words may take."""
 
-    source_rows: np.ndarray  # [R'] the old row whose parameters each row has
-    source_columns: np.ndarray  # [C']
-    rows: np.ndarray  # [Q] rows with open cells
-    columns: np.ndarray  # [K] columns with open cells
-    open: np.ndarray  # [Q, K] bool
+    source_rows: np.ndarray  # [R'] old row whose parameters each row gets
+    source_columns: np.ndarray  # [C'] likewise
+    rows: np.ndarray  # [Q] rows with free cells
+    columns: np.ndarray  # [K] columns with free cells
+    is_free: np.ndarray  # [Q, K] bool
 
 
 def find_free_cells(
@@ -35,51 +37,53 @@ def find_free_cells(
     column_costs: Callable[[np.ndarray], np.ndarray],
     grow: str,
 ) -> FreeCells:
-    """The free cells where words share both row and column; too few: lines that hold no word, then
-    new ones, are made.
+    """Find at least W free cells, in this order of preference.
 
-    No vectors were ever learnt for a line without words. A made line has those of the line that the
-    words want most.
+    First come cells in rows and columns that hold words, then lines without words, then added
+    lines.
 
     Args:
-        row_costs: [W, R] mean cost of each row in the contexts of each word.
-        column_costs: gives that of each column [W, C], each word being in its row of these [W];
-            asked for only where columns are made.
-        grow: what is added: "rows", "columns" or "no".
+        row_costs: [W, R] mean cost of each row in each word's contexts.
+        column_costs: returns the mean cost [W, C] of each column after the words' rows [W]; called
+            only if columns are initialised.
+        grow: which lines may be added: "rows", "columns" or "no".
 
     Raises:
-        InputError: too few free cells, and none may be added.
+        InputError: too few free cells, and no line may be added.
     """
     taken = table.words >= 0  # [R, C]
-    with_words = np.asarray(taken.any(1)), np.asarray(taken.any(0))  # [R], [C]
-    rows, columns = _lines_made(table, with_words, len(row_costs), grow)
-    row_votes = _votes(row_costs, with_words[0])
-    source_rows = _sources(with_words[0], rows, row_votes, int(with_words[1].sum()) + columns)
+    row_has_words = np.asarray(taken.any(1))  # [R]
+    column_has_words = np.asarray(taken.any(0))  # [C]
+    new_rows, new_columns = _new_lines(
+        table, int(row_has_words.sum()), int(column_has_words.sum()), len(row_costs), grow
+    )
+    row_size = int(column_has_words.sum()) + new_columns  # cells of a row
+    row_votes = _votes(row_costs, row_has_words)
+    source_rows = _sources(row_has_words, new_rows, row_votes, row_size)
     source_columns = np.arange(table.columns)
-    if columns:
-        costs = column_costs(np.where(with_words[0], row_costs, np.inf).argmin(1))
-        source_columns = _sources(
-            with_words[1], columns, _votes(costs, with_words[1]), int(with_words[0].sum()) + rows
-        )
-    used = (
-        _used(with_words[0], rows, len(source_rows)),
-        _used(with_words[1], columns, len(source_columns)),
-    )
-    free_cells = np.outer(*used)  # [R', C']
-    free_cells[: table.rows, : table.columns] &= ~taken
-    wanted = _wanted_rows(row_votes.sum(0)[source_rows], free_cells, _OPEN * len(row_costs))
-    open_columns = np.flatnonzero(free_cells[wanted].any(0))
-    return FreeCells(
-        source_rows, source_columns, wanted, open_columns, free_cells[np.ix_(wanted, open_columns)]
-    )
+    if new_columns:
+        column_size = int(row_has_words.sum()) + new_rows
+        costs = column_costs(np.where(row_has_words, row_costs, np.inf).argmin(1))
+        column_votes = _votes(costs, column_has_words)
+        source_columns = _sources(column_has_words, new_columns, column_votes, column_size)
+    is_free = np.outer(
+        _used_lines(row_has_words, new_rows, len(source_rows)),
+        _used_lines(column_has_words, new_columns, len(source_columns)),
+    )  # [R', C']
+    is_free[: table.rows, : table.columns] &= ~taken
+    votes = row_votes.sum(0)[source_rows]
+    rows = _preferred_rows(votes, is_free, _CELLS_A_WORD * len(row_costs))
+    columns = np.flatnonzero(is_free[rows].any(0))
+    return FreeCells(source_rows, source_columns, rows, columns, is_free[np.ix_(rows, columns)])
 
 
-def _lines_made(
-    table: WordTable, with_words: tuple[np.ndarray, np.ndarray], words: int, grow: str
-) -> tuple[int, int]:
-    """How many rows and columns are made: of those without words first, then new ones."""
+def _new_lines(table: WordTable, rows: int, columns: int, words: int, grow: str) -> tuple[int, int]:
+    """Numbers of rows and of columns that are initialised: lines without words, then added ones.
+
+    Args:
+        rows, columns: numbers of lines that hold words.
+    """
     needed = len(table.cells) + words
-    rows, columns = int(with_words[0].sum()), int(with_words[1].sum())
     more_rows = min(table.rows - rows, max(0, -(-needed // columns) - rows))
     more_columns = min(table.columns - columns, max(0, -(-needed // (rows + more_rows)) - columns))
     if needed <= (rows + more_rows) * (columns + more_columns):
@@ -96,59 +100,61 @@ def _lines_made(
     return more_rows, -(-needed // (rows + more_rows)) - columns
 
 
-def _used(with_words: np.ndarray, made: int, size: int) -> np.ndarray:
-    """[size] the lines of the new table that hold words or are made for new ones."""
+def _used_lines(has_words: np.ndarray, count: int, size: int) -> np.ndarray:
+    """[size] whether a line of the new table holds words or is one of `count` initialised lines."""
     used = np.zeros(size, dtype=bool)
-    used[: len(with_words)] = with_words
-    used[_made(with_words, made)] = True
+    used[: len(has_words)] = has_words
+    used[_initialised_lines(has_words, count)] = True
     return used
 
 
-def _made(with_words: np.ndarray, count: int) -> np.ndarray:
-    """[count] the lines that are made: first those without words, then new ones at the end."""
-    blank = np.flatnonzero(~with_words)[:count]
-    return np.concatenate([blank, len(with_words) + np.arange(count - len(blank))])
+def _initialised_lines(has_words: np.ndarray, count: int) -> np.ndarray:
+    """[count] lines: first those without words, then added ones at the end."""
+    empty = np.flatnonzero(~has_words)[:count]
+    return np.concatenate([empty, len(has_words) + np.arange(count - len(empty))])
 
 
-def _sources(with_words: np.ndarray, count: int, votes: np.ndarray, size: int) -> np.ndarray:
-    """The old line whose vectors each line of the new table has, `count` of them made for `size`
-    words each.
+def _sources(has_words: np.ndarray, count: int, votes: np.ndarray, size: int) -> np.ndarray:
+    """The old line whose embeddings each line of the new table gets.
+
+    Args:
+        count: number of initialised lines.
+        size: cells of such a line.
     """
-    made = _made(with_words, count)
-    sources = np.arange(max(len(with_words), 1 + max(made, default=0)))
-    sources[made] = _parents(votes, count, size)
+    initialised = _initialised_lines(has_words, count)
+    sources = np.arange(max(len(has_words), 1 + max(initialised, default=0)))
+    sources[initialised] = _most_voted_lines(votes, count, size)
     return sources
 
 
-def _votes(costs: np.ndarray, with_words: np.ndarray) -> np.ndarray:
-    """[W, lines] each word's one vote, shared among the lines as they suit it; lines without words
-    have none.
-    """
-    least = costs[:, with_words].min(1, keepdims=True)
-    shares: np.ndarray = np.exp(np.minimum(least - costs, 0)) * with_words
+def _votes(costs: np.ndarray, has_words: np.ndarray) -> np.ndarray:
+    """[W, lines] softmin of each word's costs over the lines that have words; 0 for the others."""
+    least = costs[:, has_words].min(1, keepdims=True)
+    shares: np.ndarray = np.exp(np.minimum(least - costs, 0)) * has_words
     shares /= shares.sum(1, keepdims=True)
     return shares
 
 
-def _parents(votes: np.ndarray, count: int, size: int) -> np.ndarray:
-    """[count] lines, each the one with most votes of the words that those before it did not take,
-    `size` words each.
+def _most_voted_lines(votes: np.ndarray, count: int, size: int) -> np.ndarray:
+    """[count] lines, each with the most votes [W, lines] of the words that are left.
+
+    Each line then removes the `size` words that vote for it most.
     """
-    left = votes.sum(0)
-    waiting = np.ones(len(votes), dtype=bool)
-    parents = np.zeros(count, dtype=np.int64)
+    votes_left = votes.sum(0)
+    is_left = np.ones(len(votes), dtype=bool)
+    lines = np.zeros(count, dtype=np.int64)
     for number in range(count):
-        parents[number] = parent = int(left.argmax())
-        liking = np.where(waiting, votes[:, parent], -1)
-        served = np.argsort(-liking, kind="stable")[: min(size, int(waiting.sum()))]
-        waiting[served] = False
-        left -= votes[served].sum(0)
-    return parents
+        lines[number] = line = int(votes_left.argmax())
+        preference = np.where(is_left, votes[:, line], -1)
+        removed = np.argsort(-preference, kind="stable")[: min(size, int(is_left.sum()))]
+        is_left[removed] = False
+        votes_left -= votes[removed].sum(0)
+    return lines
 
 
-def _wanted_rows(votes: np.ndarray, free_cells: np.ndarray, least: int) -> np.ndarray:
-    """The rows with most votes that have at least so many open cells together."""
-    rows = np.flatnonzero(free_cells.any(1))
+def _preferred_rows(votes: np.ndarray, is_free: np.ndarray, least: int) -> np.ndarray:
+    """The rows with the most votes that together have at least so many free cells."""
+    rows = np.flatnonzero(is_free.any(1))
     order = np.argsort(-votes[rows], kind="stable")
-    enough = np.searchsorted(np.cumsum(free_cells[rows[order]].sum(1)), least) + 1
+    enough = np.searchsorted(np.cumsum(is_free[rows[order]].sum(1)), least) + 1
     return np.sort(rows[order[:enough]])

@@ -1,17 +1,16 @@
-"""The cheapest seat for every word: the minimum-cost assignment of words to the cells of LightRNN's
-table.
+"""Minimum-cost assignment of words to the cells of LightRNN's table.
 
 Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016), one
-word a cell. The joint problem has V x cells costs, too many beyond a few thousand words, so larger
-tables are solved by prices (prices.py), and those that are too large for that too in bands of rows
-and columns (bands.py).
+word a cell. The joint problem has V × cells costs, too many beyond a few thousand words. Larger
+tables are solved by dual ascent (dual_ascent.py). Tables that are too large for that are solved by
+block coordinate descent over rows and columns (blocks.py).
 
-Any prices >= 0 also bound the optimum from below (linear-programming duality):
-sum_w min_ij (cost + price) - sum_ij price. The best of them over the temperatures is the bound that
-is reported; for tables in bands it is the same with one price a row and one a column, which is much
+Any dual variables >= 0 also bound the optimum from below (linear-programming duality):
+sum_w min_ij (cost + dual) - sum_ij dual. The reported lower bound is the best of them over the
+temperatures. For tables in blocks it uses one dual variable a row and one a column, and is much
 looser.
 
-Shapes: V words, R rows, C columns. Costs and prices are in nats, totals over the corpus.
+Shapes: V words, R rows, C columns. Costs and dual variables are in nats, totals over the corpus.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -49,11 +47,12 @@ Progress = Callable[[str, float, float], None]
 class Assignment:
     """Words and their cells.
 
-    cells: [V] int64, i * C + j, all different.
-    cost: nats, summed in float64, without the stay bonus.
-    lower_bound: nats; no assignment costs less (without a stay bonus).
-    moved: words whose cell differs from the start.
-    history: (stage, cost, seconds since the call).
+    Attributes:
+        cells: [V] int64, i * C + j, all different.
+        cost: nats, summed in float64, without the stay bonus.
+        lower_bound: nats; no assignment costs less (without a stay bonus).
+        moved: number of words whose cell differs from the start.
+        history: (stage, cost, seconds since the call).
     """
 
     cells: Cells
@@ -65,8 +64,9 @@ class Assignment:
 
     @property
     def gap(self) -> float:
-        """The cost is at most this share of the bound above the optimum; infinite where the bound
-        is not positive.
+        """Largest possible excess of the cost over the optimum, relative to the lower bound.
+
+        It is infinite if the bound is not positive.
         """
         if self.cost <= self.lower_bound:
             return 0.0
@@ -74,7 +74,8 @@ class Assignment:
 
     def describe(self) -> str:
         return (
-            f"cost {self.cost:.1f}, lower bound {self.lower_bound:.1f}, gap {100 * self.gap:.2f} %, "
+            f"cost {self.cost:.1f}, lower bound {self.lower_bound:.1f}, "
+            f"gap {100 * self.gap:.2f} %, "
             f"{self.moved} of {len(self.cells)} words moved, {self.seconds:.1f} s"
         )
 
@@ -84,7 +85,7 @@ def assign(
     column_costs: Floats | Costs,
     *,
     start: Cells | None = None,
-    stay_bonus: NDArray[Any] | None = None,
+    stay_bonus: NDArray[np.floating] | None = None,
     free_cells: NDArray[np.bool_] | None = None,
     settings: AssignmentSettings | None = None,
     progress: Progress | None = None,
@@ -92,28 +93,29 @@ def assign(
     advance: Advance = lambda done, of: None,
     device: torch.device | str = "cpu",
 ) -> Assignment:
-    """Seat every word in a cell of its own, at the least total cost that the settings can find.
+    """Assign every word to its own cell, at the least total cost that the settings can find.
 
-    Never worse than `start`. The result depends on the settings alone, not on the number of
-    processes.
+    The result never costs more than `start`. It depends on the settings alone, not on the number
+    of processes.
 
     Args:
-        row_costs: [V, R] float32 nats; a memory map will do, and so will LineCosts, of which only
-            blocks are made.
+        row_costs: [V, R] float32 nats; may be a memory map, or LineCosts, which compute one block
+            at a time.
         column_costs: [V, C] float32 nats.
-        start: [V] cells (i * C + j) that the words have now; without it they are seated in order.
+        start: [V] current cells (i * C + j) of the words; None: the first cells in order.
         stay_bonus: [V] nats >= 0 that a word must gain before it leaves its start cell (in a swap,
-            together with the words it displaces); without it ties and tiny gains move words.
-        free_cells: [R, C] the cells that may be taken; all without it. Not for tables in bands.
-        settings: defaults where None.
+            together with the words that it displaces); without it ties and tiny gains move words.
+        free_cells: [R, C] cells that may be taken; None: all. Not for tables in blocks.
+        settings: None: the defaults.
         progress: called with (stage, cost, seconds) after each stage.
-        checkpoint: a file with which a table in bands goes on where it was cut.
-        advance: told how many bands are done, and of how many.
-        device: where prices are found, which is most of the work beyond `exact_limit` words.
+        checkpoint: a file by which an interrupted assignment in blocks resumes.
+        advance: called with the number of finished blocks and of all blocks.
+        device: device of the dual ascent, which is most of the work beyond `exact_limit` words.
 
     Raises:
         ValueError: shapes that do not fit, too few cells, costs that are not finite, a start that
-            is no seating, closed cells in a table that would be cut into bands.
+            is no assignment, or cells that may not be taken in a table that would be cut into
+            blocks.
     """
     settings = settings or AssignmentSettings()
     began = time.perf_counter()
@@ -143,74 +145,83 @@ def _checked(
     row_costs: Floats | Costs,
     column_costs: Floats | Costs,
     start: Cells | None,
-    bonus: NDArray[Any] | None,
+    bonus: NDArray[np.floating] | None,
     free_cells: NDArray[np.bool_] | None,
 ) -> Table:
-    sides = [
-        DenseCosts(costs) if isinstance(costs, np.ndarray) else costs
-        for costs in (row_costs, column_costs)
-    ]
-    shapes = [side.shape for side in sides]
-    if any(len(shape) != 2 for shape in shapes) or shapes[0][0] != shapes[1][0]:
+    """The arguments of `assign` as a table. Raises ValueError."""
+    rows_side, columns_side = _as_costs(row_costs), _as_costs(column_costs)
+    usable = _usable_cells(rows_side.shape, columns_side.shape, free_cells)
+    words = rows_side.shape[0]
+    start = usable[:words] if start is None else np.asarray(start)
+    _check_start(start, words, usable, rows_side.shape[1] * columns_side.shape[1])
+    nats = np.zeros(words) if bonus is None else np.asarray(bonus, dtype=np.float64)
+    if nats.shape != (words,) or not (np.isfinite(nats) & (nats >= 0)).all():
+        raise ValueError(f"stay_bonus {nats.shape}; expected [{words}] finite nats, none below 0")
+    for name, side in (("row_costs", rows_side), ("column_costs", columns_side)):
+        if not side.is_finite():
+            raise ValueError(f"{name} hold numbers that are not finite")
+    return Table(rows_side, columns_side, start.astype(np.int64), nats, free_cells)
+
+
+def _as_costs(costs: Floats | Costs) -> Costs:
+    return DenseCosts(costs) if isinstance(costs, np.ndarray) else costs
+
+
+def _usable_cells(
+    row_shape: tuple[int, ...], column_shape: tuple[int, ...], free_cells: NDArray[np.bool_] | None
+) -> Cells:
+    """Cells that may be taken, ascending: at least one for each word. Raises ValueError."""
+    if len(row_shape) != 2 or len(column_shape) != 2 or row_shape[0] != column_shape[0]:
         raise ValueError(
-            f"row_costs {shapes[0]} and column_costs {shapes[1]}; expected [V, R] and [V, C]"
+            f"row_costs {row_shape} and column_costs {column_shape}; expected [V, R] and [V, C]"
         )
-    (words, rows), (_, columns) = shapes
-    cells = rows * columns
+    words, rows, columns = row_shape[0], row_shape[1], column_shape[1]
     if free_cells is not None and free_cells.shape != (rows, columns):
-        raise ValueError(f"open_cells {free_cells.shape}; expected [{rows}, {columns}]")
-    usable = np.arange(cells) if free_cells is None else np.flatnonzero(free_cells)
+        raise ValueError(f"free_cells {free_cells.shape}; expected [{rows}, {columns}]")
+    usable = np.arange(rows * columns) if free_cells is None else np.flatnonzero(free_cells)
     if not 0 < words <= len(usable):
         raise ValueError(
             f"{words} words for {len(usable)} cells; expected 1 word or more, and a cell for each"
         )
-    start = usable[:words] if start is None else np.asarray(start)
-    bonus = np.zeros(words) if bonus is None else np.asarray(bonus, dtype=np.float64)
+    return usable
+
+
+def _check_start(start: Cells, words: int, usable: Cells, cells: int) -> None:
     if start.shape != (words,) or not np.issubdtype(start.dtype, np.integer):
         raise ValueError(f"start is {start.dtype} {start.shape}; expected whole numbers [{words}]")
     if start.min() < 0 or start.max() >= cells or len(np.unique(start)) < words:
-        raise ValueError(f"start is no seating; expected {words} different cells below {cells}")
+        raise ValueError(f"start is no assignment; expected {words} different cells below {cells}")
     if not np.isin(start, usable).all():
-        raise ValueError("start has words in cells that are not open")
-    if bonus.shape != (words,) or not (np.isfinite(bonus) & (bonus >= 0)).all():
-        raise ValueError(f"stay_bonus {bonus.shape}; expected [{words}] finite nats, none below 0")
-    for name, side in zip(("row_costs", "column_costs"), sides, strict=True):
-        if not side.is_finite():
-            raise ValueError(f"{name} hold numbers that are not finite")
-    return Table(sides[0], sides[1], start.astype(np.int64), bonus, free_cells)
+        raise ValueError("start has words in cells that are not free")
 
 
 def _stages(
     table: Table, settings: AssignmentSettings, checkpoint: Path | None, advance: Advance
 ) -> Iterator[Stage]:
-    """Each no worse than the one before."""
+    """Run the solver that suits the size. No stage costs more than the one before."""
     words = len(table.start)
     yield "start", table.start, -np.inf
     if words <= settings.exact_limit:
-        problem = table.problem()
-        cells = _solve_exactly(problem)
-        # With a bonus the matching is the optimum of another cost: the bound is then a matching of
-        # its own.
-        best = (
-            _solve_exactly(replace(problem, bonus=np.zeros(words)))
-            if problem.bonus.any()
-            else cells
-        )
-        yield "exact", cells, problem.total(best)
+        yield _exact_stage(table.problem())
     elif words <= settings.block_size:
         yield from solve_by_dual_ascent(table.problem(), table.start, settings)
     else:
         yield from solve_in_blocks(table, settings, checkpoint, advance)
 
 
+def _exact_stage(problem: Problem) -> Stage:
+    cells = _solve_exactly(problem)
+    cheapest = cells
+    if problem.bonus.any():
+        # With a bonus the matching minimises another cost. A second matching gives the bound.
+        cheapest = _solve_exactly(replace(problem, bonus=np.zeros(len(cells))))
+    return "exact", cells, problem.total(cheapest)
+
+
 def _solve_exactly(problem: Problem) -> Cells:
-    """Jonker and Volgenant's algorithm on the dense costs [V, open cells]."""
+    """Jonker and Volgenant's algorithm on the dense costs [V, free cells]."""
     words = np.arange(len(problem.start))
-    usable = (
-        np.arange(problem.rows * problem.columns)
-        if problem.open is None
-        else np.flatnonzero(problem.open)
-    )
+    usable = problem.free_cell_numbers()
     costs = problem.costs(words[:, None], usable)
     costs[words, np.searchsorted(usable, problem.start)] -= problem.bonus
     return np.asarray(usable[linear_sum_assignment(costs)[1]], dtype=np.int64)

@@ -1,13 +1,12 @@
-"""Places for words by auction: all but the most that words can gain, in a seventh of the time of
-the exact assignment.
+"""Assignment by auction: nearly the largest total gain, in a seventh of the exact solver's time.
 
-Each word without a place bids for the one that gains it most at its price, up to what leaves it
-only a little better off than with its second choice; the highest bid has the place, and whoever had
-it bids anew (Bertsekas: The auction algorithm, Annals of Operations Research 14, 1988; here all
-words bid at once). Among its places a word ends within the least raise of the best that prices
-allow.
+Each unassigned word bids for the position with the largest net gain (gain minus dual variable). The
+bid raises the position's dual variable until the word is nearly indifferent to its second choice,
+plus a minimum increment. The highest bid wins the position; the previous owner bids again
+(Bertsekas: The auction algorithm, Annals of Operations Research 14, 1988; here all words bid at
+once). At the end, each word's net gain is within the minimum increment of its largest.
 
-Shapes: n words, L places.
+Shapes: n words, L positions.
 """
 
 from __future__ import annotations
@@ -19,53 +18,52 @@ from scipy.optimize import linear_sum_assignment
 
 from rescorer.training.reallocation.problem import Floats
 
-Places = NDArray[np.int64]
+Positions = NDArray[np.int64]
 
 _EXACT = 1500  # words up to which the assignment is exact: a third of a second
-_WANTED = 128  # places for which a word bids, those that gain it most
-# at least, of a price, in the unit of gains: of cosines 0.2 % less in all than the most
-_RAISE = 0.01
-# few words are left without a place by then, for long wars of prices: theirs is exact
+_CANDIDATES = 128  # positions for which a word bids: those with its largest gains
+_INCREMENT = 0.01  # smallest of a bid, in units of gain; with cosines the total is 0.2 % too low
+# After these rounds few words are unassigned, and long bidding contests would follow: the exact
+# solver assigns them.
 _ROUNDS = 400
 
 
-def auction_assignment(gains: Floats) -> Places:
-    """[n] for each word a place of its own, so that the gains [n, L ≥ n] of all are together nearly
-    the most.
-    """
+def auction_assignment(gains: Floats) -> Positions:
+    """[n] a different position for each word, with nearly the largest total of gains [n, L ≥ n]."""
     if len(gains) <= _EXACT:
         return np.asarray(linear_sum_assignment(gains, maximize=True)[1], dtype=np.int64)
-    place = _auction(gains)
-    left = np.flatnonzero(place < 0)
-    if len(left):
-        free = np.setdiff1d(np.arange(gains.shape[1]), place)
-        place[left] = free[auction_assignment(gains[np.ix_(left, free)])]
-    return place
+    position_of = _auction(gains)
+    unassigned = np.flatnonzero(position_of < 0)
+    if len(unassigned):
+        free = np.setdiff1d(np.arange(gains.shape[1]), position_of)
+        rest = auction_assignment(gains[np.ix_(unassigned, free)])
+        position_of[unassigned] = free[rest]
+    return position_of
 
 
-def _auction(gains: Floats) -> Places:
-    """[n] the words' places, -1 for those that have none when the rounds are over; a place once had
-    stays taken.
-    """
-    words, places = gains.shape
-    found = torch.as_tensor(gains).topk(min(_WANTED, places), sorted=False)
-    best_gains, wanted = found.values.numpy(), found.indices.numpy()
-    duals = np.zeros(places, np.float32)
-    owner, place = np.full(places, -1), np.full(words, -1)
+def _auction(gains: Floats) -> Positions:
+    """[n] the words' positions after the rounds; -1 for unassigned words."""
+    words, positions = gains.shape
+    best = torch.as_tensor(gains).topk(min(_CANDIDATES, positions), sorted=False)
+    candidate_gains, candidates = best.values.numpy(), best.indices.numpy()  # [n, candidates]
+    duals = np.zeros(positions, np.float32)
+    owner_of, position_of = np.full(positions, -1), np.full(words, -1)
     for _ in range(_ROUNDS):
-        bidding = np.flatnonzero(place < 0)
-        if not len(bidding):
+        bidders = np.flatnonzero(position_of < 0)
+        if not len(bidders):
             break
-        net = best_gains[bidding] - duals[wanted[bidding]]
-        each, first = np.arange(len(bidding)), net.argmax(1)
-        most = net[each, first]
-        net[each, first] = -np.inf
-        choice = wanted[bidding, first]
-        bids = duals[choice] + most - net.max(1) + _RAISE
-        # of several bids for a place the last one written is the highest
-        rising = np.argsort(bids, kind="stable")
-        choice, bids, bidding = choice[rising], bids[rising], bidding[rising]
-        place[owner[choice[owner[choice] >= 0]]] = -1
-        duals[choice], owner[choice] = bids, bidding
-        place[owner[choice]] = choice
-    return place
+        net_gains = candidate_gains[bidders] - duals[candidates[bidders]]
+        each, first = np.arange(len(bidders)), net_gains.argmax(1)
+        largest = net_gains[each, first]
+        net_gains[each, first] = -np.inf
+        second_largest = net_gains.max(1)
+        wanted = candidates[bidders, first]
+        bids = duals[wanted] + largest - second_largest + _INCREMENT
+        # In ascending order: numpy keeps the last value that is written to a position.
+        ascending = np.argsort(bids, kind="stable")
+        wanted, bids, bidders = wanted[ascending], bids[ascending], bidders[ascending]
+        previous_owners = owner_of[wanted]
+        position_of[previous_owners[previous_owners >= 0]] = -1
+        duals[wanted], owner_of[wanted] = bids, bidders
+        position_of[owner_of[wanted]] = wanted
+    return position_of

@@ -1,10 +1,9 @@
-"""Cells for the words of large tables: bands of rows, then of columns, each shared out among its
-words by prices.
+"""Block coordinate descent: assignment of the words of large tables.
 
-A band of some random rows (or columns) is a smaller table of the same kind, whose words share out
-its cells anew; the bands of one drawing have no word in common and are worked on in parallel. Only
-their blocks of costs are ever in memory. As a word stays in its band, a drawing that was cut goes
-on with the bands that are not done.
+A block is a random set of rows (or columns). It is a smaller assignment problem: its words are
+assigned to its cells anew by dual ascent, while all other words stay. The blocks of one partition
+share no word, so they run in parallel. Only their costs are in memory. Every word stays in its
+block, so an interrupted sweep resumes with the blocks that are not finished.
 
 Shapes: V words, R rows, C columns, L lines (rows or columns), S sampled words.
 """
@@ -23,10 +22,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rescorer.chunks import chunks
 from rescorer.files import whole_path
 from rescorer.parallel import in_order, workers
 from rescorer.training.reallocation.dual_ascent import (
-    dual_ascent,
+    best_duals,
     penalised_lower_bound,
     solve_by_dual_ascent,
 )
@@ -38,19 +38,19 @@ from rescorer.training.reallocation.problem import (
     Problem,
     Stage,
     Table,
-    chunks,
 )
 
 _Work = tuple[Problem, Cells, AssignmentSettings]
 _Run = Callable[[Iterable[_Work]], Iterator[Cells]]
 Advance = Callable[[int, int], object]
 
-_SAMPLE = 20_000  # words on which the prices of the separable bound are found; all words prove it
-_BLOCK_COSTS = 20_000_000  # costs of one block
+# Words whose costs give the dual variables of the separable bound; all words then prove the bound.
+_SAMPLE = 20_000
+_BLOCK_COSTS = 20_000_000  # costs in memory at a time
 
 
 class _BlockLines(NamedTuple):
-    """The rows or columns of a band, and the stage that it belongs to."""
+    """The rows or columns of a block, and the stage that it belongs to."""
 
     stage: str
     by_row: bool
@@ -63,61 +63,57 @@ def solve_in_blocks(
     checkpoint: Path | None = None,
     advance: Advance = lambda done, of: None,
 ) -> Iterator[Stage]:
-    """Stages, each no worse than the one before.
+    """Yield the stages. No stage costs more than the one before.
 
     Args:
-        checkpoint: a file that is written after each band, and gone on from where it is of this
-            problem.
-        advance: told how many bands are done, and of how many.
+        checkpoint: a file that is written after each block; a run of the same problem resumes
+            from it.
+        advance: called with the number of finished blocks and of all blocks.
     """
-    block_lines = list(_block_lines(table, settings))
+    all_blocks = list(_block_lines(table, settings))
     saved = _SavedProgress(checkpoint, _fingerprint(table, settings))
     done, cells, bound = saved.load() or (0, table.start.copy(), separable_bound(table, settings))
     yield "separable bound", cells, bound
     with _solver(settings.processes) as run:
-        while done < len(block_lines):
-            stage = block_lines[done].stage
-            rest = [
-                lines_of_block
-                for lines_of_block in block_lines[done:]
-                if lines_of_block.stage == stage
-            ]
+        while done < len(all_blocks):
+            stage = all_blocks[done].stage
             blocks = [
-                _Block(table, cells, lines_of_block.lines, lines_of_block.by_row)
-                for lines_of_block in rest
+                _Block(table, cells, lines, by_row)
+                for block_stage, by_row, lines in all_blocks[done:]
+                if block_stage == stage
             ]
             works = (
                 (block.problem(), block.inside(cells[block.words]), settings) for block in blocks
             )
             for block, found in zip(blocks, run(works), strict=True):
-                cells = cells.copy()  # a stage that was handed out stays as it was
+                cells = cells.copy()  # the caller holds the array of the last stage
                 cells[block.words] = block.outside(found)
                 done += 1
                 saved.save(done, cells, bound)
-                advance(done, len(block_lines))
+                advance(done, len(all_blocks))
             yield stage, cells, -np.inf
 
 
 def _block_lines(table: Table, settings: AssignmentSettings) -> Iterator[_BlockLines]:
-    """All bands of all sweeps, in order: they depend on nothing that is found."""
+    """All blocks of all sweeps, in order. They depend on the seed alone, not on any result."""
     generator = np.random.default_rng(settings.seed)
+    parts = -(-len(table.start) // settings.block_size)
     for sweep in range(1, settings.sweeps + 1):
-        # Columns first: a word may then go to any row, with few columns to choose from.
+        # Blocks of columns come first: their words may go to any row, with few columns to choose.
         for by_row, name in ((False, "column"), (True, "row")):
             lines = generator.permutation(table.rows if by_row else table.columns)
-            for lines_of_block in np.array_split(
-                lines, min(len(lines), -(-len(table.start) // settings.block_size))
-            ):
-                yield _BlockLines(f"{name} blocks {sweep}", by_row, np.sort(lines_of_block))
+            for block in np.array_split(lines, min(len(lines), parts)):
+                yield _BlockLines(f"{name} blocks {sweep}", by_row, np.sort(block))
 
 
 class _SavedProgress:
-    """Where a run that was cut goes on."""
+    """A file from which an interrupted run resumes."""
 
     def __init__(self, path: Path | None, problem: str) -> None:
         self.path, self.problem = path, problem
 
     def load(self) -> tuple[int, Cells, float] | None:
+        """Number of finished blocks, cells, lower bound; None without a file of this problem."""
         if self.path is None or not self.path.exists():
             return None
         with np.load(self.path) as content:
@@ -132,9 +128,7 @@ class _SavedProgress:
 
 
 def _fingerprint(table: Table, settings: AssignmentSettings) -> str:
-    """What tells this problem from another one: its settings, its start, its bonus and some of its
-    costs.
-    """
+    """Identifies a problem: its settings, start, bonus and some of its costs."""
     words = np.linspace(0, len(table.start) - 1, min(len(table.start), 64)).astype(np.int64)
     costs = [
         float(side.block(words, slice(None)).sum(dtype=np.float64))
@@ -147,34 +141,36 @@ def _fingerprint(table: Table, settings: AssignmentSettings) -> str:
 
 @contextmanager
 def _solver(processes: int) -> Iterator[_Run]:
-    """Something that solves bands in order, over processes where there is more than one."""
+    """A function that solves blocks in order, in this process or in several."""
     if processes == 1:
         yield lambda works: map(_solve, works)
         return
-    with workers(processes, _one_thread) as executor:  # what is on its way to them is memory too
+    # Problems that wait in the queue take memory too: one more than there are processes.
+    with workers(processes, _use_one_thread) as executor:
         yield lambda works: in_order(executor, _solve, works, processes + 1)
 
 
-def _one_thread() -> None:
-    torch.set_num_threads(1)  # a processor each
+def _use_one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 def _solve(work: _Work) -> Cells:
     problem, cells, settings = work
-    return (
-        [found for _, found, _ in solve_by_dual_ascent(problem, cells, settings)][-1]
-        if len(cells)
-        else cells
-    )
+    if not len(cells):
+        return cells
+    *_, (_, found, _) = solve_by_dual_ascent(problem, cells, settings)
+    return found
 
 
 class _Block:
-    """Some rows (or columns) of a table: a smaller table of the same kind, with cell numbers of its
-    own.
-    """
+    """Some rows (or columns) of a table: a smaller table with its own cell numbers."""
 
     def __init__(self, table: Table, cells: Cells, lines: NDArray[np.int64], by_row: bool) -> None:
-        """Args: cells [V] of the whole table; lines: the rows or columns, ascending."""
+        """
+        Args:
+            cells: [V] cells of all words in the whole table.
+            lines: the rows or columns, ascending.
+        """
         self.table, self.cells, self.lines, self.by_row = table, cells, lines, by_row
         self.words = np.flatnonzero(self._holds(cells))
 
@@ -185,78 +181,75 @@ class _Block:
         return np.isin(self._line(cells), self.lines)
 
     def inside(self, cells: Cells) -> Cells:
-        """The band's numbers of these cells of the table."""
+        """The block's numbers of these cells of the table."""
         line = np.searchsorted(self.lines, self._line(cells))
         columns = self.table.columns
-        return (
-            line * columns + cells % columns
-            if self.by_row
-            else cells // columns * len(self.lines) + line
-        )
+        if self.by_row:
+            return line * columns + cells % columns
+        return cells // columns * len(self.lines) + line
 
     def outside(self, cells: Cells) -> Cells:
-        """The table's numbers of these cells of the band."""
+        """The table's numbers of these cells of the block."""
         columns = self.table.columns
         if self.by_row:
             return self.lines[cells // columns] * columns + cells % columns
         return cells // len(self.lines) * columns + self.lines[cells % len(self.lines)]
 
     def problem(self) -> Problem:
-        """The band as a problem; a word whose start cell lies outside has nothing to stay for."""
-        words, table, every = self.words, self.table, slice(None)
-        row_costs = table.row_costs.block(words, self.lines if self.by_row else every)
-        column_costs = table.column_costs.block(words, every if self.by_row else self.lines)
+        """The block as a problem. A word whose start cell lies outside has no bonus."""
+        words, table, all_lines = self.words, self.table, slice(None)
+        row_costs = table.row_costs.block(words, self.lines if self.by_row else all_lines)
+        column_costs = table.column_costs.block(words, all_lines if self.by_row else self.lines)
         start = table.start[words]
-        here = self._holds(start)
-        start = self.inside(np.where(here, start, self.cells[words]))
+        starts_here = self._holds(start)
         return Problem(
             row_costs,
             column_costs,
-            start,
-            np.where(here, table.bonus[words], 0.0),
+            start=self.inside(np.where(starts_here, start, self.cells[words])),
+            bonus=np.where(starts_here, table.bonus[words], 0.0),
             device=table.device,
         )
 
 
-# --- a bound without the cells
-# ---------------------------------------------------------------------------------------
+# ---- a lower bound from rows and columns alone ----
 
 
 def separable_bound(table: Table, settings: AssignmentSettings) -> float:
-    """Nats that no assignment can fall below: rows and columns each on their own, C words in a row
-    and R in a column.
+    """Lower bound in nats: rows and columns are assigned separately, C words a row, R a column.
 
-    Any prices >= 0 prove a bound, so those found on a sample of the words do; all words are read
-    once to prove it.
+    Any dual variables >= 0 prove a bound. They are found on a sample of the words; one pass over
+    all words then proves the bound.
     """
-    sides = ((table.row_costs, table.columns), (table.column_costs, table.rows))
-    return sum(_line_bound(costs, capacity, settings, table.device) for costs, capacity in sides)
+    by_row = _line_bound(table.row_costs, table.columns, settings, table.device)
+    return by_row + _line_bound(table.column_costs, table.rows, settings, table.device)
 
 
 def _line_bound(
     costs: Costs, capacity: int, settings: AssignmentSettings, device: torch.device | str
 ) -> float:
+    """Lower bound of the cost of lines that hold at most `capacity` words each."""
     words, lines = costs.shape
-    # [S]; ids run by frequency, so all frequencies are in it
+    # [S] at even distances: ids are sorted by frequency, so the sample has all frequencies
     sample = np.arange(words)[:: -(-words // _SAMPLE)]
     problem = _as_lines(costs.block(sample, slice(None)), device)
-    room = capacity * len(sample) / words
-    duals, _ = max(
-        dual_ascent(problem, settings.temperatures, settings.iterations, room),
-        key=lambda found: found[1],
-    )
-    bound, net_cost = (
-        -capacity * float(duals.sum(dtype=np.float64)),
-        torch.as_tensor(duals, device=device),
-    )
+    sample_capacity = capacity * len(sample) / words
+    duals, _ = best_duals(problem, settings, sample_capacity)
+    bound = -capacity * float(duals.sum(dtype=np.float64))
+    device_duals = torch.as_tensor(duals, device=device)
     for chunk in chunks(words, max(1, _BLOCK_COSTS // lines)):
-        bound += penalised_lower_bound(_as_lines(costs.block(chunk, slice(None)), device), net_cost)
+        bound += penalised_lower_bound(
+            _as_lines(costs.block(chunk, slice(None)), device), device_duals
+        )
     return bound
 
 
 def _as_lines(costs: Floats, device: torch.device | str) -> Problem:
-    """[V, L] costs as those of a table with one row."""
-    nothing = np.zeros(len(costs))
+    """Costs [V, L] as those of a table with one row."""
+    zeros = np.zeros(len(costs))
     return Problem(
-        nothing[:, None].astype(np.float32), costs, nothing.astype(np.int64), nothing, device=device
+        row_costs=zeros[:, None].astype(np.float32),
+        column_costs=costs,
+        start=zeros.astype(np.int64),
+        bonus=zeros,
+        device=device,
     )

@@ -1,31 +1,32 @@
-"""What is assigned: words, the costs of their cells, and how hard to search.
+"""The assignment problem: words, the costs of their cells, and the settings of the search.
 
-Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016), one
-word a cell.
+Word w in cell (i, j) costs `row_costs[w, i] + column_costs[w, j]` nats (Li et al., NIPS 2016). Each
+cell holds at most one word.
 
-Shapes: V words, R rows, C columns, n of the words, m of the lines (rows or columns). Costs are
+Shapes: V words, R rows, C columns, n of the words, m of the lines (rows or columns). Costs are in
 nats, totals over the corpus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rescorer.chunks import chunks
 from rescorer.settings import check, setting
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Cells = NDArray[np.int64]
+Index = NDArray[np.int64] | slice
 Stage = tuple[str, Cells, float]  # name, cells, lower bound
 
 _ALL = slice(None)
-_CHUNK_WORDS = 65_536  # of which totals are summed at a time
+_CHUNK_WORDS = 65_536  # words whose costs are summed at a time
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class AssignmentSettings:
         "Words assigned together; a larger table is cut into blocks of rows, then of columns.",
         minimum=1,
     )
-    sweeps: int = setting(2, "Times that a large table is cut into blocks anew.", minimum=0)
+    sweeps: int = setting(2, "Passes of block coordinate descent over a large table.", minimum=0)
     temperatures: tuple[float, ...] = setting(
         (0.1, 0.05, 0.02, 0.01, 0.005),
         "Falling temperatures of the dual ascent, in units of each word's spread of costs.",
@@ -49,10 +50,10 @@ class AssignmentSettings:
     )
     iterations: int = setting(15, "Dual ascent steps at each temperature.", minimum=1, option=False)
     candidates: int = setting(
-        24, "Cells a word keeps for the exact matching.", minimum=1, option=False
+        24, "Candidate cells of a word in the exact matching.", minimum=1, option=False
     )
-    processes: int = setting(1, "Blocks worked on at a time.", minimum=1)
-    seed: int = setting(0, "Seed of the blocks.", minimum=0, option=False)
+    processes: int = setting(1, "Processes that assign blocks in parallel.", minimum=1)
+    seed: int = setting(0, "Seed of the random blocks.", minimum=0, option=False)
 
     def __post_init__(self) -> None:
         check(self)
@@ -60,37 +61,26 @@ class AssignmentSettings:
             raise ValueError("temperatures = (): expected one or more")
 
 
-_LEAST = {
-    "exact_limit": 0,
-    "block_size": 1,
-    "sweeps": 0,
-    "iterations": 1,
-    "candidates": 1,
-    "processes": 1,
-    "seed": 0,
-}
-
-
 class Costs(Protocol):
-    """Costs of words in lines (rows or columns), of which blocks can be had."""
+    """Costs of words in lines (rows or columns) that computes blocks on demand."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(V, L)"""
 
-    def block(self, words: NDArray[Any] | slice, lines: NDArray[Any] | slice) -> Floats:
+    def block(self, words: Index, lines: Index) -> Floats:
         """[n, m] the costs of these words in these lines."""
 
-    def of(self, words: NDArray[Any], lines: NDArray[Any]) -> Doubles:
+    def of(self, words: Index, lines: Cells) -> Doubles:
         """[n] the cost of each of these words in its line."""
 
     def is_finite(self) -> bool:
-        """Whether all costs are numbers."""
+        """Whether all costs are finite."""
 
 
 @dataclass(frozen=True)
 class DenseCosts:
-    """An array of costs, in memory or mapped."""
+    """Costs as one array, in memory or memory-mapped."""
 
     values: Floats  # [V, L]
 
@@ -98,11 +88,11 @@ class DenseCosts:
     def shape(self) -> tuple[int, ...]:
         return self.values.shape
 
-    def block(self, words: NDArray[Any] | slice, lines: NDArray[Any] | slice) -> Floats:
+    def block(self, words: Index, lines: Index) -> Floats:
         chosen = self.values[words]
         return chosen if isinstance(lines, slice) and lines == _ALL else chosen[:, lines]
 
-    def of(self, words: NDArray[Any], lines: NDArray[Any]) -> Doubles:
+    def of(self, words: Index, lines: Cells) -> Doubles:
         costs: Doubles = self.values[words, lines].astype(np.float64)
         return costs
 
@@ -115,14 +105,14 @@ class DenseCosts:
 
 @dataclass(frozen=True)
 class Table:
-    """All words and cells that are to be assigned."""
+    """All words and all cells of one assignment."""
 
     row_costs: Costs  # [V, R]
     column_costs: Costs  # [V, C]
     start: Cells  # [V]
     bonus: Doubles  # [V] nats that a word saves in its start cell
-    open: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; all where None
-    device: torch.device | str = "cpu"  # where prices are found
+    free_cells: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; None: all
+    device: torch.device | str = "cpu"  # of the dual ascent
 
     @property
     def rows(self) -> int:
@@ -133,7 +123,7 @@ class Table:
         return int(self.column_costs.shape[1])
 
     def total(self, cells: Cells) -> float:
-        """Nats, without the bonus."""
+        """Cost of an assignment in nats, without the bonus."""
         total = 0.0
         for chunk in chunks(len(cells), _CHUNK_WORDS):
             words = np.arange(len(cells))[chunk]
@@ -144,27 +134,27 @@ class Table:
         return total
 
     def problem(self) -> Problem:
-        """The whole of it at once: memory V · (R + C)."""
+        """The table as one problem, with dense costs: memory V · (R + C)."""
         return Problem(
             self.row_costs.block(_ALL, _ALL),
             self.column_costs.block(_ALL, _ALL),
             self.start,
             self.bonus,
-            self.open,
+            self.free_cells,
             self.device,
         )
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A small table, or a band of a large one: what the solvers work on."""
+    """A small table, or a block of a large one, with dense costs for the solvers."""
 
     row_costs: Floats  # [V, R]
     column_costs: Floats  # [V, C]
     start: Cells  # [V]
     bonus: Doubles  # [V] nats that a word saves in its start cell
-    open: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; all where None
-    device: torch.device | str = "cpu"  # where prices are found
+    free_cells: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; None: all
+    device: torch.device | str = "cpu"  # of the dual ascent
 
     @property
     def rows(self) -> int:
@@ -174,7 +164,13 @@ class Problem:
     def columns(self) -> int:
         return int(self.column_costs.shape[1])
 
-    def costs(self, words: NDArray[Any], cells: NDArray[Any]) -> Doubles:
+    def free_cell_numbers(self) -> Cells:
+        """Cells that may be taken, ascending."""
+        if self.free_cells is None:
+            return np.arange(self.rows * self.columns)
+        return np.flatnonzero(self.free_cells)
+
+    def costs(self, words: Cells, cells: Cells) -> Doubles:
         """The costs of these words in these cells, without the bonus."""
         rows, columns = np.divmod(cells, self.columns)
         costs: Doubles = (
@@ -183,13 +179,9 @@ class Problem:
         return costs
 
     def total(self, cells: Cells) -> float:
+        """Cost of an assignment in nats, without the bonus."""
         return float(self.costs(np.arange(len(cells)), cells).sum())
 
     def net_cost(self, cells: Cells) -> float:
-        """What the solvers minimise: the total less the bonus of the words in their start cells."""
+        """The objective of the solvers: the cost less the bonus of the words that stay."""
         return self.total(cells) - float(self.bonus[cells == self.start].sum())
-
-
-def chunks(length: int, size: int) -> Iterator[slice]:
-    """Slices that cover a length."""
-    return (slice(first, first + size) for first in range(0, length, size))

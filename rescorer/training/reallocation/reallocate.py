@@ -1,7 +1,8 @@
-"""Reallocation: the words are placed anew in the table, each where the trained network expects it.
+"""Reallocation: a trained network's words get the cells of least total cost.
 
-Source: Li et al., NIPS 2016, section 3.3. Shapes: N words of text, V vocabulary, R rows, C columns,
-D width.
+Source: Li et al., NIPS 2016, section 3.3.
+
+Shapes: V vocabulary, R rows, C columns, K columns with residual embeddings, E numbers of a cell.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,28 +26,31 @@ from rescorer.training.reallocation.assign import Assignment, AssignmentSettings
 from rescorer.training.reallocation.costs import CellCosts, cell_costs, costs_key
 from rescorer.training.reallocation.unseen import back_off_unseen
 
-_COSTS, _BLOCKS = "costs.npz", "blocks.npz"  # of a call that was cut
+# Files by which an interrupted call resumes.
+_COSTS, _BLOCKS = "costs.npz", "blocks.npz"
 
 
 @dataclass(frozen=True)
 class ReallocationSettings:
-    """How the words of a trained network are assigned to cells anew."""
+    """How a trained network's words are reallocated."""
 
     cost_words: int = setting(
         20_000_000,
-        "Words of the text, from its beginning, that the costs are measured on.",
+        "Words at the start of the text on which the costs are measured.",
         minimum=1,
     )
     unseen_weight: float = setting(
         0.5,
-        "Tokens that a word without any counts as, at the costs of similar words.",
+        "Tokens that a zero-count word counts as, at the costs of similar words.",
         above=0,
         option=False,
     )
     min_gain: float = setting(0.0, "Nats a token that a move must save.", minimum=0, option=False)
     batch_size: int = setting(64, "Streams of text read side by side.", minimum=1, option=False)
     bptt: int = setting(64, "Words read at a time.", minimum=1, option=False)
-    assignment: AssignmentSettings = setting(AssignmentSettings(), "How cells are assigned.")
+    assignment: AssignmentSettings = setting(
+        AssignmentSettings(), "How the assignment is searched."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -63,18 +66,18 @@ def reallocate(
     say: Callable[[str], None] = lambda line: None,
     progress: bool = False,
 ) -> Assignment:
-    """Measure what each cell would cost each word, place the words at least cost, and move them.
+    """Measure the costs of all words in all cells, assign the words, and move them in place.
 
     Args:
-        lists: ids of words of one kind (places, surnames, …): by them a word that the text lacks is
-            priced.
-        work: a folder by which a call that was cut goes on, with the same model, text and settings;
-            empty afterwards.
-        say: told what each stage reached.
+        lists: ids of words of one kind (places, surnames, …), from which zero-count words get their
+            costs.
+        work: a folder from which an interrupted call resumes, with the same model, text and
+            settings; its files are removed at the end.
+        say: takes one line about each stage.
         progress: show bars with the time left.
     """
     text = Corpus(corpus.ids[: settings.cost_words])
-    costs = _costs(model, text, settings, lists, work, progress)
+    costs = _measured_costs(model, text, settings, lists, work, progress)
     bonus = settings.min_gain * np.maximum(costs.tokens, settings.unseen_weight)
     with tqdm(unit="block", disable=not progress) as bar:
         result = assign(
@@ -85,7 +88,7 @@ def reallocate(
             stay_bonus=bonus,
             progress=lambda stage, cost, seconds: say(f"{stage}: {cost:.0f} nats, {seconds:.0f} s"),
             checkpoint=work / _BLOCKS if work else None,
-            advance=lambda done, of: _show(bar, done, of),
+            advance=lambda done, of: _update(bar, done, of),
             device=model.device,
         )
     move(model, WordTable(model.table.rows, model.table.columns, result.cells))
@@ -95,7 +98,7 @@ def reallocate(
     return result
 
 
-def _costs(
+def _measured_costs(
     model: LightRNN,
     text: Corpus,
     settings: ReallocationSettings,
@@ -103,7 +106,7 @@ def _costs(
     work: Path | None,
     progress: bool,
 ) -> CellCosts:
-    """Measured, or read where a call that was cut had measured them."""
+    """The costs: measured here, or read from the file of an interrupted call."""
     key = f"{settings.unseen_weight}-{costs_key(model, text)}"
     if work and (saved := CellCosts.load(work / _COSTS, key)):
         return saved
@@ -119,57 +122,54 @@ def _costs(
     return costs
 
 
-def _show(bar: Any, done: int, of: int) -> None:
+def _update(bar: tqdm, done: int, of: int) -> None:
     bar.total = of
     bar.update(done - bar.n)
 
 
 @torch.no_grad()
 def move(model: LightRNN, table: WordTable) -> None:
-    """Put the words of a model in the cells of a table of the same shape.
+    """Give a model a table of the same shape, in place, and let its parameters follow the words.
 
-    The bias of a cell and its own vectors go with its word, the vectors as far as the columns that
-    have some. Vectors of rows and columns stay: the costs are those of the vectors as they are, and
-    means of what the words had did worse (benchmarks/README.md). A row's bias grows by the log of
-    how many times as frequent its words are now, and its odds by that of how much more its first
-    word stands out.
+    The bias and the residual embeddings of a cell move with its word; a word in a column without
+    residual embeddings loses them. The embeddings of rows and columns stay, because the costs were
+    measured with them. A row's bias grows by the log of the ratio of its words' counts, after to
+    before. Its residual row score changes by the difference of the head words' log odds.
     """
     old = model.table
     weights = np.maximum(model.vocabulary.counts, 1).astype(np.float64)
     if model.settings.cell_bias:
-        _follow(model.cell_bias[..., None], old, table)
-    for vectors in model.residual_parameters():
-        _follow(vectors.view(old.rows, -1, model.settings.residual_dim), old, table)
-    model.row_out.bias.add_(_growth(old, table, weights).to(model.device))
+        _move_with_words(model.cell_bias[..., None], old, table)
+    for embeddings in model.residual_parameters():
+        by_cell = embeddings.view(old.rows, -1, model.settings.residual_dim)
+        _move_with_words(by_cell, old, table)
+    model.row_out.bias.add_(_log_growth(old, table, weights).to(model.device))
     if model.settings.has_residual_row_score:
-        before, after = (head_word_log_odds(each, weights) for each in (old, table))
+        before = head_word_log_odds(old, weights)
+        after = head_word_log_odds(table, weights)
         model.head_word_log_odds.add_((after - before).to(model.device))
     model.set_table(table)
 
 
-def _follow(values: Tensor, old: WordTable, new: WordTable) -> None:
-    """What the cells of the first K columns hold [R, K, E] goes with their words, in place; other
-    words bring 0.
+def _move_with_words(values: Tensor, old: WordTable, new: WordTable) -> None:
+    """Move the values [R, K, E] of the cells of the first K columns with their words, in place.
+
+    A cell whose new word had no value gets 0.
     """
     size = values.shape[1]
-    kept = np.flatnonzero((old.column_of < size) & (new.column_of < size))
+    words = np.flatnonzero((old.column_of < size) & (new.column_of < size))
+
+    def index(numbers: NDArray[np.int64]) -> Tensor:
+        return torch.as_tensor(numbers[words], device=values.device)
+
     moved = torch.zeros_like(values)
-    (old_rows, old_columns), (new_rows, new_columns) = (
-        (
-            torch.as_tensor(line[kept], device=values.device)
-            for line in (table.row_of, table.column_of)
-        )
-        for table in (old, new)
-    )
-    moved[new_rows, new_columns] = values[old_rows, old_columns]
+    old_values = values[index(old.row_of), index(old.column_of)]
+    moved[index(new.row_of), index(new.column_of)] = old_values
     values.copy_(moved)
 
 
-def _growth(old: WordTable, new: WordTable, weights: np.ndarray) -> Tensor:
-    """[R] log of how many times as frequent the words of each row are now; without words it is as
-    one seen once.
-    """
-    before, after = (
-        np.maximum(np.bincount(table.row_of, weights, table.rows), 1.0) for table in (old, new)
-    )
+def _log_growth(old: WordTable, new: WordTable, weights: np.ndarray) -> Tensor:
+    """[R] log of the ratio of each row's summed weights, new to old; an empty row counts as 1."""
+    before = np.maximum(np.bincount(old.row_of, weights, old.rows), 1.0)
+    after = np.maximum(np.bincount(new.row_of, weights, new.rows), 1.0)
     return torch.as_tensor(np.log(after / before)).float()

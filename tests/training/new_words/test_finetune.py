@@ -14,9 +14,9 @@ from rescorer.training.new_words.finetune import FineTuningSettings, _Streams, f
 
 
 def test_streams_go_round() -> None:
-    batch_size = _Streams(np.arange(10, 17), 2)
-    assert batch_size.read(0, 3).T.tolist() == [[10, 11, 12], [13, 14, 15]]
-    assert batch_size.read(3, 5).T.tolist() == [[13, 14, 15, 16, 10], [16, 10, 11, 12, 13]]
+    streams = _Streams(np.arange(10, 17), 2)
+    assert streams.read(0, 3).T.tolist() == [[10, 11, 12], [13, 14, 15]]
+    assert streams.read(3, 5).T.tolist() == [[13, 14, 15, 16, 10], [16, 10, 11, 12, 13]]
     assert _Streams(np.array([4]), 3).read(7, 2).tolist() == [[4, 4, 4], [4, 4, 4]]
 
 

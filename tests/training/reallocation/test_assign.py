@@ -1,6 +1,4 @@
-"""The assignment of words to cells, against every seating there is and against scipy's dense
-solver.
-"""
+"""The assignment of words to cells, against all assignments and against scipy's dense solver."""
 
 from __future__ import annotations
 
@@ -13,14 +11,12 @@ from scipy.optimize import linear_sum_assignment
 
 from rescorer.training.reallocation.assign import Assignment, AssignmentSettings, assign
 
-PRICES = AssignmentSettings(exact_limit=0)
-BANDS = AssignmentSettings(exact_limit=0, block_size=150, sweeps=2, iterations=5)
+DUAL_ASCENT = AssignmentSettings(exact_limit=0)
+BLOCKS = AssignmentSettings(exact_limit=0, block_size=150, sweeps=2, iterations=5)
 
 
 def make_costs(words: int, rows: int, columns: int, seed: int = 0) -> tuple[Any, Any]:
-    """Rank-8 log-softmax costs of Zipf counts, where the words come in kinds that want the same
-    cells.
-    """
+    """Rank-8 log-softmax costs of Zipf counts; words of one kind prefer the same cells."""
     generator = np.random.default_rng(seed)
     counts = np.maximum(1, np.round(50 * words / np.arange(1, words + 1)))
     kinds = generator.standard_normal((max(1, words // 20), 8))
@@ -36,7 +32,7 @@ def make_costs(words: int, rows: int, columns: int, seed: int = 0) -> tuple[Any,
     return side(rows), side(columns)
 
 
-def price_of(row_costs: Any, column_costs: Any, cells: Any) -> float:
+def cost_of(row_costs: Any, column_costs: Any, cells: Any) -> float:
     rows, columns = np.divmod(np.asarray(cells), column_costs.shape[1])
     words = np.arange(len(row_costs))
     return float((row_costs[words, rows].astype(np.float64) + column_costs[words, columns]).sum())
@@ -46,7 +42,7 @@ def check(found: Assignment, row_costs: Any, column_costs: Any) -> None:
     assert found.cells.dtype == np.int64 and found.cells.shape == (len(row_costs),)
     assert len(set(found.cells.tolist())) == len(row_costs)
     assert found.cells.min() >= 0 and found.cells.max() < row_costs.shape[1] * column_costs.shape[1]
-    assert found.cost == pytest.approx(price_of(row_costs, column_costs, found.cells), rel=1e-12)
+    assert found.cost == pytest.approx(cost_of(row_costs, column_costs, found.cells), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +50,10 @@ def check(found: Assignment, row_costs: Any, column_costs: Any) -> None:
     [(6, 2, 3), (4, 2, 3), (5, 3, 2), (8, 2, 4), (6, 3, 3), (3, 1, 5), (1, 2, 2)],
 )
 @pytest.mark.parametrize("seed", range(4))
-def test_every_seating(words: int, rows: int, columns: int, seed: int) -> None:
+def test_every_assignment(words: int, rows: int, columns: int, seed: int) -> None:
     row_costs, column_costs = make_costs(words, rows, columns, seed)
-    seatings = np.array(list(itertools.permutations(range(rows * columns), words)))
-    each_row, each_column = np.divmod(seatings, columns)
+    assignments = np.array(list(itertools.permutations(range(rows * columns), words)))
+    each_row, each_column = np.divmod(assignments, columns)
     every = np.arange(words)
     costs = row_costs[every, each_row].astype(np.float64) + column_costs[every, each_column]
     least = float(costs.sum(axis=1).min())
@@ -67,7 +63,7 @@ def test_every_seating(words: int, rows: int, columns: int, seed: int) -> None:
     assert exact.lower_bound == pytest.approx(least, rel=1e-9)
     assert exact.gap < 1e-9
 
-    # With every cell a candidate, the matching after the prices is exact too.
+    # With every cell a candidate, the matching after the dual ascent is exact too.
     dual_ascent = assign(
         row_costs, column_costs, settings=AssignmentSettings(exact_limit=0, candidates=words * 9)
     )
@@ -78,12 +74,12 @@ def test_every_seating(words: int, rows: int, columns: int, seed: int) -> None:
     "words, rows, columns",
     [(400, 20, 20), (390, 20, 20), (300, 20, 20), (400, 5, 80), (400, 90, 5), (400, 1, 401)],
 )
-def test_prices_come_close_to_the_exact_cost(words: int, rows: int, columns: int) -> None:
+def test_dual_ascent_comes_close_to_the_exact_cost(words: int, rows: int, columns: int) -> None:
     row_costs, column_costs = make_costs(words, rows, columns)
     exact = assign(row_costs, column_costs)
     start = np.random.default_rng(1).permutation(rows * columns)[:words]
     for begin in (None, start):
-        found = assign(row_costs, column_costs, start=begin, settings=PRICES)
+        found = assign(row_costs, column_costs, start=begin, settings=DUAL_ASCENT)
         check(found, row_costs, column_costs)
         assert found.lower_bound <= exact.cost * (1 + 1e-9)
         assert exact.cost * (1 - 1e-9) <= found.cost <= exact.cost * 1.01
@@ -91,7 +87,7 @@ def test_prices_come_close_to_the_exact_cost(words: int, rows: int, columns: int
 
 
 @pytest.mark.parametrize("words, rows, columns", [(600, 25, 24), (500, 25, 24), (400, 10, 60)])
-def test_bands_come_close_and_never_get_worse(words: int, rows: int, columns: int) -> None:
+def test_blocks_come_close_and_never_cost_more(words: int, rows: int, columns: int) -> None:
     row_costs, column_costs = make_costs(words, rows, columns)
     start = np.random.default_rng(1).permutation(rows * columns)[:words]
     exact = assign(row_costs, column_costs)
@@ -100,19 +96,19 @@ def test_bands_come_close_and_never_get_worse(words: int, rows: int, columns: in
         row_costs,
         column_costs,
         start=start,
-        settings=BANDS,
+        settings=BLOCKS,
         progress=lambda *stage: stages.append(stage),
     )
     check(found, row_costs, column_costs)
     assert tuple(stages) == found.history and len(stages) == 6
     costs = [cost for _, cost, _ in stages]
     assert costs == sorted(costs, reverse=True)
-    assert costs[0] == pytest.approx(price_of(row_costs, column_costs, start))
+    assert costs[0] == pytest.approx(cost_of(row_costs, column_costs, start))
     assert found.lower_bound <= exact.cost * (1 + 1e-9) <= found.cost * (1 + 2e-9)
     assert found.cost <= exact.cost * 1.08
 
 
-@pytest.mark.parametrize("settings", [AssignmentSettings(), PRICES, BANDS])
+@pytest.mark.parametrize("settings", [AssignmentSettings(), DUAL_ASCENT, BLOCKS])
 def test_an_optimal_start_stays_as_good(settings: AssignmentSettings) -> None:
     row_costs, column_costs = make_costs(300, 18, 17)
     exact = assign(row_costs, column_costs)
@@ -121,7 +117,7 @@ def test_an_optimal_start_stays_as_good(settings: AssignmentSettings) -> None:
     assert found.lower_bound <= found.cost * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("settings", [AssignmentSettings(), PRICES, BANDS])
+@pytest.mark.parametrize("settings", [AssignmentSettings(), DUAL_ASCENT, BLOCKS])
 class TestStayBonus:
     def test_a_huge_bonus_moves_nothing(self, settings: AssignmentSettings) -> None:
         row_costs, column_costs = make_costs(300, 18, 17)
@@ -130,7 +126,7 @@ class TestStayBonus:
             row_costs, column_costs, start=start, stay_bonus=np.full(300, 1e7), settings=settings
         )
         assert found.moved == 0 and (found.cells == start).all()
-        assert found.cost == pytest.approx(price_of(row_costs, column_costs, start))
+        assert found.cost == pytest.approx(cost_of(row_costs, column_costs, start))
 
     def test_no_bonus_is_a_bonus_of_zero(self, settings: AssignmentSettings) -> None:
         row_costs, column_costs = make_costs(300, 18, 17)
@@ -139,7 +135,7 @@ class TestStayBonus:
         assert (plain.cells == zero.cells).all() and plain.cost == zero.cost
 
     def test_ties_stay(self, settings: AssignmentSettings) -> None:
-        # Every seating costs the same: only the bonus speaks.
+        # Every assignment costs the same, but for the bonus.
         costs = np.ones((300, 18), dtype=np.float32), np.ones((300, 17), dtype=np.float32)
         start = np.random.default_rng(1).permutation(18 * 17)[:300]
         assert (
@@ -175,10 +171,10 @@ def test_words_without_costs_take_what_is_left() -> None:
     row_costs, column_costs = make_costs(400, 20, 20)
     row_costs[300:] = column_costs[300:] = 0
     exact = assign(row_costs, column_costs)
-    found = assign(row_costs, column_costs, settings=PRICES)
+    found = assign(row_costs, column_costs, settings=DUAL_ASCENT)
     check(found, row_costs, column_costs)
     assert found.lower_bound <= exact.cost * (1 + 1e-9) and found.cost <= exact.cost * 1.01
-    nothing = assign(row_costs * 0, column_costs * 0, settings=PRICES)
+    nothing = assign(row_costs * 0, column_costs * 0, settings=DUAL_ASCENT)
     assert nothing.cost == nothing.lower_bound == nothing.gap == 0
 
 
@@ -186,12 +182,12 @@ def test_costs_below_zero() -> None:
     row_costs, column_costs = make_costs(200, 14, 15)
     shift = np.float32(2000)
     exact = assign(row_costs - shift, column_costs)
-    found = assign(row_costs - shift, column_costs, settings=PRICES)
+    found = assign(row_costs - shift, column_costs, settings=DUAL_ASCENT)
     assert found.lower_bound <= exact.cost + 1e-3 and exact.cost <= found.cost + 1e-3
     assert exact.cost < 0 and found.gap in (0.0, float("inf"))
 
 
-def test_bands_without_words() -> None:
+def test_blocks_without_words() -> None:
     row_costs, column_costs = make_costs(40, 20, 21)
     settings = AssignmentSettings(exact_limit=0, block_size=4, sweeps=1, iterations=5)
     found = assign(row_costs, column_costs, settings=settings)
@@ -213,8 +209,8 @@ def test_processes_change_nothing() -> None:
     assert (found[0].cells == found[1].cells).all() and found[0].cost == found[1].cost
 
 
-@pytest.mark.parametrize("settings", [PRICES, BANDS])
-def test_prices_on_another_device(settings: AssignmentSettings, device: str) -> None:
+@pytest.mark.parametrize("settings", [DUAL_ASCENT, BLOCKS])
+def test_dual_ascent_on_another_device(settings: AssignmentSettings, device: str) -> None:
     row_costs, column_costs = make_costs(600, 25, 24)
     exact, here = (
         assign(row_costs, column_costs),
@@ -235,7 +231,7 @@ def test_memory_maps_are_read_and_left_alone(tmp_path: Any) -> None:
         np.load(tmp_path / "rows.npy", mmap_mode="r"),
         np.load(tmp_path / "columns.npy", mmap_mode="r"),
     )
-    for settings in (AssignmentSettings(), PRICES, BANDS):
+    for settings in (AssignmentSettings(), DUAL_ASCENT, BLOCKS):
         plain = assign(row_costs, column_costs, settings=settings)
         assert (assign(*maps, settings=settings).cells == plain.cells).all()
 
@@ -265,7 +261,7 @@ ROWS, COLUMNS = make_costs(6, 3, 3)
         ({"stay_bonus": np.full(6, -1.0)}, "stay_bonus"),
     ],
 )
-def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -> None:
+def test_arguments_that_do_not_fit_raise(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         assign(**{"row_costs": ROWS, "column_costs": COLUMNS, **arguments})
 
@@ -291,10 +287,8 @@ def test_settings_name_the_field(setting: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("exact_limit", [0, 1000])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
-def test_closed_cells_stay_empty(exact_limit: int, share: float) -> None:
-    """The cheapest seating among the open cells: as the dense problem with the closed ones left
-    out.
-    """
+def test_cells_that_are_not_free_stay_empty(exact_limit: int, share: float) -> None:
+    """The result is the optimum of the dense problem on the free cells."""
     draw = np.random.default_rng(5)
     rows, columns = (draw.gamma(2.0, 3.0, (60, size)).astype(np.float32) for size in (40, 30))
     free_cells = draw.random((40, 30)) >= share
@@ -311,7 +305,7 @@ def test_closed_cells_stay_empty(exact_limit: int, share: float) -> None:
     assert result.lower_bound <= best * (1 + 1e-6)
 
 
-def test_open_cells_are_checked() -> None:
+def test_free_cells_are_checked() -> None:
     costs = np.ones((4, 3), np.float32)
     few = np.zeros((3, 3), bool)
     few[0] = True
@@ -319,7 +313,7 @@ def test_open_cells_are_checked() -> None:
         assign(costs, costs, free_cells=few)
     with pytest.raises(ValueError, match="free_cells"):
         assign(costs, costs, free_cells=few[:2])
-    with pytest.raises(ValueError, match="not open"):
+    with pytest.raises(ValueError, match="not free"):
         assign(costs, costs, free_cells=~few, start=np.array([0, 4, 5, 6]))
     with pytest.raises(ValueError, match="block_size"):
         assign(

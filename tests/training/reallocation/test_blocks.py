@@ -1,4 +1,4 @@
-"""Large tables in bands: cut and gone on with, over processes, from costs in factors."""
+"""Block coordinate descent: interrupted and resumed, over processes, from costs in factors."""
 
 from __future__ import annotations
 

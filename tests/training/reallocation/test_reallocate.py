@@ -85,9 +85,7 @@ def test_costs_of_the_paper(num_layers: int) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str, bool]) -> None:
-    """−log of the softmax over the cells that hold a word now; the bias and own vectors of its cell
-    go with a word.
-    """
+    """−log of the softmax over the taken cells; biases and residual embeddings move with words."""
     model = model_of(table, **kind)
     size = len(table.cells)
     corpus = corpus_of(size, 60)
@@ -97,11 +95,10 @@ def test_costs_with_free_cells_gates_and_biases(table: WordTable, kind: dict[str
         for word in corpus.ids.tolist():
             before, after, state = model.hidden_states(torch.tensor([[word]]), state)
             row, column = divmod(int(table.cells[word]), table.columns)
-            # rows without words, which predict nothing, are priced too
+            # empty rows have costs too
             plain = model.row_out(before[0, 0]).double()
             scores = model.row_scores(before[0, 0]).double()
-            # What the own vector of its row's first word does for a word stays as it is in its
-            # present row.
+            # The residual row score of a word's current row does not change.
             rows[word] += (scores.logsumexp(0) - (scores - plain)[row] - plain).numpy()
             plain = model.column_scores(after[0], torch.tensor([row]))[0].double()
             bias = (
@@ -185,7 +182,7 @@ def test_move_to_where_they_are_changes_nothing(table: WordTable, kind: dict[str
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
 
 
-def test_biases_of_cells_go_with_the_words() -> None:
+def test_biases_of_cells_move_with_the_words() -> None:
     model = model_of(TABLES["free cells"])
     before = model.cell_bias.detach().clone().flatten()
     old, new = model.table, WordTable.shaped(10, 3, 4).shuffled(9)
@@ -196,7 +193,7 @@ def test_biases_of_cells_go_with_the_words() -> None:
     assert (model.cell_bias[model.free] == 0).all()
 
 
-def test_vectors_of_rows_and_columns_stay() -> None:
+def test_embeddings_of_rows_and_columns_stay() -> None:
     model = model_of(TABLES["full"], residual_dim=2)
     before = copy.deepcopy(model.state_dict())
     move(model, WordTable.shaped(12, 3, 4).shuffled(5))
@@ -314,6 +311,6 @@ def test_search_settings_reach_the_search() -> None:
             batch_size=1, assignment=AssignmentSettings(exact_limit=limit)
         )
         results.append(reallocate(model, corpus, settings))
-    by_prices, exact = ({stage for stage, _, _ in result.history} for result in results)
-    assert by_prices != exact
+    by_dual_ascent, exact = ({stage for stage, _, _ in result.history} for result in results)
+    assert by_dual_ascent != exact
     assert results[0].cost >= results[1].cost - 1e-3

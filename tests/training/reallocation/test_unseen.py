@@ -1,6 +1,4 @@
-"""Words that a text lacks are priced, and placed, like words of their lists and of like
-spelling.
-"""
+"""Zero-count words get the costs, and the rows, of words with their lists, suffixes, prefixes."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from rescorer.training.reallocation.assign import assign
 from rescorer.training.reallocation.costs import CellCosts, LineCosts
 from rescorer.training.reallocation.unseen import back_off_unseen, read_lists
 
-# Two kinds: kind 0 wants row 0, kind 1 row 1.
+# Two kinds: row 0 is cheapest for kind 0, row 1 for kind 1.
 WORDS = (
     "</s>",
     "<unk>",
@@ -31,7 +29,7 @@ WORDS = (
     "y",
 )
 KIND = {2: 0, 3: 0, 4: 0, 5: 1, 6: 1, 7: 1}
-UNSEEN = {8: 0, 9: 1}  # by their ends
+UNSEEN = {8: 0, 9: 1}  # by their suffixes
 
 
 def make_costs() -> CellCosts:
@@ -48,12 +46,12 @@ def make_costs() -> CellCosts:
     )
 
 
-def test_spelling() -> None:
+def test_affixes_give_costs() -> None:
     costs = make_costs()
     before = costs.rows.words[:8].copy()
     back_off_unseen(costs, WORDS, [], 0.5)
     for word, kind in UNSEEN.items():
-        # All that share its end are of one kind: their mean, times the weight.
+        # All words with its suffix are of one kind: the costs are their mean times the weight.
         np.testing.assert_allclose(
             costs.rows.words[word], 0.5 * np.array([kind == 0, kind == 1, 1]), atol=1e-6
         )
@@ -63,14 +61,14 @@ def test_spelling() -> None:
     assert (costs.rows.words[:8] == before).all() and not costs.rows.words[10:].any()
 
 
-def test_lists_speak_for_words_of_no_known_piece() -> None:
+def test_lists_give_costs_to_words_without_a_known_affix() -> None:
     costs = make_costs()
     back_off_unseen(costs, WORDS, [np.array([2, 3, 10]), np.array([5, 6, 11]), np.array([10])], 1.0)
     assert costs.columns.words[10].tolist() == pytest.approx([1, 0, 1])
     assert costs.columns.words[11].tolist() == pytest.approx([0, 1, 1])
 
 
-def test_nothing_unseen_changes_nothing() -> None:
+def test_without_zero_count_words_nothing_changes() -> None:
     costs = make_costs()
     costs = costs._replace(tokens=np.maximum(costs.tokens, 1))
     before = costs.rows.words.copy()
@@ -78,7 +76,7 @@ def test_nothing_unseen_changes_nothing() -> None:
     assert (costs.rows.words == before).all()
 
 
-def test_they_sit_beside_what_they_are_like() -> None:
+def test_zero_count_words_get_the_rows_of_similar_words() -> None:
     costs = make_costs()
     back_off_unseen(costs, WORDS, [np.array([2, 3, 10]), np.array([5, 6, 11])], 0.5)
     nothing = LineCosts(np.zeros((12, 1), np.float32), np.zeros((6, 1), np.float32), np.zeros(12))
