@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 @pytest.fixture
-def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with models, lists and references, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
@@ -177,7 +177,9 @@ def test_tune_then_apply(here: Path) -> None:
     )
     weights = TunedWeights.load("w.json")
     assert weights.weights.mixture.keys() == {"lightrnn", "ngram"}
-    assert "WER first pass, own word penalty" in tuned.stderr and "no --weights" not in tuned.stderr
+    assert (
+        "WER first pass, tuned word penalty" in tuned.stderr and "no --weights" not in tuned.stderr
+    )
     applied = good(
         "lists.jsonl",
         "--lm",
@@ -314,7 +316,7 @@ def test_weights_that_are_worse_on_their_own_lists_are_not_written_in_silence(
         ),
     )
     result = good("lists.jsonl", "--lm", "lightrnn.pt", "--tune", "ref", "--weights", "w.json")
-    assert "more errors on the development set than first pass, own word penalty" in result.stderr
+    assert "more errors on the development set than first pass, tuned word penalty" in result.stderr
     assert "at the end of the range that was searched: word penalty" in result.stderr
     assert TunedWeights.load("w.json").weights == bad_weights
 
@@ -417,9 +419,9 @@ def test_bad_models(here: Path) -> None:
     Path("cut.arpa").write_text(Path("ngram.arpa").read_text()[:200])
     for name, part in (
         ("cut.pt", "cut short"),
-        ("foreign.pt", "no LightRNN"),
+        ("foreign.pt", "not a model file"),
         ("text", "not a KenLM model"),
-        ("cut.arpa", "KenLM cannot load it"),
+        ("cut.arpa", "expected a whole ARPA file"),
         ("none.pt", "No such file"),
     ):
         line = bad("lists.jsonl", "--lm", name, "--output", "best")

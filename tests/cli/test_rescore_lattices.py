@@ -53,7 +53,7 @@ pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 @pytest.fixture
-def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with models, a folder of lattices and references, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
@@ -238,7 +238,7 @@ def test_mbr_gives_the_safest_words(here: Path) -> None:
 
 def test_tune_then_apply(here: Path) -> None:
     result = good("lats", *LM, "--tune", "ref", "--weights", "w.json", "--output", "dev")
-    assert "WER first pass, own word penalty" in result.stderr
+    assert "WER first pass, tuned word penalty" in result.stderr
     weights = TunedWeights.load("w.json")
     assert set(weights.weights.scales) == {ACOUSTIC, FIRST_LM}
     assert set(weights.weights.mixture) == {"lightrnn", "ngram"}
@@ -278,7 +278,7 @@ def test_only_some_utterances(here: Path) -> None:
     )
 
 
-def test_bad_lattices_end_the_command_or_are_passed_over(here: Path) -> None:
+def test_bad_lattices_end_the_command_or_are_skipped(here: Path) -> None:
     good("lats", *LM, "--output", "whole")
     Path("lats/u2.slf").write_text("VERSION=1.0\nN=2 L=1\nI=0\nI=1\nJ=0 S=0 E=7 W=cat a=1\n")
     Path("lats/u4.slf").write_text("VERSION=1.0\nN=2 L=1\nI=0\nI=1\nJ=0 S=0 E=1 W=cat a=nan\n")
@@ -306,9 +306,9 @@ def test_lattices_without_a_path_are_told(here: Path) -> None:
     ("arguments", "expected"),
     [
         (["lats"], "no language model"),
-        (["lats", *LM, "--order", "-1"], "order = -1"),
-        (["lats", *LM, "--beam", "0"], "beam = 0.0"),
-        (["lats", *LM, "--max-histories", "-1"], "max_histories = -1"),
+        (["lats", *LM, "--order", "-1"], "--order -1; expected at least 0"),
+        (["lats", *LM, "--beam", "0"], "--beam 0; expected more than 0"),
+        (["lats", *LM, "--max-histories", "-1"], "--max-histories -1; expected at least 0"),
         (["lats", *LM, "--tune", "ref"], "--tune without --weights"),
         (["lats", *LM, "--ref", "short"], "hypotheses without a reference, the first is u1"),
         (["lists.jsonl", *LM, "--order", "3"], "--order is for lattices"),

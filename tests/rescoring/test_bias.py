@@ -136,7 +136,7 @@ def test_tuning_lattices_finds_a_scale() -> None:
 
 
 @pytest.fixture
-def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
     write_nbest("lists.jsonl", LISTS, "jsonl")
@@ -185,7 +185,7 @@ def test_words_in_another_case_are_told(here: Path) -> None:
     Path("NAMES").write_text("CAT\n")
     said = good("lists.jsonl", *LM, "--bias", "NAMES").stderr
     assert (
-        "0 of the 1 words of NAMES are in the input: words must be written as there, case and all"
+        "0 of the 1 words of NAMES are in the input: write them as the input does, in the same case"
         in said
     )
 
