@@ -1,4 +1,4 @@
-"""The command `rescore`: what it writes, and one line for whatever a user can do wrong."""
+"""The command `rescore` on lists: its outputs, and one line for every error of a user."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_a_score_whose_name_is_taken_is_refused_before_scoring(
     here: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def fail(*_: object) -> None:
-        raise AssertionError("the model was asked")
+        raise AssertionError("a model scored")
 
     monkeypatch.setattr(LightRNN, "start", fail)
     lists = [

@@ -1,6 +1,4 @@
-"""The command `rescore` on lattices: what it writes, and one line for whatever a user can do
-wrong.
-"""
+"""The command `rescore` on lattices: its outputs, and one line for every error of a user."""
 
 from __future__ import annotations
 
@@ -154,9 +152,9 @@ def test_everything_that_can_be_written(here: Path) -> None:
             and 1 <= len(nbest_list.hypotheses) <= 5
         )
         assert set(best.scores) == {ACOUSTIC, FIRST_LM, "lightrnn", "ngram", "lm", "total"}
-    safest = [json.loads(line) for line in Path("confidences").read_text().splitlines()]
-    assert [each["id"] for each in safest] == list(lines("best"))
-    assert all(len(each["text"].split()) == len(each["confidences"]) for each in safest)
+    confidences = [json.loads(line) for line in Path("confidences").read_text().splitlines()]
+    assert [each["id"] for each in confidences] == list(lines("best"))
+    assert all(len(each["text"].split()) == len(each["confidences"]) for each in confidences)
     assert "\tstrange\t" in Path("oov").read_text()
     report = json.loads(Path("wer.json").read_text())
     assert set(report["rows"]) == {
@@ -220,7 +218,7 @@ def test_a_folder_of_kaldis_without_a_suffix(here: Path) -> None:
     assert read_nbest("archives").format == "kaldi" and Path("archives/words_text").is_file()
 
 
-def test_mbr_gives_the_safest_words(here: Path) -> None:
+def test_mbr_writes_the_minimum_bayes_risk_words(here: Path) -> None:
     good(
         "lats",
         *LM,
@@ -293,7 +291,7 @@ def test_bad_lattices_end_the_command_or_are_skipped(here: Path) -> None:
     } == lines("best")
 
 
-def test_lattices_without_a_path_are_told(here: Path) -> None:
+def test_lattices_without_a_path_are_reported(here: Path) -> None:
     Path("lats/v.slf").write_text(
         "VERSION=1.0\nstart=0 end=2\nN=3 L=1\nI=0\nI=1\nI=2\nJ=0 S=0 E=1 W=cat a=1 l=2\n"
     )
@@ -328,7 +326,7 @@ def test_bad_options(
     assert expected in bad(*arguments)
 
 
-def test_too_little_memory_is_told(here: Path) -> None:
+def test_too_little_memory_is_reported(here: Path) -> None:
     big = random_lattice(np.random.default_rng(0), 60, 900, KNOWN)
     HTK.write(Path("big"), [replace(big, utterance="u", scores={ACOUSTIC: big.scores["score"]})])
     message = bad(

@@ -87,10 +87,10 @@ def test_report_warns_when_rescoring_made_it_worse(model: Any) -> None:
 @pytest.mark.parametrize(
     ("right", "verdict"), [(38, "better"), (2, "worse"), (20, "no difference shown")]
 )
-def test_a_verdict_against_the_first_pass_with_its_own_penalty(
+def test_a_verdict_against_the_first_pass_with_a_tuned_penalty(
     tmp_path: Path, model: Any, right: int, verdict: str
 ) -> None:
-    """40 lists of which the result is right in some; the first pass with its own penalty in all
+    """The result is right in some of 40 lists, the first pass with a tuned penalty in all
     others.
     """
     lists = [nbest(f"u{number}", ("the cat", 0.0), ("dog", -1.0)) for number in range(40)]

@@ -108,7 +108,7 @@ def test_names_that_are_taken_are_refused_before_any_scoring(
     model: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def fail(*_: object) -> None:
-        raise AssertionError("the model was asked")
+        raise AssertionError("a model scored")
 
     monkeypatch.setattr(type(model), "start", fail)
     with pytest.raises(InputError, match=f"already have the scores {name};"):
@@ -116,7 +116,7 @@ def test_names_that_are_taken_are_refused_before_any_scoring(
 
 
 def random_lists(seed: int, count: int = 40) -> tuple[list[NBest], dict[str, tuple[str, ...]]]:
-    """Lists in which the recogniser is right three times in four and the words say nothing."""
+    """Lists in which the recogniser is right three times in four and words are random."""
     draw = np.random.default_rng(seed)
     lists, references = [], {}
     for number in range(count):
@@ -147,7 +147,7 @@ def test_tuning_is_never_worse_than_the_first_pass_on_its_own_lists(model: Any, 
     )
 
 
-def test_a_model_that_gains_nothing_gets_no_say(model: Any) -> None:
+def test_a_model_without_a_gain_has_scale_zero(model: Any) -> None:
     lists = [nbest(f"u{number}", ("the cat sat", 0.0), ("a dog ran", -1.0)) for number in range(5)]
     references = {each.utterance: ("the", "cat", "sat") for each in lists}
     scored = score_lists(lists, [model])
