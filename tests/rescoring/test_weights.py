@@ -370,7 +370,8 @@ GOOD = {"scales": {"a": 1.0}, "lm_scale": 0.0}
         json.dumps({"weights": GOOD, "first_pass": {**GOOD, "lm_scale": 0.5}}),
         json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {"b": 1.0}}}),
         json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {}}}),
-        '{"weights": {"scales": {"a": 1, "a": 2}, "lm_scale": 0}, "first_pass": {"scales": {"a": 1}, "lm_scale": 0}}',
+        '{"weights": {"scales": {"a": 1, "a": 2}, "lm_scale": 0}, '
+        '"first_pass": {"scales": {"a": 1}, "lm_scale": 0}}',
         '{"weights": {"scales": {"a": 1' + "0" * 400 + '}}, "first_pass": {"scales": {}}}',
     ],
 )
