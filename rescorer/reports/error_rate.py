@@ -1,8 +1,7 @@
-"""How many words are wrong: word error rate by kaldialign, with its uncertainty, in total and by
-kind of word.
+"""Word error rate by kaldialign with its bootstrap interval, in total and by kind of word.
 
-Errors of a hypothesis are the fewest substitutions, deletions and insertions that turn it into the
-reference.
+The errors of a hypothesis are the fewest substitutions, deletions and insertions that turn it into
+the reference.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ class ErrorRate:
 
     Attributes:
         errors: substitutions, deletions and insertions.
-        words: in the references.
-        low, high: per cent; not a number where there is no word.
+        words: number of words in the references.
+        low, high: bounds of the interval in per cent; NaN if there is no word.
     """
 
     errors: int
@@ -41,12 +40,13 @@ class ErrorRate:
         return 100 * self.errors / self.words if self.words else math.nan
 
     def as_dict(self) -> dict[str, float | None]:
-        """What a JSON file holds: null where there is no number."""
+        """The figures for a JSON file: null for a figure that is not finite."""
         figures = {"percent": self.percent, **asdict(self)}
         return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
     def describe(self) -> str:
-        return f"{self.percent:.2f} % [{self.low:.2f}, {self.high:.2f}] ({self.errors} of {self.words} words)"
+        interval = f"[{self.low:.2f}, {self.high:.2f}]"
+        return f"{self.percent:.2f} % {interval} ({self.errors} of {self.words} words)"
 
 
 def errors(reference: Words, hypothesis: Words) -> int:
@@ -55,7 +55,7 @@ def errors(reference: Words, hypothesis: Words) -> int:
 
 
 def error_rate(references: Sequence[Words], hypotheses: Sequence[Words]) -> ErrorRate:
-    """The word error rate of one hypothesis an utterance, its interval by kaldialign."""
+    """The word error rate of one hypothesis for each utterance, with kaldialign's interval."""
     refs, hyps = _lists(references), _lists(hypotheses)
     total = sum(errors(ref, hyp) for ref, hyp in zip(refs, hyps, strict=True))
     words = sum(map(len, refs))
@@ -88,23 +88,23 @@ def error_rates_by_list(
     # [U, listed or other, errors and words]
     counts = np.zeros((len(references), 2, 2), dtype=np.int64)
     for utterance, (reference, hypothesis) in enumerate(zip(references, hypotheses, strict=True)):
-        for said, heard in kaldialign.align(list(reference), list(hypothesis), _GAP):
-            kind = 0 if (said if said != _GAP else heard) in listed else 1
-            counts[utterance, kind] += (said != heard, said != _GAP)
+        for spoken, recognised in kaldialign.align(list(reference), list(hypothesis), _GAP):
+            inserted = spoken == _GAP
+            kind = 0 if (recognised if inserted else spoken) in listed else 1
+            counts[utterance, kind] += (spoken != recognised, not inserted)
     return _of_counts(counts[:, 0]), _of_counts(counts[:, 1])
 
 
 def _of_counts(counts: np.ndarray) -> ErrorRate:
-    """From errors and words of each utterance [U, 2]."""
+    """The error rate from the errors and words of each utterance [U, 2]."""
     total, words = (int(count) for count in counts.sum(0))
-    # An utterance without such a word says nothing of them, but resampling none of the others would
-    # divide by zero.
+    # Utterances without such words are left out: a resample of them alone would divide by zero.
     counts = counts[counts.any(1)]
     if not words or len(counts) < 2:
         return ErrorRate(total, words, math.nan, math.nan)
     interval = bootstrap(
         (counts[:, 0], counts[:, 1]),
-        lambda wrong, said, axis: 100 * wrong.sum(axis) / np.maximum(said.sum(axis), 1),
+        lambda wrong, spoken, axis: 100 * wrong.sum(axis) / np.maximum(spoken.sum(axis), 1),
         paired=True,
         vectorized=True,
         method="percentile",

@@ -1,7 +1,7 @@
-"""A look at the table of a LightRNN: which words share a row, and which lists (places, surnames, …)
-the rows hold.
+"""The table of a LightRNN as text and as a page: words that share a row, and the lists (places,
+surnames, …) that the rows hold.
 
-Everything here counts words, not how often they occur. A row's *listed* words are those on at least
+All counts are of distinct words, not of occurrences. A row's *listed* words are those on at least
 one list; its *dominant* list is the one with most of the row's words (of several, the first given);
 its *purity* is the share of its listed words that are on the dominant list. A word on several lists
 counts for each, once among the listed.
@@ -27,7 +27,7 @@ from rescorer.models.lightrnn import LightRNN
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
-_FULLEST = 10  # rows in which a list is said to gather
+_FULLEST = 10  # rows of the share that the overview prints for a list
 _TEMPLATE = Path(__file__).with_name("table.html")
 _DATA_MARK = "@DATA@"
 
@@ -48,14 +48,14 @@ def read_lists(named: Iterable[str]) -> dict[str, list[str]]:
                 remedy="give it a name, --list places=FILE",
             )
         if name in lists:
-            raise InputError(f"two lists are named {name!r}", remedy="give each a name of its own")
+            raise InputError(f"two lists are named {name!r}", remedy="give each list another name")
         words = (line.split("\t", 1)[0].strip() for _, line in read_lines(path))
         lists[name] = [word for word in words if word]
     return lists
 
 
 def share_in_fullest_rows(model: LightRNN, words: Iterable[str], rows: int = _FULLEST) -> float:
-    """The share, 0 to 1, of a list's words that stands in the `rows` rows with most of them.
+    """The share, 0 to 1, of a list's words in the `rows` rows that hold most of them.
 
     Words outside the vocabulary and repetitions do not count.
 
@@ -66,7 +66,7 @@ def share_in_fullest_rows(model: LightRNN, words: Iterable[str], rows: int = _FU
 
 
 def _known_ids(name: str, words: Iterable[str], vocabulary: Vocabulary) -> np.ndarray:
-    """Sorted ids of the words that the vocabulary holds, each once."""
+    """The sorted, distinct ids of the words that the vocabulary holds."""
     ids: np.ndarray = np.unique(vocabulary.encode(list(words)))
     ids = ids[ids != vocabulary.unknown_id]
     if not len(ids):
@@ -84,14 +84,14 @@ def _share_in_fullest(table: WordTable, ids: np.ndarray, rows: int) -> float:
 
 @dataclass(frozen=True)
 class RowSummary:
-    """What the lists say of one row.
+    """The words of one row by lists.
 
     Attributes:
-        row: its number, from 0.
-        words: how many words it holds.
-        listed: how many of them are on any list.
-        dominant: the list with most of them; "" where none is listed.
-        on_dominant: how many are on that list.
+        row: number of the row, from 0.
+        words: number of its words.
+        listed: number of its words on any list.
+        dominant: name of the list with most of its words; "" if none is listed.
+        on_dominant: number of its words on that list.
     """
 
     row: int
@@ -102,7 +102,7 @@ class RowSummary:
 
     @property
     def purity(self) -> float:
-        """The share of the listed words that are on the dominant list; 0 where none is listed."""
+        """The share of the listed words that are on the dominant list; 0 if none is listed."""
         return self.on_dominant / self.listed if self.listed else 0.0
 
 
@@ -120,7 +120,7 @@ class TableView:
     """
 
     def __init__(self, model: LightRNN, lists: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Raises InputError where no word of a list is in the vocabulary."""
+        """Raises InputError if no word of a list is in the vocabulary."""
         self.vocabulary, self.table = model.vocabulary, model.table
         lists = lists or {}
         self._sizes = {
@@ -131,7 +131,7 @@ class TableView:
             for name, words in lists.items()
         }
 
-    # ---- what it finds ----
+    # ---- summaries ----
 
     @cached_property
     def _grid(self) -> np.ndarray:
@@ -139,7 +139,7 @@ class TableView:
 
     @cached_property
     def _on_lists(self) -> np.ndarray:
-        """[K, R] how many of a row's words are on each list."""
+        """[K, R] the number of a row's words on each list."""
         counts = [
             np.bincount(self.table.row_of[ids], minlength=self.table.rows)
             for ids in self.lists.values()
@@ -148,7 +148,7 @@ class TableView:
 
     @cached_property
     def summaries(self) -> list[RowSummary]:
-        """One of each row, in the order of the table."""
+        """The summary of each row, in the order of the table."""
         everyone = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *self.lists.values()]))
         listed = np.bincount(self.table.row_of[everyone], minlength=self.table.rows)
         words = np.bincount(self.table.row_of, minlength=self.table.rows)
@@ -164,8 +164,11 @@ class TableView:
         return [RowSummary(row, *values) for row, values in enumerate(zip(*columns, strict=True))]
 
     def ordered(self, order: str = "fullest") -> list[RowSummary]:
-        """The rows that hold a word: "fullest", most words on the dominant list first, or "purest";
-        then the other.
+        """The rows that hold a word, sorted.
+
+        Args:
+            order: "fullest": most words on the dominant list first, then by purity; "purest": the
+                highest purity first, then by words.
         """
         return sorted((summary for summary in self.summaries if summary.words), key=_ORDERS[order])
 
@@ -185,25 +188,25 @@ class TableView:
     # ---- as lines for a terminal ----
 
     def overview_lines(self, rows: int, show: int, order: str = "fullest") -> Iterator[str]:
-        """The table's size, each list's fate, and the first rows with `show` words of each."""
+        """The size of the table, the share of each list, and the first rows with `show` words."""
         table, held = self.table, len(self.vocabulary)
         free = table.rows * table.columns - held
         yield f"{table.rows} rows × {table.columns} columns, {held} words, {free} free cells"
         for name, ids in self.lists.items():
             share = _share_in_fullest(table, ids, _FULLEST)
             yield (
-                f"{name}: {len(ids)} of {self._sizes[name]} words in the vocabulary, {100 * share:.1f} % of these "
-                f"in its {_FULLEST} fullest rows"
+                f"{name}: {len(ids)} of {self._sizes[name]} words in the vocabulary, "
+                f"{100 * share:.1f} % of these in its {_FULLEST} fullest rows"
             )
         yield (
-            f"{'row':>7} {'words':>7} {'listed':>7} {'purity':>8} {'on list':>7} {'':<{self._name_width}}  "
-            f"most frequent words"
+            f"{'row':>7} {'words':>7} {'listed':>7} {'purity':>8} {'on list':>7} "
+            f"{'':<{self._name_width}}  most frequent words"
         )
         for summary in self.ordered(order)[:rows]:
             yield self._row_line(summary, show)
 
     def row_line(self, row: int) -> str:
-        """One row with all its words. Raises InputError where the table has no such row."""
+        """One row with all its words. Raises InputError if the table has no such row."""
         if not 0 <= row < self.table.rows:
             raise InputError(
                 f"there is no row {row}",
@@ -216,8 +219,8 @@ class TableView:
         words = _shown(self.row_words(summary.row), show)
         purity = f"{100 * summary.purity:.1f} %" if summary.listed else "-"
         return (
-            f"{summary.row:>7} {summary.words:>7} {summary.listed:>7} {purity:>8} {summary.on_dominant:>7} "
-            f"{summary.dominant or '-':<{self._name_width}}  {words}"
+            f"{summary.row:>7} {summary.words:>7} {summary.listed:>7} {purity:>8} "
+            f"{summary.on_dominant:>7} {summary.dominant or '-':<{self._name_width}}  {words}"
         )
 
     @property
@@ -225,8 +228,10 @@ class TableView:
         return max(map(len, self.lists), default=1)
 
     def word_lines(self, word: str, show: int) -> Iterator[str]:
-        """Where a word stands, and the words beside it. Raises InputError where the table does not
-        hold it.
+        """The cell of a word, and the words of its row and column.
+
+        Raises:
+            InputError: the table does not hold the word.
         """
         if word not in self.vocabulary:
             raise InputError(
@@ -251,7 +256,7 @@ class TableView:
     # ---- as a page ----
 
     def write_page(self, path: str | Path, title: str) -> None:
-        """Write one HTML file that needs no other, nor a network: some 10 MB at a million words.
+        """Write one HTML file that needs no other file and no network: 10 MB at a million words.
 
         Raises:
             InputError: it cannot be written.
@@ -263,8 +268,8 @@ class TableView:
         write_lines(path, [page.rstrip("\n")])
 
     def _page_data(self, title: str) -> dict[str, object]:
-        """What the page shows. Compressed and in base64 it is small, and no word can be taken for
-        markup.
+        """The data of the page. The page holds it compressed and in base64, so that it is small
+        and no word is taken for markup.
         """
         lists = list(self.lists)
         return {
@@ -275,7 +280,7 @@ class TableView:
             "words": "\n".join(self.vocabulary.words),
             "counts": self.vocabulary.counts.tolist(),
             "cells": self.table.cells.tolist(),
-            # Steps from one id to the next: small numbers, which compress well.
+            # Differences of neighbouring ids are small numbers, which compress well.
             "lists": [
                 {"name": name, "steps": np.diff(ids, prepend=0).tolist()}
                 for name, ids in self.lists.items()

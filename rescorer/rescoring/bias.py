@@ -1,7 +1,7 @@
-"""Words that are expected to be said, such as the names of an address book: contextual biasing.
+"""Contextual biasing: expected words, such as the names of an address book, get a bonus.
 
-Each such word counts one in the raw score `bias`, of a hypothesis or of an arc, so that its scale,
-tuned with the others, is what one of them is worth: nats of the total.
+The raw score `bias` counts the expected words of a hypothesis or an arc. Its scale, tuned with the
+others, is the bonus of one word in nats of the total.
 
 Shapes: A arcs.
 """
@@ -22,16 +22,13 @@ def biased_lists(lists: Iterable[NBest], words: Collection[str]) -> list[NBest]:
     """The lists with the raw score `bias`: how many words of each hypothesis are among `words`.
 
     Raises:
-        InputError: they have such a score already, or `words` is a text.
+        InputError: the lists already have such a score, or `words` is a string.
     """
-    wanted = _wanted(words)
-    return [
-        replace(
-            nbest,
-            hypotheses=tuple(_biased(hypothesis, wanted, nbest) for hypothesis in nbest.hypotheses),
-        )
-        for nbest in lists
-    ]
+    wanted, biased = _wanted(words), []
+    for nbest in lists:
+        hypotheses = [_biased(hypothesis, wanted, nbest) for hypothesis in nbest.hypotheses]
+        biased.append(replace(nbest, hypotheses=tuple(hypotheses)))
+    return biased
 
 
 def _biased(hypothesis: Hypothesis, words: frozenset[str], nbest: NBest) -> Hypothesis:
@@ -43,11 +40,10 @@ def _biased(hypothesis: Hypothesis, words: frozenset[str], nbest: NBest) -> Hypo
 def biased_lattices(lattices: Iterable[Lattice], words: Collection[str]) -> Iterator[Lattice]:
     """The lattices with the raw score `bias`: 1 on arcs [A] whose word is among `words`, else 0.
 
-    The recogniser's own scale of it is 0: it knew of no such words. Time O(A) a lattice, and
-    O(words) a symbol table.
+    Its scale in the recogniser's own total is 0. Time O(A) a lattice, and O(words) a symbol table.
 
     Raises:
-        InputError: they have such a score already, or `words` is a text.
+        InputError: a lattice already has such a score, or `words` is a string.
     """
     wanted, symbols, marked = _wanted(words), None, np.zeros(0)
     for lattice in lattices:
@@ -63,7 +59,7 @@ def biased_lattices(lattices: Iterable[Lattice], words: Collection[str]) -> Iter
 
 
 def _wanted(words: Collection[str]) -> frozenset[str]:
-    if isinstance(words, str):  # a collection of its letters, which no hypothesis holds
+    if isinstance(words, str):  # which would be taken as a collection of letters
         raise InputError(
             f"expected words given as one text, {words!r}",
             expected="a set or a list of words",

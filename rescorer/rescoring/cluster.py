@@ -1,9 +1,8 @@
-"""Who does the work: this process, or the workers of a Dask cluster. Both give the same results in
-the same order.
+"""Executors: work runs in this process or on the workers of a Dask cluster, with the same results
+in the same order.
 
-Work is cut into the same pieces for either, so that every number comes from the same tensors:
-models differ in the last digits of float32 where they are asked for more or fewer histories at a
-time.
+Both cut the work into the same pieces, so that every number comes from tensors of the same shape:
+the last digits of float32 depend on the number of histories that a model scores at a time.
 """
 
 from __future__ import annotations
@@ -29,27 +28,27 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-# what a piece of work gives, one by one
+# A function of models and a piece of work; it yields the results.
 _Task = Callable[[Sequence["LanguageModel"], _Item], Iterable[_Result]]
 _Load = Callable[[], Sequence["LanguageModel"]]
 
 _CONNECT = 8  # seconds
-_AHEAD = 3  # pieces a worker that are being worked on, or wait
+_AHEAD = 3  # pieces in work or in the queue, for each worker
 
 
 class Executor(Protocol):
-    """Hands pieces of work to whoever does them."""
+    """Runs pieces of work."""
 
     def __call__(
         self, task: _Task[_Item, _Result], models: Sequence[LanguageModel], items: Iterable[_Item]
     ) -> Iterator[Iterable[_Result]]:
-        """What `task` gives for the models and each item, in the order of the items."""
+        """The results of `task` for the models and each item, in the order of the items."""
 
 
 def serial_executor(
     task: _Task[_Item, _Result], models: Sequence[LanguageModel], items: Iterable[_Item]
 ) -> Iterator[Iterable[_Result]]:
-    """A Spread: this process does everything, and nothing before it is asked for."""
+    """An Executor that runs everything in this process, lazily."""
     return (task(models, item) for item in items)
 
 
@@ -62,23 +61,21 @@ class Cluster:
     def mapped(
         self, function: Callable[[_Item], _Result], items: Iterable[_Item]
     ) -> Iterator[_Result]:
-        """`function` of each item, in order; of the items and results a few a worker are held.
+        """`function` of each item, in order, with a few items in memory for each worker.
 
-        What was with a worker that is lost goes to another one. Function, items and results are
-        pickled.
+        The items of a lost worker go to another one. Function, items and results are pickled.
 
         Raises:
-            InputError: as the function, or the cluster fails.
+            InputError: the function raises it, or the cluster fails.
         """
         waiting: deque[Future] = deque()
         for item in items:
             with self._scheduler():
-                # With the task itself, not by `scatter`: what is scattered is lost with the worker
-                # that holds it.
+                # The item travels with the task: an item of `scatter` is lost with its worker.
                 waiting.append(
                     self._client.submit(_work, pickle.dumps((function, item)), pure=False)
                 )
-                # workers come and go
+                # The number of workers may change.
                 full = len(waiting) >= _AHEAD * max(1, len(self._client.nthreads()))
             if full:
                 yield self._result(waiting.popleft())
@@ -92,7 +89,7 @@ class Cluster:
 
     @contextmanager
     def _scheduler(self) -> Iterator[None]:
-        """Raises InputError where the scheduler goes while it is talked to."""
+        """Raises InputError if the scheduler is lost."""
         from distributed.comm import CommClosedError
 
         try:
@@ -107,12 +104,11 @@ class Cluster:
             raise _lost() from None
 
     def holding(self, load: _Load, files: Iterable[Path]) -> Executor:
-        """A Spread whose workers load the models themselves: each once, and again where a file has
-        changed.
+        """An Executor whose workers load the models: each once, and again if a file has changed.
 
         Args:
-            load: gives the models; can be pickled.
-            files: what it reads.
+            load: loads the models; can be pickled.
+            files: files that it reads.
         """
 
         def executor(
@@ -133,7 +129,7 @@ def _result(future: Future) -> bytes:
     except KilledWorker as error:
         raise InputError(
             f"{error.allowed_failures + 1} workers were lost over the same piece of work",
-            expected="workers that live",
+            expected="workers that survive it",
             remedy="give them more memory, or lower --memory",
         ) from None
     except ImportError as error:
@@ -152,12 +148,12 @@ def _lost() -> InputError:
 
 # ---- on a worker ----
 
-_one_at_a_time = Lock()  # models are no matter for several threads
+_one_at_a_time = Lock()  # models are not thread-safe
 _held: dict[bytes, Sequence[LanguageModel]] = {}
 
 
 def _work(piece: bytes) -> bytes:
-    """Pickled here and not by Dask, whose arrays can only be read."""
+    """Pickle here and not in Dask, whose arrays are read-only."""
     with _one_at_a_time:
         function, item = pickle.loads(piece)
         return pickle.dumps(function(item))
@@ -165,7 +161,7 @@ def _work(piece: bytes) -> bytes:
 
 def _with_models(held: bytes, task: _Task[_Item, _Result], item: _Item) -> list[_Result]:
     if held not in _held:
-        _held.clear()  # those of an earlier command
+        _held.clear()  # models of an earlier command
         _held[held] = _loaded(held)
     return list(task(_held[held], item))
 
@@ -187,7 +183,7 @@ def connected(scheduler: str, say: Callable[[str], None]) -> Iterator[Cluster]:
     """The cluster of a Dask scheduler at an address such as tcp://host:8786.
 
     Raises:
-        InputError: none answers there, or Dask is not installed.
+        InputError: no scheduler answers there, or Dask is not installed.
     """
     try:
         from distributed import Client
@@ -212,9 +208,7 @@ def connected(scheduler: str, say: Callable[[str], None]) -> Iterator[Cluster]:
 
 @contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """What goes wrong comes as an exception, and is said once: Dask would log its tracebacks,
-    too.
-    """
+    """Silence Dask's logs: a failure raises an exception, and Dask would log its traceback, too."""
     logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [log.level for log in logs]
     for log in logs:
@@ -227,9 +221,7 @@ def _quiet_logs() -> Iterator[None]:
 
 
 async def _meet(scheduler: str) -> None:
-    """Shake hands: a Client that is made where no scheduler is waits longer, and complains when it
-    goes.
-    """
+    """Connect once. A Client without a scheduler waits longer, and warns when it closes."""
     from distributed import Security
     from distributed.comm import connect
 
@@ -240,8 +232,10 @@ async def _meet(scheduler: str) -> None:
 def executor_on(
     scheduler: str | None, load: _Load, files: Iterable[Path], say: Callable[[str], None]
 ) -> Iterator[Executor]:
-    """`serial_executor`, or over the cluster of a scheduler. Raises InputError as `connected`
-    does.
+    """`serial_executor`, or an executor on the cluster of a scheduler.
+
+    Raises:
+        InputError: as `connected`.
     """
     if scheduler is None:
         yield serial_executor

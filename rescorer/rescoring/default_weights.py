@@ -1,7 +1,8 @@
-"""Weights for lists and lattices whose truth is unknown: safe before any were tuned.
+"""Default weights: weights for lists and lattices without a development set.
 
-The first pass is kept where nothing speaks for a change. Let f be its score of a hypothesis, and g
-what the language model says of it, less what its words cost on average:
+They are cautious: the first pass decides unless there is evidence for a change. Let f be the
+first-pass score of a hypothesis, and g its language-model score minus the average cost of its
+words:
 
     total = f + lm_scale · g        g = log P(words </s>) − word_return · mean · words
 
@@ -19,13 +20,14 @@ not know.
 f is the sum of the raw scores at their default scales, if that sum gives the order of the lists.
 If the order is another one, or the scores are constant, the order is the first pass: f = −place.
 
-Two cases need no such caution. In both, it is known what the recogniser's own language model said,
-in natural logs:
+Two cases need no such caution, because the score of the recogniser's language model is known in
+natural logs:
 
-- It has a score of its own (`first_lm`, Kaldi's `graph`). The new model takes half of its scale if
-  it is no worse: if it gives the first hypotheses nearly the probability that the old one gives
-  them, though the old one helped to choose them.
-- The scores are acoustic alone. There was no language model, and the new one counts in full.
+- The model has a separate score (`first_lm`, Kaldi's `graph`). The new model takes half of its
+  scale if it is no worse: if it gives the first hypotheses nearly the probability that the old one
+  gives them, although the old one helped to choose them.
+- The scores are acoustic alone. The recogniser had no language model, and the new one counts in
+  full.
 
 Shapes: U utterances, H hypotheses of all of them, B the best ones of all.
 """
@@ -33,7 +35,7 @@ Shapes: U utterances, H hypotheses of all of them, B the best ones of all.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +43,7 @@ import numpy as np
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, GRAPH, RANK, Hypothesis, NBest
 from rescorer.rescoring.weights import DEFAULT_SCALES, ScoredLists, Weights
 
-# Where the first pass's language model is: apart, or else (Kaldi) among the graph's costs.
+# Scores that hold the first pass's language model: a separate one, or Kaldi's graph costs.
 OLD_LM = (FIRST_LM, GRAPH)
 
 
@@ -55,11 +57,11 @@ class DefaultSettings:
             hypotheses that leave words out cost most errors.
         best: number of hypotheses of each list by which spreads and order are judged.
         familiar: perplexity on the first hypotheses up to which trust is full.
-        foreign: perplexity from which there is none.
+        foreign: perplexity from which trust is 0.
         known: share of unknown words up to which trust is full.
-        unknown: share from which there is none.
+        unknown: share of unknown words from which trust is 0.
         ordered: share of the lists whose first hypothesis must have the best score.
-        disordered: share of pairs in order up to which the order of the lists says nothing.
+        disordered: share of pairs in order up to which the order of the lists is ignored.
         handicap: nats a word by which the new model may be behind the old one.
         uniform: nats a word that no language model exceeds; a greater score has another unit.
     """
@@ -79,11 +81,11 @@ class DefaultSettings:
 
 @dataclass(frozen=True, eq=False)
 class DefaultWeights:
-    """What is used before any weights were tuned.
+    """Untuned weights.
 
     Attributes:
-        weights: to be used.
-        reason: why these, in a line.
+        weights: the weights.
+        reason: why these weights were chosen, in a line.
     """
 
     weights: Weights
@@ -92,10 +94,10 @@ class DefaultWeights:
 
 @dataclass(frozen=True, eq=False)
 class Untuned:
-    """Lists with the weights that are safe for them.
+    """Lists with their default weights.
 
     Attributes:
-        lists, scored: as they came; with the score `rank`, where it is the first pass.
+        lists, scored: the lists; with the score `rank` if the order is the first pass.
         default: the weights.
     """
 
@@ -110,7 +112,7 @@ def untuned(
     """Choose safe weights for n-best lists, whose hypotheses are those of `scored`."""
     settings = settings or DefaultSettings()
     first_pass = recogniser_weights(scored.score_names)
-    if _scores_tell(scored, first_pass, settings):
+    if _scores_give_order(scored, first_pass, settings):
         return Untuned(lists, scored, choose_weights(scored, first_pass, settings))
     if RANK not in scored.score_names:
         lists, scored = _with_rank(lists, scored)
@@ -122,16 +124,16 @@ def untuned(
 
 
 def recogniser_weights(score_names: Sequence[str]) -> Weights:
-    """The default scales of the recogniser's own scores, without `bias`, which is not its own."""
+    """The default scales of the recogniser's scores; 0 for `bias`, which rescoring adds."""
     scales = Weights.default(score_names, ()).scales
     own = {name: 0.0 if name == BIAS else scale for name, scale in scales.items()}
     return Weights(own, lm_scale=0.0)
 
 
-def _scores_tell(scored: ScoredLists, first_pass: Weights, settings: DefaultSettings) -> bool:
-    """Whether the first pass's scores differ, and give the order of the lists.
+def _scores_give_order(scored: ScoredLists, first_pass: Weights, settings: DefaultSettings) -> bool:
+    """Whether the first pass's scores differ and give the order of the lists.
 
-    Lists that look shuffled have no order that could be kept: their scores count.
+    The order of lists that look shuffled means nothing: then the scores count, too.
     """
     totals = scored.totals(first_pass)
     chosen = np.diff(scored.begins, append=len(totals)) > 1
@@ -254,7 +256,7 @@ def _cautious(
 def _median_spread(scored: ScoredLists, totals: np.ndarray, values: np.ndarray, best: int) -> float:
     """The median, over the lists with a choice, of the standard deviation of values [H] over the
     best hypotheses by totals [H]; 0 without such a list."""
-    order = np.lexsort((-totals, scored.owners))  # lists stay where they are
+    order = np.lexsort((-totals, scored.owners))  # sorts within each list
     chosen = order[_places(scored) < best]  # [B]
     owners = scored.owners[chosen]
     begins = np.searchsorted(owners, np.arange(len(scored.begins)))
@@ -265,7 +267,10 @@ def _median_spread(scored: ScoredLists, totals: np.ndarray, values: np.ndarray, 
 
 
 def _pairs_in_order(scored: ScoredLists, totals: np.ndarray, best: int) -> float:
-    """Share of pairs, among the first of each list, whose earlier one is better; a tie is half."""
+    """Share of pairs among the first hypotheses of each list in which the earlier one is better.
+
+    A tie counts half.
+    """
     places, worse = _places(scored), []
     for later in range(1, best):
         pairs = np.flatnonzero((places >= later) & (places < best))
@@ -279,14 +284,12 @@ def _places(scored: ScoredLists) -> np.ndarray:
 
 
 def _with_rank(lists: Sequence[NBest], scored: ScoredLists) -> tuple[list[NBest], ScoredLists]:
-    """The same with one more raw score: minus the place."""
-
-    def ranked(place: int, hypothesis: Hypothesis) -> Hypothesis:
-        return hypothesis.with_scores({RANK: float(-place)})
-
-    ranked_lists = [
-        replace(nbest, hypotheses=tuple(ranked(*pair) for pair in enumerate(nbest.hypotheses)))
-        for nbest in lists
-    ]
+    """The lists with one more raw score: minus the rank, from 0."""
+    ranked_lists = [replace(nbest, hypotheses=tuple(_ranked(nbest.hypotheses))) for nbest in lists]
     raw = np.column_stack([scored.raw, -_places(scored).astype(np.float64)])
     return ranked_lists, replace(scored, score_names=(*scored.score_names, RANK), raw=raw)
+
+
+def _ranked(hypotheses: Sequence[Hypothesis]) -> Iterator[Hypothesis]:
+    for rank, hypothesis in enumerate(hypotheses):
+        yield hypothesis.with_scores({RANK: float(-rank)})

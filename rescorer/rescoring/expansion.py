@@ -28,6 +28,7 @@ from scipy.sparse.csgraph import breadth_first_order
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
 from rescorer.recognition.lattice import Lattice, runs, spans
 from rescorer.rescoring.growing import Growing
+from rescorer.rescoring.settings import ExpansionSettings as ExpansionSettings
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import Weights
 from rescorer.rescoring.word_kinds import WordKinds
@@ -39,40 +40,6 @@ _MODELS_SHARE = 0.25
 _ARC_BYTES, _ARC_BYTES_A_MODEL = 140, 48
 _NO_WORD = -1
 _END = -2
-
-
-@dataclass(frozen=True)
-class ExpansionSettings:
-    """How far a lattice is expanded. `ExpansionSettings(order=0, beam=math.inf, max_histories=0)`
-    is exact.
-
-    Attributes:
-        order: N; histories with the same last N - 1 words merge. 0: none merge.
-        beam: nats of the total by which a history may lie behind; see `_Pruning`.
-        max_histories: of a lattice state; 0: any number.
-        compact: histories stay apart for the paths within a quarter of the beam, not half of it;
-            see `_Growth.done`.
-    """
-
-    order: int = 4
-    beam: float = 16.0
-    max_histories: int = 32
-    compact: bool = False
-
-    def __post_init__(self) -> None:
-        if self.order < 0:
-            raise ValueError(f"order = {self.order}: expected 0 (exact) or more")
-        if not self.beam > 0:
-            raise ValueError(f"beam = {self.beam}: expected more than 0")
-        if self.max_histories < 0:
-            raise ValueError(
-                f"max_histories = {self.max_histories}: expected 0 (any number) or more"
-            )
-
-    @property
-    def apart(self) -> float:
-        """Nats behind the best path; paths within have totals of their own history."""
-        return self.beam / (4 if self.compact else 2)
 
 
 class OverBudgetError(Exception):

@@ -1,5 +1,4 @@
-"""Second passes in the manner of icefall: lattices and scales in, best paths by scale out, all of
-them k2's.
+"""Second passes as in icefall: k2's lattices and scales in, k2's best paths by scale out.
 
 Shapes: U utterances, A arcs.
 """
@@ -29,13 +28,13 @@ from rescorer.rescoring.weights import DEFAULT_SCALES, TunedWeights, Weights
 
 @dataclass(frozen=True, eq=False)
 class RescoredFsas:
-    """What a second pass gives for each scale; the keys are icefall's: "lm_scale_0.5".
+    """The result of a second pass for each scale, under icefall's keys such as "lm_scale_0.5".
 
     Attributes:
-        best_paths: a linear FsaVec of U each, as k2.shortest_path gives it: for icefall's
+        best_paths: linear FsaVecs of U, as k2.shortest_path returns them, for icefall's
             `get_texts`.
-        lattices: an FsaVec of U each, the expanded lattices: `scores` is am / lm_scale + lm,
-            `lm_scores` is lm.
+        lattices: FsaVecs of U, the expanded lattices; `scores` is am / lm_scale + lm, `lm_scores`
+            is lm.
     """
 
     best_paths: Mapping[str, Any]
@@ -63,30 +62,27 @@ def rescore_with_lightrnn(
         lm = (1 - weight) · lm_scores + weight · new        or, without a weight, lm = new
 
     and new is the natural log of the probability of its words and `</s>`; several models are mixed
-    word by word, half and half. Lattices without `lm_scores` have am = scores, and no weight. Words
-    of `bias` add to lm.
+    word by word with equal weights. Lattices without `lm_scores` have am = scores, and no weight.
+    Words of `bias` add to lm.
 
-    Lattices are expanded once, for the middle one of the scales in order: where histories merge and
-    which are dropped is right for this scale, and near for its neighbours. Every score on every
-    path that is left is exact for all scales; with `ExpansionSettings(order=0, beam=math.inf,
-    max_histories=0)` no path is left out.
+    Lattices are expanded once, at the median scale. Merging and pruning of histories are right for
+    this scale and approximate for the others. The scores of all paths that remain are exact at all
+    scales; with `ExpansionSettings(order=0, beam=math.inf, max_histories=0)` all paths remain.
 
     Args:
-        lattice: k2's Fsa or FsaVec of U, on any device; stays as it is. Without any path it has an
-            empty best path.
-        symbols: what its aux_labels mean; `read_symbols` reads them.
-        word_pieces: they are pieces of words, which are joined for the models; the results have the
-            pieces again.
-        bias: words that are expected, such as names, as the lattices (their pieces joined) write
-            them.
-        bias_scale: nats that each of them is worth.
+        lattice: k2's Fsa or FsaVec of U, on any device; it is not changed. The best path of a
+            lattice without paths is empty.
+        symbols: the symbol table of its aux_labels, from `read_symbols`.
+        word_pieces: whether the symbols are word pieces. They are joined to words for the models
+            and split again in the results.
+        bias: expected words, such as names, as the lattices write them with joined pieces.
+        bias_scale: nats that each expected word adds.
         utterances: [U] ids for messages.
         settings, memory: as in `rescore_lattices`.
 
     Raises:
-        InputError: no scale or one that is not above 0, a weight that is not from 0 to 1 or without
-            lm_scores, a bias_scale that is not finite, and what `to_lattices` and
-            `rescore_lattices` refuse.
+        InputError: there is no scale, a scale is not above 0, a weight is outside 0 to 1 or there
+            are no lm_scores, bias_scale is not finite; or as `to_lattices` and `rescore_lattices`.
     """
     _check(lm_scale_list, weight, bias_scale)
     read = to_lattices(lattice, symbols, utterances)
@@ -145,8 +141,13 @@ def _weights(
     worth: float,
     models: LanguageModel | Sequence[LanguageModel],
 ) -> TunedWeights:
-    """Weights whose totals are icefall's at a scale; the first pass's, which guide the pruning,
-    with the old model.
+    """Weights whose totals are icefall's at a scale. The first pass, which guides the pruning, has
+    the old model.
+
+    Args:
+        names: names of the raw scores.
+        share: share of the new language model in lm.
+        worth: nats that each expected word adds.
     """
     scales = {
         **dict.fromkeys(names, 0.0),
@@ -166,7 +167,7 @@ def _weights(
 
 
 def _with_totals(lattice: Lattice, scale: float, share: float, worth: float) -> Lattice:
-    """The lattice with two scores whose sum is the total: am / lm_scale and lm."""
+    """The lattice with the two scores am / lm_scale and lm, whose sum is the total."""
     scores = lattice.scores
     old = scores.get(FIRST_LM, np.zeros(lattice.arcs))
     am = scores[ACOUSTIC] if ACOUSTIC in scores else scores[FIRST_PASS]

@@ -1,8 +1,10 @@
 """Perplexity of a text under several models and their mixture.
 
-Standard: every word and every `</s>` is scored once, unknown words as `<unk>`, over the model's
-whole vocabulary. Models of an open vocabulary spell unknown words out: their perplexity is over all
-strings, and higher. Shapes: N words and sentence ends of the text, K models.
+The standard perplexity scores every word and `</s>` once over the model's whole vocabulary, and
+unknown words as `<unk>`. Models of an open vocabulary spell unknown words: their perplexity is over
+all strings, and higher.
+
+Shapes: N words and sentence ends of the text, K models.
 """
 
 from __future__ import annotations
@@ -25,13 +27,13 @@ CONTEXTS = ("sentence", "text")
 
 @dataclass(frozen=True, eq=False)
 class TextScores:
-    """What K models say of a text.
+    """The scores of K models on a text.
 
     Attributes:
-        names: of the models.
+        names: names of the models.
         log_probs: [N, K] natural log P of each word and `</s>`, in the order of the text.
-        unknown: [K] how many of the words each model does not know.
-        words: how many there are, without `</s>`.
+        unknown: [K] number of words that each model does not know.
+        words: number of words, without `</s>`.
     """
 
     names: tuple[str, ...]
@@ -40,7 +42,7 @@ class TextScores:
     words: int
 
     def perplexities(self) -> dict[str, float]:
-        """Of each model."""
+        """The perplexity of each model by name."""
         return {name: perplexity(self.log_probs[:, k]) for k, name in enumerate(self.names)}
 
     def mixed(self, weights: np.ndarray) -> float:
@@ -63,7 +65,7 @@ def score_text(
         context: "sentence": each sentence is read alone, as a rescorer reads it; "text": a LightRNN
             carries its state from sentence to sentence, as published figures of recurrent models do
             (an n-gram never does).
-        memory: bytes that the histories of one level may take.
+        memory: bytes for the histories of one level.
     """
     columns = [
         _carried(model, sentences)
@@ -94,7 +96,6 @@ def _carried(model: LanguageModel, sentences: Sequence[Sentence]) -> np.ndarray:
 
 def _alone(model: LanguageModel, sentences: Sequence[Sentence], memory: int) -> np.ndarray:
     scores = score_sentences(sentences, [model], memory)
-    # A sentence's nodes are numbered level by level: in ascending order they are its words and its
-    # </s>.
+    # Nodes are numbered level by level: in ascending order they are the words of a sentence.
     paths = scores.paths.sorted_indices()
     return np.asarray(scores.log_probs[paths.indices, 0])

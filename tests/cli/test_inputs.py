@@ -18,7 +18,7 @@ LM = ("--lm", "lightrnn.pt")
 
 
 @pytest.fixture
-def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a model, lists and lattices as a whole and in parts, and references, where the
     command runs.
     """
@@ -98,7 +98,7 @@ def test_inputs_of_two_kinds_name_both(here: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--ref", "--tune"])
-def test_references_of_more_utterances_are_counted_and_passed_over(here: Path, option: str) -> None:
+def test_references_of_more_utterances_are_counted_and_skipped(here: Path, option: str) -> None:
     weights = ("--weights", "w.json") if option == "--tune" else ()
     plain = good("lists.jsonl", *LM, option, "ref", *weights, "--wer-output", "plain.json")
     Path("w.json").unlink(missing_ok=True)
@@ -106,7 +106,7 @@ def test_references_of_more_utterances_are_counted_and_passed_over(here: Path, o
         file.write("c-1 other words\nd-1 more\n")
     result = good("lists.jsonl", *LM, option, "ref", *weights, "--wer-output", "more.json")
     assert (
-        "ref: 2 of its 5 references have no hypotheses here, the first is c-1: passed over\n"
+        "ref: 2 of its 5 references have no hypotheses here, the first is c-1: skipped\n"
         in result.stderr
     )
     assert (

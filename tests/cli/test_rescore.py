@@ -1,4 +1,4 @@
-"""The command `rescore`: what it writes, and one line for whatever a user can do wrong."""
+"""The command `rescore` on lists: its outputs, and one line for every error of a user."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 @pytest.fixture
-def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with models, lists and references, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
@@ -145,7 +145,9 @@ def test_tune_then_apply(here: Path) -> None:
     )
     weights = TunedWeights.load("w.json")
     assert weights.weights.mixture.keys() == {"lightrnn", "ngram"}
-    assert "WER first pass, own word penalty" in tuned.stderr and "no --weights" not in tuned.stderr
+    assert (
+        "WER first pass, tuned word penalty" in tuned.stderr and "no --weights" not in tuned.stderr
+    )
     applied = good(
         "lists.jsonl",
         "--lm",
@@ -256,7 +258,7 @@ def test_a_score_whose_name_is_taken_is_refused_before_scoring(
     here: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def fail(*_: object) -> None:
-        raise AssertionError("the model was asked")
+        raise AssertionError("a model scored")
 
     monkeypatch.setattr(LightRNN, "start", fail)
     lists = [
@@ -282,7 +284,7 @@ def test_weights_that_are_worse_on_their_own_lists_are_not_written_in_silence(
         ),
     )
     result = good("lists.jsonl", "--lm", "lightrnn.pt", "--tune", "ref", "--weights", "w.json")
-    assert "more errors on the development set than first pass, own word penalty" in result.stderr
+    assert "more errors on the development set than first pass, tuned word penalty" in result.stderr
     assert "at the end of the range that was searched: word penalty" in result.stderr
     assert TunedWeights.load("w.json").weights == bad_weights
 

@@ -1,6 +1,4 @@
-"""The command `rescore` on lattices: what it writes, and one line for whatever a user can do
-wrong.
-"""
+"""The command `rescore` on lattices: its outputs, and one line for every error of a user."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 @pytest.fixture
-def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with models, a folder of lattices and references, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
@@ -132,9 +130,9 @@ def test_everything_that_can_be_written(here: Path) -> None:
             and 1 <= len(nbest_list.hypotheses) <= 5
         )
         assert set(best.scores) == {ACOUSTIC, FIRST_LM, "lightrnn", "ngram", "lm", "total"}
-    safest = [json.loads(line) for line in Path("confidences").read_text().splitlines()]
-    assert [each["id"] for each in safest] == list(lines("best"))
-    assert all(len(each["text"].split()) == len(each["confidences"]) for each in safest)
+    confidences = [json.loads(line) for line in Path("confidences").read_text().splitlines()]
+    assert [each["id"] for each in confidences] == list(lines("best"))
+    assert all(len(each["text"].split()) == len(each["confidences"]) for each in confidences)
     assert "\tstrange\t" in Path("oov").read_text()
     report = json.loads(Path("wer.json").read_text())
     assert set(report["rows"]) == {
@@ -198,7 +196,7 @@ def test_a_folder_of_kaldis_without_a_suffix(here: Path) -> None:
     assert read_nbest("archives").format == "kaldi" and Path("archives/words_text").is_file()
 
 
-def test_mbr_gives_the_safest_words(here: Path) -> None:
+def test_mbr_writes_the_minimum_bayes_risk_words(here: Path) -> None:
     good(
         "lats",
         *LM,
@@ -216,7 +214,7 @@ def test_mbr_gives_the_safest_words(here: Path) -> None:
 
 def test_tune_then_apply(here: Path) -> None:
     result = good("lats", *LM, "--tune", "ref", "--weights", "w.json", "--output", "dev")
-    assert "WER first pass, own word penalty" in result.stderr
+    assert "WER first pass, tuned word penalty" in result.stderr
     weights = TunedWeights.load("w.json")
     assert set(weights.weights.scales) == {ACOUSTIC, FIRST_LM}
     assert set(weights.weights.mixture) == {"lightrnn", "ngram"}
@@ -256,7 +254,7 @@ def test_only_some_utterances(here: Path) -> None:
     )
 
 
-def test_bad_lattices_end_the_command_or_are_passed_over(here: Path) -> None:
+def test_bad_lattices_end_the_command_or_are_skipped(here: Path) -> None:
     good("lats", *LM, "--output", "whole")
     Path("lats/u2.slf").write_text("VERSION=1.0\nN=2 L=1\nI=0\nI=1\nJ=0 S=0 E=7 W=cat a=1\n")
     Path("lats/u4.slf").write_text("VERSION=1.0\nN=2 L=1\nI=0\nI=1\nJ=0 S=0 E=1 W=cat a=nan\n")
@@ -271,7 +269,7 @@ def test_bad_lattices_end_the_command_or_are_passed_over(here: Path) -> None:
     } == lines("best")
 
 
-def test_lattices_without_a_path_are_told(here: Path) -> None:
+def test_lattices_without_a_path_are_reported(here: Path) -> None:
     Path("lats/v.slf").write_text(
         "VERSION=1.0\nstart=0 end=2\nN=3 L=1\nI=0\nI=1\nI=2\nJ=0 S=0 E=1 W=cat a=1 l=2\n"
     )
@@ -284,9 +282,9 @@ def test_lattices_without_a_path_are_told(here: Path) -> None:
     ("arguments", "expected"),
     [
         (["lats"], "no language model"),
-        (["lats", *LM, "--order", "-1"], "order = -1"),
-        (["lats", *LM, "--beam", "0"], "beam = 0.0"),
-        (["lats", *LM, "--max-histories", "-1"], "max_histories = -1"),
+        (["lats", *LM, "--order", "-1"], "--order -1; expected at least 0"),
+        (["lats", *LM, "--beam", "0"], "--beam 0; expected more than 0"),
+        (["lats", *LM, "--max-histories", "-1"], "--max-histories -1; expected at least 0"),
         (["lats", *LM, "--tune", "ref"], "--tune without --weights"),
         (["lats", *LM, "--ref", "short"], "hypotheses without a reference, the first is u1"),
         (["lists.jsonl", *LM, "--order", "3"], "--order is for lattices"),
@@ -306,7 +304,7 @@ def test_bad_options(
     assert expected in bad(*arguments)
 
 
-def test_too_little_memory_is_told(here: Path) -> None:
+def test_too_little_memory_is_reported(here: Path) -> None:
     big = random_lattice(np.random.default_rng(0), 60, 900, KNOWN)
     HTK.write(Path("big"), [replace(big, utterance="u", scores={ACOUSTIC: big.scores["score"]})])
     message = bad(

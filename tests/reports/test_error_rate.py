@@ -25,10 +25,10 @@ REFERENCES, HYPOTHESES = zip(*PAIRS, strict=True)
 def distance(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
     """Levenshtein's, row by row."""
     row = list(range(len(hypothesis) + 1))
-    for i, said in enumerate(reference, start=1):
+    for i, spoken in enumerate(reference, start=1):
         before, row[0] = row[0], i
         for j, heard in enumerate(hypothesis, start=1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (said != heard))
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (spoken != heard))
     return row[-1]
 
 

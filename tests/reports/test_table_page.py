@@ -385,7 +385,10 @@ def test_browser_word(page: Path, opened: Callable[..., Elements]) -> None:
 
 
 def test_browser_search(page: Path, opened: Callable[..., Elements]) -> None:
-    typed = "const q = document.getElementById('query'); q.value = 'lon'; q.dispatchEvent(new Event('input'));"
+    typed = (
+        "const q = document.getElementById('query'); q.value = 'lon'; "
+        "q.dispatchEvent(new Event('input'));"
+    )
     shown = opened(page, script=typed)
     assert shown.texts["matches"] == ["london"] and shown.text("word") == ""
     asked = opened(

@@ -104,7 +104,7 @@ def test_best_paths_of_lattices_are_those_of_all_paths(seed: int) -> None:
     assert best.scores[BIAS] == sum(word in NAMES for word in best.words)
 
 
-def test_tables_of_several_lattices_are_told_apart() -> None:
+def test_lattices_may_have_different_symbol_tables() -> None:
     """Labels of one table mean nothing in another."""
     found = [each for each in map(lattice, range(6)) if each.arcs]
     for each in biased_lattices(found, NAMES):
@@ -112,7 +112,7 @@ def test_tables_of_several_lattices_are_told_apart() -> None:
         assert each.scores[BIAS].tolist() == np.isin(words, sorted(NAMES)).astype(float).tolist()
 
 
-def test_the_first_pass_knew_of_none() -> None:
+def test_the_scale_of_the_first_pass_is_zero() -> None:
     tuned, _ = default_weights(list(biased_lattices([lattice(0)], NAMES)), [make_model()])
     assert tuned.first_pass.scales == {ACOUSTIC: 0.1, BIAS: 0.0}
     assert tuned.weights.scales == {ACOUSTIC: 0.1, BIAS: 5.0}
@@ -136,7 +136,7 @@ def test_tuning_lattices_finds_a_scale() -> None:
 
 
 @pytest.fixture
-def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
     write_nbest("lists.jsonl", LISTS, "jsonl")
@@ -181,12 +181,12 @@ def test_command(here: Path) -> None:
     assert "the scores here are first_pass, the weights are for first_pass, bias" in forgotten
 
 
-def test_words_in_another_case_are_told(here: Path) -> None:
+def test_words_in_another_case_are_reported(here: Path) -> None:
     Path("NAMES").write_text("CAT\n")
-    said = good("lists.jsonl", *LM, "--bias", "NAMES").stderr
+    messages = good("lists.jsonl", *LM, "--bias", "NAMES").stderr
     assert (
-        "0 of the 1 words of NAMES are in the input: words must be written as there, case and all"
-        in said
+        "0 of the 1 words of NAMES are in the input: write them as the input does, in the same case"
+        in messages
     )
 
 
@@ -213,7 +213,7 @@ def test_scores_of_that_name_are_not_overwritten(here: Path) -> None:
         next(biased_lattices([biased], NAMES))
 
 
-def test_a_text_is_no_set_of_words() -> None:
+def test_a_string_is_refused() -> None:
     """A path, or a name, is a collection of letters: to count those would do nothing, in
     silence.
     """

@@ -46,7 +46,7 @@ LM = ("--lm", "lightrnn.pt", "--ngram", "ngram.arpa")
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """Two worker processes; one that dies is started anew."""
+    """Two worker processes; a dead one is restarted."""
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
     ) as cluster:
@@ -94,7 +94,7 @@ def run(command: Any, *arguments: str | Path) -> Result:
 
 
 def outputs(command: Any, folder: str, *arguments: str) -> dict[str, bytes]:
-    """What a command writes: its streams, and every file of its folder."""
+    """The streams of a command, and every file of its folder."""
     result = run(command, *(argument.replace("OUT", folder) for argument in arguments))
     assert result.exit_code == 0, (result.stderr, result.exception)
     files = (path for path in sorted(Path(folder).rglob("*")) if path.is_file())
@@ -264,7 +264,7 @@ def test_not_far_ahead(joined: Cluster) -> None:
     assert list(results) == [abs(item) for item in range(-29, 30)]
 
 
-def test_here_is_lazy() -> None:
+def test_the_serial_executor_is_lazy() -> None:
     items = iter(range(3))
     results = serial_executor(lambda models, item: [item], [], items)
     assert next(results) == [0] and list(items) == [1, 2]
@@ -437,9 +437,9 @@ def test_a_scheduler_that_is_lost(tmp_path: Path) -> None:
     finally:
         scheduler.kill()
         scheduler.communicate()
-    said = counting.communicate(timeout=60)[1]
+    messages = counting.communicate(timeout=60)[1]
     assert (
-        said
+        messages
         == "error: the Dask scheduler was lost; remedy: see its log, start it and run this again\n"
     )
     assert counting.returncode == 2 and not (tmp_path / "counts").exists()

@@ -101,7 +101,7 @@ def test_ranks_yield_to_a_clear_preference_alone(margin: float, place: int) -> N
         (4.0, 0.8, 0.0),
     ],
 )
-def test_a_model_that_does_not_fit_has_less_to_say(
+def test_a_model_that_does_not_fit_has_a_smaller_scale(
     nats: float, unknown: float, trust: float
 ) -> None:
     chosen = untuned(*planted(5, {RANK: RANKS}, shifted(nats), unknown=unknown))
@@ -254,9 +254,9 @@ def test_real_lists_do_not_get_worse(english: list[LanguageModel], unscored: boo
                 ),
             )
         )
-    said = [nbest.reference or () for nbest in lists]
+    references = [nbest.reference or () for nbest in lists]
     first, second = (
-        error_rate(said, [nbest.hypotheses[0].words for nbest in each])
+        error_rate(references, [nbest.hypotheses[0].words for nbest in each])
         for each in (lists, rescorer.rescore(lists, english))
     )
     assert first.words > 2000 and second.errors <= 1.02 * first.errors

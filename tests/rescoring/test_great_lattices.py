@@ -17,7 +17,8 @@ from tiny import KNOWN, make_ngram
 from tiny_lattices import HTK, draw_lattices, make_lattice
 
 import rescorer.rescoring.lattice
-import rescorer.rescoring.run
+import rescorer.rescoring.lattice_files
+import rescorer.rescoring.lattice_results
 from rescorer.errors import InputError
 from rescorer.recognition.formats.byte_stream import ByteStream
 from rescorer.recognition.formats.parsing import ErrorCollector
@@ -160,7 +161,7 @@ def test_tables_of_expected_errors_that_are_too_large_are_told() -> None:
 
 
 @pytest.fixture
-def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a model and lattices, where the command runs."""
     monkeypatch.chdir(tmp_path)
     make_model().save("lightrnn.pt")
@@ -169,7 +170,7 @@ def serial_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_command_tells_of_such_tables(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rescorer.rescoring.run, "_physical_memory", lambda: 1)
+    monkeypatch.setattr(rescorer.rescoring.lattice_results, "_physical_memory", lambda: 1)
     line = bad("lats", "--lm", "lightrnn.pt", "--mbr", "--output", "best")
     assert "'u0': the expected errors of" in line and "leave --mbr" in line
     assert len(good("lats", "--lm", "lightrnn.pt").stdout.splitlines()) == 6
@@ -184,5 +185,5 @@ def test_a_command_without_memory_says_one_line(
     def hungry(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(rescorer.rescoring.run, "rescore_lattices", hungry)
+    monkeypatch.setattr(rescorer.rescoring.lattice_files, "rescore_lattice_files", hungry)
     assert "not enough memory" in bad("lats", "--lm", "lightrnn.pt")

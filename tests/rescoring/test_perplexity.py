@@ -70,7 +70,7 @@ def test_unknown_words_are_counted_for_each_model(tmp_path: Path) -> None:
     assert scores.unknown.tolist() == [3, 2] and scores.names == ("lightrnn", "ngram")
 
 
-def test_the_mixture_is_fitted_where_it_is_told(tmp_path: Path) -> None:
+def test_the_mixture_is_fitted_on_the_given_text(tmp_path: Path) -> None:
     models = [make_model(), make_ngram(tmp_path)]
     scores = score_text(TEXT, models, context="sentence", memory=LARGE)
     for weights in ([1.0, 0.0], [0.0, 1.0], [0.3, 0.7]):

@@ -1,4 +1,4 @@
-"""How scores are put together, and whether tuning finds what was planted."""
+"""Totals of hypotheses under weights, files of weights, and tuning on planted weights."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def test_the_spelling_counts_in_full_or_not_at_all(scale: float, network: float)
     assert BY_HAND.lm_scores(weights) == pytest.approx(BY_HAND.paths.paths @ nodes)
 
 
-def test_new_words_have_a_penalty_of_their_own() -> None:
-    """The n-gram was given the second word later."""
+def test_new_words_have_a_penalty() -> None:
+    """The second word was added to the n-gram after training."""
     weights = replace(WEIGHTS, unknown_penalty=0.0, spelling_scale=1.0, new_word_penalty=-2.0)
     nodes = np.log([0.4375, 0.075 + 0.05 * np.exp(2), 0.375, 0.0125])
     assert BY_HAND.lm_scores(weights) == pytest.approx(BY_HAND.paths.paths @ nodes)
@@ -113,7 +113,7 @@ def test_new_words_have_a_penalty_of_their_own() -> None:
 
 @pytest.mark.parametrize("model", [0, 1])
 def test_of_a_single_model_sums_of_sentences_do(model: int) -> None:
-    """What each word has by the weights, summed."""
+    """The sum over words of the weighted scores."""
     paths, name = BY_HAND.paths, BY_HAND.model_names[model]
     kinds = WordKinds(
         *(
@@ -263,7 +263,7 @@ def test_tuning_finds_the_useful_model_and_the_unknown_penalty() -> None:
     assert weights.mixture["model1"] > 0.9 and weights.lm_scale > 0.5
     assert sum(weights.mixture.values()) == pytest.approx(1)
     assert weights.unknown_penalty == 0 and weights.spelling_scale == 1, "no word is unknown"
-    # A wrong hypothesis is one with an unknown word: nothing else tells.
+    # Only an unknown word distinguishes a wrong hypothesis.
     unknown = (wrong[order] > 0)[:, None]
     nothing = np.zeros((count * size, 1))
     lists = lists_of(nothing, np.ones(count * size), nothing - 5, size, unknown)
@@ -271,7 +271,7 @@ def test_tuning_finds_the_useful_model_and_the_unknown_penalty() -> None:
 
 
 def test_tuning_finds_the_penalty_of_new_words() -> None:
-    """Which is 0 where none comes, and apart from that of unknown words."""
+    """The penalty is 0 without new words, and separate from that of unknown words."""
     draw = np.random.default_rng(6)
     count, size = 150, 5
     raw, log_probs = draw.normal(0, 5, (count * size, 1)), draw.normal(-10, 5, (count * size, 1))
@@ -326,7 +326,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert TunedWeights.load(tmp_path / "w.json") == tuned
 
 
-def test_weights_of_an_older_release_count_spellings_in_full(tmp_path: Path) -> None:
+def test_files_without_a_spelling_scale_count_spellings_in_full(tmp_path: Path) -> None:
     path = tmp_path / "w.json"
     TunedWeights(WEIGHTS, WEIGHTS).save(path)
     path.write_text(path.read_text().replace('"spelling_scale": 0.5,', ""))
@@ -370,7 +370,8 @@ GOOD = {"scales": {"a": 1.0}, "lm_scale": 0.0}
         json.dumps({"weights": GOOD, "first_pass": {**GOOD, "lm_scale": 0.5}}),
         json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {"b": 1.0}}}),
         json.dumps({"weights": GOOD, "first_pass": {**GOOD, "scales": {}}}),
-        '{"weights": {"scales": {"a": 1, "a": 2}, "lm_scale": 0}, "first_pass": {"scales": {"a": 1}, "lm_scale": 0}}',
+        '{"weights": {"scales": {"a": 1, "a": 2}, "lm_scale": 0}, '
+        '"first_pass": {"scales": {"a": 1}, "lm_scale": 0}}',
         '{"weights": {"scales": {"a": 1' + "0" * 400 + '}}, "first_pass": {"scales": {}}}',
     ],
 )
@@ -382,7 +383,7 @@ def test_bad_files(tmp_path: Path, text: str) -> None:
 
 
 def test_good_files(tmp_path: Path) -> None:
-    """What the bad ones above differ from."""
+    """The valid counterparts of the bad files above."""
     (tmp_path / "w.json").write_text(json.dumps({"weights": GOOD, "first_pass": GOOD}))
     assert TunedWeights.load(tmp_path / "w.json").weights == Weights({"a": 1.0}, lm_scale=0.0)
 

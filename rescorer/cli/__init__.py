@@ -4,7 +4,6 @@ when they run.
 
 from __future__ import annotations
 
-import functools
 import io
 import re
 import sys
@@ -20,13 +19,11 @@ from rescorer.errors import InputError
 
 if TYPE_CHECKING:
     from rescorer.models.language_model import LanguageModel
-    from rescorer.rescoring.run import Request
 
 _EXISTING = InputPath()
 _FILE = InputPath(pipe=False)  # a model, and what is read by several processes
 _OUTPUT = OutputPath()
 _FOLDER = click.Path(path_type=Path)  # of a training: some of its files are read, some written
-_BEAM, _MAX_HISTORIES = 16.0, 32
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -114,250 +111,6 @@ scheduler_option = click.option(
     metavar="tcp://HOST:PORT",
     help="Of a Dask cluster whose workers do the work; the result is the same.",
 )
-
-
-_LATTICE_OPTIONS = (
-    "symbols",
-    "order",
-    "beam",
-    "max_histories",
-    "compact",
-    "old_lm",
-    "old_lm_model",
-    "lattice_output",
-    "nbest",
-    "mbr",
-    "confidence_output",
-    "skip_bad",
-    "bpe_model",
-)
-
-
-@click.command()
-@click.argument("paths", metavar="INPUT...", type=_EXISTING, nargs=-1, required=True)
-@_lm_option
-@_ngram_option
-@click.option(
-    "--weights",
-    type=_OUTPUT,
-    help="JSON of scales, penalties and mixture: read, or written by --tune.",
-)
-@click.option(
-    "--tune",
-    "tune_reference",
-    type=_EXISTING,
-    metavar="REF",
-    help="Fit the weights on this input and references (a development set), and write them to --weights.",
-)
-@click.option(
-    "--ref",
-    "reference",
-    type=_EXISTING,
-    help="References: print the word error rate before and after. "
-    "Without it: those that the lists hold.",
-)
-@click.option(
-    "--words", "listed", type=_EXISTING, help="A list of words (names): report their errors apart."
-)
-@click.option(
-    "--bias",
-    type=_EXISTING,
-    help="Words that are expected (names of an address book), one a line: each is "
-    "worth nats of the total, which --tune fits (without it 5).",
-)
-@click.option(
-    "--utterances",
-    type=_EXISTING,
-    help="Only these: the first field of each line, such as in references.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=_OUTPUT,
-    help="Where `utt words` of the best hypotheses go; stdout without it.",
-)
-@click.option(
-    "--nbest-output",
-    type=_OUTPUT,
-    help="Where the re-ranked lists with all scores go, in their own format; "
-    "of lattices: JSON lines where the name has .jsonl, else Kaldi's folder.",
-)
-@click.option(
-    "--oov-report",
-    type=_OUTPUT,
-    help="Where the unknown words of the input go, most frequent first.",
-)
-@click.option("--wer-output", type=_OUTPUT, help="Where the report of --ref goes as JSON.")
-@click.option(
-    "--format",
-    help="kaldi, jsonl, espnet, hyporadise or text; kaldi-lattice, k2 or htk; found from the "
-    "content.",
-)
-@click.option(
-    "--mixture",
-    type=click.Choice(["linear", "log-linear"]),
-    default="linear",
-    show_default=True,
-    help="How --tune mixes several models.",
-)
-@_device_option
-@_memory_option
-@scheduler_option
-@click.option(
-    "--symbols",
-    type=_EXISTING,
-    help="Lattices: the words.txt that numbers their words; the one beside them without it.",
-)
-@click.option(
-    "--bpe-model",
-    type=_EXISTING,
-    help="Lattices of word pieces, which are joined to words: sentencepiece's "
-    ".model; k2's need no --symbols then.",
-)
-@click.option(
-    "--order",
-    type=int,
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="Lattices: histories with the same last N-1 words merge; 0: none do, which is exact.",
-)
-@click.option(
-    "--beam",
-    type=float,
-    default=_BEAM,
-    show_default=True,
-    help="Lattices: nats of the total by which a history may lie behind the best; inf: any.",
-)
-@click.option(
-    "--max-histories",
-    type=int,
-    default=_MAX_HISTORIES,
-    show_default=True,
-    help="Lattices: of each state; 0: any number.",
-)
-@click.option(
-    "--compact/--no-compact",
-    default=False,
-    show_default=True,
-    help="Lattices: few arcs: of the paths with "
-    "the same words the best (Kaldi's), and few histories for paths far from the best.",
-)
-@click.option(
-    "--old-lm",
-    type=click.Choice(["keep", "drop"]),
-    default="keep",
-    show_default=True,
-    help="Lattices: what the first pass's language model said (first_lm; in Kaldi's, the graph costs).",
-)
-@click.option(
-    "--old-lm-model",
-    type=_FILE,
-    help="Kaldi's lattices: the n-gram model, KenLM or ARPA, in their "
-    "graph costs: its part becomes first_lm, and the rest stays graph.",
-)
-@click.option(
-    "--lattice-output", type=_OUTPUT, help="Lattices: where they go rescored, in their own format."
-)
-@click.option(
-    "--nbest",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    metavar="N",
-    help="Lattices: hypotheses of each in --nbest-output.",
-)
-@click.option(
-    "--mbr",
-    is_flag=True,
-    help="Lattices: words with few expected errors, not the best path's: the "
-    "best of some local optima.",
-)
-@click.option(
-    "--confidence-output",
-    type=_OUTPUT,
-    help="Lattices: where those words go with their confidences, as JSON lines.",
-)
-@click.option(
-    "--skip-bad",
-    is_flag=True,
-    help="Lattices: pass over utterances that cannot be used, and list them.",
-)
-@user_errors
-def rescore(
-    paths: tuple[Path, ...],
-    lm: tuple[Path, ...],
-    ngram: Path | None,
-    device: str,
-    memory: int,
-    scheduler: str | None,
-    **options: Any,
-) -> None:
-    """Rescore the n-best lists or the lattices INPUT of any recogniser with a language model.
-
-    Several INPUTs of one format are one input, in their order; each output is one for all of them.
-
-    A hypothesis' total is the sum of its raw scores, each times its scale, plus lm_scale times the
-    natural log of its probability, minus word_penalty times its words. --lm-scale of other tools
-    may multiply something else.
-    """
-    from rescorer.progress import ProgressDisplay
-    from rescorer.rescoring.cluster import executor_on
-    from rescorer.rescoring.run import Request
-
-    for_lattices = {name: options.pop(name) for name in _LATTICE_OPTIONS}
-    format = options.pop("format")
-    # a worker has the device
-    load = functools.partial(_opened, lm, ngram, "cpu" if scheduler else device)
-    files = [*lm, *([ngram] if ngram else [])]
-    on_worker = functools.partial(
-        _opened, [file.absolute() for file in lm], ngram and ngram.absolute(), device
-    )
-    with (
-        executor_on(scheduler, on_worker, files, _say) as executor,
-        ProgressDisplay(_say) as progress,
-    ):
-        request = Request(
-            paths,
-            load,
-            _say,
-            print_lines,
-            memory << 20,
-            executor=executor,
-            progress=progress,
-            **options,
-        )
-        _rescore(request, format, for_lattices)
-
-
-def _rescore(request: Request, format: str | None, for_lattices: dict[str, Any]) -> None:
-    from rescorer.recognition.inputs import common_lattice_format
-    from rescorer.rescoring.expansion import ExpansionSettings
-    from rescorer.rescoring.run import LatticeRequest, rescore_lattices, rescore_lists
-
-    lattices = common_lattice_format(request.paths, format)
-    if lattices is None:
-        _refuse_options(for_lattices)
-        rescore_lists(request, format)
-        return
-    try:
-        settings = ExpansionSettings(
-            *(for_lattices.pop(name) for name in ("order", "beam", "max_histories", "compact"))
-        )
-    except ValueError as error:
-        raise InputError(str(error), remedy="correct the option") from None
-    rescore_lattices(request, lattices, LatticeRequest(settings=settings, **for_lattices))
-
-
-def _refuse_options(names: Iterable[str]) -> None:
-    """Raises InputError where one of them was given."""
-    context = click.get_current_context()
-    for name in names:
-        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            raise InputError(
-                f"--{name.replace('_', '-')} is for lattices, and this is no lattice",
-                remedy="leave it out, or name the --format",
-            )
 
 
 _REALLOCATION = (
@@ -937,3 +690,6 @@ def export(path: Path, output: Path, int8: bool, text: Path | None) -> None:
 
     sentences = _sentences(text) if text else ()
     print_lines(export_model(LightRNN.load(path), output, int8=int8, sentences=sentences))
+
+
+from rescorer.cli.rescore import rescore as rescore  # noqa: E402
