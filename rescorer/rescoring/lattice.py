@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -17,19 +17,13 @@ import numpy as np
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
-from rescorer.progress import Progress, silent
 from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import (
-    ACOUSTIC,
     FIRST_LM,
-    FIRST_PASS,
     GRAPH,
-    TOTAL,
-    Hypothesis,
-    NBest,
 )
-from rescorer.reports.error_rate import Words
+from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import (
     OLD_LM,
@@ -43,125 +37,20 @@ from rescorer.rescoring.expansion import (
     ExpansionSettings,
     OverBudgetError,
     expand,
-    known_totals,
 )
 from rescorer.rescoring.lattice_paths import n_best
-from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
 from rescorer.rescoring.nbest import (
     LM_SCORE,
     MEMORY,
     check_score_names,
     score_lists,
-    scored_lists,
-    tune_lists,
 )
-from rescorer.rescoring.prefix_tree import SentenceScorer
-from rescorer.rescoring.trellis import Trellis
+from rescorer.rescoring.rescored_lattice import RescoredLattice as RescoredLattice
+from rescorer.rescoring.rescored_lattice import best_words as best_words
+from rescorer.rescoring.rescored_lattice import paths_list as paths_list
 from rescorer.rescoring.weights import TunedWeights, Weights
 
 _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
-# bytes in the tables of expected errors, for each word of the best path
-_STATE_RISKS, _ARC_RISKS = 32, 18
-_TUNING_PATHS = 100  # of each lattice in each round
-_TUNING_ROUNDS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class RescoredLattice:
-    """A lattice whose arcs have totals.
-
-    Attributes:
-        lattice: with the raw scores, each model's log-probability and the mixture's.
-        totals: [A] the sum of all scores as weighted.
-        weights: as used.
-    """
-
-    lattice: Lattice
-    totals: np.ndarray
-    weights: Weights
-
-    def best(self) -> tuple[str, ...]:
-        """The words of the best path; none where the lattice has no path."""
-        return words_of(self.lattice, Trellis.of([self.lattice]).best_paths(self.totals)[0])
-
-    def n_best(self, n: int) -> NBest:
-        """The best path of each of the n best word sequences, with every named score and the total.
-
-        A lattice without any path gives one hypothesis without words, with scores of 0.
-        """
-        return self.listed(n_best(self.lattice, self.totals, n))
-
-    def listed(self, paths: Sequence[np.ndarray]) -> NBest:
-        """Paths as an n-best list, with every named score and the total."""
-        return paths_list(self.lattice.with_scores({TOTAL: self.totals}), paths)
-
-    def posteriors(self) -> np.ndarray:
-        """[A] the probability that a path of the lattice, drawn by exp(total), goes through the
-        arc.
-        """
-        return Trellis.of([self.lattice]).posteriors(self.totals)
-
-    def minimum_bayes_risk(self, memory: int | None = None) -> SafestWords:
-        """Words with few expected errors, and how sure each is.
-
-        Raises:
-            InputError: the tables of expected errors would take more than so many bytes of memory.
-        """
-        size = (_STATE_RISKS * self.lattice.states + _ARC_RISKS * self.lattice.arcs) * (
-            len(self.best()) + 1
-        )
-        if memory is not None and size > memory:
-            raise InputError(
-                f"utterance {self.lattice.utterance!r}: the expected errors of {self.lattice.arcs} arcs at "
-                f"{len(self.best())} words need {size >> 20} MiB",
-                expected=f"at most {memory >> 20} MiB",
-                remedy="leave --mbr and --confidence-output out, or lower --beam or --max-histories",
-            )
-        return minimum_bayes_risk(self.lattice, self.totals)
-
-    def as_first_pass(self, lm_score: str) -> Lattice:
-        """The lattice as a recogniser with this language model would have written it.
-
-        Its acoustic score is the old one and `lm_score` holds all the rest: with `own_scales` the
-        two give the total. Without an acoustic score, `first_pass` is the total.
-        """
-        lattice = replace(
-            self.lattice,
-            own_word_penalty=0.0,
-            arc_fields={**self.lattice.arc_fields, "posterior": self.posteriors()},
-        )
-        if ACOUSTIC not in self.lattice.scores:
-            return replace(lattice, scores={FIRST_PASS: self.totals}, own_scales={FIRST_PASS: 1.0})
-        scale, acoustic = self.weights.scales[ACOUSTIC], self.lattice.scores[ACOUSTIC]
-        return replace(
-            lattice,
-            scores={ACOUSTIC: acoustic, lm_score: self.totals - scale * acoustic},
-            own_scales={ACOUSTIC: scale, lm_score: 1.0},
-        )
-
-
-def words_of(lattice: Lattice, path: np.ndarray) -> tuple[str, ...]:
-    """The words on a path's arcs."""
-    words = (lattice.symbols.words[label] for label in lattice.labels[path])
-    return tuple(word for word in words if word)
-
-
-def best_words(lattice: Lattice, weights: Weights) -> tuple[str, ...]:
-    """The words of the best path by the lattice's raw scores."""
-    return words_of(lattice, Trellis.of([lattice]).best_paths(known_totals([lattice], weights))[0])
-
-
-def paths_list(lattice: Lattice, paths: Sequence[np.ndarray]) -> NBest:
-    """Paths as an n-best list, each with the sums of its arcs' scores."""
-    hypotheses = tuple(
-        Hypothesis(
-            str(place),
-            words_of(lattice, path),
-            {name: float(score[path].sum()) for name, score in lattice.scores.items()},
-        )
-        for place, path in enumerate(paths or [np.zeros(0, np.int64)], start=1)
-    )
-    return NBest(lattice.utterance, hypotheses)
 
 
 def without_old_lm(lattice: Lattice) -> Lattice:
@@ -466,94 +355,3 @@ def _split(
         totals = known_totals([expanded], weights) + weights.lm_scale * lm
         added = {model.name: log_probs[:, k] for k, model in enumerate(models)}
         yield RescoredLattice(expanded.with_scores({**added, LM_SCORE: lm}), totals, weights)
-
-
-def tune_lattices(
-    lattices: Sequence[Lattice],
-    references: Mapping[str, Words],
-    models: Sequence[LanguageModel],
-    settings: ExpansionSettings | None = None,
-    memory: int = MEMORY,
-    *,
-    kind: str = "linear",
-    executor: Executor = serial_executor,
-    progress: Progress = silent,
-) -> TunedWeights:
-    """Weights with the fewest word errors on these lattices, as in minimum-error-rate training
-    (Och, 2003).
-
-    The best paths of each lattice join its list, and weights are tuned on the lists: first the
-    paths that the first pass likes best, then, round by round, those of the lattices rescored with
-    the weights so far. A lattice whose best path its list had already is not expanded in later
-    rounds.
-
-    Raises:
-        InputError: no lattice with a path, or a score with a name that rescoring uses.
-    """
-    lattices = [lattice for lattice in lattices if lattice.arcs]
-    if not lattices:
-        raise InputError("no lattice with a path", expected="at least one utterance")
-    for lattice in lattices:
-        check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
-    guide = first_pass_weights(lattices[0])
-    lists = [
-        paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
-        for lattice in lattices
-    ]
-    scorer = SentenceScorer(models, memory, executor)
-
-    def tuned(turn: int) -> TunedWeights:
-        return tune_lists(
-            lists,
-            references,
-            scored_lists(lists, scorer),
-            kind=kind,
-            progress=progress,
-            stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}",
-        )
-
-    weights = tuned(1)
-    growing = list(range(len(lattices)))  # those whose lists may lack their best path
-    for turn in range(2, _TUNING_ROUNDS + 2):
-        if not weights.weights.lm_scale:
-            break  # the models gain nothing
-        known = [{hypothesis.words for hypothesis in each.hypotheses} for each in lists]
-        sizes = [len(each.hypotheses) for each in lists]
-        fresh = []
-        rescored = rescore_lattices(
-            [lattices[place] for place in growing],
-            models,
-            weights,
-            settings,
-            memory,
-            executor=executor,
-        )
-        for done, (place, new) in enumerate(zip(growing, rescored, strict=True), start=1):
-            found = new.n_best(_TUNING_PATHS)
-            lists[place] = _joined(lists[place], found)
-            if found.hypotheses[0].words not in known[place]:
-                fresh.append(place)
-            progress(f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}", done, len(growing))
-        if sizes == [len(each.hypotheses) for each in lists]:
-            break
-        weights = tuned(turn)
-        growing = fresh
-        if not growing:
-            break
-    return weights
-
-
-def _joined(old: NBest, new: NBest) -> NBest:
-    """The hypotheses of both, those of `new` with the names of `old`; what is the same but for
-    rounding, once.
-    """
-    names = old.score_names
-    pool = {
-        (h.words, *(round(h.scores[name], 4) for name in names)): h
-        for h in (*new.hypotheses, *old.hypotheses)
-    }
-    ordered = (
-        Hypothesis(str(place), h.words, {name: h.scores[name] for name in names})
-        for place, h in enumerate(reversed(pool.values()), start=1)
-    )
-    return NBest(old.utterance, tuple(ordered))

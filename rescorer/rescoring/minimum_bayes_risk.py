@@ -28,7 +28,7 @@ _ALIGNED, _INSERTED, _SKIPPED = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
-class SafestWords:
+class MinimumBayesRiskWords:
     """A hypothesis chosen for its expected errors.
 
     Attributes:
@@ -44,7 +44,7 @@ class SafestWords:
     expected_errors: float
 
 
-def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
+def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> MinimumBayesRiskWords:
     """Start at a sentence and, at each position, take the most probable word or none, while errors
     fall.
 
@@ -65,7 +65,7 @@ def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
         No words and no errors for a lattice without a path.
     """
     if not lattice.states:
-        return SafestWords((), np.zeros(0), 0.0)
+        return MinimumBayesRiskWords((), np.zeros(0), 0.0)
     recursion = _Recursion.of(_probable(lattice, totals))
     best: _Evaluation | None = None
     seen: set[tuple[int, ...]] = set()
@@ -74,7 +74,7 @@ def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
         if found and (best is None or found.errors < best.errors - _TIE):
             best = found
     assert best is not None  # the first start is new
-    return recursion.safest(best)
+    return recursion.hypothesis(best)
 
 
 def _descend(
@@ -154,10 +154,12 @@ class _Recursion:
             words = self.words[path]
             yield np.asarray(words[words != NO_WORD])
 
-    def safest(self, found: _Evaluation) -> SafestWords:
+    def hypothesis(self, found: _Evaluation) -> MinimumBayesRiskWords:
         """The words by name, and how sure they are."""
         sure = found.chances[found.words, np.arange(1, len(found.positions), 2)].clip(0, 1)
-        return SafestWords(tuple(self.names[word] for word in found.words), sure, found.errors)
+        return MinimumBayesRiskWords(
+            tuple(self.names[word] for word in found.words), sure, found.errors
+        )
 
     def evaluate(self, words: np.ndarray) -> _Evaluation:
         """The paper's forward and backward passes for one hypothesis."""

@@ -37,6 +37,7 @@ from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import untuned
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice_paths import n_best
+from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.weights import TunedWeights
 
@@ -343,7 +344,7 @@ def rescore_lattices(request: Request, format: LatticeFormat, asked: LatticeRequ
             collector,
         ):
             request.say(line)
-        tuned = lattices.tune_lattices(
+        tuned = tune_lattices(
             source,
             dev_references,
             models,

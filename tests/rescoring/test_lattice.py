@@ -20,7 +20,7 @@ from rescorer.errors import InputError
 from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, NBest
-from rescorer.rescoring import lattice as lattice_module
+from rescorer.rescoring import lattice_tuning
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import (
     best_words,
@@ -28,9 +28,9 @@ from rescorer.rescoring.lattice import (
     first_pass_weights,
     rescore_lattices,
     split_old_lm,
-    tune_lattices,
     without_old_lm,
 )
+from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.weights import TunedWeights, Weights
 
 EXACT = ExpansionSettings(order=0, beam=math.inf, max_histories=0)
@@ -224,9 +224,9 @@ def test_tuning_uses_what_its_last_round_found(
         seen.append({hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses})
         return weights
 
-    monkeypatch.setattr(lattice_module, "tune_lists", tune_lists)
-    monkeypatch.setattr(lattice_module, "_TUNING_PATHS", 1)
-    monkeypatch.setattr(lattice_module, "_TUNING_ROUNDS", 1)
+    monkeypatch.setattr(lattice_tuning, "tune_lists", tune_lists)
+    monkeypatch.setattr(lattice_tuning, "_TUNING_PATHS", 1)
+    monkeypatch.setattr(lattice_tuning, "_TUNING_ROUNDS", 1)
     assert tune_lattices(lattices, {}, [model], EXACT) is weights
     firsts = {best_words(lattice, weights.first_pass) for lattice in lattices}
     assert seen == [
@@ -262,9 +262,9 @@ def test_a_lattice_without_new_paths_is_not_expanded_again(
         expanded.append([each.utterance for each in some])
         return rescore_lattices(some, *arguments, **options)
 
-    monkeypatch.setattr(lattice_module, "tune_lists", tune_lists)
-    monkeypatch.setattr(lattice_module, "rescore_lattices", rescore)
-    monkeypatch.setattr(lattice_module, "_TUNING_PATHS", 1)
+    monkeypatch.setattr(lattice_tuning, "tune_lists", tune_lists)
+    monkeypatch.setattr(lattice_tuning, "rescore_lattices", rescore)
+    monkeypatch.setattr(lattice_tuning, "_TUNING_PATHS", 1)
     tune_lattices(lattices, {}, [model], EXACT, progress=lambda *step: told.append(step))
     assert expanded[0] == [each.utterance for each in lattices]
     for before, after, some, later in zip(lists, lists[1:], expanded, expanded[1:], strict=False):

@@ -1,0 +1,89 @@
+"""Pruning of a lattice: which arcs are expanded, and which histories of a state survive.
+
+Shapes: A arcs and S states of all lattices of a batch; C histories of one level.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from rescorer.recognition.lattice import runs
+from rescorer.rescoring.trellis import Trellis
+
+
+@dataclass(frozen=True, eq=False)
+class Pruning:
+    """What is not looked at.
+
+    A history at a lattice state is given up for the state's best where
+        (its score - the best score at that state) + (the old best path through the state - the old
+        best path) < -beam:
+    what is known of it plus the exact backward score of the old lattice, corrected by how far old
+    and new scores differ at that state. It looks at one state alone: neither the batch nor the
+    order of states has a say.
+
+    Attributes:
+        kept_arcs: [A] bool: whose old best path lies within the beam.
+        slack: [S] how far a history of each state may lie behind the state's best.
+        max_histories: of a state; 0: any number.
+    """
+
+    kept_arcs: np.ndarray
+    slack: np.ndarray
+    max_histories: int
+
+    @classmethod
+    def of(cls, trellis: Trellis, totals: np.ndarray, beam: float, max_histories: int) -> Pruning:
+        if math.isinf(beam):
+            return cls(
+                np.ones(len(totals), bool),
+                np.full(len(trellis.depth), np.inf),
+                max_histories,
+            )
+        forward, backward = trellis.forward(totals, "best"), trellis.backward(totals, "best")
+        some = np.diff(trellis.first_state) > 0
+        best = np.zeros(len(some))
+        best[some] = backward[trellis.first_state[:-1][some]]
+        of_state = np.repeat(best, np.diff(trellis.first_state))
+        # A path's sum differs in its last digits by the order of its terms: the best path is never
+        # behind itself.
+        rounding = 1e-6 + 1e-12 * np.abs(of_state)
+        slack = beam + np.minimum(0.0, forward + backward - of_state + rounding)
+        through = (
+            forward[trellis.sources]
+            + totals
+            + backward[trellis.targets]
+            - of_state[trellis.sources]
+        )
+        return cls(through + rounding[trellis.sources] >= -beam, slack, max_histories)
+
+    def survivors(self, states: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Which of the histories stay, ascending; `states` ascend, and every state keeps its
+        best.
+        """
+        begins = runs(states)
+        best = np.repeat(np.maximum.reduceat(scores, begins), run_lengths(begins, len(states)))
+        kept = np.flatnonzero((best - scores <= self.slack[states]) | (scores == best))
+        if not self.max_histories:
+            return kept
+        kept = kept[np.lexsort((-scores[kept], states[kept]))]
+        begins = runs(states[kept])
+        rank = np.arange(len(kept)) - np.repeat(begins, run_lengths(begins, len(kept)))
+        return np.sort(kept[rank < self.max_histories])
+
+
+def best_of_each(states: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Which history is the best of the same state, for each; `states` ascend."""
+    begins = runs(states)
+    best = np.lexsort((-scores, states))[begins]
+    return np.asarray(np.repeat(best, run_lengths(begins, len(states))))
+
+
+def run_lengths(begins: np.ndarray, end: int) -> np.ndarray:
+    """How long each run is, of which the last ends before `end`; np.diff takes several times as
+    long for few runs.
+    """
+    return np.asarray(np.concatenate([begins[1:], [end]]) - begins)
