@@ -20,13 +20,13 @@ _END = -2
 
 @dataclass(frozen=True, eq=False)
 class ArcTotals:
-    """What is known of the arcs of a batch before the language models speak.
+    """The totals and the words of the arcs of a batch, before language models score them.
 
     Attributes:
-        known: [A] the scaled raw scores and word penalties.
-        first_pass: [A] the totals of the recogniser's own search, which guide the pruning.
-        words: the distinct words; the last is `</s>`.
-        word_of: [A] index into words, -1 where an arc has none.
+        known: [A] the scaled raw scores less the word penalties.
+        first_pass: [A] the totals of the recogniser's search, which guide the pruning.
+        words: the distinct words; `</s>` is the last.
+        word_of: [A] index into words, -1 for an arc without a word.
     """
 
     known: np.ndarray
@@ -36,7 +36,7 @@ class ArcTotals:
 
     @classmethod
     def of(cls, lattices: Sequence[Lattice], weights: Weights, first_pass: Weights) -> ArcTotals:
-        """Put the raw scores of a batch together."""
+        """The totals of a batch of lattices."""
         index: dict[str, int] = {}
         word_of = []
         for lattice in lattices:
@@ -60,12 +60,12 @@ class ArcTotals:
 
 
 def _spoken_word(word: str) -> str:
-    """A sentence mark inside a sentence marks nothing."""
+    """The word that models score: `<unk>` for a sentence mark inside a sentence."""
     return UNKNOWN if word in (SENTENCE_START, SENTENCE_END) else word
 
 
 def known_totals(lattices: Sequence[Lattice], weights: Weights) -> np.ndarray:
-    """[A of all] the scaled raw scores, less the penalties of words."""
+    """[A] the scaled raw scores less the word penalties, over all lattices."""
     parts = [np.zeros(0)]
     for lattice in lattices:
         total = -weights.word_penalty * (lattice.symbols.spoken[lattice.labels] & ~lattice.ends)

@@ -12,15 +12,15 @@ import numpy as np
 from rescorer.rescoring.linear_features import LinearFeatures
 from rescorer.rescoring.weights import ScoredLists
 
-_PAIRS = 1 << 22  # of hypotheses, compared at a time
+_PAIRS = 1 << 22  # pairs of hypotheses compared at a time
 
 
 def useful_hypotheses(lists: ScoredLists, columns: LinearFeatures, linear: bool) -> np.ndarray:
-    """[H] bool: not those that another hypothesis of the list beats, or precedes as its equal,
-    whatever the weights.
+    """[H] bool, False for hypotheses that cannot win for any weights.
 
-    Of a linear mixture of several models nothing is known but that the same words have the same
-    probability.
+    Another hypothesis of the list is always better than such a hypothesis, or equal and before it.
+    A linear mixture of several models is compared only between hypotheses with the same words,
+    which have the same probability.
     """
     fixed = [
         lists.owners,
@@ -32,13 +32,13 @@ def useful_hypotheses(lists: ScoredLists, columns: LinearFeatures, linear: bool)
 
 
 def dominated(fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """[N] bool: which rows another row with the same `fixed` [N, any] reaches in all `values` [N,
-    any].
+    """[N] bool, True for dominated rows.
 
-    Of equal rows the first is not dominated.
+    A row dominates another if both have the same `fixed` [N, any] and none of its `values` [N, any]
+    is less. Of equal rows, the first is not dominated.
     """
     result = np.zeros(len(fixed), bool)
-    # Stable: in its group, a row comes after all that may dominate it.
+    # The sort is stable, so a row follows all rows of its group that may dominate it.
     order = np.lexsort((*(-values.T)[::-1], *fixed.T[::-1]))
     begins = np.flatnonzero(np.append(True, (np.diff(fixed[order], axis=0) != 0).any(1)))
     for begin, end in pairwise([*begins.tolist(), len(order)]):
@@ -49,8 +49,9 @@ def dominated(fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _reached_before(rows: np.ndarray) -> np.ndarray:
-    """[N] bool: which rows an earlier row reaches in all columns; they descend by the first, then
-    the next, …
+    """[N] bool, True if an earlier row is at least as large in all columns.
+
+    Rows must be in descending lexicographic order.
     """
     result = np.zeros(len(rows), bool)
     rows = rows[:, (rows != rows[0]).any(0)]
@@ -69,7 +70,7 @@ def _reached_before(rows: np.ndarray) -> np.ndarray:
 
 
 def _path_numbers(lists: ScoredLists) -> np.ndarray:
-    """[H] a number of each hypothesis' words."""
+    """[H] a number for each hypothesis; equal word sequences have equal numbers."""
     paths = lists.paths.paths
     index: dict[bytes, int] = {}
     return np.array(

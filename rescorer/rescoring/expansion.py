@@ -1,13 +1,13 @@
-"""Lattices expanded by the histories of language models, so that every arc has a score of its own.
+"""Expansion of lattices by the histories of language models: every arc gets its own LM score.
 
-A state of the expanded lattice is a state of the old one and a history that leads to it. Histories
-with the same last N - 1 words merge: the best one stands for all (N = 0: none merge). The lattices
-of a batch go side by side from one topological level to the next; histories are numbered over all
-of them, and a word is scored once after each, however many arcs carry it, of whatever lattice or
-time.
+A state of the expanded lattice is a pair: a state of the old lattice and a history that leads to
+it. Histories with the same last N - 1 words merge, and the best one represents all of them (N = 0:
+none merge). All lattices of a batch are expanded together, one topological level after the other.
+Histories are numbered over the whole batch. Each pair of history and word is scored once, whatever
+the number of arcs that carry it.
 
-Source: the n-gram approximation and its pruning as in Liu et al. (2014) and Xu et al. (2018), A
-pruned RNNLM lattice-rescoring algorithm.
+The n-gram approximation and its pruning follow Liu et al. (2014) and Xu et al. (2018), "A pruned
+RNNLM lattice-rescoring algorithm".
 
 Shapes: A arcs and S states of all old lattices; E expanded states and X expanded arcs; C arcs
 considered at a level; H histories; W distinct words; K models.
@@ -67,9 +67,9 @@ class ExpansionSettings:
     )
     compact: bool = setting(
         False,
-        "Write smaller lattices: only paths within a quarter of the beam keep exact totals, "
-        "not within half of it.",
-        option=False,
+        "Write small lattices: determinise them by words, and keep separate histories only for "
+        "paths within a quarter of the beam (otherwise half).",
+        group="Lattices",
     )
 
     def __post_init__(self) -> None:
@@ -77,27 +77,27 @@ class ExpansionSettings:
 
     @property
     def apart(self) -> float:
-        """Nats behind the best path; paths within have totals of their own history."""
+        """Nats from the best path within which a path keeps the scores of its own history."""
         return self.beam / (4 if self.compact else 2)
 
 
 class OverBudgetError(Exception):
-    """The batch needs more memory than it may take."""
+    """The batch exceeds its memory budget."""
 
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """The expanded lattices of a batch, side by side; states that reach no end are gone.
+    """The expanded lattices of a batch, concatenated. Every state lies on a path to an end.
 
     Attributes:
-        origin_arcs: [X] the old arc of each, numbered over the batch.
-        sources, targets: [X] expanded states; sources ascend.
+        origin_arcs: [X] the old arc of each arc, numbered over the batch.
+        sources, targets: [X] the expanded states of each arc; sources ascend.
         log_probs: [X, K] natural log P of the arc's word after its history; 0 where the arc has no
             word.
-        lm: [X] the same under the mixture, unknown words as the weights have them.
-        origin_states: [E] the old state of each, numbered over the batch; those of a lattice stand
-            together.
-        scored: how many words the models were asked for.
+        lm: [X] natural log P under the mixture, with the weights' treatment of unknown words.
+        origin_states: [E] the old state of each state, numbered over the batch; the states of
+            a lattice are contiguous.
+        scored: number of (history, word) pairs that the models scored.
     """
 
     origin_arcs: np.ndarray
@@ -119,12 +119,12 @@ def expand(
 ) -> Expansion:
     """Expand a batch of lattices.
 
-    Cost: every (history, word) pair is scored once, every expanded arc is looked at once, a level
-    at a time.
+    Each (history, word) pair is scored once and each expanded arc is visited once, level by level.
 
     Args:
-        weights: of the new totals; histories merge and are pruned by them.
-        first_pass: of the old totals, whose best paths through each arc guide the pruning.
+        weights: the weights of the new totals, by which histories merge and are pruned.
+        first_pass: the weights of the old totals. The best old path through each arc guides the
+            pruning.
         memory: bytes for histories, their models' states and the expanded arcs.
 
     Raises:
@@ -145,7 +145,7 @@ def expand(
 
 
 class _Growth:
-    """The expanded lattices of a batch as they grow, a level at a time."""
+    """Builds the expanded lattices of a batch, level by level."""
 
     def __init__(
         self,
@@ -189,9 +189,7 @@ class _Growth:
         self._bounds = [0]  # where the arcs into each level begin, and the end
 
     def grow(self, into: np.ndarray, level: int) -> None:
-        """Expand the states of a level from the arcs into them, which are in the order of their
-        targets.
-        """
+        """Expand the states of a level. `into` are the arcs into them, ordered by target."""
         counts = self._count[self._trellis.sources[into]]
         self._check_memory(int(counts.sum()))
         arc = np.repeat(into, counts)  # [C]
@@ -213,7 +211,7 @@ class _Growth:
     def _follow(
         self, histories: np.ndarray, words: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `Histories.follow`; an arc without a word leaves its history as it is."""
+        """Like `Histories.follow`, but an arc without a word keeps its history."""
         spoken = words != NO_WORD
         longer, lm = histories.copy(), np.zeros(len(histories))
         log_probs = np.zeros((len(histories), len(self._histories.models)))
@@ -225,13 +223,11 @@ class _Growth:
     def _merge(
         self, targets: np.ndarray, histories: np.ndarray, scores: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Which group each of [C] is in, and the best of each group; groups are in the order of
-        their targets.
-        """
+        """The group of each arc [C] and each group's best arc; groups are ordered by target."""
         last_words = (
             histories[:, None] if self._histories.exact else self._histories.last_words(histories)
         )
-        # at the end no history matters any more
+        # All histories merge at the end state.
         columns = np.where(self._is_end[targets, None], 0, last_words).T
         order = np.lexsort((-scores, *columns, targets))
         sorted_columns = np.concatenate([columns, targets[None]])[:, order]
@@ -273,8 +269,9 @@ class _Growth:
         self._histories.extend(histories[going_on], self._last_level[states[going_on]])
 
     def _check_memory(self, more: int) -> None:
-        """Raises OverBudgetError where `more` arcs to look at, and all that is here, exceed what is
-        not the models'.
+        """Raise OverBudgetError if the stored arcs and `more` candidate arcs exceed the budget.
+
+        The models' working memory is not part of this budget.
         """
         models = len(self._histories.models)
         kept = len(self._origin) * (_ARC_BYTES + _ARC_BYTES_A_MODEL * models)
@@ -283,11 +280,12 @@ class _Growth:
             raise OverBudgetError
 
     def done(self) -> Expansion:
-        """The expanded lattices: every path of the arcs that are kept is there.
+        """The expanded lattices. They contain every path of the arcs that pruning keeps.
 
-        A history merges with the best one of its lattice state where no path over it is within
-        `apart` of the best. So the paths within have totals of their own, and the others total less
-        than the best path, for they go on as one that reached the state with more.
+        A history merges with the best one of its lattice state if no path over it lies within
+        `apart` of the best path. Paths within `apart` therefore have the scores of their own
+        history. A merged path continues from a better history, and its total stays below the best
+        path's.
         """
         origin, source, target, state = (
             each.rows for each in (self._origin, self._source, self._target, self._state)
@@ -297,7 +295,7 @@ class _Growth:
         source, target = source[arcs], merged[target[arcs]]
         alive = self._alive(source, target)
         lattice = np.searchsorted(self._trellis.first_state, state[alive], side="right")
-        # levels ascend in each: the order is topological
+        # Levels ascend within each lattice, so this order is topological.
         order = alive[np.argsort(lattice, kind="stable")]
         number = np.full(len(state), -1)
         number[order] = np.arange(len(order))
@@ -315,9 +313,7 @@ class _Growth:
         )
 
     def _backward(self) -> np.ndarray:
-        """[E] the best total from each state to the end; the arcs between two bounds go into one
-        level.
-        """
+        """[E] the best total from each state to the end, computed level by level from the last."""
         values = np.full(len(self._state), -np.inf)
         values[self._is_end[self._state.rows]] = 0.0
         source, target = self._source.rows, self._target.rows
@@ -327,18 +323,18 @@ class _Growth:
         return values
 
     def _merged(self, after: np.ndarray) -> np.ndarray:
-        """[E] which state stands for each."""
+        """[E] the state that each state merges into; itself if it does not merge."""
         state, score = self._state.rows, self._score.rows
         starts = np.searchsorted(state[: self._starts], state, side="right") - 1
         behind = after[starts] - (score + after)
         by_state = np.argsort(state, kind="stable")
         best = np.empty(len(by_state), np.int64)
         best[by_state] = by_state[best_of_each(state[by_state], score[by_state])]
-        # A path's sum differs in its last digits by the order of its terms.
+        # 1e-6: the sum of a path's scores depends on their order in the last digits.
         return np.where(behind <= self._apart + 1e-6, np.arange(len(best)), best)
 
     def _alive(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """The expanded states between a start and an end, ascending."""
+        """The expanded states on a path from a start to an end, ascending."""
         size = len(self._state)
         ends = np.flatnonzero(self._is_end[self._state.rows])
         starts = np.arange(self._starts)
@@ -350,7 +346,7 @@ class _Growth:
 
 
 def _reached(sources: np.ndarray, targets: np.ndarray, root: int) -> np.ndarray:
-    """The states below the root that arcs from it lead to."""
+    """The states that can be reached from the root; their numbers are less than its own."""
     graph = csr_matrix(
         (np.ones(len(sources), np.int8), (sources, targets)), shape=(root + 1, root + 1)
     )

@@ -15,15 +15,14 @@ from rescorer.rescoring.arc_totals import NO_WORD
 from rescorer.rescoring.weights import Weights
 from rescorer.rescoring.word_kinds import WordKinds
 
-# Of the memory: what models may need while they score; the rest is for histories and arcs.
+# Share of the memory that models may use while they score; histories and arcs use the rest.
 MODELS_SHARE = 0.25
 
 
 class Histories:
-    """The histories of a batch that are still needed: numbered, each with its last words and the
-    models' states.
+    """The histories of a batch, each with its number, its last words and the models' states.
 
-    Numbers ascend and are never given again; what no later level looks back at leaves the table.
+    Numbers ascend and are never reused. A history is removed once no later level needs it.
     """
 
     def __init__(
@@ -43,17 +42,16 @@ class Histories:
         self._kept_words = max(0, order - 1)
         self.exact = order == 0
         self.scored = 0
-        # History 0 is <s>; -1 stands where there is no word yet.
-        # [H] ascending; how many there ever were
+        # History 0 is <s>. -1 pads histories of fewer than N - 1 words.
+        # [H] ascending numbers, and the number of the next history
         self._number, self._made = np.zeros(1, dtype=np.int64), 1
         self._suffix = np.full((1, self._kept_words), NO_WORD, dtype=np.int64)  # [H, N - 1]
         self._parent = np.zeros(1, dtype=np.int64)  # [H] a number
         self._word = np.zeros(1, dtype=np.int64)  # [H]
-        self._slot = np.zeros(1, dtype=np.int64)  # [H] the place of its state, -1 for none
-        self._last_level = np.zeros(1, dtype=np.int64)  # [H] the last level that looks back at it
+        self._slot = np.zeros(1, dtype=np.int64)  # [H] row of the models' state, -1: none
+        self._last_level = np.zeros(1, dtype=np.int64)  # [H] the last level that needs it
         self._states = [model.start() for model in models]
-        # Pairs of history and word that were scored, of histories that are still needed; keys
-        # ascend.
+        # The scored pairs of the histories in the table: key = history · W + word, ascending.
         self._keys = np.zeros(0, dtype=np.int64)
         self._children = np.zeros(0, dtype=np.int64)
         self._log_probs = np.zeros((0, len(models)))
@@ -63,7 +61,7 @@ class Histories:
         )
 
     def _rows(self, histories: np.ndarray) -> np.ndarray:
-        """Where histories stand in the table."""
+        """The rows of histories in the table."""
         return self._number.searchsorted(histories)
 
     def last_words(self, histories: np.ndarray) -> np.ndarray:
@@ -73,7 +71,7 @@ class Histories:
     def follow(
         self, histories: np.ndarray, words: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Each word [C] after its history [C].
+        """Score each word [C] after its history [C].
 
         Returns:
             The longer histories [C], log P of each model [C, K], and log P of the mixture [C].
@@ -89,13 +87,13 @@ class Histories:
         return self._children[at], self._log_probs[at], self._mixed[at]
 
     def _score(self, keys: np.ndarray) -> None:
-        """Ask the models for pairs that are new; keys ascend."""
+        """Score new pairs under all models; keys ascend."""
         parents, words = np.divmod(keys, self._words)
         rows = self._rows(parents)
         slots = self._slot[rows]
         log_probs = np.stack(
             [
-                self._ask(model, state, ids, slots, words)
+                self._score_model(model, state, ids, slots, words)
                 for model, state, ids in zip(self.models, self._states, self._ids, strict=True)
             ],
             -1,
@@ -117,7 +115,7 @@ class Histories:
         self._log_probs = np.concatenate([self._log_probs, log_probs])[order]
         self._mixed = np.concatenate([self._mixed, mixed])[order]
 
-    def _ask(
+    def _score_model(
         self,
         model: LanguageModel,
         state: object,
@@ -125,7 +123,7 @@ class Histories:
         slots: np.ndarray,
         words: np.ndarray,
     ) -> np.ndarray:
-        """[pairs] float64, as many at a time as the memory allows; the host waits once."""
+        """[pairs] float64, in chunks that fit the memory. The host waits for the device once."""
         parts = []
         for begin in range(0, len(slots), self._chunk):
             used, parents = np.unique(slots[begin : begin + self._chunk], return_inverse=True)
@@ -140,7 +138,7 @@ class Histories:
         return torch.cat(parts).cpu().double().numpy()
 
     def extend(self, histories: np.ndarray, last_levels: np.ndarray) -> None:
-        """Make sure that histories have states, until the levels given."""
+        """Compute the models' states of histories and keep them until the given levels."""
         rows = self._rows(histories)
         np.maximum.at(self._last_level, rows, last_levels)
         new = np.unique(rows)
@@ -162,7 +160,7 @@ class Histories:
         self._slot[new] = held + np.arange(len(new))
 
     def forget(self, level: int) -> None:
-        """Drop what no later level looks back at."""
+        """Remove the histories that no later level needs."""
         old = (self._slot >= 0) & (self._last_level <= level)
         if not old.any():
             return
@@ -186,7 +184,7 @@ class Histories:
 
     @property
     def bytes(self) -> int:
-        """What the histories take; twice, for they are copied as they grow."""
+        """Memory of the histories, doubled because arrays are copied when they grow."""
         numbers = sum(
             array.nbytes
             for array in (

@@ -1,7 +1,4 @@
-"""Lattices rescored: the verb on Lattice, and what can be asked of the result.
-
-Shapes: A arcs, X arcs of an expanded lattice, K models.
-"""
+"""Rescoring of lattices: batches are expanded, and every arc gets a new total."""
 
 from __future__ import annotations
 
@@ -54,9 +51,7 @@ _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside
 
 
 def without_old_lm(lattice: Lattice) -> Lattice:
-    """The lattice without what the first pass's language model said: `first_lm`, or else `graph`
-    with all it holds.
-    """
+    """The lattice without the first pass's LM score: `first_lm`, or else the whole `graph`."""
     dropped = next((name for name in OLD_LM if name in lattice.scores), None)
     return replace(
         lattice,
@@ -68,14 +63,14 @@ def without_old_lm(lattice: Lattice) -> Lattice:
 def split_old_lm(
     lattices: Iterable[Lattice], old: Ngram, memory: int, collector: ErrorCollector
 ) -> Iterator[Lattice]:
-    """Lattices of Kaldi's, whose graph score holds an n-gram model's: its part becomes `first_lm`,
-    exactly.
+    """Split the n-gram model's score off the graph score of Kaldi lattices, as `first_lm`.
 
-    Every arc needs a history of its own for that: states are expanded as far as the model looks
-    back.
+    The split is exact: states are expanded to the order of the model, so that each arc has one
+    history.
 
     Raises:
-        InputError: a lattice without a graph score or with `first_lm`, or as `collector` says.
+        InputError: a lattice without a graph score or with `first_lm`, or an error that
+            `collector` raises.
     """
     settings = ExpansionSettings(order=old.order, beam=math.inf, max_histories=0)
     for lattice in lattices:
@@ -97,7 +92,7 @@ def split_old_lm(
 
 
 def first_pass_weights(lattice: Lattice) -> Weights:
-    """The recogniser's own scales, as far as the file tells them, and its word penalty."""
+    """The recogniser's scales and word penalty from the file, else its default scales."""
     defaults = recogniser_weights(lattice.score_names)
     scales = {name: lattice.own_scales.get(name, scale) for name, scale in defaults.scales.items()}
     return replace(defaults, scales=scales, word_penalty=lattice.own_word_penalty)
@@ -108,9 +103,7 @@ def default_weights(
     models: Sequence[LanguageModel],
     memory: int = MEMORY,
 ) -> tuple[TunedWeights, str]:
-    """What is used before any weights were tuned, and why, in a line: what is safe for the best
-    paths' lists.
-    """
+    """Weights that are safe without tuning, chosen on n-best lists, and the reason in one line."""
     first = next((lattice for lattice in lattices if lattice.arcs), lattices[0])
     first_pass, settings = first_pass_weights(first), DefaultSettings()
     alike = [
@@ -133,23 +126,23 @@ def rescore_lattices(
     collector: ErrorCollector | None = None,
     executor: Executor = serial_executor,
 ) -> Iterator[RescoredLattice]:
-    """Expand lattices by the histories of one or several language models, and score every arc anew.
+    """Expand lattices by the histories of one or more language models and rescore every arc.
 
-    Lattices are taken in batches. Batches and memory say how many histories a model is asked for at
-    once, and with it the order of float32's sums changes: totals differ by some 1e-6 nats, paths
-    that are as close may change places. Compact ones are determinised by their words before they
-    are expanded: so they stay while histories are appended.
+    Lattices are expanded in batches. Batches and memory determine how many histories a model scores
+    at once, and so the order of float32 sums: totals change by some 1e-6 nats, and paths that are
+    as close may swap. With `settings.compact`, lattices are determinised before the expansion.
 
     Args:
         lm: a model, or models that are mixed word by word.
-        weights: as tuned on a development set; None: `default_weights` of the first batch.
+        weights: tuned on a development set; None: `default_weights` of the first batch.
         settings: how far lattices are expanded.
         memory: bytes for the histories and the expanded arcs of a batch.
-        collector: what becomes of a lattice that does not fit into the memory or to the weights.
-        executor: who expands the batches.
+        collector: receives the error of a lattice that exceeds the memory or does not match the
+            weights.
+        executor: runs the expansion of the batches.
 
     Raises:
-        InputError: no model, or as `collector` says.
+        InputError: no model, or an error that `collector` raises.
     """
     models = [lm] if isinstance(lm, LanguageModel) else list(lm)
     if not models:
@@ -161,7 +154,7 @@ def rescore_lattices(
         return
     used = weights or default_weights(first, models, memory)[0]
     all_batches = chain(iter([first]), batches)
-    del first  # else it were there to the end
+    del first  # free the batch after its turn
     fitting = (
         _Batch(
             tuple(
@@ -172,7 +165,7 @@ def rescore_lattices(
         )
         for batch in all_batches
     )
-    # not `itertools.tee`, which keeps up to 57 batches that both have passed
+    # `itertools.tee` would keep up to 57 batches alive.
     sent: deque[_Batch] = deque()
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
     for parts in executor(task, models, _noted(fitting, sent)):
@@ -180,14 +173,14 @@ def rescore_lattices(
 
 
 def _noted(batches: Iterable[_Batch], sent: deque[_Batch]) -> Iterator[_Batch]:
-    """The batches, each kept in `sent` until its result is there."""
+    """The batches; each is appended to `sent`, where it waits for its result."""
     for batch in batches:
         sent.append(batch)
         yield batch
 
 
 def first_batch(lattices: Iterable[Lattice]) -> tuple[list[Lattice], Iterator[Lattice]]:
-    """The first lattices, by which untuned weights are chosen, and all of them."""
+    """The first batch, on which default weights are chosen, and all lattices."""
     batches = _batches(lattices)
     first = next(batches, [])
     return first, chain(first, chain.from_iterable(batches))
@@ -213,7 +206,7 @@ def _prepared(lattice: Lattice, weights: Weights, settings: ExpansionSettings) -
 def _fits(
     lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], collector: ErrorCollector
 ) -> bool:
-    """Whether the weights are for this lattice and these models; if not, the fault is told."""
+    """Whether the weights match the lattice and the models; if not, report the error."""
     try:
         check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
     except InputError as error:
@@ -227,9 +220,11 @@ def _fits(
         if set(have) != set(want) and lattice.arcs:
             collector.add(
                 InputError(
-                    f"utterance {lattice.utterance!r}: the {what}s here are {', '.join(have) or 'none'}, the weights are "
-                    f"for {', '.join(want) or 'none'}",
-                    remedy="give the files that the weights were tuned with, or tune new ones with --tune",
+                    f"utterance {lattice.utterance!r}: the {what}s here are "
+                    f"{', '.join(have) or 'none'}, the weights are for "
+                    f"{', '.join(want) or 'none'}",
+                    remedy="give the files that the weights were tuned with, "
+                    "or tune new ones with --tune",
                 )
             )
             return False
@@ -243,7 +238,7 @@ class _Batch:
     lattices: tuple[Lattice, ...]
 
     def __reduce__(self) -> tuple[type[_Batch], tuple[tuple[Lattice, ...]]]:
-        """To another process goes what `expand` looks at."""
+        """Pickle only the data that `expand` reads."""
         return _Batch, (tuple(map(_bare, self.lattices)),)
 
     def halves(self) -> tuple[_Batch, _Batch]:
@@ -252,9 +247,7 @@ class _Batch:
 
 
 def _bare(lattice: Lattice) -> Lattice:
-    """The lattice without what its format keeps beside, and of the words of a whole language those
-    that it has.
-    """
+    """The lattice without its format's extra fields, and with only the symbols that it uses."""
     used = np.union1d([SILENCE], lattice.labels)
     symbols = Symbols(
         *(
@@ -272,8 +265,8 @@ def _bare(lattice: Lattice) -> Lattice:
     )
 
 
-# A part of a batch: how many lattices it has, and their expansion, or the error of the one that is
-# too large.
+# A part of a batch: its number of lattices and their expansion, or the error of a single lattice
+# that is too large.
 _Part = tuple[int, Expansion | InputError]
 
 
@@ -284,14 +277,14 @@ def _expanded(
     settings: ExpansionSettings,
     memory: int,
 ) -> Iterator[_Part]:
-    """The batch expanded; in halves where it needs more than the memory."""
+    """Expand a batch; a batch that exceeds the memory is split into halves."""
     lattices = batch.lattices
     if not lattices:
         return
     try:
         expansion = expand(lattices, models, weights.weights, weights.first_pass, settings, memory)
     except (OverBudgetError, MemoryError, RuntimeError) as error:
-        # torch says so when it has none
+        # torch raises a RuntimeError if it runs out of memory.
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         if len(lattices) > 1:
@@ -328,7 +321,7 @@ def _rescored(
         else:
             yield from _split(batch.lattices[begin : begin + size], part, models, weights)
         begin += size
-        del part  # else it were there beside the next
+        del part  # free the part before the next one arrives
 
 
 def _split(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
@@ -27,7 +28,7 @@ from rescorer.rescoring.nbest import (
     tune_lists,
 )
 from rescorer.rescoring.prefix_tree import SentenceScorer
-from rescorer.rescoring.rescored_lattice import paths_list
+from rescorer.rescoring.rescored_lattice import RescoredLattice, paths_list
 from rescorer.rescoring.weights import TunedWeights
 
 _TUNING_PATHS = 100  # of each lattice in each round
@@ -48,10 +49,9 @@ def tune_lattices(
     """Weights with the fewest word errors on these lattices, as in minimum-error-rate training
     (Och, 2003).
 
-    The best paths of each lattice join its list, and weights are tuned on the lists: first the
-    paths that the first pass likes best, then, round by round, those of the lattices rescored with
-    the weights so far. A lattice whose best path its list had already is not expanded in later
-    rounds.
+    Weights are tuned on n-best lists. The first round uses the best paths of the first pass. Each
+    later round rescores the lattices with the weights so far and adds their best paths to the
+    lists. A lattice is dropped from expansion once its best path is in its list.
 
     Raises:
         InputError: no lattice with a path, or a score with a name that rescoring uses.
@@ -79,13 +79,11 @@ def tune_lattices(
         )
 
     weights = tuned(1)
-    growing = list(range(len(lattices)))  # those whose lists may lack their best path
+    growing = list(range(len(lattices)))  # lattices whose lists may lack their best path
     for turn in range(2, _TUNING_ROUNDS + 2):
         if not weights.weights.lm_scale:
-            break  # the models gain nothing
-        known = [{hypothesis.words for hypothesis in each.hypotheses} for each in lists]
+            break  # the models do not help
         sizes = [len(each.hypotheses) for each in lists]
-        fresh = []
         rescored = rescore_lattices(
             [lattices[place] for place in growing],
             models,
@@ -94,24 +92,42 @@ def tune_lattices(
             memory,
             executor=executor,
         )
-        for done, (place, new) in enumerate(zip(growing, rescored, strict=True), start=1):
-            found = new.n_best(_TUNING_PATHS)
-            lists[place] = _joined(lists[place], found)
-            if found.hypotheses[0].words not in known[place]:
-                fresh.append(place)
-            progress(f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}", done, len(growing))
+        stage = f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}"
+        growing = _add_best_paths(lists, growing, rescored, partial(progress, stage))
         if sizes == [len(each.hypotheses) for each in lists]:
             break
         weights = tuned(turn)
-        growing = fresh
         if not growing:
             break
     return weights
 
 
+def _add_best_paths(
+    lists: list[NBest],
+    places: Sequence[int],
+    rescored: Iterable[RescoredLattice],
+    progress: Callable[[int, int], None],
+) -> list[int]:
+    """Add the best paths of rescored lattices to the lists at these places.
+
+    Returns:
+        The places of the lists that lacked the best path of their lattice.
+    """
+    lacking = []
+    for done, (place, lattice) in enumerate(zip(places, rescored, strict=True), start=1):
+        known = {hypothesis.words for hypothesis in lists[place].hypotheses}
+        found = lattice.n_best(_TUNING_PATHS)
+        lists[place] = _joined(lists[place], found)
+        if found.hypotheses[0].words not in known:
+            lacking.append(place)
+        progress(done, len(places))
+    return lacking
+
+
 def _joined(old: NBest, new: NBest) -> NBest:
-    """The hypotheses of both, those of `new` with the names of `old`; what is the same but for
-    rounding, once.
+    """The hypotheses of both lists, with the scores that `old` names.
+
+    Hypotheses that are equal up to rounding occur once.
     """
     names = old.score_names
     pool = {

@@ -12,17 +12,17 @@ import numpy as np
 from rescorer.rescoring.search_space import Units, differences, log_prob_sums
 from rescorer.rescoring.weights import ScoredLists
 
-_FARTHEST = 1e6  # spreads: a hypothesis that lies farther behind is as good as lost
+_FARTHEST = 1e6  # in spreads; features are clipped, because a hypothesis this far behind cannot win
 
 
 @dataclass(frozen=True, eq=False)
 class LinearFeatures:
-    """What a total is linear in.
+    """The features of all hypotheses.
 
     Attributes:
-        values: [H, F] float32: raw scores, words; and of each model, where totals are linear in
-            them, its sums.
-        signs: [F] of what each is multiplied by: 1, -1, or 0 where it may be both.
+        values: [H, F] float32, raw scores and numbers of words; if totals are linear in the
+            models' log-probabilities, also the sums of each model.
+        signs: [F] the sign of each feature's factor: 1, -1, or 0 if it can be either.
     """
 
     values: np.ndarray
@@ -30,10 +30,11 @@ class LinearFeatures:
 
 
 def linear_features(lists: ScoredLists, units: Units, linear: bool) -> LinearFeatures:
-    telling = np.flatnonzero(units.raw)
-    values = [differences(lists, lists.raw[:, name]) / units.raw[name] for name in telling]
+    """The features; `linear`: totals are linear in the models' log-probabilities."""
+    varying = np.flatnonzero(units.raw)
+    values = [differences(lists, lists.raw[:, name]) / units.raw[name] for name in varying]
     values.append(differences(lists, lists.lengths) / units.words)
-    signs = [1.0] * len(telling) + [0.0]
+    signs = [1.0] * len(varying) + [0.0]
     if linear:
         for of_model in zip(*(each.T for each in log_prob_sums(lists)), strict=True):
             values += [differences(lists, each) / units.lm for each in of_model]

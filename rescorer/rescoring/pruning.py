@@ -16,19 +16,19 @@ from rescorer.rescoring.trellis import Trellis
 
 @dataclass(frozen=True, eq=False)
 class Pruning:
-    """What is not looked at.
+    """Which arcs are expanded and which histories survive.
 
-    A history at a lattice state is given up for the state's best where
-        (its score - the best score at that state) + (the old best path through the state - the old
-        best path) < -beam:
-    what is known of it plus the exact backward score of the old lattice, corrected by how far old
-    and new scores differ at that state. It looks at one state alone: neither the batch nor the
-    order of states has a say.
+    A history of a lattice state is pruned if
+        (its score - the best score at that state)
+        + (the old best path through the state - the old best path) < -beam.
+    This is the history's score plus the exact backward score of the old lattice, corrected by the
+    difference between old and new scores at that state. The rule depends on one state alone, not on
+    the batch or the order of states.
 
     Attributes:
-        kept_arcs: [A] bool: whose old best path lies within the beam.
-        slack: [S] how far a history of each state may lie behind the state's best.
-        max_histories: of a state; 0: any number.
+        kept_arcs: [A] bool, whether the best old path through the arc lies within the beam.
+        slack: [S] nats by which a history's score may be below the best of its state.
+        max_histories: the most histories of a state; 0: any number.
     """
 
     kept_arcs: np.ndarray
@@ -48,8 +48,8 @@ class Pruning:
         best = np.zeros(len(some))
         best[some] = backward[trellis.first_state[:-1][some]]
         of_state = np.repeat(best, np.diff(trellis.first_state))
-        # A path's sum differs in its last digits by the order of its terms: the best path is never
-        # behind itself.
+        # The sum of a path's scores depends on their order in the last digits. The tolerance keeps
+        # the best path within any beam.
         rounding = 1e-6 + 1e-12 * np.abs(of_state)
         slack = beam + np.minimum(0.0, forward + backward - of_state + rounding)
         through = (
@@ -61,8 +61,9 @@ class Pruning:
         return cls(through + rounding[trellis.sources] >= -beam, slack, max_histories)
 
     def survivors(self, states: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Which of the histories stay, ascending; `states` ascend, and every state keeps its
-        best.
+        """The indices of the histories that survive, ascending.
+
+        `states` must ascend. Each state keeps its best history.
         """
         begins = runs(states)
         best = np.repeat(np.maximum.reduceat(scores, begins), run_lengths(begins, len(states)))
@@ -76,14 +77,15 @@ class Pruning:
 
 
 def best_of_each(states: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Which history is the best of the same state, for each; `states` ascend."""
+    """For each history, the index of the best history of its state; `states` must ascend."""
     begins = runs(states)
     best = np.lexsort((-scores, states))[begins]
     return np.asarray(np.repeat(best, run_lengths(begins, len(states))))
 
 
 def run_lengths(begins: np.ndarray, end: int) -> np.ndarray:
-    """How long each run is, of which the last ends before `end`; np.diff takes several times as
-    long for few runs.
+    """The lengths of runs that begin at `begins`; the last one ends before `end`.
+
+    np.diff takes several times as long for few runs.
     """
     return np.asarray(np.concatenate([begins[1:], [end]]) - begins)

@@ -25,18 +25,19 @@ from rescorer.rescoring.minimum_bayes_risk import MinimumBayesRiskWords, minimum
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import Weights
 
-# bytes in the tables of expected errors, for each word of the best path
+# Bytes of a state and of an arc in the tables of expected errors, for each word of the best
+# path.
 _STATE_RISKS, _ARC_RISKS = 32, 18
 
 
 @dataclass(frozen=True, eq=False)
 class RescoredLattice:
-    """A lattice whose arcs have totals.
+    """A lattice with a total for each arc.
 
     Attributes:
-        lattice: with the raw scores, each model's log-probability and the mixture's.
-        totals: [A] the sum of all scores as weighted.
-        weights: as used.
+        lattice: the lattice with the raw scores and the log-probabilities of models and mixture.
+        totals: [A] the weighted sum of all scores.
+        weights: the weights of the totals.
     """
 
     lattice: Lattice
@@ -44,7 +45,7 @@ class RescoredLattice:
     weights: Weights
 
     def best(self) -> tuple[str, ...]:
-        """The words of the best path; none where the lattice has no path."""
+        """The words of the best path; no words for a lattice without a path."""
         return words_of(self.lattice, Trellis.of([self.lattice]).best_paths(self.totals)[0])
 
     def n_best(self, n: int) -> NBest:
@@ -59,34 +60,33 @@ class RescoredLattice:
         return paths_list(self.lattice.with_scores({TOTAL: self.totals}), paths)
 
     def posteriors(self) -> np.ndarray:
-        """[A] the probability that a path of the lattice, drawn by exp(total), goes through the
-        arc.
-        """
+        """[A] the posterior probability of each arc, where P(path) ∝ exp(its total)."""
         return Trellis.of([self.lattice]).posteriors(self.totals)
 
     def minimum_bayes_risk(self, memory: int | None = None) -> MinimumBayesRiskWords:
-        """Words with few expected errors, and how sure each is.
+        """The minimum-Bayes-risk hypothesis and the confidence of each word.
 
         Raises:
-            InputError: the tables of expected errors would take more than so many bytes of memory.
+            InputError: the tables of expected errors need more than `memory` bytes.
         """
         size = (_STATE_RISKS * self.lattice.states + _ARC_RISKS * self.lattice.arcs) * (
             len(self.best()) + 1
         )
         if memory is not None and size > memory:
             raise InputError(
-                f"utterance {self.lattice.utterance!r}: the expected errors of {self.lattice.arcs} arcs at "
-                f"{len(self.best())} words need {size >> 20} MiB",
+                f"utterance {self.lattice.utterance!r}: the expected errors of "
+                f"{self.lattice.arcs} arcs at {len(self.best())} words need {size >> 20} MiB",
                 expected=f"at most {memory >> 20} MiB",
-                remedy="leave --mbr and --confidence-output out, or lower --beam or --max-histories",
+                remedy="leave --mbr and --confidence-output out, "
+                "or lower --beam or --max-histories",
             )
         return minimum_bayes_risk(self.lattice, self.totals)
 
     def as_first_pass(self, lm_score: str) -> Lattice:
         """The lattice as a recogniser with this language model would have written it.
 
-        Its acoustic score is the old one and `lm_score` holds all the rest: with `own_scales` the
-        two give the total. Without an acoustic score, `first_pass` is the total.
+        The acoustic score is unchanged and `lm_score` holds the rest of the total. With
+        `own_scales` the two sum to the total. Without an acoustic score, `first_pass` is the total.
         """
         lattice = replace(
             self.lattice,

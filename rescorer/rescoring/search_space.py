@@ -1,4 +1,4 @@
-"""The weights that tuning searches, in units that fit the scores of the development set.
+"""The space of weights that tuning searches, independent of the units of the scores.
 
 Shapes: H hypotheses of all lists, K models, P candidates.
 """
@@ -11,26 +11,25 @@ import numpy as np
 
 from rescorer.rescoring.weights import ScoredLists, Weights
 
-# A word that is spelled out has tens of nats less than one that is known, though no speaker finds
-# it harder.
+# Range of penalties in nats. A spelled-out word has a log-probability tens of nats below a known
+# word's, so the range reaches far below 0.
 _PENALTIES = (-40.0, 12.0)
-# at most, for as many words as lengths differ by, where the scores together have a share of 1
+# The largest word penalty, for one spread of the numbers of words; all shares sum to 1.
 _WORD_PENALTY = 3.0
-_LEAST_SHARE = 1e-3  # of the first raw score, by which the others are measured
-_EQUAL = 1e-12  # scores of a list that differ by less, relative to the largest, differ by rounding
+_LEAST_SHARE = 1e-3  # smallest share of the first raw score, which sets the scale of the others
+_EQUAL = 1e-12  # smaller relative differences of scores are rounding errors
 LEAST_LOG_PROB = -1e4  # stands for -inf
-_NEAR = 0.005  # of a range: closer to its end, a weight has reached the bound
+_NEAR = 0.005  # a weight is at a bound within this part of its range
 
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What makes scores free of their units.
+    """The spreads by which scores are divided.
 
     Attributes:
-        raw: [names] the spread of each raw score; 0 where it is the same for all hypotheses of a
-            list.
-        lm: the spread of the models' log-probabilities, their mean.
-        words: the spread of the numbers of words.
+        raw: [names] the spread of each raw score; 0 if the score is constant in every list.
+        lm: the spread of the log-probability, averaged over the models.
+        words: the spread of the number of words.
     """
 
     raw: np.ndarray
@@ -48,8 +47,9 @@ class Units:
 
 
 def differences(lists: ScoredLists, scores: np.ndarray) -> np.ndarray:
-    """[H] scores less that of the first hypothesis of the list; exactly 0 where both are the same
-    but for rounding.
+    """[H] scores less the score of the first hypothesis of the list.
+
+    The difference is exactly 0 if both are equal up to rounding.
     """
     scores = scores.astype(np.float64)
     largest = np.maximum.reduceat(np.abs(scores), lists.begins)
@@ -63,16 +63,16 @@ def _varies(lists: ScoredLists, scores: np.ndarray) -> bool:
 
 
 def _spread(differences: np.ndarray) -> float:
-    """The median of what is not 0: few lists or hypotheses with odd scores do not change it
-    much.
-    """
+    """The median of the nonzero magnitudes, which is robust to outliers."""
     some = np.abs(differences[differences != 0])
     return float(np.median(some)) if len(some) else 0.0
 
 
 def log_prob_sums(lists: ScoredLists) -> tuple[np.ndarray, ...]:
-    """Four times [H, K]: log P, log P(word | unknown), unknown and new words, each summed over the
-    words.
+    """Sums over the words of each hypothesis, four arrays [H, K].
+
+    Returns:
+        log P, log P(word | unknown), the number of unknown words, and of new words.
     """
     log_probs, kinds = lists.sums
     return np.maximum(log_probs, LEAST_LOG_PROB), kinds.log_spellings, kinds.unknown, kinds.new
@@ -80,14 +80,14 @@ def log_prob_sums(lists: ScoredLists) -> tuple[np.ndarray, ...]:
 
 @dataclass(frozen=True)
 class Candidates:
-    """P points of the space by their meaning, in spreads; each [P] or as noted.
+    """P points of the space as weights in units of the spreads; each is [P] unless noted.
 
     Attributes:
-        raw: [P, names] shares.
-        lm: the share of the mixture. Shares sum to 1.
-        word_penalty, unknown_penalty, spelling_scale, new_word_penalty: as in `Weights`, the first
-            in spreads.
-        mixture: [P, K].
+        raw: [P, names] the share of each raw score.
+        lm: the share of the mixture. All shares sum to 1.
+        word_penalty, unknown_penalty, spelling_scale, new_word_penalty: as in `Weights`; the
+            word penalty is in spreads.
+        mixture: [P, K] the share of each model in the mixture.
     """
 
     raw: np.ndarray
@@ -101,12 +101,11 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False)
 class SearchSpace:
-    """What is searched.
+    """The coordinates of the search.
 
     Attributes:
-        names: of the weights to find, of the search's own kind: shares and mixture are cuts of what
-            is left.
-        bounds: the range of each.
+        names: the name of each coordinate. Those of shares and mixture are stick-breaking cuts.
+        bounds: the range of each coordinate.
     """
 
     score_names: tuple[str, ...]
@@ -126,7 +125,7 @@ class SearchSpace:
         ranges = {
             f"share {place}": (0.0 if place else _LEAST_SHARE, 1.0) for place in range(shares - 1)
         }
-        # What is the same for all hypotheses of each list has no say: it keeps its default.
+        # A weight whose scores are constant in every list cannot be tuned. It keeps its default.
         if _varies(lists, lists.lengths[:, None]):
             ranges["word penalty"] = (-_WORD_PENALTY, _WORD_PENALTY)
         if _varies(lists, unknown):
@@ -142,10 +141,11 @@ class SearchSpace:
 
     @property
     def middle(self) -> np.ndarray:
+        """The centre of the space."""
         return np.array([(low + high) / 2 for low, high in self.bounds])
 
     def candidates(self, points: np.ndarray) -> Candidates:
-        """What points [P, weights] stand for."""
+        """The weights that points [P, coordinates] represent."""
         by_name = dict(zip(self.names, points.T, strict=True))
         count = len(points)
 
@@ -156,15 +156,15 @@ class SearchSpace:
                 else np.zeros((count, 0))
             )
 
-        telling = np.flatnonzero(self.units.raw)
+        varying = np.flatnonzero(self.units.raw)
         models = len(self.model_names)
         shares = (
-            cut("share", len(telling) + bool(models))
-            if len(telling) or models
+            cut("share", len(varying) + bool(models))
+            if len(varying) or models
             else np.zeros((count, 0))
         )
         raw = np.zeros((count, len(self.score_names)))
-        raw[:, telling] = shares[:, : len(telling)]
+        raw[:, varying] = shares[:, : len(varying)]
         zeros = np.zeros(count)
         return Candidates(
             raw,
@@ -177,21 +177,21 @@ class SearchSpace:
         )
 
     def weights(self, point: np.ndarray) -> Weights:
-        """A point as weights of the raw scores as they are."""
+        """The weights of a point, in the units of the raw scores."""
         found, units = self.candidates(point[None]), self.units
         defaults = Weights.default(self.score_names, self.model_names)
-        telling = units.raw > 0
-        scales = found.raw[0] / np.where(telling, units.raw, 1.0)
+        varying = units.raw > 0
+        scales = found.raw[0] / np.where(varying, units.raw, 1.0)
         lm_scale = float(found.lm[0] / units.lm)
-        if telling.any():
-            first = int(np.flatnonzero(telling)[0])
+        if varying.any():
+            first = int(np.flatnonzero(varying)[0])
             factor = defaults.scales[self.score_names[first]] / scales[first]
         else:
             factor = defaults.lm_scale / lm_scale if lm_scale else 1.0
         return Weights(
             {
-                name: float(factor * scale) if tells else defaults.scales[name]
-                for name, scale, tells in zip(self.score_names, scales, telling, strict=True)
+                name: float(factor * scale) if varies else defaults.scales[name]
+                for name, scale, varies in zip(self.score_names, scales, varying, strict=True)
             },
             float(factor * lm_scale),
             float(factor * found.word_penalty[0] / units.words),
@@ -203,27 +203,25 @@ class SearchSpace:
         )
 
     def at_bounds(self, point: np.ndarray) -> tuple[str, ...]:
-        """Penalties at the end of their range, and the first raw score where it counts for next to
-        nothing.
-        """
-        said = {"share 0": f"scale of {self._first}"} if self._first else {}
-        said |= {name: name for name in self.names if name.endswith("penalty")}
+        """The penalties at a bound, and the first raw score if its share is at the lower bound."""
+        labels = {"share 0": f"scale of {self._first}"} if self._first else {}
+        labels |= {name: name for name in self.names if name.endswith("penalty")}
         ends = {"share 0": (0,)}
         if self.model_names and self.candidates(point[None]).lm[0] < _LEAST_SHARE:
-            # the others do nothing
-            said = {name: meaning for name, meaning in said.items() if name == "word penalty"}
+            # Without a share of the mixture, the other penalties have no effect.
+            labels = {name: meaning for name, meaning in labels.items() if name == "word penalty"}
         found = []
         for name, value, (low, high) in zip(self.names, point, self.bounds, strict=True):
             near = [value - low, high - value]
-            if name in said and any(
+            if name in labels and any(
                 near[end] <= _NEAR * (high - low) for end in ends.get(name, (0, 1))
             ):
-                found.append(said[name])
+                found.append(labels[name])
         return tuple(found)
 
     @property
     def _first(self) -> str:
-        """The raw score that the others are measured by; "" where none differs within a list."""
+        """The first raw score that differs within a list; "" if there is none."""
         return next(
             (name for name, spread in zip(self.score_names, self.units.raw, strict=True) if spread),
             "",
@@ -231,8 +229,9 @@ class SearchSpace:
 
 
 def _stick_breaking(cuts: np.ndarray) -> np.ndarray:
-    """[P, parts] shares that sum to 1 of cuts [P, parts - 1]: each takes its share of what those
-    before it left.
+    """[P, parts] shares that sum to 1, from stick-breaking cuts [P, parts - 1].
+
+    Each cut takes its fraction of the rest that the cuts before it leave.
     """
     left = np.cumprod(np.concatenate([np.ones((len(cuts), 1)), 1 - cuts], 1), 1)
     return np.concatenate([left[:, :-1] * cuts, left[:, -1:]], 1)

@@ -1,11 +1,10 @@
-"""Weights with the fewest word errors on a development set, whatever the unit of the scores.
+"""Tuning: find the weights with the fewest word errors on a development set.
 
-The search sees every raw score without unit: less its value for the first hypothesis of the list,
-and divided by its spread. A raw score that is multiplied by a constant, or shifted by one in each
-list, gives the search the same numbers, except for rounding, and thus gives the same choices.
+The search does not depend on the units of the raw scores. It subtracts the score of the first
+hypothesis of each list and divides by the spread of the differences. A raw score that is scaled by
+a constant, or shifted by a constant in each list, gives the same weights up to rounding and unit.
 
-Shapes: U lists, H hypotheses of all of them, n nodes of the prefix tree, K models, F features, P
-candidates, p of them at a time.
+Shapes: H hypotheses of all lists.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ class TuningSettings:
 
 @dataclass(frozen=True)
 class TuningResult:
-    """What a search found.
+    """The result of the search.
 
     Attributes:
-        weights: for the raw scores as they are.
-        at_bounds: the names of the weights that reached the end of their range.
+        weights: the weights, in the units of the raw scores.
+        at_bounds: the names of the weights that reached a bound of their range.
     """
 
     weights: Weights
@@ -58,31 +57,30 @@ def tune(
     progress: Progress = silent,
     stage: str = "tuning",
 ) -> TuningResult:
-    """The weights with the fewest word errors on a development set.
+    """Find the weights with the fewest word errors on a development set.
 
-    Half of what is minimised is the expected errors under softmax of the totals; the other half is
-    the same at an eighth of the temperature, which is nearly the errors of the best hypotheses, but
-    smooth.
+    The loss is the mean of two terms: the expected errors under a softmax of the totals, and the
+    same at an eighth of the temperature, a smooth approximation of the best hypotheses' errors.
 
-    Only ratios of scales matter: the first raw score that differs within a list keeps its default
+    Only ratios of scales matter. The first raw score that differs within a list keeps its default
     scale.
 
     Args:
         errors: [H] word errors of each hypothesis against its reference.
-        kind: of the mixture.
-        progress: is told of every generation.
-        stage: its name there.
+        kind: the kind of the mixture, linear or log-linear.
+        progress: called after every generation.
+        stage: the name of this step for `progress`.
     """
     space = SearchSpace.of(lists, kind)
     loss = TuningLoss(lists, errors, space)
     generation = 0
 
-    def tell(intermediate_result: OptimizeResult) -> None:
+    def report(intermediate_result: OptimizeResult) -> None:
         nonlocal generation
         generation += 1
         progress(stage, generation, settings.rounds)
 
-    # no weight to find, or no list whose errors they change
+    # There is no weight to tune, or no list whose errors depend on the weights.
     if not space.bounds or not loss.blocks:
         return TuningResult(space.weights(space.middle), ())
     progress(stage, 0, settings.rounds)
@@ -96,7 +94,7 @@ def tune(
         tol=1e-4,
         vectorized=True,
         updating="deferred",
-        callback=tell,
+        callback=report,
     )
     progress(stage, settings.rounds, settings.rounds)
     return TuningResult(space.weights(found.x), space.at_bounds(found.x))

@@ -18,21 +18,20 @@ from rescorer.rescoring.search_space import LEAST_LOG_PROB, Candidates, SearchSp
 from rescorer.rescoring.weights import ScoredLists
 
 _TEMPERATURE = 0.02  # of the softmax
-# times that the shares are squared: 1/8 of the temperature, where nearly all is on the best
+# Times that the probabilities are squared for the second term: 3 give 1/8 of the temperature.
 _SHARPENINGS = 3
 _COLUMNS = 32  # p
-_BLOCK = 1 << 18  # totals that are worked on at a time: they stay in the processor's cache
+_BLOCK = 1 << 18  # totals computed at a time, few enough for the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Some lists of like size, worked on at a time: hypothesis by hypothesis, the first of every
-    list first.
+    """Lists of similar size, padded to one size and processed together.
 
     Attributes:
-        rows: [size, lists] into the hypotheses; of a list with fewer, the first again.
-        padding: [size, lists, 1] float32, very low there, else 0.
-        errors: [size, lists, 1] float32, less the list's fewest.
+        rows: [size, lists] indices of hypotheses; padding repeats the list's first hypothesis.
+        padding: [size, lists, 1] float32, very low for padding, else 0.
+        errors: [size, lists, 1] float32, errors less the fewest of the list.
         features: [size · lists, F] float32.
     """
 
@@ -43,10 +42,10 @@ class _Block:
 
 
 class TuningLoss:
-    """What the search minimises, of many candidates at a time.
+    """The loss of many candidates at a time.
 
-    Left out, since no choice depends on it: lists whose hypotheses have all the same errors, and
-    hypotheses that never win (`useful_hypotheses`).
+    It leaves out lists whose hypotheses all have the same errors, and hypotheses that never win
+    (`useful_hypotheses`), because no choice depends on them.
     """
 
     def __init__(self, lists: ScoredLists, errors: np.ndarray, space: SearchSpace) -> None:
@@ -65,17 +64,16 @@ class TuningLoss:
         self._wrong = np.empty((longest, _COLUMNS), np.float32)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """[P] the loss of points [weights, P], as scipy gives them; of one point [weights] a
-        number.
-        """
+        """[P] the loss of points [coordinates, P], in scipy's layout; one point gives [1]."""
         points = np.atleast_2d(points.T)
         parts = [
-            self._of(points[begin : begin + _COLUMNS]) for begin in range(0, len(points), _COLUMNS)
+            self._losses(points[begin : begin + _COLUMNS])
+            for begin in range(0, len(points), _COLUMNS)
         ]
         return np.concatenate(parts)
 
-    def _of(self, points: np.ndarray) -> np.ndarray:
-        """[p] the loss of p points [p, weights]."""
+    def _losses(self, points: np.ndarray) -> np.ndarray:
+        """[p] the losses of p points [p, coordinates]."""
         found = self._space.candidates(points)
         factors = (self._factors(found) / _TEMPERATURE).astype(np.float32)  # [F, p]
         lm = None
@@ -83,11 +81,13 @@ class TuningLoss:
             scale = found.lm / (self._space.units.lm * _TEMPERATURE)
             lm = self._mixture.totals(found)
             lm *= scale.astype(np.float32)
-        losses = [self._of_block(block, factors, lm) for block in self.blocks]
+        losses = [self._block_losses(block, factors, lm) for block in self.blocks]
         return np.asarray(np.sum(losses, axis=0)) / 2
 
-    def _of_block(self, block: _Block, factors: np.ndarray, lm: np.ndarray | None) -> np.ndarray:
-        """[p] the loss of the block's lists."""
+    def _block_losses(
+        self, block: _Block, factors: np.ndarray, lm: np.ndarray | None
+    ) -> np.ndarray:
+        """[p] the sum of both terms over the lists of the block."""
         size, lists = block.rows.shape
         shape = (size, lists, factors.shape[1])
         totals, wrong = (
@@ -108,14 +108,14 @@ class TuningLoss:
         )
 
     @staticmethod
-    def _expected(shares: np.ndarray, block: _Block, room: np.ndarray) -> np.ndarray:
-        """[lists, p] the expected errors."""
-        return np.asarray(np.multiply(shares, block.errors, out=room).sum(0) / shares.sum(0))
+    def _expected(shares: np.ndarray, block: _Block, buffer: np.ndarray) -> np.ndarray:
+        """[lists, p] the expected errors; `buffer` holds the products."""
+        return np.asarray(np.multiply(shares, block.errors, out=buffer).sum(0) / shares.sum(0))
 
     def _factors(self, found: Candidates) -> np.ndarray:
-        """[F, p] what the features are multiplied by."""
-        telling = self._space.units.raw > 0
-        factors = [*found.raw.T[telling], -found.word_penalty]
+        """[F, p] the factors of the features."""
+        varying = self._space.units.raw > 0
+        factors = [*found.raw.T[varying], -found.word_penalty]
         if self._linear:
             for mixture in found.mixture.T:
                 lm = found.lm * mixture
@@ -129,14 +129,14 @@ class TuningLoss:
 
 
 def _blocks(owners: np.ndarray, excess: np.ndarray, features: np.ndarray) -> Iterator[_Block]:
-    """Lists of like size side by side."""
+    """Cut the lists into blocks of similar size."""
     begins = np.flatnonzero(np.diff(owners, prepend=-1))
     sizes = np.diff(begins, append=len(owners))
     order = np.argsort(sizes, kind="stable")
     begin = 0
     while begin < len(order):
-        # As many as fit the block at the size of the largest, which is at most a quarter more than
-        # the smallest.
+        # A block takes as many lists as fit, each padded to the largest, which has at most a
+        # quarter more hypotheses than the smallest.
         largest = sizes[order[begin]] * 5 // 4
         end = begin + np.searchsorted(sizes[order[begin:]], largest, "right")
         end = min(end, begin + max(1, _BLOCK // (_COLUMNS * int(sizes[order[end - 1]]))))
@@ -154,12 +154,12 @@ def _blocks(owners: np.ndarray, excess: np.ndarray, features: np.ndarray) -> Ite
 
 @dataclass(frozen=True, eq=False)
 class _NodeMixture:
-    """Linear mixtures, node by node of the prefix tree.
+    """Linear mixtures of the models, computed at each node of the prefix tree.
 
     Attributes:
         paths: [h, n] float32.
-        plain: [n] which nodes no penalty concerns.
-        probs, top: [plain, K] and [plain, 1] probabilities, divided by e^top.
+        plain: [n] bool, nodes without penalties: their words are known to all models.
+        probs, top: [plain, K] and [plain, 1], probabilities divided by e^top against underflow.
         log_probs, log_spellings, unknown, new: [others, K].
     """
 
@@ -174,7 +174,7 @@ class _NodeMixture:
 
     @classmethod
     def of(cls, lists: ScoredLists, rows: np.ndarray) -> _NodeMixture:
-        """Of some of the hypotheses, and the nodes on their paths."""
+        """The mixtures of some hypotheses, at the nodes on their paths."""
         paths = lists.paths.paths[rows]
         used, columns = np.unique(paths.indices, return_inverse=True)
         kinds = lists.paths.kinds.take(used)
@@ -193,9 +193,9 @@ class _NodeMixture:
         )
 
     def totals(self, found: Candidates) -> np.ndarray:
-        """[h, p] log P of the hypotheses."""
+        """[h, p] log P of the hypotheses under the mixtures."""
         nodes = np.empty((len(self.plain), len(found.lm)), np.float32)
-        shares = np.maximum(found.mixture.T, 1e-12)  # [K, p]; no model is left out whole: log 0
+        shares = np.maximum(found.mixture.T, 1e-12)  # [K, p], above 0 because of the log
         nodes[self.plain] = np.log(self.probs @ shares.astype(np.float32)) + self.top
         counted = np.full((len(self.log_probs), len(found.lm)), -np.inf, np.float32)
         for k, share in enumerate(shares):
