@@ -1,4 +1,4 @@
-"""The search for weights: whatever the unit of the scores, by brute force, and told of as it
+"""The search for weights: whatever the unit of the scores, by brute force, and reported as it
 goes.
 """
 
@@ -249,11 +249,11 @@ def test_a_bound_that_is_reached_is_named() -> None:
 
 
 def test_progress_is_told_in_every_generation() -> None:
-    told: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int]] = []
     lists, errors = make_lists(4, 1, 1, of_sizes(4))
-    tune(lists, errors, QUICK, progress=lambda *step: told.append(step), stage="weights")
-    assert told[0] == ("weights", 0, 12) and told[-1] == ("weights", 12, 12)
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told) and len(told) > 5
+    tune(lists, errors, QUICK, progress=lambda *step: steps.append(step), stage="weights")
+    assert steps[0] == ("weights", 0, 12) and steps[-1] == ("weights", 12, 12)
+    assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps) and len(steps) > 5
 
 
 def test_plain_lines_tell_the_time_left() -> None:
@@ -281,7 +281,7 @@ def test_a_terminal_has_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
 def test_scores_averaged_per_word_tune_as_well_in_any_unit() -> None:
-    """Of real lists: the first pass alone, so that no model is asked."""
+    """Of real lists: the first pass alone, so that no model is called."""
     lists = read_nbest(Path(DATA or "") / "nbest" / "kathleen-dev.jsonl").lists[:150]
     hypotheses = [hypothesis for each in lists for hypothesis in each.hypotheses]
     errors = hypothesis_errors(lists, {each.utterance: each.reference or () for each in lists})
