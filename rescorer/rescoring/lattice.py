@@ -105,6 +105,7 @@ def default_weights(
 ) -> tuple[TunedWeights, str]:
     """Weights that are safe without tuning, chosen on n-best lists, and the reason in one line."""
     first = next((lattice for lattice in lattices if lattice.arcs), lattices[0])
+    check_score_names(first.score_names, [model.name for model in models], first.utterance)
     first_pass, settings = first_pass_weights(first), DefaultSettings()
     alike = [
         lattice for lattice in lattices if lattice.arcs and lattice.score_names == first.score_names
