@@ -240,7 +240,7 @@ def test_a_lattice_without_new_paths_is_not_expanded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
-    first_pass = default_weights(lattices[0], [model]).first_pass
+    first_pass = default_weights(lattices[:1], [model])[0].first_pass
     turns = iter(
         [
             TunedWeights(
