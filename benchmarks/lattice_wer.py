@@ -30,15 +30,16 @@ from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
 from rescorer.reports.error_rate import Words, error_rate
-from rescorer.rescoring.expansion import ExpansionSettings, known_totals
+from rescorer.rescoring.arc_totals import known_totals
+from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import (
     best_words,
     first_pass_weights,
     paths_list,
     rescore_lattices,
-    tune_lattices,
 )
 from rescorer.rescoring.lattice_paths import n_best
+from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.nbest import rerank, score_lists, tune_lists
 from rescorer.rescoring.oracle import oracle_words
 

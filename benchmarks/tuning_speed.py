@@ -150,7 +150,8 @@ def measure_lattices(data: Path, count: int) -> dict[str, Any]:
     from rescorer.recognition.formats import read_lattices
     from rescorer.recognition.references import read_references
     from rescorer.reports.error_rate import errors
-    from rescorer.rescoring.lattice import rescore_lattices, tune_lattices
+    from rescorer.rescoring.lattice import rescore_lattices
+    from rescorer.rescoring.lattice_tuning import tune_lattices
 
     folder, models = data / "lattices", open_vocabulary([load()])
     every = list(

@@ -37,7 +37,6 @@ from rescorer.rescoring.lattice import (
     first_batch,
     rescore_lattices,
     split_old_lm,
-    tune_lattices,
     without_old_lm,
 )
 from rescorer.rescoring.lattice_results import (
@@ -46,6 +45,7 @@ from rescorer.rescoring.lattice_results import (
     WordRows,
     check_used_references,
 )
+from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
 from rescorer.rescoring.weights import TunedWeights

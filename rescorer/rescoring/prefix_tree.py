@@ -1,4 +1,4 @@
-"""The tree of histories: sentences that begin alike are scored once as far as they agree.
+"""The prefix tree of hypotheses: a prefix that several sentences share is scored once.
 
 Shapes: S sentences, n nodes of the tree, M nodes of one level, K models.
 """
@@ -21,18 +21,19 @@ from rescorer.rescoring.word_kinds import WordKinds
 Sentence = Sequence[str]
 
 _MARKS = (SENTENCE_START, SENTENCE_END)
-# at most: sorted, few more would share a beginning, and workers take a tree each
+# The most sentences of a tree. Larger trees would share few more prefixes, and each worker
+# takes one tree.
 _TREE_SENTENCES = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """The nodes one word deeper than the level before.
+    """The nodes of one depth of the tree.
 
     Attributes:
-        parents: [M] which of the inner nodes of the level before each follows, ascending.
-        words: [M] index into the tree's words.
-        ends: [M] bool, whether the node is the `</s>` of a sentence; the others are inner nodes.
+        parents: [M] the parent of each, an index into the previous level's inner nodes, ascending.
+        words: [M] indices into the tree's words.
+        ends: [M] bool, whether the node is a sentence's `</s>`; the others are inner nodes.
     """
 
     parents: np.ndarray
@@ -45,11 +46,11 @@ class PrefixTree:
     """All distinct prefixes of S sentences; the root is the history `<s>`.
 
     Attributes:
-        words: the distinct words, the last is `</s>`. A sentence mark inside a sentence marks
-            nothing: it is `<unk>` here.
+        words: the distinct words; `</s>` is the last. A sentence mark inside a sentence becomes
+            `<unk>`.
         levels: from the first word on; nodes are numbered in this order.
-        paths: [S, n] sparse, 1 where a node lies on the sentence's path: `paths @ log_probs` are
-            sums over sentences.
+        paths: [S, n] sparse, 1 if a node lies on the sentence's path. `paths @ log_probs` sums
+            over the words of each sentence.
     """
 
     words: tuple[str, ...]
@@ -58,8 +59,9 @@ class PrefixTree:
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> PrefixTree:
-        """The tree of at least one sentence, without its marks. O(tokens · log tokens), a level at
-        a time.
+        """Build the tree of one or more sentences, given without sentence marks.
+
+        O(tokens · log tokens), level by level.
         """
         lengths = np.fromiter((len(sentence) for sentence in sentences), np.int64, len(sentences))
         index: dict[str, int] = {}
@@ -94,7 +96,7 @@ class PrefixTree:
 
     @property
     def size(self) -> int:
-        """n, the nodes: half-steps that are really done. The sentences hold `paths.nnz` words."""
+        """n, the number of nodes, each scored once. The sentences hold `paths.nnz` words."""
         return int(self.paths.shape[1])
 
     def node_words(self) -> np.ndarray:
@@ -102,10 +104,9 @@ class PrefixTree:
         return np.concatenate([level.words for level in self.levels])
 
     def score(self, model: LanguageModel) -> np.ndarray:
-        """[n] float64 natural log P of each node's word after its history; the host waits once a
-        level.
+        """[n] float64 natural log P of each node's word after its history.
 
-        Memory: the widest level's histories.
+        Memory holds the histories of the widest level. The host waits for the device once a level.
         """
         ids = model.encode(self.words)
         state = model.start()
@@ -126,12 +127,12 @@ class PrefixTree:
 
 @dataclass(frozen=True, eq=False)
 class PathScores:
-    """What K models say of every node of a tree, or of several trees side by side.
+    """The scores of K models at every node of a tree, or of several trees side by side.
 
     Attributes:
         log_probs: [n, K] natural logs, float64.
-        kinds: of the nodes' words.
-        paths: [S, n] sparse, which nodes each sentence goes through.
+        kinds: the kinds of the nodes' words.
+        paths: [S, n] sparse, the nodes on each sentence's path.
     """
 
     log_probs: np.ndarray
@@ -140,11 +141,11 @@ class PathScores:
 
     @classmethod
     def beside(cls, parts: Sequence[PathScores]) -> PathScores:
-        """Of several trees, side by side."""
+        """The scores of several trees, side by side."""
         return cls(
             np.concatenate([part.log_probs for part in parts]),
             WordKinds.joined([part.kinds for part in parts]),
-            _head_word_term([part.paths for part in parts]),
+            _block_diagonal([part.paths for part in parts]),
         )
 
 
@@ -154,15 +155,15 @@ def score_sentences(
     memory: int,
     executor: Executor = serial_executor,
 ) -> PathScores:
-    """Score sentences under every model, in trees of many.
+    """Score sentences under every model, in one or more prefix trees.
 
-    Sentences are taken in the order of their words, so that those that share a beginning are in one
-    tree; the result is the same for every memory but for the rounding of float32.
+    Sentences are sorted by their words, so those with a common prefix share a tree. The memory
+    changes the result only by the rounding of float32.
 
     Args:
         sentences: words without sentence marks.
-        memory: bytes that the histories of one level may take.
-        executor: who scores the trees.
+        memory: bytes for the histories of one level.
+        executor: runs the scoring of the trees.
     """
     order = sorted(range(len(sentences)), key=lambda index: tuple(sentences[index]))
     groups = ([sentences[index] for index in group] for group in _groups(order, models, memory))
@@ -173,20 +174,22 @@ def score_sentences(
 
 
 class SentenceScorer:
-    """Scores sentences as `score_sentences` does, each only once however often it is asked for:
-    most of a round of tuning were in the rounds before."""
+    """Scores sentences like `score_sentences` and caches the result.
+
+    In a round of tuning, most sentences repeat from earlier rounds.
+    """
 
     def __init__(
         self, models: Sequence[LanguageModel], memory: int, executor: Executor = serial_executor
     ) -> None:
         self.models = models
         self._score = partial(score_sentences, models=models, memory=memory, executor=executor)
-        # of the sentences that were scored, their rows
+        # the row of each scored sentence
         self._places: dict[tuple[str, ...], int] = {}
-        self._parts: list[PathScores] = []  # of those that were new, each time that some were
+        self._parts: list[PathScores] = []  # one for each call with new sentences
 
     def score(self, sentences: Sequence[tuple[str, ...]]) -> PathScores:
-        """Of S sentences, at least one; the nodes are those of all sentences so far."""
+        """The scores of one or more sentences; the nodes are those of all sentences so far."""
         fresh = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._places]
         if fresh:
             self._parts.append(self._score(fresh))
@@ -198,7 +201,7 @@ class SentenceScorer:
 def _score_tree(
     models: Sequence[LanguageModel], sentences: Sequence[Sentence]
 ) -> Iterator[PathScores]:
-    """The scores of sentences that go into one tree."""
+    """The scores of the sentences of one tree."""
     tree = PrefixTree.of(sentences)
     log_probs = np.stack([tree.score(model) for model in models], -1)
     yield PathScores(
@@ -207,16 +210,17 @@ def _score_tree(
 
 
 def _groups(order: list[int], models: Sequence[LanguageModel], memory: int) -> Iterator[list[int]]:
-    """Cut into groups whose widest level fits: a level is never wider than the group has
-    sentences.
+    """Cut the sentences into groups whose widest level fits the memory.
+
+    A level has at most as many nodes as the group has sentences.
     """
     size = max(1, min(_TREE_SENTENCES, memory // max(model.history_bytes for model in models)))
     for begin in range(0, len(order), size):
         yield order[begin : begin + size]
 
 
-def _head_word_term(parts: Sequence[csr_matrix]) -> csr_matrix:
-    """Trees side by side: [S, n] with each tree's paths in columns of their own. O(entries)."""
+def _block_diagonal(parts: Sequence[csr_matrix]) -> csr_matrix:
+    """The block-diagonal matrix [S, n] of the paths of several trees. O(entries)."""
     if len(parts) == 1:
         return parts[0]
     columns = np.cumsum([0, *(part.shape[1] for part in parts)])

@@ -23,7 +23,8 @@ from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_PASS, NBest
 from rescorer.rescoring.bias import biased_lattices, biased_lists
 from rescorer.rescoring.expansion import ExpansionSettings
-from rescorer.rescoring.lattice import default_weights, rescore_lattices, tune_lattices
+from rescorer.rescoring.lattice import default_weights, rescore_lattices
+from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.weights import TunedWeights, Weights
 
 EXACT = ExpansionSettings(order=0, beam=math.inf, max_histories=0)

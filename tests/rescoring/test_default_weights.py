@@ -21,6 +21,7 @@ from rescorer.models.language_model import LanguageModel
 from rescorer.recognition.formats import read_nbest
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS, RANK, Hypothesis, NBest
 from rescorer.reports.error_rate import error_rate
+from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.default_weights import (
     DefaultSettings,
     Untuned,
@@ -28,7 +29,6 @@ from rescorer.rescoring.default_weights import (
     recogniser_weights,
     untuned,
 )
-from rescorer.rescoring.expansion import known_totals
 from rescorer.rescoring.lattice import default_weights, first_pass_weights, paths_list
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import rescore, score_lists

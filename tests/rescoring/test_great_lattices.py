@@ -1,5 +1,5 @@
 """Great lattices: time and memory go with the arcs of the lattice at hand, and what does not fit is
-told.
+gives an error.
 """
 
 from __future__ import annotations

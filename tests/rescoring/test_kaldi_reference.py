@@ -15,7 +15,8 @@ from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, GRAPH
 from rescorer.recognition.references import read_references
 from rescorer.reports.error_rate import errors
-from rescorer.rescoring.expansion import ExpansionSettings, known_totals
+from rescorer.rescoring.arc_totals import known_totals
+from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import rescore_lattices
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.oracle import oracle_words

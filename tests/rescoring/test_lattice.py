@@ -1,4 +1,4 @@
-"""What can be asked of rescored lattices, the weights before and after tuning, and what a next pass
+"""The methods of rescored lattices, the weights before and after tuning, and what a next pass
 reads.
 """
 
@@ -20,7 +20,7 @@ from rescorer.errors import InputError
 from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, NBest
-from rescorer.rescoring import lattice as lattice_module
+from rescorer.rescoring import lattice_tuning
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import (
     best_words,
@@ -28,9 +28,9 @@ from rescorer.rescoring.lattice import (
     first_pass_weights,
     rescore_lattices,
     split_old_lm,
-    tune_lattices,
     without_old_lm,
 )
+from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.weights import TunedWeights, Weights
 
 EXACT = ExpansionSettings(order=0, beam=math.inf, max_histories=0)
@@ -165,7 +165,7 @@ def test_n_best_of_an_empty_lattice_is_one_hypothesis_without_words() -> None:
 
 def test_minimum_bayes_risk_knows_how_sure_it_is() -> None:
     rescored = next(rescore_lattices([kaldi()], make_model(), None, EXACT))
-    safest = rescored.minimum_bayes_risk()
+    chosen = rescored.minimum_bayes_risk()
     paths = all_paths(rescored.lattice)
     totals = path_totals(rescored.totals, paths)
     shares = np.exp(totals - totals.max()) / np.exp(totals - totals.max()).sum()
@@ -173,11 +173,11 @@ def test_minimum_bayes_risk_knows_how_sure_it_is() -> None:
         [rescored.lattice.symbols.words[label] for label in rescored.lattice.labels[path]]
         for path in paths
     ]
-    for place, word in enumerate(safest.words):  # each path has one arc for each place
+    for place, word in enumerate(chosen.words):  # each path has one arc for each place
         truth = sum(
             share for share, spoken in zip(shares, labels, strict=True) if spoken[place] == word
         )
-        assert safest.confidences[place] == pytest.approx(truth, abs=1e-4)
+        assert chosen.confidences[place] == pytest.approx(truth, abs=1e-4)
 
 
 def test_tuning_finds_the_model_that_knows(tmp_path: Path) -> None:
@@ -224,9 +224,9 @@ def test_tuning_uses_what_its_last_round_found(
         seen.append({hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses})
         return weights
 
-    monkeypatch.setattr(lattice_module, "tune_lists", tune_lists)
-    monkeypatch.setattr(lattice_module, "_TUNING_PATHS", 1)
-    monkeypatch.setattr(lattice_module, "_TUNING_ROUNDS", 1)
+    monkeypatch.setattr(lattice_tuning, "tune_lists", tune_lists)
+    monkeypatch.setattr(lattice_tuning, "_TUNING_PATHS", 1)
+    monkeypatch.setattr(lattice_tuning, "_TUNING_ROUNDS", 1)
     assert tune_lattices(lattices, {}, [model], EXACT) is weights
     firsts = {best_words(lattice, weights.first_pass) for lattice in lattices}
     assert seen == [
@@ -252,7 +252,7 @@ def test_a_lattice_without_new_paths_is_not_expanded_again(
     )
     lists: list[list[int]] = []
     expanded: list[list[str]] = []
-    told: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int]] = []
 
     def tune_lists(found: Sequence[NBest], *_: object, **__: object) -> TunedWeights:
         lists.append([len(each.hypotheses) for each in found])
@@ -262,10 +262,10 @@ def test_a_lattice_without_new_paths_is_not_expanded_again(
         expanded.append([each.utterance for each in some])
         return rescore_lattices(some, *arguments, **options)
 
-    monkeypatch.setattr(lattice_module, "tune_lists", tune_lists)
-    monkeypatch.setattr(lattice_module, "rescore_lattices", rescore)
-    monkeypatch.setattr(lattice_module, "_TUNING_PATHS", 1)
-    tune_lattices(lattices, {}, [model], EXACT, progress=lambda *step: told.append(step))
+    monkeypatch.setattr(lattice_tuning, "tune_lists", tune_lists)
+    monkeypatch.setattr(lattice_tuning, "rescore_lattices", rescore)
+    monkeypatch.setattr(lattice_tuning, "_TUNING_PATHS", 1)
+    tune_lattices(lattices, {}, [model], EXACT, progress=lambda *step: steps.append(step))
     assert expanded[0] == [each.utterance for each in lattices]
     for before, after, some, later in zip(lists, lists[1:], expanded, expanded[1:], strict=False):
         grew = {
@@ -275,7 +275,7 @@ def test_a_lattice_without_new_paths_is_not_expanded_again(
         }
         assert later == [utterance for utterance in some if utterance in grew]
     assert sum(map(len, expanded)) < 12, "three rounds of four"
-    assert sum("paths" in stage for stage, *_ in told) == sum(map(len, expanded))
+    assert sum("paths" in stage for stage, *_ in steps) == sum(map(len, expanded))
 
 
 @pytest.mark.parametrize("name", ["lm", "total", "ngram"])
@@ -286,7 +286,7 @@ def test_scores_whose_names_are_taken_are_refused_before_scoring(
     named = replace(lattice, scores={**lattice.scores, name: np.zeros(lattice.arcs)}, own_scales={})
 
     def fail(*_: object) -> None:
-        raise AssertionError("the model was asked")
+        raise AssertionError("the model was called")
 
     monkeypatch.setattr(type(model), "start", fail)
     for use in (

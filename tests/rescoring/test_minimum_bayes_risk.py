@@ -9,7 +9,7 @@ from tiny_lattices import all_paths, make_lattice, probabilities, random_lattice
 from rescorer.recognition.lattice import Lattice
 from rescorer.reports.error_rate import errors
 from rescorer.rescoring import minimum_bayes_risk as minimum_bayes_risk_module
-from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
+from rescorer.rescoring.minimum_bayes_risk import MinimumBayesRiskWords, minimum_bayes_risk
 from rescorer.rescoring.trellis import Trellis
 
 WORDS = ("a", "b", "c")
@@ -29,7 +29,7 @@ def best_words(lattice: Lattice, totals: np.ndarray) -> tuple[str, ...]:
     return words_of(lattice, Trellis.of([lattice]).best_paths(totals)[0].tolist())
 
 
-def decode(lattice: Lattice, totals: np.ndarray) -> SafestWords:
+def decode(lattice: Lattice, totals: np.ndarray) -> MinimumBayesRiskWords:
     found = minimum_bayes_risk(lattice, totals)
     assert len(found.confidences) == len(found.words)
     assert np.all((found.confidences >= 0) & (found.confidences <= 1))

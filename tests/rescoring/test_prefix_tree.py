@@ -135,17 +135,17 @@ def test_parents_are_inner_nodes_of_the_level_before() -> None:
 
 
 class Watched(LightRNN):
-    """Counts what it is asked."""
+    """Counts the words that it scores."""
 
     widest: int = 0
-    asked: int = 0
+    scored: int = 0
 
     def score(self, state: Any, parents: Tensor, words: Tensor) -> Tensor:
-        self.asked += len(words)
+        self.scored += len(words)
         return super().score(state, parents, words)
 
     def advance(self, state: Any, parents: Tensor, words: Tensor) -> tuple[Tensor, Any]:
-        self.asked += len(words)
+        self.scored += len(words)
         self.widest = max(self.widest, len(words))
         return super().advance(state, parents, words)
 
@@ -166,7 +166,7 @@ def test_shared_beginnings_are_scored_once() -> None:
     model, sentences = watched(), draw_sentences(100)
     score_sentences(sentences, [model], LARGE)
     assert (
-        model.asked
+        model.scored
         == len(prefixes(sentences))
         < 0.7 * sum(len(sentence) + 1 for sentence in sentences)
     )
@@ -175,11 +175,11 @@ def test_shared_beginnings_are_scored_once() -> None:
 def test_a_sentence_is_scored_once_however_often_it_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model, asked = make_model(), []
+    model, scored = make_model(), []
     score = prefix_tree.score_sentences
 
     def counted(sentences: Sequence[Sentence], **others: Any) -> PathScores:
-        asked.append(list(sentences))
+        scored.append(list(sentences))
         return score(sentences, **others)
 
     monkeypatch.setattr(prefix_tree, "score_sentences", counted)
@@ -198,7 +198,7 @@ def test_a_sentence_is_scored_once_however_often_it_is_asked_for(
             strict=True,
         ):
             np.testing.assert_allclose(found.paths @ ours, wanted.paths @ theirs, atol=1e-5)
-    assert asked == [[("the", "cat"), ("a",)], [()], [("a", "dog"), ("the",)]]
+    assert scored == [[("the", "cat"), ("a",)], [()], [("a", "dog"), ("the",)]]
 
 
 def test_sharing_survives_a_small_memory() -> None:
@@ -206,7 +206,7 @@ def test_sharing_survives_a_small_memory() -> None:
     # order of words.
     one, two, model = ("the", "cat", "sat"), ("a", "dog", "ran"), watched()
     score_sentences([one, two] * 10, [model], 10 * model.history_bytes)
-    assert model.asked == 8
+    assert model.scored == 8
 
 
 @pytest.mark.parametrize("mark", [SENTENCE_END, SENTENCE_START, UNKNOWN])

@@ -1,4 +1,4 @@
-"""The search for weights: whatever the unit of the scores, by brute force, and told of as it
+"""The search for weights: whatever the unit of the scores, by brute force, and reported as it
 goes.
 """
 
@@ -15,9 +15,11 @@ from scipy.sparse import csr_matrix
 
 from rescorer.progress import ProgressDisplay
 from rescorer.recognition.formats import read_nbest
-from rescorer.rescoring import tuning
+from rescorer.rescoring import dominated, tuning_loss
+from rescorer.rescoring.linear_features import linear_features
 from rescorer.rescoring.nbest import hypothesis_errors
 from rescorer.rescoring.prefix_tree import PathScores
+from rescorer.rescoring.search_space import SearchSpace
 from rescorer.rescoring.tuning import TuningSettings, tune
 from rescorer.rescoring.weights import ScoredLists, Weights
 from rescorer.rescoring.word_kinds import WordKinds
@@ -134,25 +136,25 @@ def test_scores_that_differ_by_rounding_tell_nothing_apart() -> None:
 def test_the_loss_is_that_of_the_weights(models: int, kind: str) -> None:
     """By brute force from `ScoredLists.totals`; but for a constant, and what never wins."""
     lists, errors = make_lists(8, 2, models, of_sizes(8))
-    space = tuning._Space.of(lists, kind)
-    loss = tuning._Loss(lists, errors, space)
+    space = SearchSpace.of(lists, kind)
+    loss = tuning_loss.TuningLoss(lists, errors, space)
     draw = np.random.default_rng(1)
     low, high = np.array(space.bounds).T
     points = draw.uniform(low, high, (70, len(low)))  # more than are worked on at a time
     found = loss(points.T)
     linear = kind == "log-linear" or models < 2
-    useful = tuning._useful(lists, tuning._columns(lists, space.units, linear), linear)
+    useful = dominated.useful_hypotheses(lists, linear_features(lists, space.units, linear), linear)
     fewest = np.minimum.reduceat(errors, lists.begins)
     for point, value in zip(points, found, strict=True):
         weights = space.weights(point)
         # In spreads all shares sum to 1: so scaled, the first raw score has its share of its
         # spread.
         share = space.candidates(point[None]).raw[0, 0] / space.units.raw[0]
-        totals = lists.totals(weights) * share / tuning._TEMPERATURE
+        totals = lists.totals(weights) * share / tuning_loss._TEMPERATURE
         expected = 0.0
         for u, (begin, end) in enumerate(pairwise([*lists.begins, len(totals)])):
             some = np.flatnonzero(useful[begin:end]) + begin
-            for sharpness in (1, 2**tuning._SHARPENINGS):
+            for sharpness in (1, 2**tuning_loss._SHARPENINGS):
                 shares = np.exp(sharpness * (totals[some] - totals[some].max()))
                 expected += float((shares * (errors[some] - fewest[u])).sum() / shares.sum()) / 2
         constant = sum(
@@ -181,9 +183,11 @@ def test_what_is_left_out_never_wins(models: int, kind: str) -> None:
         begins=lists.begins * 2,
         paths=replace(lists.paths, paths=lists.paths.paths[rows]),
     )
-    space = tuning._Space.of(longer, kind)
+    space = SearchSpace.of(longer, kind)
     linear = kind == "log-linear" or models < 2
-    useful = tuning._useful(longer, tuning._columns(longer, space.units, linear), linear)
+    useful = dominated.useful_hypotheses(
+        longer, linear_features(longer, space.units, linear), linear
+    )
     assert 0.1 < (~useful).mean() < 0.95
     low, high = np.array(space.bounds).T
     for point in draw.uniform(low, high, (1000, len(low))):
@@ -193,13 +197,13 @@ def test_what_is_left_out_never_wins(models: int, kind: str) -> None:
 def test_of_equal_hypotheses_the_first_stays() -> None:
     fixed = np.array([[0], [0], [0], [0], [1], [1]])
     values = np.array([[1.0, 2], [1, 2], [0, 2], [2, 1], [0, 0], [0, 0]])
-    assert tuning._dominated(fixed, values).tolist() == [False, True, True, False, False, True]
+    assert dominated.dominated(fixed, values).tolist() == [False, True, True, False, False, True]
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 4])
 def test_dominated_rows_by_brute_force(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(columns)
-    monkeypatch.setattr(tuning, "_PAIRS", 200)
+    monkeypatch.setattr(dominated, "_PAIRS", 200)
     fixed, values = draw.integers(0, 3, (300, 2)), draw.integers(0, 6, (300, columns)).astype(float)
     expected = [
         any(
@@ -210,7 +214,7 @@ def test_dominated_rows_by_brute_force(columns: int, monkeypatch: pytest.MonkeyP
         )
         for i in range(300)
     ]
-    assert tuning._dominated(fixed, values).tolist() == expected
+    assert dominated.dominated(fixed, values).tolist() == expected
 
 
 def test_what_no_hypothesis_tells_apart_has_no_penalty() -> None:
@@ -245,11 +249,11 @@ def test_a_bound_that_is_reached_is_named() -> None:
 
 
 def test_progress_is_told_in_every_generation() -> None:
-    told: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int]] = []
     lists, errors = make_lists(4, 1, 1, of_sizes(4))
-    tune(lists, errors, QUICK, progress=lambda *step: told.append(step), stage="weights")
-    assert told[0] == ("weights", 0, 12) and told[-1] == ("weights", 12, 12)
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told) and len(told) > 5
+    tune(lists, errors, QUICK, progress=lambda *step: steps.append(step), stage="weights")
+    assert steps[0] == ("weights", 0, 12) and steps[-1] == ("weights", 12, 12)
+    assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps) and len(steps) > 5
 
 
 def test_plain_lines_tell_the_time_left() -> None:
@@ -277,7 +281,7 @@ def test_a_terminal_has_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
 def test_scores_averaged_per_word_tune_as_well_in_any_unit() -> None:
-    """Of real lists: the first pass alone, so that no model is asked."""
+    """Of real lists: the first pass alone, so that no model is called."""
     lists = read_nbest(Path(DATA or "") / "nbest" / "kathleen-dev.jsonl").lists[:150]
     hypotheses = [hypothesis for each in lists for hypothesis in each.hypotheses]
     errors = hypothesis_errors(lists, {each.utterance: each.reference or () for each in lists})
