@@ -19,7 +19,8 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.training.reallocation.assign import AssignmentSettings, assign
+from rescorer.training.reallocation.assign import assign
+from rescorer.training.settings import AssignmentSettings
 
 Array = np.ndarray[Any, Any]
 COLUMNS = (

@@ -19,8 +19,9 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.training.reallocation.assign import AssignmentSettings, assign
+from rescorer.training.reallocation.assign import assign
 from rescorer.training.reallocation.costs import CellCosts, LineCosts
+from rescorer.training.settings import AssignmentSettings
 
 COLUMNS = (
     Column("how", "how"),

@@ -37,9 +37,10 @@ from rescorer.models.running_text import perplexity
 from rescorer.models.spelling import Spelling
 from rescorer.rescoring.perplexity import score_text
 from rescorer.training.corpus import read_sentences
-from rescorer.training.new_words.add_words import NewWordSettings, add_words
+from rescorer.training.new_words.add_words import add_words
 from rescorer.training.new_words.calibrate import calibrate
 from rescorer.training.new_words.contexts import sample_text
+from rescorer.training.settings import NewWordSettings
 
 _MEMORY = 1 << 30
 COLUMNS = (

@@ -28,9 +28,10 @@ from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
-from rescorer.training.loop import Trainer, TrainingSettings
+from rescorer.training.loop import Trainer
 from rescorer.training.reallocation.costs import cell_costs
-from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
+from rescorer.training.reallocation.reallocate import reallocate
+from rescorer.training.settings import ReallocationSettings, TrainingSettings
 
 WAYS = {
     "no reallocation": None,

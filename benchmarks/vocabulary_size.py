@@ -31,9 +31,9 @@ from rescorer.models.running_text import log_probs_of
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
-from rescorer.training.loop import Trainer, TrainingSettings
-from rescorer.training.reallocation.assign import AssignmentSettings
-from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
+from rescorer.training.loop import Trainer
+from rescorer.training.reallocation.reallocate import reallocate
+from rescorer.training.settings import AssignmentSettings, ReallocationSettings, TrainingSettings
 
 COLUMNS = (
     Column("words", "words", ",d"),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from rescorer.cli import add_words, print_lines, remove_words, scheduler_option
-from rescorer.command import InputPath, OutputPath, say, user_errors
+from rescorer.command import InputPath, OutputPath, print_lines, say, scheduler_option, user_errors
+from rescorer.command_line import Group, settings_options
 from rescorer.errors import InputError
+from rescorer.training.settings import NewWordSettings
 
 _INPUT, _OUTPUT = InputPath(), OutputPath()
 _FILE = InputPath(pipe=False)  # a model
@@ -22,16 +23,11 @@ _processes_option = click.option(
 _CASE = click.Choice(["as-is", "lower"])
 
 
-@click.group()
+@click.group(cls=Group)
 def lexicon() -> None:
     """Count words, make vocabularies, bring text into the shape of speech, give words to a
     model.
     """
-
-
-# New words are looked for here as well as among what `lightrnn` does to a model.
-lexicon.add_command(add_words)
-lexicon.add_command(remove_words)
 
 
 @lexicon.command()
@@ -350,3 +346,89 @@ def pieces(source: Path, bpe_model: Path, target: str, ids: bool, keys: bool, ou
     convert(source, output, model.to_words if target == "words" else model.to_pieces, keys=keys)
     if model.unknown:
         say(f"{model.unknown} unknown pieces, for characters that {bpe_model} lacks: {output}")
+
+
+# ---- new words in a model ----
+
+_model_argument = click.argument("path", metavar="MODEL", type=_FILE)
+_words_argument = click.argument("words", type=_INPUT)
+_new_model_option = click.option(
+    "-o", "--output", type=_OUTPUT, required=True, help="The new lightrnn.pt."
+)
+
+
+@lexicon.command("add-words")
+@_model_argument
+@_words_argument
+@_new_model_option
+@click.option(
+    "--text",
+    "texts",
+    type=_INPUT,
+    multiple=True,
+    help="Example sentences that hold new words, one a line; may be repeated.",
+)
+@click.option(
+    "--like",
+    type=_INPUT,
+    help="Known words that the new ones are like, such as a list of surnames.",
+)
+@click.option(
+    "--replay",
+    type=_INPUT,
+    multiple=True,
+    help="Old text, such as MODEL was trained on; may be repeated.",
+)
+@settings_options(settings=NewWordSettings)
+@click.option(
+    "--finetune",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help="Train the network for so many steps on the sentences of --text that hold new words, "
+    "beside as many words of --replay, or of text that MODEL samples. Old words change, too.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@user_errors
+def add_words(
+    path: Path,
+    words: Path,
+    output: Path,
+    texts: tuple[Path, ...],
+    like: Path | None,
+    replay: tuple[Path, ...],
+    settings: NewWordSettings,
+    finetune: int | None,
+    device: str,
+) -> None:
+    """Give the words of WORDS cells in the table of MODEL.
+
+    WORDS has `word` or `word<TAB>pseudo-count` a line, or was made by `lexicon gazetteer`. Each
+    word gets the free cell in which the network expects it. Without --finetune and --move nothing
+    is trained, and remove-words brings the old probabilities back. MODEL stays as it is.
+    """
+    from rescorer.training.model_files import add_words_file
+
+    add_words_file(
+        path,
+        words,
+        output,
+        settings,
+        texts=texts,
+        like=like,
+        replay=replay,
+        finetune=finetune,
+        device=device,
+        say=say,
+    )
+
+
+@lexicon.command("remove-words")
+@_model_argument
+@_words_argument
+@_new_model_option
+@user_errors
+def remove_words(path: Path, words: Path, output: Path) -> None:
+    """Take the words of WORDS out of MODEL; their cells become free."""
+    from rescorer.training.model_files import remove_words_file
+
+    remove_words_file(path, words, output, say=say)

@@ -6,9 +6,10 @@ Errors are one line on stderr and status 2. No output takes the place of an inpu
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,3 +164,31 @@ def say(line: str) -> None:
     """
     with suppress(OSError):
         click.echo(one_line(line), err=True)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Write UTF-8 lines to stdout; click handles a pipe that was closed.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        click.echo("".join(f"{line}\n" for line in lines).encode(), nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = io.StringIO()  # else what is left in its buffer fails once more at the exit
+        raise InputError(
+            f"cannot be written: {error.strerror or error}",
+            remedy="free some space or give --output",
+            file="stdout",
+        ) from None
+
+
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="tcp://HOST:PORT",
+    help="Dask cluster whose workers do the work; the result is the same.",
+)

@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 from tiny import nbest
 
-from rescorer.cli import rescore
+from rescorer.cli.rescore import rescore
 
 LISTS = [
     nbest(

@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from conftest import make_model
 
 from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn, rescore
+from rescorer.cli.lightrnn import lightrnn
+from rescorer.cli.rescore import rescore
 from rescorer.command import InputPath, OutputPath
 
 _FREE = {"--work"}  # a folder, of which some files are read and some written

@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 from conftest import make_model
 
 from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn, rescore
+from rescorer.cli.lightrnn import lightrnn
+from rescorer.cli.rescore import rescore
 from rescorer.errors import InputError
 from rescorer.files import open_binary, read_lines
 from rescorer.inputs import command_inputs

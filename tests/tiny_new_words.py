@@ -11,7 +11,8 @@ import torch
 
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.word_table import WordTable
-from rescorer.training.new_words.add_words import NewWordSettings, add_words
+from rescorer.training.new_words.add_words import add_words
+from rescorer.training.settings import NewWordSettings
 
 QUICK = NewWordSettings(text_words=2048, row_contexts=64)
 COLUMNS = NewWordSettings(text_words=2048, row_contexts=64, grow="columns")

@@ -13,8 +13,8 @@ from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
 from rescorer.training.data_parallel import SINGLE_PROCESS, ProcessGroup
-from rescorer.training.loop import Trainer, TrainingSettings
-from rescorer.training.reallocation.reallocate import ReallocationSettings
+from rescorer.training.loop import Trainer
+from rescorer.training.settings import ReallocationSettings, TrainingSettings
 
 SETTINGS = TrainingSettings(
     epochs=3,

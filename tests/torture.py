@@ -29,7 +29,8 @@ from tiny import KNOWN, draw_sentences, nbest
 from tiny_lattices import random_lattice
 
 from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn, rescore
+from rescorer.cli.lightrnn import lightrnn
+from rescorer.cli.rescore import rescore
 from rescorer.models.torch_file import read_torch
 from rescorer.recognition.formats import LATTICE_FORMATS, write_nbest
 from rescorer.recognition.lattice import Lattice, Symbols

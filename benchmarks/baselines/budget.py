@@ -23,7 +23,7 @@ from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.corpus import Corpus
-from rescorer.training.loop import PRECISIONS
+from rescorer.training.settings import PRECISIONS
 
 SCORED = ("valid", "test")
 _TEXTS = ("train", *SCORED)

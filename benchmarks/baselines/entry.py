@@ -41,7 +41,8 @@ from rescorer.models.vocabulary import Vocabulary
 from rescorer.rescoring.perplexity import score_text
 from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.training.corpus import Corpus
-from rescorer.training.loop import Trainer, TrainingSettings
+from rescorer.training.loop import Trainer
+from rescorer.training.settings import TrainingSettings
 
 _MEMORY = 1 << 30  # of the histories of one level
 _SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words

@@ -25,7 +25,7 @@ from rescorer.models.lightrnn.lstm import LSTM
 from rescorer.models.lightrnn.parameters import INIT_STD
 from rescorer.models.trainable import ADAM, Trainable
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.training.loop import TrainingSettings
+from rescorer.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)

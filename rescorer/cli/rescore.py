@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.core import ParameterSource
 
-from rescorer.cli import _opened, print_lines
-from rescorer.command import InputPath, OutputPath, say, user_errors
+from rescorer.cli.models import open_models
+from rescorer.command import InputPath, OutputPath, print_lines, say, user_errors
 from rescorer.command_line import Command, Option, option_fields, settings_options
 from rescorer.errors import InputError
 from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
@@ -238,11 +238,11 @@ def _rescore(
         if lattice_format is None:
             _refuse_lattice_options()
             lists = read_lists(inputs, outputs, settings)
-            models = _opened(lm, ngram, device)
+            models = open_models(lm, ngram, device)
             outcome = rescore_list_files(lists, models, outputs, settings, say, executor, progress)
         else:
             lattices = open_lattices(inputs, outputs, lattice_format, settings, lattice_settings)
-            models = _opened(lm, ngram, device)
+            models = open_models(lm, ngram, device)
             outcome = rescore_lattice_files(
                 lattices, models, outputs, settings, lattice_settings, say, executor, progress
             )
@@ -257,7 +257,7 @@ def _executor(
     from rescorer.rescoring.cluster import executor_on
 
     absolute = [path.absolute() for path in lm]
-    load = functools.partial(_opened, absolute, ngram and ngram.absolute(), settings.device)
+    load = functools.partial(open_models, absolute, ngram and ngram.absolute(), settings.device)
     files = [*lm, *([ngram] if ngram else [])]
     return executor_on(settings.scheduler, load, files, say)
 

@@ -4,8 +4,9 @@ and `spell` do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,11 @@ from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_list import WordList
 from rescorer.training.corpus import Corpus, read_sentences
-from rescorer.training.new_words.add_words import Addition, NewWordSettings, add_words, remove_words
-from rescorer.training.new_words.finetune import FineTuningSettings
+from rescorer.training.new_words.add_words import Addition, add_words, remove_words
 from rescorer.training.reallocation.assign import Assignment
 from rescorer.training.reallocation.reallocate import reallocate
 from rescorer.training.reallocation.unseen import read_lists
-from rescorer.training.train import reallocation_settings
+from rescorer.training.settings import FineTuningSettings, NewWordSettings, ReallocationSettings
 from rescorer.work_folders import temporary_folder
 
 _Say = Callable[[str], None]
@@ -35,40 +35,32 @@ def add_words_file(
     model_path: Path,
     list_path: Path,
     output: Path,
+    settings: NewWordSettings | None = None,
     *,
     texts: Sequence[Path] = (),
     like: Path | None = None,
-    prior: float = 1.0,
-    grow: str = "rows",
     finetune: int | None = None,
     replay: Sequence[Path] = (),
-    move: bool = False,
-    seed: int = 1,
     device: str = "cpu",
     say: _Say,
 ) -> Addition | None:
-    """What `lexicon add-words` does; None where the model knows all the words, and is written as it
-    was.
+    """What `lexicon add-words` does; None if the model knows all the words and is copied.
 
     Args:
         list_path: the new words, `word` or `word<TAB>pseudo-count` a line.
         texts: example sentences, one a line.
         like: a list of known words that the new ones are like.
         finetune: steps of training on the examples.
-        replay: old text, for that training and for words that move.
+        replay: old text, for that training and for the reallocation.
 
     Raises:
         InputError: a file or a setting cannot be used; then nothing was written.
     """
-    settings = _settings(
-        texts, replay, prior=prior, grow=grow, finetune=finetune, move=move, seed=seed
-    )
+    settings = _with_finetuning(settings or NewWordSettings(), texts, replay, finetune)
     model = _load(model_path, output, device)
     words = _read(list_path, model, settings.prior, say)
     known = model.knows(words.words)
-    say(
-        f"{len(words.words)} words in {list_path}, {known.sum()} of them known already and passed over"
-    )
+    say(f"{len(words.words)} words in {list_path}, {known.sum()} of them known already: skipped")
     if known.all():
         model.save(output)
         return None
@@ -87,8 +79,8 @@ def add_words_file(
         )
     if texts and addition.with_examples < addition.words:
         say(
-            f"{addition.words - addition.with_examples} of the {addition.words} new words are in no sentence of "
-            f"{', '.join(map(str, texts))}: they are placed by words that they are like"
+            f"{addition.words - addition.with_examples} of the {addition.words} new words are in no "
+            f"sentence of {', '.join(map(str, texts))}: similar words decide their cells"
         )
     say(addition.describe())
     _note(
@@ -96,14 +88,14 @@ def add_words_file(
         "additions",
         words=len(words.words),
         pseudo_counts=float(words.counts.sum()),
-        prior=prior,
-        seed=seed,
+        prior=settings.prior,
+        seed=settings.seed,
         list=list_path.name,
         texts=[path.name for path in texts],
         like=like.name if like else None,
         replay=[path.name for path in replay],
         finetune=finetune,
-        move=move,
+        move=settings.move,
         rows=addition.rows,
         columns=addition.columns,
         mass=addition.mass,
@@ -116,7 +108,7 @@ def reallocate_file(
     model_path: Path,
     texts: Sequence[Path],
     output: Path,
-    options: Mapping[str, Any],
+    settings: ReallocationSettings,
     *,
     work: Path,
     lists: Path | None,
@@ -127,7 +119,6 @@ def reallocate_file(
     """What `lightrnn reallocate` does, or goes on with where it was cut.
 
     Args:
-        options: the fields of ReallocationSettings and AssignmentSettings by name.
         work: a folder for what a call that is cut goes on from.
         lists: made by `lexicon vocabulary --list`.
 
@@ -136,10 +127,6 @@ def reallocate_file(
     """
     if threads:
         torch.set_num_threads(threads)
-    try:
-        settings = reallocation_settings(options)
-    except ValueError as error:
-        raise InputError(str(error), remedy="correct that option") from None
     model = _load(model_path, output, device)
     ids = read_lists(lists, model.vocabulary) if lists else ()
     with sole_use(work):
@@ -186,31 +173,27 @@ def spell_file(model_path: Path, output: Path, *, say: _Say) -> None:
     model.save(output)
 
 
-def _settings(
-    texts: Sequence[Path], replay: Sequence[Path], *, finetune: int | None, **options: Any
+def _with_finetuning(
+    settings: NewWordSettings, texts: Sequence[Path], replay: Sequence[Path], steps: int | None
 ) -> NewWordSettings:
-    """What the options ask for, those that only make sense together checked before any work is
-    done.
-    """
-    if finetune is not None and not texts:
+    """The settings with so many steps; options that need each other are checked before any work."""
+    if steps is not None and not texts:
         raise InputError(
             "--finetune without sentences to train on",
             remedy="give sentences with the new words by --text, or leave out --finetune",
         )
-    if options["move"] and not replay:
+    if settings.move and not replay:
         raise InputError(
             "--move without text that tells where the old words belong",
             remedy="give text such as the model was trained on by --replay, or leave out --move",
         )
-    if replay and finetune is None and not options["move"]:
+    if replay and steps is None and not settings.move:
         raise InputError(
             "--replay is for --finetune and --move", remedy="give one of them, or leave it out"
         )
-    try:
-        tuning = FineTuningSettings(finetune) if finetune is not None else None
-        return NewWordSettings(fine_tuning=tuning, **options)
-    except ValueError as error:
-        raise InputError(str(error), remedy="correct that option") from None
+    if steps is None:
+        return settings
+    return replace(settings, fine_tuning=FineTuningSettings(steps))
 
 
 @contextmanager

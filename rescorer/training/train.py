@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +20,10 @@ from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
 from rescorer.training.data_parallel import ProcessGroup, data_parallel
 from rescorer.training.embedding_init import init_embeddings
-from rescorer.training.loop import Trainer, TrainingSettings, checkpoint_in
+from rescorer.training.loop import Trainer, checkpoint_in
 from rescorer.training.precision import bfloat16_gain
-from rescorer.training.reallocation.assign import AssignmentSettings
-from rescorer.training.reallocation.reallocate import ReallocationSettings
 from rescorer.training.reallocation.unseen import read_lists
+from rescorer.training.settings import TableSettings, TrainingSettings
 from rescorer.training.table_init import balanced_clustering, ppmi_svd_embeddings
 
 
@@ -35,19 +33,24 @@ def train_model(
     vocabulary: Path,
     output: Path,
     work: Path,
-    options: Mapping[str, Any],
     *,
+    network: LightRNNSettings,
+    table_settings: TableSettings,
+    training: TrainingSettings,
     threads: int | None,
     device: str,
     say: Callable[[str], None],
 ) -> float:
-    """Train, or go on with a training that was cut; returns the best validation perplexity.
+    """Train, or resume a training that was cut; returns the best validation perplexity.
 
-    Where torchrun started several processes each calls this, and they train one model together.
+    Every process that torchrun started calls this, and they train one model together.
 
     Args:
-        options: the fields of the settings, by name, and of the table `rows`, `columns` and
-            `table_init`: "ppmi" or "frequency".
+        texts, valid: texts with a sentence a line.
+        vocabulary: a words.tsv; a file with .lists.tsv in its place names the lists of words.
+        output: the new lightrnn.pt.
+        work: folder of the checkpoint and the logs.
+        threads: of the processor; None: all.
 
     Raises:
         InputError: a file or a setting cannot be used.
@@ -56,80 +59,86 @@ def train_model(
         torch.set_num_threads(threads)
     with data_parallel(device) as processes, ExitStack() as held:
         say = say if processes.is_first else _discard
-        trainer = _trainer(texts, valid, vocabulary, output, work, options, processes, say, held)
+        words = Vocabulary.load(vocabulary)
+        lists = _lists_of(vocabulary, words)
+        processes.run_on_first(lambda: held.enter_context(sole_use(work)))
+        train, held_out = (
+            _encoded(paths, words, work / name, processes)
+            for paths, name in ((texts, "train.ids"), ([valid], "valid.ids"))
+        )
+        settings = _resolved(training, processes, say)
+        torch.manual_seed(settings.seed)
+        is_resumed = processes.broadcast_flag(checkpoint_in(work).exists())
+        model = _new_model(network, table_settings, words, train, lists, is_resumed, processes, say)
+        model.provenance = {
+            "texts": [path.name for path in texts],
+            "valid": valid.name,
+            "table": table_settings.table_init,
+        }
+        trainer = Trainer(
+            model,
+            train,
+            held_out,
+            settings,
+            output,
+            work,
+            lists=lists,
+            say=say,
+            progress=processes.is_first,
+            processes=processes,
+        )
         best = trainer.run()
     say(f"best validation perplexity {best:.2f}: {output}")
     return best
 
 
-def _trainer(
-    texts: Sequence[Path],
-    valid: Path,
-    vocabulary: Path,
-    output: Path,
-    work: Path,
-    options: Mapping[str, Any],
+def _lists_of(vocabulary: Path, words: Vocabulary) -> list[NDArray[np.int64]]:
+    """Ids of the words of each list that `lexicon vocabulary --list` noted beside its output."""
+    file = vocabulary.with_suffix(".lists.tsv")
+    return read_lists(file, words) if file.exists() else []
+
+
+def _resolved(
+    training: TrainingSettings, processes: ProcessGroup, say: Callable[[str], None]
+) -> TrainingSettings:
+    """The settings with a measured precision, and the training's seed for the blocks, too."""
+    precision = _precision(training.precision, processes, say)
+    reallocation = training.reallocation.with_seed(training.seed)
+    return replace(training, precision=precision, reallocation=reallocation)
+
+
+def _new_model(
+    network: LightRNNSettings,
+    table_settings: TableSettings,
+    words: Vocabulary,
+    train: Corpus,
+    lists: Sequence[NDArray[np.int64]],
+    is_resumed: bool,
     processes: ProcessGroup,
     say: Callable[[str], None],
-    held: ExitStack,
-) -> Trainer:
-    """What trains; `held` gets the lock of the work folder, which the first process takes for
-    all.
-    """
-    options = {**options, "precision": _precision(options["precision"], processes, say)}
+) -> LightRNN:
+    """The network before training; a resumed run replaces its table and its parameters."""
     try:
-        settings, network = (
-            _settings(options),
-            LightRNNSettings(**_those_of(LightRNNSettings, options)),
-        )
-        words = Vocabulary.load(vocabulary)
-        table = WordTable.shaped(len(words), options["rows"], options["columns"])
+        table = WordTable.shaped(len(words), table_settings.rows, table_settings.columns)
     except ValueError as error:
-        raise InputError(str(error), remedy="correct that option") from None
-    file = vocabulary.with_suffix(".lists.tsv")
-    lists = read_lists(file, words) if file.exists() else []
-    processes.run_on_first(lambda: held.enter_context(sole_use(work)))
-    train, held_out = (
-        _encoded(paths, words, work / name, processes)
-        for paths, name in ((texts, "train.ids"), ([valid], "valid.ids"))
-    )
-    torch.manual_seed(settings.seed)
-    if options["table_init"] == "ppmi" and not processes.broadcast_flag(
-        checkpoint_in(work).exists()
-    ):
-        say(f"finding the company of {len(words)} words, by which they share rows and begin alike")
-        # By one process: where the last bits of another one's computation differ, its table might.
+        raise InputError(str(error), remedy="correct --rows and --columns") from None
+    if table_settings.table_init == "ppmi" and not is_resumed:
+        say(f"computing the PPMI-SVD embeddings of {len(words)} words, which order the table")
+        # One process computes them: the last bits, and so the table, differ between processors.
         model = processes.run_on_first(
             lambda: _initialised_by_ppmi(network, words, table, train, lists)
         )
     else:
         model = LightRNN(network, words, table)
     model = model.to(processes.device)
-    say(
-        f"{len(words)} words in a table of {table.rows} × {table.columns}, {model.parameter_count():,} parameters"
-    )
-    model.provenance = {
-        "texts": [path.name for path in texts],
-        "valid": valid.name,
-        "table": options["table_init"],
-    }
     model.spelling = Spelling.learn(words.words)
-    return Trainer(
-        model,
-        train,
-        held_out,
-        settings,
-        output,
-        work,
-        lists=lists,
-        say=say,
-        progress=processes.is_first,
-        processes=processes,
-    )
+    shape = f"{table.rows} × {table.columns}"
+    say(f"{len(words)} words in a table of {shape}, {model.parameter_count():,} parameters")
+    return model
 
 
 def _precision(asked: str, processes: ProcessGroup, say: Callable[[str], None]) -> str:
-    """What is asked for; for "auto" the quicker one, by the first process's measurement."""
+    """The precision asked for; for "auto" the faster one, as the first process measures it."""
     if asked == "float32":
         return asked
     gain = processes.run_on_first(lambda: bfloat16_gain(processes.device))
@@ -137,7 +146,8 @@ def _precision(asked: str, processes: ProcessGroup, say: Callable[[str], None]) 
         return "bfloat16" if gain > 1 else "float32"
     if gain < 0.8:
         say(
-            f"products take {1 / gain:.1f} times as long in bfloat16 as in float32 here: --precision auto is quicker"
+            f"products take {1 / gain:.1f} times as long in bfloat16 as in float32 here: "
+            "--precision auto is quicker"
         )
     return asked
 
@@ -149,7 +159,7 @@ def _initialised_by_ppmi(
     train: Corpus,
     lists: Sequence[NDArray[np.int64]],
 ) -> LightRNN:
-    """A table of that shape, and vectors, by the company that words keep in the text."""
+    """A network whose table and embeddings are initialised by PPMI-SVD embeddings of the words."""
     vectors = ppmi_svd_embeddings(train.ids, words, lists)
     model = LightRNN(
         network, words, balanced_clustering(vectors, words.counts, shape.rows, shape.columns)
@@ -161,7 +171,7 @@ def _initialised_by_ppmi(
 def _encoded(
     texts: Sequence[Path], words: Vocabulary, path: Path, processes: ProcessGroup
 ) -> Corpus:
-    """Written by the first process, mapped by all."""
+    """The text as ids, written by the first process and mapped by all."""
 
     def write() -> None:
         Corpus.encode(texts, words, path)
@@ -172,28 +182,3 @@ def _encoded(
 
 def _discard(line: str) -> None:
     pass
-
-
-def _settings(options: Mapping[str, Any]) -> TrainingSettings:
-    return TrainingSettings(
-        **_those_of(TrainingSettings, options), reallocation=reallocation_settings(options)
-    )
-
-
-def reallocation_settings(options: Mapping[str, Any]) -> ReallocationSettings:
-    """Of options by the names of its fields and of the assignment's. Raises ValueError."""
-    assignment = AssignmentSettings(**_those_of(AssignmentSettings, options))
-    return ReallocationSettings(
-        **_those_of(ReallocationSettings, options, leave=("batch_size", "bptt")),
-        assignment=assignment,
-    )
-
-
-def _those_of(
-    kind: type[Any], options: Mapping[str, Any], leave: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    return {
-        field.name: options[field.name]
-        for field in fields(kind)
-        if field.name in options and field.name not in leave
-    }

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import make_model
 
-from rescorer.cli import lightrnn
+from rescorer.cli.lightrnn import lightrnn
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from tiny import write_arpa
 
 import rescorer
 from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn
+from rescorer.cli.lightrnn import lightrnn
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.torch_file import read_torch
 from rescorer.models.vocabulary import Vocabulary

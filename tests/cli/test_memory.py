@@ -14,7 +14,7 @@ import torch
 from click.testing import CliRunner
 from tiny import write_arpa
 
-from rescorer.cli import user_errors
+from rescorer.command import user_errors
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_real_command(tmp_path: Path) -> None:
     code = (
         "import resource, sys, torch, kenlm, rescorer.rescoring.perplexity, rescorer.models.loading\n"
         "import rescorer.training.corpus\n"
-        "from rescorer.cli import lightrnn\n"
+        "from rescorer.cli.lightrnn import lightrnn\n"
         "size = int(open('/proc/self/statm').read().split()[0]) * 4096 + (8 << 20)\n"
         "resource.setrlimit(resource.RLIMIT_AS, (size, size))\n"
         "lightrnn(['perplexity', 'text.txt', '--ngram', 'ngram.arpa'])"

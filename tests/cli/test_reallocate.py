@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner, Result
 from conftest import make_model
 
-from rescorer.cli import lightrnn
+from rescorer.cli.lightrnn import lightrnn
 from rescorer.models.lightrnn import LightRNN
 from rescorer.training.reallocation import reallocate as reallocation
 

@@ -21,7 +21,7 @@ from conftest import WORDS, make_model
 from tiny import KNOWN, nbest, write_arpa
 
 import rescorer
-from rescorer.cli import print_lines
+from rescorer.command import print_lines
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN
 from rescorer.recognition.formats import read_nbest, write_nbest
@@ -33,7 +33,7 @@ COMMAND = [
     sys.executable,
     "-c",
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from rescorer.cli import rescore; rescore()",
+    "from rescorer.cli.rescore import rescore; rescore()",
 ]
 
 

@@ -13,7 +13,7 @@ from site_links import broken_links, hosts_loaded_from, read_site
 import rescorer
 from rescorer.models.lightrnn import LightRNNSettings
 from rescorer.settings import settings_fields
-from rescorer.training.loop import TrainingSettings
+from rescorer.training.settings import TrainingSettings
 
 
 def text_of(path: Path) -> str:

@@ -30,7 +30,7 @@ from lexicon_tools.pieces import convert
 from lexicon_tools.vocabulary import load_vocabulary
 from lexicon_tools.word_lists import read_word_lists, write_word_lists
 from lexicon_tools.words_txt import fit
-from rescorer.cli import rescore
+from rescorer.cli.rescore import rescore
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.language_model import LanguageModel

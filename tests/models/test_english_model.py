@@ -12,7 +12,7 @@ from tiny import nbest
 
 import rescorer
 from lexicon_tools.cli import lexicon
-from rescorer.cli import rescore
+from rescorer.cli.rescore import rescore
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import ENGLISH, ENGLISH_NAME

@@ -14,7 +14,8 @@ from tiny_spelling import speller
 
 import rescorer
 from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn, rescore
+from rescorer.cli.lightrnn import lightrnn
+from rescorer.cli.rescore import rescore
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.open_vocabulary import open_vocabulary

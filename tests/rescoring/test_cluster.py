@@ -29,7 +29,7 @@ from tiny_lattices import draw_lattices, make_lattice
 
 from lexicon_tools import word_blocks
 from lexicon_tools.cli import lexicon
-from rescorer.cli import rescore
+from rescorer.cli.rescore import rescore
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load

@@ -23,7 +23,8 @@ from rescorer.models.word_table import WordTable
 from rescorer.training import loop as module
 from rescorer.training.checkpoints import plain_dict
 from rescorer.training.corpus import Corpus
-from rescorer.training.loop import Trainer, TrainingSettings
+from rescorer.training.loop import Trainer
+from rescorer.training.settings import TrainingSettings
 
 
 @pytest.fixture

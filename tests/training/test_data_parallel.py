@@ -24,11 +24,11 @@ from killed_training import assert_same, die_after, result_of
 from tiny_training import SETTINGS as LONGER
 from tiny_training import make_trainer, rows_of
 
-from rescorer.cli import lightrnn
+from rescorer.cli.lightrnn import lightrnn
 from rescorer.errors import InputError
 from rescorer.models.torch_file import read_torch
 from rescorer.training.data_parallel import ProcessGroup, data_parallel
-from rescorer.training.loop import TrainingSettings
+from rescorer.training.settings import TrainingSettings
 
 SETTINGS = replace(LONGER, epochs=2, bptt=14, lr=0.004, reallocate_after=(1,))  # 40 steps
 PAPER = {"two_step": True, "residual_dim": 0, "cell_bias": False, "tied": False, "num_layers": 1}
@@ -214,7 +214,7 @@ def test_an_error_of_the_first_ends_all(tmp_path: Path) -> None:
 DYING = """
 import os
 from killed_training import die_after
-from rescorer.cli import lightrnn
+from rescorer.cli.lightrnn import lightrnn
 from rescorer.training.loop import Trainer
 if os.environ["RANK"] == "1":
     Trainer.train_step = die_after(50, Trainer.train_step)

@@ -20,7 +20,8 @@ from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
 from rescorer.models.word_table import WordTable
-from rescorer.training.loop import Trainer, TrainingSettings
+from rescorer.training.loop import Trainer
+from rescorer.training.settings import TrainingSettings
 
 
 @pytest.fixture

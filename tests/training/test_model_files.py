@@ -17,7 +17,8 @@ from rescorer.models.word_list import WordList
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import read_sentences
 from rescorer.training.model_files import add_words_file, remove_words_file
-from rescorer.training.new_words.add_words import NewWordSettings, add_words
+from rescorer.training.new_words.add_words import add_words
+from rescorer.training.settings import NewWordSettings
 
 
 @pytest.fixture

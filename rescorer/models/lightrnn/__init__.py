@@ -18,8 +18,23 @@ onnx_graph.py     changes of their graphs
 reference.py      the equations, for tests and readers
 """
 
-from rescorer.models.lightrnn.scoring import LightRNN
-from rescorer.models.lightrnn.settings import LightRNNSettings
-from rescorer.models.lightrnn.state import LightRNNState
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rescorer.models.lightrnn.scoring import LightRNN as LightRNN
+    from rescorer.models.lightrnn.settings import LightRNNSettings as LightRNNSettings
+    from rescorer.models.lightrnn.state import LightRNNState as LightRNNState
+
+_MODULES = {"LightRNN": "scoring", "LightRNNSettings": "settings", "LightRNNState": "state"}
 
 __all__ = ["LightRNN", "LightRNNSettings", "LightRNNState"]
+
+
+def __getattr__(name: str) -> object:
+    # The command line reads the settings alone, without torch.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -22,40 +22,16 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import SENTENCE_END
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.running_text import log_probs_of, perplexity
-from rescorer.settings import setting
 from rescorer.training.corpus import Corpus
 from rescorer.training.new_words.assign_cells import CellAssignment
 from rescorer.training.new_words.calibrate import calibrate, mean_probabilities
-from rescorer.training.new_words.context_sets import ContextSets, ContextSettings, Examples
+from rescorer.training.new_words.context_sets import ContextSets, Examples
 from rescorer.training.new_words.contexts import read_text, row_log_probs, sample_text
-from rescorer.training.new_words.finetune import FineTuningSettings, fine_tune
-from rescorer.training.new_words.free_cells import GROW
-from rescorer.training.reallocation.reallocate import ReallocationSettings, reallocate
+from rescorer.training.new_words.finetune import fine_tune
+from rescorer.training.reallocation.reallocate import reallocate
+from rescorer.training.settings import FineTuningSettings, NewWordSettings
 
 _TEST_WORDS = 200_000  # words at the end of a text whose perplexity accepts a reallocation
-
-
-@dataclass(frozen=True)
-class NewWordSettings(ContextSettings):
-    """How words are added.
-
-    `min_gain` of the reallocation keeps a word in its cell if the text has little evidence of it.
-    """
-
-    prior: float = setting(
-        1.0,
-        "Pseudo-count of a new word without one: its count in the vocabulary's text.",
-        above=0,
-        below=math.inf,
-    )
-    grow: str = setting("rows", "What the table adds if the free cells are too few.", choices=GROW)
-    move: bool = setting(False, "Reallocate all words, on the replayed text.")
-    fine_tuning: FineTuningSettings | None = setting(
-        None, "How the network is fine-tuned; None: not at all.", option=False
-    )
-    reallocation: ReallocationSettings = setting(
-        ReallocationSettings(min_gain=0.01), "How all words are reallocated.", option=False
-    )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rescorer.chunks import chunks
 from rescorer.models.lightrnn import LightRNN
-from rescorer.training.new_words.context_sets import ContextSets, ContextSettings
+from rescorer.training.new_words.context_sets import ContextSets
 from rescorer.training.new_words.contexts import (
     CONTEXTS_AT_ONCE,
     SampledText,
@@ -23,7 +23,8 @@ from rescorer.training.new_words.contexts import (
     log_means,
 )
 from rescorer.training.new_words.free_cells import FreeCells, find_free_cells
-from rescorer.training.reallocation.assign import AssignmentSettings, assign
+from rescorer.training.reallocation.assign import assign
+from rescorer.training.settings import AssignmentSettings, ContextSettings
 
 # Weight of the log mean probability of a row or column in the costs. With names, the perplexity is
 # higher with 0.5 and 1, and much higher with 0.

@@ -10,7 +10,6 @@ each new word.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,6 @@ from torch import Tensor
 from rescorer.chunks import chunks
 from rescorer.models.language_model import SENTENCE_END, UNKNOWN
 from rescorer.models.lightrnn import LightRNN, LightRNNState
-from rescorer.settings import check, setting
 from rescorer.training.affixes import sample_similar_words
 from rescorer.training.new_words.contexts import (
     NUMBERS_AT_ONCE,
@@ -29,38 +27,11 @@ from rescorer.training.new_words.contexts import (
     joined,
     states_after,
 )
+from rescorer.training.settings import ContextSettings
 
 _MARKS = (SENTENCE_END, UNKNOWN)
 _DRAWS = 32  # contexts of a row from which one is drawn for a word of the row
 _RELIABLE_COUNT = 50  # occurrences of `<unk>` in training that make its contexts reliable
-
-
-@dataclass(frozen=True)
-class ContextSettings:
-    """How the contexts of new words are collected."""
-
-    seed: int = setting(1, "Random seed.", minimum=0)
-    text_words: int = setting(
-        16_384, "Words of text sampled from the model.", minimum=1, option=False
-    )
-    row_contexts: int = setting(
-        256, "Contexts in which the columns of a row are scored.", minimum=1, option=False
-    )
-    examples: int = setting(
-        16, "Largest number of example contexts of a word.", minimum=1, option=False
-    )
-    like_contexts: int = setting(
-        16, "Contexts of similar words sampled for each new word.", minimum=1, option=False
-    )
-    like_weight: float = setting(
-        1.0,
-        "Weight of all contexts of similar words, in examples.",
-        above=0,
-        option=False,
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 class Examples(NamedTuple):

@@ -5,45 +5,11 @@ Shapes: U streams, T words of each at a time, N words of a text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
 from rescorer.models.lightrnn import LightRNN, LightRNNState
-from rescorer.settings import REQUIRED, check, setting
-
-
-@dataclass(frozen=True)
-class FineTuningSettings:
-    """How a network is fine-tuned on example sentences and replayed text."""
-
-    steps: int = setting(REQUIRED, "Training steps.", minimum=1)
-    batch_size: int = setting(32, "Streams of text read side by side.", minimum=2)
-    bptt: int = setting(35, "Words that gradients flow through.", minimum=1)
-    example_share: float = setting(
-        0.5,
-        "Share of the streams that read examples; the others replay old text.",
-        above=0,
-        below=1,
-    )
-    lr: float = setting(2e-4, "Learning rate of the first step; it falls linearly to 0.", above=0)
-    clip: float = setting(1.0, "Largest norm of the gradient.", above=0)
-    replay_words: int = setting(
-        65_536, "Words sampled from the old model if there is no old text.", minimum=1
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    @property
-    def example_streams(self) -> int:
-        return min(max(1, round(self.example_share * self.batch_size)), self.batch_size - 1)
-
-    @property
-    def replayed_words(self) -> int:
-        """Words of old text that the steps read."""
-        return self.steps * self.bptt * (self.batch_size - self.example_streams)
+from rescorer.training.settings import FineTuningSettings
 
 
 class _Streams:

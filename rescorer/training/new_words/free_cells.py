@@ -17,7 +17,6 @@ import numpy as np
 from rescorer.errors import InputError
 from rescorer.models.word_table import WordTable
 
-GROW = ("rows", "columns", "no")
 _CELLS_A_WORD = 4  # free cells for each word; rows that the words prefer least are left out
 
 

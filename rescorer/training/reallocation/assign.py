@@ -28,7 +28,6 @@ from scipy.optimize import linear_sum_assignment
 from rescorer.training.reallocation.blocks import Advance, solve_in_blocks
 from rescorer.training.reallocation.dual_ascent import solve_by_dual_ascent
 from rescorer.training.reallocation.problem import (
-    AssignmentSettings,
     Cells,
     Costs,
     DenseCosts,
@@ -37,6 +36,7 @@ from rescorer.training.reallocation.problem import (
     Stage,
     Table,
 )
+from rescorer.training.settings import AssignmentSettings
 
 __all__ = ["Assignment", "AssignmentSettings", "assign"]
 

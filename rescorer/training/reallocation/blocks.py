@@ -30,15 +30,8 @@ from rescorer.training.reallocation.dual_ascent import (
     penalised_lower_bound,
     solve_by_dual_ascent,
 )
-from rescorer.training.reallocation.problem import (
-    AssignmentSettings,
-    Cells,
-    Costs,
-    Floats,
-    Problem,
-    Stage,
-    Table,
-)
+from rescorer.training.reallocation.problem import Cells, Costs, Floats, Problem, Stage, Table
+from rescorer.training.settings import AssignmentSettings
 
 _Work = tuple[Problem, Cells, AssignmentSettings]
 _Run = Callable[[Iterable[_Work]], Iterator[Cells]]

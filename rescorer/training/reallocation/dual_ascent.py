@@ -24,14 +24,8 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from torch import Tensor
 
 from rescorer.chunks import chunks
-from rescorer.training.reallocation.problem import (
-    AssignmentSettings,
-    Cells,
-    Doubles,
-    Floats,
-    Problem,
-    Stage,
-)
+from rescorer.training.reallocation.problem import Cells, Doubles, Floats, Problem, Stage
+from rescorer.training.settings import AssignmentSettings
 
 _CHUNK_WORDS = 1024  # words of one matrix product
 # Penalised costs that are computed at a time: on the processor they fit the cache, other devices

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 
 from rescorer.chunks import chunks
-from rescorer.settings import check, setting
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -27,38 +26,6 @@ Stage = tuple[str, Cells, float]  # name, cells, lower bound
 
 _ALL = slice(None)
 _CHUNK_WORDS = 65_536  # words whose costs are summed at a time
-
-
-@dataclass(frozen=True)
-class AssignmentSettings:
-    """How hard the minimum-cost assignment of words to cells is searched."""
-
-    exact_limit: int = setting(
-        2000, "Words up to which the joint problem is solved exactly.", minimum=0, option=False
-    )
-    block_size: int = setting(
-        50_000,
-        "Words assigned together; a larger table is cut into blocks of rows, then of columns.",
-        minimum=1,
-    )
-    sweeps: int = setting(2, "Passes of block coordinate descent over a large table.", minimum=0)
-    temperatures: tuple[float, ...] = setting(
-        (0.1, 0.05, 0.02, 0.01, 0.005),
-        "Falling temperatures of the dual ascent, in units of each word's spread of costs.",
-        above=0,
-        option=False,
-    )
-    iterations: int = setting(15, "Dual ascent steps at each temperature.", minimum=1, option=False)
-    candidates: int = setting(
-        24, "Candidate cells of a word in the exact matching.", minimum=1, option=False
-    )
-    processes: int = setting(1, "Processes that assign blocks in parallel.", minimum=1)
-    seed: int = setting(0, "Seed of the random blocks.", minimum=0, option=False)
-
-    def __post_init__(self) -> None:
-        check(self)
-        if not self.temperatures:
-            raise ValueError("temperatures = (): expected one or more")
 
 
 class Costs(Protocol):

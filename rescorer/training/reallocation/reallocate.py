@@ -8,7 +8,6 @@ Shapes: V vocabulary, R rows, C columns, K columns with residual embeddings, E n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,40 +19,14 @@ from tqdm import tqdm
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.lightrnn.initial_biases import head_word_log_odds
 from rescorer.models.word_table import WordTable
-from rescorer.settings import check, setting
 from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation.assign import Assignment, AssignmentSettings, assign
+from rescorer.training.reallocation.assign import Assignment, assign
 from rescorer.training.reallocation.costs import CellCosts, cell_costs, costs_key
 from rescorer.training.reallocation.unseen import back_off_unseen
+from rescorer.training.settings import ReallocationSettings
 
 # Files by which an interrupted call resumes.
 _COSTS, _BLOCKS = "costs.npz", "blocks.npz"
-
-
-@dataclass(frozen=True)
-class ReallocationSettings:
-    """How a trained network's words are reallocated."""
-
-    cost_words: int = setting(
-        20_000_000,
-        "Words at the start of the text on which the costs are measured.",
-        minimum=1,
-    )
-    unseen_weight: float = setting(
-        0.5,
-        "Tokens that a zero-count word counts as, at the costs of similar words.",
-        above=0,
-        option=False,
-    )
-    min_gain: float = setting(0.0, "Nats a token that a move must save.", minimum=0, option=False)
-    batch_size: int = setting(64, "Streams of text read side by side.", minimum=1, option=False)
-    bptt: int = setting(64, "Words read at a time.", minimum=1, option=False)
-    assignment: AssignmentSettings = setting(
-        AssignmentSettings(), "How the assignment is searched."
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def reallocate(

@@ -16,8 +16,8 @@ from tiny_new_words import COLUMNS, KINDS, NEW, QUICK, TABLES, added, distributi
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.word_table import WordTable
-from rescorer.training.new_words.add_words import NewWordSettings, add_words, remove_words
-from rescorer.training.new_words.free_cells import GROW
+from rescorer.training.new_words.add_words import add_words, remove_words
+from rescorer.training.settings import GROW, NewWordSettings
 
 # ---- a model is still one ----
 

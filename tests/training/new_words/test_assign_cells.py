@@ -13,8 +13,9 @@ from rescorer.models.lightrnn import LightRNN
 from rescorer.models.word_table import WordTable
 from rescorer.training.new_words import assign_cells
 from rescorer.training.new_words.assign_cells import CellAssignment
-from rescorer.training.new_words.context_sets import ContextSets, ContextSettings
+from rescorer.training.new_words.context_sets import ContextSets
 from rescorer.training.new_words.contexts import row_log_probs, sample_text
+from rescorer.training.settings import ContextSettings
 
 TABLE = WordTable.shaped(11, 4, 4).shuffled(0)
 SETTINGS = ContextSettings(text_words=512, row_contexts=64)

@@ -9,9 +9,10 @@ from conftest import make_model
 from tiny_new_words import NEW, TABLES, added, distributions, total
 
 from rescorer.models.word_table import WordTable
-from rescorer.training.new_words.add_words import NewWordSettings, add_words
+from rescorer.training.new_words.add_words import add_words
 from rescorer.training.new_words.calibrate import _fitted_biases, mean_probabilities
 from rescorer.training.new_words.contexts import sample_text
+from rescorer.training.settings import NewWordSettings
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -9,13 +9,9 @@ import pytest
 from conftest import make_model
 
 from rescorer.models.lightrnn import LightRNN
-from rescorer.training.new_words.context_sets import (
-    ContextSets,
-    ContextSettings,
-    Examples,
-    _similar_words,
-)
+from rescorer.training.new_words.context_sets import ContextSets, Examples, _similar_words
 from rescorer.training.new_words.contexts import row_log_probs, sample_text, states_after
+from rescorer.training.settings import ContextSettings
 
 SETTINGS = ContextSettings(text_words=512, row_contexts=32, like_contexts=8, like_weight=3.0)
 SENTENCES = [

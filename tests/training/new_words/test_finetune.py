@@ -10,7 +10,8 @@ import torch
 from conftest import make_model
 
 from rescorer.models.running_text import log_probs_of, perplexity
-from rescorer.training.new_words.finetune import FineTuningSettings, _Streams, fine_tune
+from rescorer.training.new_words.finetune import _Streams, fine_tune
+from rescorer.training.settings import FineTuningSettings
 
 
 def test_streams_go_round() -> None:

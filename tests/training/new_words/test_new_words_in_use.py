@@ -18,11 +18,10 @@ from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
-from rescorer.training.loop import Trainer, TrainingSettings
-from rescorer.training.new_words.add_words import NewWordSettings, add_words, remove_words
+from rescorer.training.loop import Trainer
+from rescorer.training.new_words.add_words import add_words, remove_words
 from rescorer.training.new_words.contexts import sample_text
-from rescorer.training.new_words.finetune import FineTuningSettings
-from rescorer.training.new_words.free_cells import GROW
+from rescorer.training.settings import GROW, FineTuningSettings, NewWordSettings, TrainingSettings
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from rescorer.training.reallocation.assign import Assignment, AssignmentSettings, assign
+from rescorer.training.reallocation.assign import Assignment, assign
+from rescorer.training.settings import AssignmentSettings
 
 DUAL_ASCENT = AssignmentSettings(exact_limit=0)
 BLOCKS = AssignmentSettings(exact_limit=0, block_size=150, sweeps=2, iterations=5)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rescorer.training.reallocation.assign import AssignmentSettings, assign
+from rescorer.training.reallocation.assign import assign
 from rescorer.training.reallocation.costs import LineCosts
+from rescorer.training.settings import AssignmentSettings
 
 SETTINGS = AssignmentSettings(exact_limit=0, block_size=60, sweeps=2, iterations=5)
 

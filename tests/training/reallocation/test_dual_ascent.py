@@ -13,7 +13,8 @@ from rescorer.training.reallocation.dual_ascent import (
     penalised_lower_bound,
     solve_by_dual_ascent,
 )
-from rescorer.training.reallocation.problem import AssignmentSettings, Problem
+from rescorer.training.reallocation.problem import Problem
+from rescorer.training.settings import AssignmentSettings
 
 COLD = AssignmentSettings(temperatures=(0.1, 0.03, 0.01, 0.003, 0.001), iterations=50)
 

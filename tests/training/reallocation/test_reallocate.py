@@ -15,9 +15,9 @@ from conftest import make_model, make_vocabulary
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation.assign import AssignmentSettings
 from rescorer.training.reallocation.costs import cell_costs
-from rescorer.training.reallocation.reallocate import ReallocationSettings, move, reallocate
+from rescorer.training.reallocation.reallocate import move, reallocate
+from rescorer.training.settings import AssignmentSettings, ReallocationSettings
 
 ONE_STREAM = ReallocationSettings(batch_size=1, bptt=10)
 TABLES = {
