@@ -222,7 +222,8 @@ def main() -> None:
             list=name, words=len(words), **row, fullest=fullest(view, words, arguments.show)
         )
     measured.note(
-        f"{arguments.model.name}: {size:,} words, {trained.rows} rows × {columns} columns; words seen "
+        f"{arguments.model.name}: {size:,} words, {trained.rows} rows × {columns} columns; words "
+        "seen "
         f"{arguments.least} times or more; per cent of a list in its {arguments.rows} fullest rows "
         "(in the one)."
     )

@@ -1,6 +1,6 @@
 """Untuned weights on many sets of lists at once: does any get worse than its first pass?
 
-    python benchmarks/safe_defaults.py DATA [--ngram ptb.binary] [--cache FOLDER] [--tune]
+    python -m benchmarks.safe_defaults DATA [--ngram ptb.binary] [--cache FOLDER] [--tune]
                                        [--lattices]
 
 DATA is the folder of real lists and lattices. Each set is measured whole, in halves, cut to its 5
@@ -13,20 +13,18 @@ cost. Tuned weights are those of the development set of the same kind.
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
 
+from benchmarks.machine import machine
+from benchmarks.results import record
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.models.open_vocabulary import find_speller, open_vocabulary
@@ -390,66 +388,56 @@ def write(rows: Sequence[dict[str, Any]], listed: Sequence[dict[str, Any]]) -> N
         f"worst: {worst['set']} ({worst['model']}) {worst['new_change']:+.1f} %; "
         f"pools: {pooled(whole)}, with variants {pooled(main_rows)}"
     )
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    content = {
-        "name": "safe_defaults",
-        "title": "Untuned weights on many sets",
-        "question": "Is rescoring without tuned weights ever worse than the first pass?",
-        "command": "python benchmarks/safe_defaults.py DATA --ngram ptb.binary --tune --lattices",
-        "commit": commit.strip(),
-        "date": date.today().isoformat(),
-        "machine": machine("cpu", "torch"),
-        "measures": [
+    path = record(
+        name="safe_defaults",
+        title="Untuned weights on many sets",
+        question="Is rescoring without tuned weights ever worse than the first pass?",
+        command="python -m benchmarks.safe_defaults DATA --ngram ptb.binary --tune --lattices",
+        machine=machine("cpu", "torch"),
+        measures=[
             "rescorer/rescoring/default_weights.py",
             "rescorer/rescoring/nbest.py",
             "rescorer/rescoring/lattice.py",
             "rescorer/english/lightrnn.pt",
         ],
-        "settings": {"tuning": asdict(TUNING), "rule": asdict(DefaultSettings())},
-        "columns": [
-            {"key": key, "label": label}
-            for key, label in (
-                ("set", "set"),
-                ("model", "model"),
-                ("words", "words"),
-                ("first_pass", "first pass WER %"),
-                ("first_pass_interval", "95 %"),
-                ("old", "old rule"),
-                ("old_change", "change %"),
-                ("new", "untuned"),
-                ("new_interval", "95 %"),
-                ("new_change", "change %"),
-                ("tuned", "tuned"),
-                ("tuned_interval", "95 %"),
-                ("lm_scale", "lm_scale"),
-                ("reason", "reason"),
-            )
+        settings={"tuning": asdict(TUNING), "rule": asdict(DefaultSettings())},
+        columns={
+            "set": "set",
+            "model": "model",
+            "words": "words",
+            "first_pass": "first pass WER %",
+            "first_pass_interval": "95 %",
+            "old": "old rule",
+            "old_change": "change %",
+            "new": "untuned",
+            "new_interval": "95 %",
+            "new_change": "change %",
+            "tuned": "tuned",
+            "tuned_interval": "95 %",
+            "lm_scale": "lm_scale",
+            "reason": "reason",
+        },
+        rows=[
+            {"set": "all sets", "model": "lightrnn-english", **pooled(whole)},
+            {"set": "all sets and variants", "model": "lightrnn-english", **pooled(main_rows)},
+            *rows,
         ],
-        "rows": list(rows),
-        "pool": {"sets": pooled(whole), "sets and variants": pooled(main_rows)},
-        "notes": NOTES,
-    }
-    (ROOT / "benchmarks/results").mkdir(exist_ok=True)
-    (ROOT / "benchmarks/results/safe_defaults.json").write_text(
-        json.dumps(content, indent=1) + "\n"
+        notes=NOTES,
     )
+    print(path)
 
 
 NOTES = [
-    "The constants of the rule were chosen with the whole sets, their 5-best lists and 5-best ranks "
+    "The constants of the rule were chosen with the whole sets, their 5-best lists and 5-best "
+    "ranks "
     "in view, development and test sets alike; halves, means and confidences in their own order, "
     "b2 before b1, and the lattices were measured afterwards, and no constant was changed.",
     "librispeech-b1 and -b2 hold one hypothesis each, so nothing can change. b1-b2 and b2-b1 hold "
     "the outputs of both systems, without scores.",
     "The model that fits badly is a KenLM trigram of the Penn Treebank (10,000 words), opened with "
     "the English model's spelling.",
-    "Tuned weights: those of the development set of the same kind, by a search of fewer rounds than "
+    "Tuned weights: those of the development set of the same kind, by a search of fewer rounds "
+    "than "
     "the command's.",
     "The pool weighs every set by its words. Intervals are of the bootstrap over utterances.",
 ]
