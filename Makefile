@@ -1,5 +1,5 @@
 # make demo      set everything up, then recipes/mini from end to end
-# make test      set everything up, then ruff, mypy and pytest
+# make test      set everything up, then ruff check, ruff format --check, mypy and pytest
 # make fuzz      200,000 damaged inputs for all readers: FUZZ="--inputs 10000 --seed 2 --only lattice"; a finding is
 #                kept in build/fuzz, and FUZZ="--replay build/fuzz/…" reads it again
 # make torture   commands that are killed at random moments: TORTURE="--kills 100 --seed 2 --only train"
@@ -33,6 +33,7 @@ demo: venv kenlm
 
 test: venv kenlm
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest
 

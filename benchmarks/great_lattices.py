@@ -27,7 +27,6 @@ from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats import read_lattices, write_lattices
 from rescorer.rescoring.lattice import rescore_lattices
 
-RESULT = Path(__file__).parent / "results/great_lattices.json"
 WORDS = tuple(f"word{number}" for number in range(1000))
 SMALL = 1000
 COLUMNS = {

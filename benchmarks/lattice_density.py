@@ -36,7 +36,6 @@ from rescorer.rescoring.lattice import best_words, default_weights, rescore_latt
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.trellis import Trellis
 
-RESULTS = Path(__file__).parent / "results"
 MEASURES = [f"rescorer/rescoring/{name}.py" for name in ("expansion", "determinise", "lattice")]
 COLUMNS = {
     "archive": "archive",

@@ -38,7 +38,8 @@ from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_lis
 from rescorer.rescoring.lattice import default_weights as lattice_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import hypothesis_errors, score_lists, tune_lists
-from rescorer.rescoring.weights import ScoredLists, TuningSettings, Weights
+from rescorer.rescoring.tuning import TuningSettings
+from rescorer.rescoring.weights import ScoredLists, Weights
 
 ROOT = Path(__file__).parents[1]
 TUNING = TuningSettings(rounds=30, population=12)

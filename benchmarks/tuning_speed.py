@@ -30,7 +30,6 @@ from benchmarks.machine import machine
 from benchmarks.results import record
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "tuning_speed.json"
 _SYNTHETIC_LISTS, _SYNTHETIC_SIZE = 32, 2000
 
 
