@@ -250,6 +250,9 @@ def _imported(file: Path, root: Path) -> Iterator[str]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             paths = [name.replace(".", "/") + ".py" for name in names]
             yield from (path for path in paths if (root / path).is_file())
+            package = root / node.module.replace(".", "/") / "__init__.py"
+            if package.is_file() and package != file:  # it re-exports what its modules define
+                yield from _imported(package, root)
 
 
 # ---- measuring ----
