@@ -49,8 +49,14 @@ COLUMNS = (
     Column("fullest", "words of its fullest row, those on the list in bold"),
 )
 _PEOPLE, _INHABITANTS = 5_000, 15_000
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-_NUMBERS = f"{_UNITS} seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve "
+    "thirteen fourteen fifteen sixteen"
+)
+_NUMBERS = (
+    f"{_UNITS} seventeen eighteen nineteen "
+    "twenty thirty forty fifty sixty seventy eighty ninety hundred "
+)
 _LARGE = "thousand million billion trillion"
 _MONTHS = "january february april june july august september october november december"
 # Base and participle, where the participle is not the past tense as well and neither is a noun or
