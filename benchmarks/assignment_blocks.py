@@ -73,7 +73,8 @@ def main() -> None:
             ):
                 measured.add(how=name, cost=cost / tokens, gap=cost / best - 1)
     measured.note(
-        f"{words:,} words, of which {int((costs.tokens == 0).sum()):,} are unseen, {rows} × {columns} cells, "
+        f"{words:,} words, of which {int((costs.tokens == 0).sum()):,} are unseen, {rows} × "
+        f"{columns} cells, "
         f"{tokens:,} tokens."
     )
     measured.finish()

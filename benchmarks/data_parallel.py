@@ -72,7 +72,8 @@ def main() -> None:
             __file__,
             arguments,
             "Data-parallel training: traffic of a step",
-            "How many bytes do processes that train one model exchange at each step, and how long does that take?",
+            "How many bytes do processes that train one model exchange at each step, and how long "
+            "does that take?",
             COLUMNS,
             f"{machine('cpu', 'torch')}; {processes.count} processes",
             launcher=f"torchrun --nproc_per_node {processes.count}",
@@ -84,7 +85,8 @@ def main() -> None:
                     measured.add(model=name, **found)
         if processes.is_first:
             measured.note(
-                "Times are computed: a ring all-reduce among n machines sends 2 (n − 1) / n times the bytes."
+                "Times are computed: a ring all-reduce among n machines sends 2 (n − 1) / n times "
+                "the bytes."
             )
             measured.finish()
 

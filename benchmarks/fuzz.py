@@ -55,7 +55,8 @@ def main() -> None:
             "fuzz",
             "Damaged inputs",
             "Is every damaged input read, or refused in one line?",
-            f"PYTHONPATH=tests python -m benchmarks.fuzz --inputs {given.inputs} --seed {given.seed} --record",
+            f"PYTHONPATH=tests python -m benchmarks.fuzz --inputs {given.inputs} --seed "
+            f"{given.seed} --record",
             commit(),
             date.today().isoformat(),
             machine("cpu", "torch"),
@@ -64,7 +65,8 @@ def main() -> None:
             COLUMNS,
             tuple(rows),
             (
-                "Anything else is a traceback, a signal, more than 10 s of the processor, a message that is not one "
+                "Anything else is a traceback, a signal, more than 10 s of the processor, a "
+                "message that is not one "
                 "printable line, or text that a library writes to the terminal.",
             ),
             {path: digest(path) for path in MEASURES},

@@ -1,7 +1,7 @@
 """Time and memory of great lattices: chains of two parallel arcs a step, and other shapes with as
 many arcs.
 
-    OMP_NUM_THREADS=1 python benchmarks/great_lattices.py [--steps 31250 62500 125000 250000]
+    OMP_NUM_THREADS=1 python -m benchmarks.great_lattices [--steps 31250 62500 125000 250000]
 
 Each row is a process of its own. A Kaldi text archive is written with one great lattice and 1,000
 small ones after it; it is read, and the great lattice is rescored with a bigram model, whose own
@@ -12,24 +12,21 @@ an archive of their own.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import random
 import resource
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.machine import machine
+from benchmarks.results import record
 from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats import read_lattices, write_lattices
 from rescorer.rescoring.lattice import rescore_lattices
 
-RESULT = Path(__file__).parent / "results/great_lattices.json"
 WORDS = tuple(f"word{number}" for number in range(1000))
 SMALL = 1000
 COLUMNS = {
@@ -144,45 +141,35 @@ def main() -> None:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             rows.append(pool.apply(measure, job))
         print(rows[-1], flush=True)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(
-        json.dumps(
-            {
-                "name": "great_lattices",
-                "title": "Great lattices",
-                "question": "Do time and memory go with the arcs of the lattice at hand, whatever its shape?",
-                "command": "OMP_NUM_THREADS=1 python benchmarks/great_lattices.py",
-                "commit": commit,
-                "date": date.today().isoformat(),
-                "machine": machine("cpu", "scipy", "torch"),
-                "measures": [
-                    "rescorer/rescoring/expansion.py",
-                    "rescorer/rescoring/trellis.py",
-                    "rescorer/recognition/lattice.py",
-                    "rescorer/recognition/formats/byte_stream.py",
-                    "rescorer/recognition/formats/kaldi_lattice_text.py",
-                ],
-                "settings": {
-                    "order": 4,
-                    "beam": 16,
-                    "max_histories": 32,
-                    "memory_mib": 1024,
-                    "model": "bigram, 1,000 words",
-                },
-                "columns": [{"key": key, "label": label} for key, label in COLUMNS.items()],
-                "rows": rows,
-                "notes": [
-                    "A chain has a level of the search for each state, and every level costs some 50 calls of NumPy: "
-                    "that is most of its time."
-                ],
-            },
-            indent=1,
-        )
-        + "\n"
+    path = record(
+        name="great_lattices",
+        title="Great lattices",
+        question="Do time and memory go with the arcs of the lattice at hand, whatever its shape?",
+        command="OMP_NUM_THREADS=1 python -m benchmarks.great_lattices",
+        machine=machine("cpu", "scipy", "torch"),
+        measures=[
+            "rescorer/rescoring/expansion.py",
+            "rescorer/rescoring/trellis.py",
+            "rescorer/recognition/lattice.py",
+            "rescorer/recognition/formats/byte_stream.py",
+            "rescorer/recognition/formats/kaldi_lattice_text.py",
+        ],
+        settings={
+            "order": 4,
+            "beam": 16,
+            "max_histories": 32,
+            "memory_mib": 1024,
+            "model": "bigram, 1,000 words",
+        },
+        columns=COLUMNS,
+        rows=rows,
+        notes=[
+            "A chain has a level of the search for each state, and every level costs some "
+            "50 calls of NumPy: "
+            "that is most of its time."
+        ],
     )
+    print(path)
 
 
 if __name__ == "__main__":

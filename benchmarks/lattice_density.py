@@ -1,6 +1,6 @@
 """How large rescored lattices of Kaldi are, and what of the words they keep.
 
-    python benchmarks/lattice_density.py ARCHIVE... --ref REFERENCES... [--lm lightrnn.pt]
+    python -m benchmarks.lattice_density ARCHIVE... --ref REFERENCES... [--lm lightrnn.pt]
     [--symbols words.txt]
 
 Each archive as it is, rescored, and rescored with --compact, by the model's default weights.
@@ -12,9 +12,6 @@ benchmarks/results/lattice_density.json.
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +22,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.results import record
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.recognition.formats import kaldi_lattice, read_lattices
@@ -38,7 +36,6 @@ from rescorer.rescoring.lattice import best_words, default_weights, rescore_latt
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.trellis import Trellis
 
-RESULTS = Path(__file__).parent / "results"
 MEASURES = [f"rescorer/rescoring/{name}.py" for name in ("expansion", "determinise", "lattice")]
 COLUMNS = {
     "archive": "archive",
@@ -143,41 +140,34 @@ def main() -> None:
         for path in arguments.ref
         for utterance, words in read_references(path).items()
     }
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    )
     found = [
         each
         for archive in arguments.archives
         for each in rows(archive, arguments.symbols, model, references)
     ]
     files = " ".join(path.name for path in (*arguments.archives, Path("--ref"), *arguments.ref))
-    record = {
-        "name": "lattice_density",
-        "title": "Size of rescored lattices, and what they keep",
-        "question": "How large are rescored lattices, and do they lose words of the first pass?",
-        "command": f"python benchmarks/lattice_density.py {files}",
-        "commit": commit.stdout.strip(),
-        "date": datetime.date.today().isoformat(),
-        "machine": machine("cpu", "torch"),
-        "measures": MEASURES,
-        "settings": {
+    path = record(
+        name="lattice_density",
+        title="Size of rescored lattices, and what they keep",
+        question="How large are rescored lattices, and do they lose words of the first pass?",
+        command=f"python -m benchmarks.lattice_density {files}",
+        machine=machine("cpu", "torch"),
+        measures=MEASURES,
+        settings={
             "words": sum(map(len, references.values())),
             "model": model.name,
             "order": ExpansionSettings.order,
             "beam": ExpansionSettings.beam,
             "max_histories": ExpansionSettings.max_histories,
         },
-        "columns": [{"key": key, "label": label} for key, label in COLUMNS.items()],
-        "rows": found,
-        "notes": [
+        columns=COLUMNS,
+        rows=found,
+        notes=[
             "Default weights, not tuned.",
             "The seconds of the first pass are those of reading.",
         ],
-    }
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (RESULTS / "lattice_density.json").write_text(text, encoding="utf-8")
+    )
+    print(path)
 
 
 if __name__ == "__main__":

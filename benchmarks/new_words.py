@@ -222,7 +222,8 @@ def main() -> None:
                 **text.row("random free cells", in_random_cells(model, names, counts, seed), prior)
             )
     measured.note(
-        f"{len(names.words):,} names; of {len(text.tokens):,} words and sentence ends of held-out text "
+        f"{len(names.words):,} names; of {len(text.tokens):,} words and sentence ends of held-out "
+        "text "
         f"{text.is_name.sum():,} are names; {arguments.threads} threads."
     )
     if arguments.many and arguments.gazetteers:
@@ -230,7 +231,8 @@ def main() -> None:
         new, seconds = timed(lambda: added(model, words, np.ones(len(words))))
         measured.note(
             f"{len(words):,} names of the gazetteers, no examples: {seconds:.1f} s, table "
-            f"{model.table.rows} × {model.table.columns} before, {new.table.rows} × {new.table.columns} "
+            f"{model.table.rows} × {model.table.columns} before, {new.table.rows} × "
+            f"{new.table.columns} "
             "after."
         )
     measured.finish()

@@ -104,7 +104,8 @@ def main() -> None:
         difference=float(np.abs(tree - alone).max()),
     )
     measured.note(
-        f"The least of {arguments.repeats} runs. Each alone: batches of {_BATCH:,} hypotheses of similar "
+        f"The least of {arguments.repeats} runs. Each alone: batches of {_BATCH:,} hypotheses of "
+        "similar "
         "length."
     )
     measured.finish()

@@ -106,7 +106,8 @@ def main() -> None:
                 way=name, moved=moved, straight_after=after, epoch_later=later, seconds=seconds
             )
     measured.note(
-        f"Validation perplexity; {len(words):,} words, table {base.table.rows} × {base.table.columns}, "
+        f"Validation perplexity; {len(words):,} words, table {base.table.rows} × "
+        f"{base.table.columns}, "
         f"{base.parameter_count():,} parameters, {before:.2f} before."
     )
     measured.finish()

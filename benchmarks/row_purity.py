@@ -49,21 +49,29 @@ COLUMNS = (
     Column("fullest", "words of its fullest row, those on the list in bold"),
 )
 _PEOPLE, _INHABITANTS = 5_000, 15_000
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-_NUMBERS = f"{_UNITS} seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve "
+    "thirteen fourteen fifteen sixteen"
+)
+_NUMBERS = (
+    f"{_UNITS} seventeen eighteen nineteen "
+    "twenty thirty forty fifty sixty seventy eighty ninety hundred "
+)
 _LARGE = "thousand million billion trillion"
 _MONTHS = "january february april june july august september october november december"
 # Base and participle, where the participle is not the past tense as well and neither is a noun or
 # an adjective mostly.
-_IRREGULAR = """arise arisen awake awoken bear borne beget begotten begin begun bid bidden bite bitten blow blown
-break broken choose chosen do done draw drawn drink drunk drive driven eat eaten fall fallen fly flown forbid forbidden
-foresee foreseen forget forgotten forgive forgiven forsake forsaken freeze frozen get gotten give given go gone
-grow grown hew hewn hide hidden know known lie lain mistake mistaken overcome overcome override overridden
-oversee overseen overtake overtaken overthrow overthrown prove proven redo redone ride ridden ring rung rise risen
-saw sawn see seen sew sewn shake shaken show shown shrink shrunk sing sung sink sunk slay slain sow sown speak spoken
-spring sprung steal stolen stride stridden strive striven swear sworn swell swollen swim swum take taken tear torn
-throw thrown tread trodden undergo undergone undertake undertaken undo undone wake woken wear worn weave woven
-withdraw withdrawn write written rewrite rewritten"""
+_IRREGULAR = """\
+arise arisen awake awoken bear borne beget begotten begin begun bid bidden bite bitten blow blown
+break broken choose chosen do done draw drawn drink drunk drive driven eat eaten fall fallen fly
+flown forbid forbidden foresee foreseen forget forgotten forgive forgiven forsake forsaken freeze
+frozen get gotten give given go gone grow grown hew hewn hide hidden know known lie lain mistake
+mistaken overcome overcome override overridden oversee overseen overtake overtaken overthrow
+overthrown prove proven redo redone ride ridden ring rung rise risen saw sawn see seen sew sewn
+shake shaken show shown shrink shrunk sing sung sink sunk slay slain sow sown speak spoken spring
+sprung steal stolen stride stridden strive striven swear sworn swell swollen swim swum take taken
+tear torn throw thrown tread trodden undergo undergone undertake undertaken undo undone wake woken
+wear worn weave woven withdraw withdrawn write written rewrite rewritten"""
 
 
 def lines_of(path: Path) -> list[str]:
@@ -222,7 +230,8 @@ def main() -> None:
             list=name, words=len(words), **row, fullest=fullest(view, words, arguments.show)
         )
     measured.note(
-        f"{arguments.model.name}: {size:,} words, {trained.rows} rows × {columns} columns; words seen "
+        f"{arguments.model.name}: {size:,} words, {trained.rows} rows × {columns} columns; words "
+        "seen "
         f"{arguments.least} times or more; per cent of a list in its {arguments.rows} fullest rows "
         "(in the one)."
     )

@@ -1,6 +1,6 @@
 """Untuned weights on many sets of lists at once: does any get worse than its first pass?
 
-    python benchmarks/safe_defaults.py DATA [--ngram ptb.binary] [--cache FOLDER] [--tune]
+    python -m benchmarks.safe_defaults DATA [--ngram ptb.binary] [--cache FOLDER] [--tune]
                                        [--lattices]
 
 DATA is the folder of real lists and lattices. Each set is measured whole, in halves, cut to its 5
@@ -13,12 +13,9 @@ cost. Tuned weights are those of the development set of the same kind.
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.results import record
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.models.open_vocabulary import find_speller, open_vocabulary
@@ -34,13 +32,14 @@ from rescorer.recognition.formats import read_lattices, read_nbest
 from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
 from rescorer.recognition.references import read_references
 from rescorer.reports.error_rate import ErrorRate, error_rate
-from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.default_weights import DefaultSettings, untuned
+from rescorer.rescoring.expansion import known_totals
 from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices
 from rescorer.rescoring.lattice import default_weights as lattice_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import hypothesis_errors, score_lists, tune_lists
-from rescorer.rescoring.weights import ScoredLists, TuningSettings, Weights
+from rescorer.rescoring.tuning import TuningSettings
+from rescorer.rescoring.weights import ScoredLists, Weights
 
 ROOT = Path(__file__).parents[1]
 TUNING = TuningSettings(rounds=30, population=12)
@@ -390,69 +389,56 @@ def write(rows: Sequence[dict[str, Any]], listed: Sequence[dict[str, Any]]) -> N
         f"worst: {worst['set']} ({worst['model']}) {worst['new_change']:+.1f} %; "
         f"pools: {pooled(whole)}, with variants {pooled(main_rows)}"
     )
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    content = {
-        "name": "safe_defaults",
-        "title": "Untuned weights on many sets",
-        "question": "Is rescoring without tuned weights ever worse than the first pass?",
-        "command": "python benchmarks/safe_defaults.py DATA --ngram ptb.binary --tune --lattices",
-        "commit": commit.strip(),
-        "date": date.today().isoformat(),
-        "machine": machine("cpu", "torch"),
-        "measures": [
+    path = record(
+        name="safe_defaults",
+        title="Untuned weights on many sets",
+        question="Is rescoring without tuned weights ever worse than the first pass?",
+        command="python -m benchmarks.safe_defaults DATA --ngram ptb.binary --tune --lattices",
+        machine=machine("cpu", "torch"),
+        measures=[
             "rescorer/rescoring/default_weights.py",
             "rescorer/rescoring/nbest.py",
             "rescorer/rescoring/lattice.py",
             "rescorer/english/lightrnn.pt",
         ],
-        "settings": {"tuning": asdict(TUNING), "rule": asdict(DefaultSettings())},
-        "columns": [
-            {"key": key, "label": label}
-            for key, label in (
-                ("set", "set"),
-                ("model", "model"),
-                ("words", "words"),
-                ("first_pass", "first pass WER %"),
-                ("first_pass_interval", "95 %"),
-                ("old", "old rule"),
-                ("old_change", "change %"),
-                ("new", "untuned"),
-                ("new_interval", "95 %"),
-                ("new_change", "change %"),
-                ("tuned", "tuned"),
-                ("tuned_interval", "95 %"),
-                ("lm_scale", "lm_scale"),
-                ("reason", "reason"),
-            )
-        ],
-        "rows": [
+        settings={"tuning": asdict(TUNING), "rule": asdict(DefaultSettings())},
+        columns={
+            "set": "set",
+            "model": "model",
+            "words": "words",
+            "first_pass": "first pass WER %",
+            "first_pass_interval": "95 %",
+            "old": "old rule",
+            "old_change": "change %",
+            "new": "untuned",
+            "new_interval": "95 %",
+            "new_change": "change %",
+            "tuned": "tuned",
+            "tuned_interval": "95 %",
+            "lm_scale": "lm_scale",
+            "reason": "reason",
+        },
+        rows=[
             {"set": "all sets", "model": "lightrnn-english", **pooled(whole)},
             {"set": "all sets and variants", "model": "lightrnn-english", **pooled(main_rows)},
             *rows,
         ],
-        "notes": NOTES,
-    }
-    (ROOT / "benchmarks/results").mkdir(exist_ok=True)
-    (ROOT / "benchmarks/results/safe_defaults.json").write_text(
-        json.dumps(content, indent=1) + "\n"
+        notes=NOTES,
     )
+    print(path)
 
 
 NOTES = [
-    "The constants of the rule were chosen with the whole sets, their 5-best lists and 5-best ranks "
+    "The constants of the rule were chosen with the whole sets, their 5-best lists and 5-best "
+    "ranks "
     "in view, development and test sets alike; halves, means and confidences in their own order, "
     "b2 before b1, and the lattices were measured afterwards, and no constant was changed.",
     "librispeech-b1 and -b2 hold one hypothesis each, so nothing can change. b1-b2 and b2-b1 hold "
     "the outputs of both systems, without scores.",
     "The model that fits badly is a KenLM trigram of the Penn Treebank (10,000 words), opened with "
     "the English model's spelling.",
-    "Tuned weights: those of the development set of the same kind, by a search of fewer rounds than "
+    "Tuned weights: those of the development set of the same kind, by a search of fewer rounds "
+    "than "
     "the command's.",
     "The pool weighs every set by its words. Intervals are of the bootstrap over utterances.",
 ]

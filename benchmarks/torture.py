@@ -49,7 +49,8 @@ def main() -> None:
             "torture",
             "Killed commands",
             "What do commands leave that are killed at a random moment?",
-            f"PYTHONPATH=tests python -m benchmarks.torture --kills {given.kills} --seed {given.seed} --record",
+            f"PYTHONPATH=tests python -m benchmarks.torture --kills {given.kills} --seed "
+            f"{given.seed} --record",
             commit(),
             date.today().isoformat(),
             machine("cpu", "torch"),
@@ -58,8 +59,10 @@ def main() -> None:
             COLUMNS,
             tuple(rows),
             (
-                "Each output is compared with that of a run that nothing killed, and with what lay there before.",
-                "Of `train`, `outputs new` counts trainings that were killed and taken up until their end, with the same "
+                "Each output is compared with that of a run that nothing killed, and with what "
+                "lay there before.",
+                "Of `train`, `outputs new` counts trainings that were killed and taken up until "
+                "their end, with the same "
                 "parameters and table.",
             ),
             {path: digest(path) for path in MEASURES},

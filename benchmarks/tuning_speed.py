@@ -1,7 +1,7 @@
 """Time of `--tune` against the code before the search in spreads, on the same lists and lattices,
 in turn.
 
-    python benchmarks/tuning_speed.py --data DATA [--lattices 16] [--repeats 2] [--against eb049bc]
+    python -m benchmarks.tuning_speed --data DATA [--lattices 16] [--repeats 2] [--against eb049bc]
 
 DATA is the folder of real data. Each version runs in a process of its own, on one thread, one after
 the other; what counts is the least processor time of the repeats. Lists are scored once, by the
@@ -19,7 +19,6 @@ import sys
 import tarfile
 import tempfile
 import time
-from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from benchmarks.machine import machine
+from benchmarks.results import record
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "tuning_speed.json"
 _SYNTHETIC_LISTS, _SYNTHETIC_SIZE = 32, 2000
 
 
@@ -150,8 +149,7 @@ def measure_lattices(data: Path, count: int) -> dict[str, Any]:
     from rescorer.recognition.formats import read_lattices
     from rescorer.recognition.references import read_references
     from rescorer.reports.error_rate import errors
-    from rescorer.rescoring.lattice import rescore_lattices
-    from rescorer.rescoring.lattice_tuning import tune_lattices
+    from rescorer.rescoring.lattice import rescore_lattices, tune_lattices
 
     folder, models = data / "lattices", open_vocabulary([load()])
     every = list(
@@ -277,22 +275,21 @@ def write(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
         "test_errors_before": "test errors before",
         "test_errors_after": "test errors",
     }
-    content = {
-        "name": "tuning_speed",
-        "title": "Time of --tune",
-        "question": "How long does the search for weights take, and are the weights as good, against the code before?",
-        "command": f"python benchmarks/tuning_speed.py --data DATA --lattices {arguments.lattices} "
+    path = record(
+        name="tuning_speed",
+        title="Time of --tune",
+        question="How long does the search for weights take, and are the weights as good, against "
+        "the code before?",
+        command=f"python -m benchmarks.tuning_speed --data DATA --lattices {arguments.lattices} "
         f"--repeats {arguments.repeats} --against {arguments.against}",
-        "commit": git("rev-parse", "--short", "HEAD").decode().strip(),
-        "date": date.today().isoformat(),
-        "machine": machine("cpu", "scipy", "torch"),
-        "measures": [
+        machine=machine("cpu", "scipy", "torch"),
+        measures=[
             "rescorer/rescoring/tuning.py",
             "rescorer/rescoring/weights.py",
             "rescorer/rescoring/nbest.py",
             "rescorer/rescoring/lattice.py",
         ],
-        "settings": {
+        settings={
             "against": arguments.against,
             "lattices": arguments.lattices,
             "repeats": arguments.repeats,
@@ -300,18 +297,20 @@ def write(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
             "synthetic_size": _SYNTHETIC_SIZE,
             "threads": 1,
         },
-        "columns": [{"key": key, "label": label} for key, label in columns.items()],
-        "rows": rows,
-        "notes": [
-            "Processor seconds of one thread, the least of the repeats; both versions ran in turn on the same "
+        columns=columns,
+        rows=rows,
+        notes=[
+            "Processor seconds of one thread, the least of the repeats; both versions ran in turn "
+            "on the same "
             "machine, beside other work.",
-            "Lists: both searches of --tune, first pass and with the models; the lists were scored before. "
+            "Lists: both searches of --tune, first pass and with the models; the lists were "
+            "scored before. "
             "Lattices: all of tune_lattices, expansion and scoring included.",
-            "Errors are those of the default seed, on the development lists and, where there are some, on test.",
+            "Errors are those of the default seed, on the development lists and, where there are "
+            "some, on test.",
         ],
-    }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    )
+    print(path)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ class AdaptiveSoftmaxSettings(BaselineSettings):
             raise ValueError(f"shrink = {self.shrink}: expected at least 1")
         if self.width < self.shrink ** len(self.shares):
             raise ValueError(
-                f"width = {self.width}: nothing is left of it in the last of {len(self.shares)} clusters"
+                f"width = {self.width}: nothing is left of it in the last of {len(self.shares)} "
+                "clusters"
             )
 
 

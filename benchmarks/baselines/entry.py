@@ -217,7 +217,8 @@ def _whole(folder: Folder, budget: Budget, plan: _Plan) -> _Length:
         left = budget.seconds - plan.preparation_seconds
         if left <= 0:
             raise InputError(
-                f"no time left of {budget.seconds:g} s by a preparation of {plan.preparation_seconds:.0f}"
+                f"no time left of {budget.seconds:g} s by a preparation of "
+                f"{plan.preparation_seconds:.0f}"
             )
         return _in_seconds(left, plan.speed(folder), budget.batch_size)
     return _Length(

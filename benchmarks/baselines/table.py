@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    # so that an entry's process ends with this one
+    # The process of an entry ends with this one.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         _probe_in_turn(folder, entries, lmplz, options.memory_gb)
@@ -106,8 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         show(folder, entries, options)
         for spec in failed:
+            log = folder.work(spec) / "log.txt"
             print(
-                f"error: {spec} is not finished: see {folder.work(spec) / 'log.txt'}; the same command resumes it",
+                f"error: {spec} is not finished: see {log}; the same command resumes it",
                 file=sys.stderr,
             )
         return 1 if failed else 0
@@ -280,7 +281,8 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
         __file__,
         options,
         f"Output layers of one LSTM, {len(folder.vocabulary()):,} words",
-        "Which output layer predicts text best with the same budget, with how many parameters, and how fast?",
+        "Which output layer predicts text best with the same budget, with how many parameters, "
+        "and how fast?",
         [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)],
         machine,
     )

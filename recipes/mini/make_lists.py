@@ -69,7 +69,8 @@ def make_lists(verses: Iterable[Verse], path: Path, settings: Beam) -> None:
             out.write(json.dumps({"id": verse.id, "ref": verse.line, "nbest": nbest}) + "\n")
             out.flush()
             print(
-                f"{path.name} {verse.id}: {len(nbest)} hypotheses, {time.monotonic() - start:.1f} s",
+                f"{path.name} {verse.id}: {len(nbest)} hypotheses, {time.monotonic() - start:.1f} "
+                "s",
                 flush=True,
             )
 

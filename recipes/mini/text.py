@@ -211,7 +211,8 @@ def main() -> None:
         print(f"{name}: {len(verses)} verses, {sum(len(verse.words) for verse in verses)} words")
     write_lines(args.out / "names.txt", sorted(split.names))
     print(
-        f"names: {len(split.names)}; spoken: {len(split.spoken_dev)} dev and {len(split.spoken_test)} test verses"
+        f"names: {len(split.names)}; spoken: {len(split.spoken_dev)} dev and "
+        f"{len(split.spoken_test)} test verses"
     )
 
 

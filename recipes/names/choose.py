@@ -185,7 +185,8 @@ def main() -> None:
         (f"{name}\t{max(of_names[name], 1)}" for name in sorted(names)),
     )
     print(
-        f"{len(names)} of {len(candidates)} candidates, {len(spoken)} sentences to speak; with.txt holds "
+        f"{len(names)} of {len(candidates)} candidates, {len(spoken)} sentences to speak; "
+        "with.txt holds "
         f"{sum(of_names.values())} words that are names"
     )
 

@@ -23,8 +23,10 @@ from rescorer.models.word_table import WordTable
 
 ROOT = Path(__file__).parents[2]
 SCOWL = (
-    "walk walks walked walking walk's include includes included including carry carries carried carrying agree "
-    "agrees agreed agreeing pass passes passed passing house house's York Lincoln lincoln take takes"
+    "walk walks walked walking walk's include includes included including carry carries carried "
+    "carrying agree "
+    "agrees agreed agreeing pass passes passed passing house house's York Lincoln lincoln take "
+    "takes"
 )
 TOWNS = [
     "York\tGB\t200000\t",

@@ -153,6 +153,8 @@ def test_writing_and_reading(tmp_path: Path) -> None:
         (149.0, ".2f", "149.00"),
         (0.5, ".0%", "50%"),
         (True, ".2f", "True"),
+        ([4.43, 6.1], "", "[4.43, 6.1]"),
+        ([4.43, 6.1], ".2f", "[4.43, 6.10]"),
     ],
 )
 def test_cells(value: Any, style: str, cell: str) -> None:

@@ -64,7 +64,8 @@ def fuzz(targets: Sequence[Target], inputs: int, seed: int, findings: Path | Non
     total = sum(outcome.inputs for outcome in outcomes)
     found = sum(len(outcome.findings) for outcome in outcomes)
     print(
-        f"{total} inputs, {found} findings, {sum(outcome.seconds for outcome in outcomes):.0f} s of the processor, "
+        f"{total} inputs, {found} findings, {sum(outcome.seconds for outcome in outcomes):.0f} s "
+        "of the processor, "
         f"{time.monotonic() - begin:.0f} s"
     )
     return outcomes
@@ -72,8 +73,10 @@ def fuzz(targets: Sequence[Target], inputs: int, seed: int, findings: Path | Non
 
 def _line(outcome: Outcome) -> str:
     return (
-        f"{outcome.target}: {outcome.inputs} inputs, {outcome.read} read, {outcome.refused} refused, "
-        f"{len(outcome.findings)} findings, {1000 * outcome.seconds / max(1, outcome.inputs):.1f} ms each"
+        f"{outcome.target}: {outcome.inputs} inputs, {outcome.read} read, {outcome.refused} "
+        "refused, "
+        f"{len(outcome.findings)} findings, {1000 * outcome.seconds / max(1, outcome.inputs):.1f} "
+        "ms each"
     )
 
 

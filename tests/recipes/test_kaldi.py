@@ -33,7 +33,8 @@ WORDS = ["<eps>", "the", "cat", "dog", "sat", "ran", "<s>", "</s>"]
 
 # Two ways through one utterance: `the cat sat` and `the dog ran`; and one way through the other.
 LATTICES = {
-    1: "one \n0 1 1 1.5,100,1_2\n1 2 2 2.25,110,3\n1 3 3 2,115,3\n2 4 4 1,50,4_4\n3 4 5 1.25,51,5\n4 0.5,1,6\n\n",
+    1: "one \n0 1 1 1.5,100,1_2\n1 2 2 2.25,110,3\n1 3 3 2,115,3\n2 4 4 1,50,4_4\n3 4 5 "
+    "1.25,51,5\n4 0.5,1,6\n\n",
     2: "two \n0 1 1 1,90,1\n1 2 3 2,80,2_2\n2 0,0,\n\n",
 }
 

@@ -68,7 +68,9 @@ def test_a_gazetteers_counts_are_no_pseudo_counts(files: dict[str, Path]) -> Non
     files["words"].write_text(
         "emu\t22315474\tbirds,places\nyak\t3\ngnu\t0\tplaces\n", encoding="utf-8"
     )
-    add_words_file(files["lightrnn.pt"], files["words"], files["new.pt"], prior=2.0, say=print)
+    add_words_file(
+        files["lightrnn.pt"], files["words"], files["new.pt"], NewWordSettings(prior=2.0), say=print
+    )
     new = LightRNN.load(files["new.pt"])
     assert new.vocabulary.words[-3:] == ("emu", "yak", "gnu") and new.vocabulary.counts[
         -3:
@@ -141,10 +143,14 @@ def test_bad_lists(files: dict[str, Path], name: str, content: str, said: str) -
     assert "\n" not in str(error.value) and not files["new.pt"].exists()
 
 
+def test_a_prior_below_0_is_no_setting() -> None:
+    with pytest.raises(ValueError, match="prior = -1"):
+        NewWordSettings(prior=-1.0)
+
+
 def test_bad_requests(files: dict[str, Path]) -> None:
     model, words, new = files["lightrnn.pt"], files["words"], files["new.pt"]
     for said, call in {
-        "prior = -1": lambda: add_words_file(model, words, new, prior=-1.0, say=print),
         "another --output": lambda: add_words_file(model, words, model, say=print),
         "device": lambda: add_words_file(model, words, new, device="tpu:9", say=print),
         "cannot be read": lambda: add_words_file(model, words.with_name("none"), new, say=print),
@@ -152,7 +158,9 @@ def test_bad_requests(files: dict[str, Path]) -> None:
             model, words, new, texts=[words.with_name("text-none")], say=print
         ),
         "not a model file": lambda: add_words_file(words, words, new, say=print),
-        "2 new words": lambda: add_words_file(model, words, new, grow="no", say=print),
+        "2 new words": lambda: add_words_file(
+            model, words, new, NewWordSettings(grow="no"), say=print
+        ),
         "another --output;": lambda: remove_words_file(model, words, model, say=print),
     }.items():
         with pytest.raises(InputError, match=said):

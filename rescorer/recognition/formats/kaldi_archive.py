@@ -247,13 +247,17 @@ def _parsed(head: bytes, lines: list[bytes], at: Callable[[int], Place]) -> text
 
 def _scp(path: Path, collector: ErrorCollector) -> Iterator[Entry]:
     """The entries of an .scp."""
+    is_filled = False
     for place, line in filled_lines(path):
+        is_filled = True
         try:
             entry = _scp_entry(path, place, line)
         except InputError as error:
             collector.add(error)
         else:
             yield entry
+    if not is_filled:  # bytes such as 0x1f are white space in text alone
+        raise empty(path)
 
 
 def _scp_entry(path: Path, place: Place, line: str) -> Entry:

@@ -269,6 +269,13 @@ def _scp(folder: Path, lines: str) -> Path:
     return folder / "lat.scp"
 
 
+def test_an_scp_of_white_space_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "in.scp"
+    path.write_bytes(b"\x1f")
+    with pytest.raises(InputError, match="empty"):
+        list(read(path, None, ErrorCollector()))
+
+
 def test_scp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contents = [
         CONTENTS[kind].replace(b"utt", kind[:4].encode(), 1)
