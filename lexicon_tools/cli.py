@@ -137,7 +137,8 @@ def gazetteer(
     multiple=True,
     metavar="FILE N",
     help="Its words are always in, each as if seen N times more; may be repeated. Made by `lexicon "
-    "gazetteer`, or a word or word<TAB>count a line, called by its file's name up to the first dot. Which "
+    "gazetteer`, or a word or word<TAB>count a line, called by its file's name up to the first "
+    "dot. Which "
     "lists a word is in goes to OUTPUT with .lists.tsv.",
 )
 @click.option("-o", "--output", type=_OUTPUT, required=True, help="Where word<TAB>count lines go.")
@@ -194,7 +195,8 @@ def vocabulary(
     words.save(output)
     unknown = words.counts[words.unknown_id] / max(counts.total(), 1)
     say(
-        f"{len(words)} words, {100 * unknown:.2f} % of the text's {counts.total()} words unknown: {output}"
+        f"{len(words)} words, {100 * unknown:.2f} % of the text's {counts.total()} words "
+        f"unknown: {output}"
     )
     for name, members in by_list(listed).items():
         say(f"{name}: {len(members)} words, {len(members - counts.keys())} of them not in the text")
@@ -230,12 +232,14 @@ def oov(source: Path, vocabulary_path: Path, lists_path: Path | None) -> None:
     for part, counts in count_source(source, known).items():
         unknown = unknown_words(counts, known)
         lines.append(
-            f"{part:<24} {'words':>10} {'unknown':>8} {'%':>6} {'distinct':>10} {'unknown':>8} {'%':>6}"
+            f"{part:<24} {'words':>10} {'unknown':>8} {'%':>6} {'distinct':>10} {'unknown':>8} "
+            f"{'%':>6}"
         )
         for rate in rates(counts, unknown, by_list(listed)):
             lines.append(
                 f"{rate.name:<24} {rate.words:>10} {rate.unknown:>8} {100 * rate.share:6.2f} "
-                f"{rate.types:>10} {rate.unknown_types:>8} {100 * rate.unknown_types / rate.types:6.2f}"
+                f"{rate.types:>10} {rate.unknown_types:>8} "
+                f"{100 * rate.unknown_types / rate.types:6.2f}"
             )
         for word in list(unknown)[:_UNKNOWN_SHOWN]:
             lists = " ".join(listed[word].lists) if word in listed else ""
@@ -257,7 +261,8 @@ def oov(source: Path, vocabulary_path: Path, lists_path: Path | None) -> None:
     type=click.Choice(["kaldi", "k2"]),
     default="kaldi",
     show_default=True,
-    help="Whose order: kaldi sorts !SIL, <SPOKEN_NOISE> and <UNK> among the words, k2 has them as 1, 2, 3.",
+    help="Whose order: kaldi sorts !SIL, <SPOKEN_NOISE> and <UNK> among the words, k2 has them "
+    "as 1, 2, 3.",
 )
 @click.option(
     "--check", type=_INPUT, help="A recogniser's words.txt: print which words each side lacks."

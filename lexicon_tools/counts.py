@@ -24,7 +24,10 @@ from rescorer.work_folders import temporary_folder
 _COUNT = re.compile("[0-9]{1,18}")  # fits int64
 _HELD = 1 << 19  # distinct words counted in Python, some 60 MB, before the database takes them
 _ROWS = 1 << 14  # fetched from the database at a time
-_MOST_FREQUENT = "SELECT word, CAST(sum(count) AS BIGINT) AS total FROM parts GROUP BY word ORDER BY total DESC, word"
+_MOST_FREQUENT = (
+    "SELECT word, CAST(sum(count) AS BIGINT) AS total FROM parts GROUP BY word "
+    "ORDER BY total DESC, word"
+)
 
 
 def count_words(paths: Iterable[str | Path], *, case: str = "as-is") -> Counter[str]:

@@ -89,7 +89,8 @@ class PieceModel:
             raise place.error(
                 f"{show(text)} is no id of a piece of {self._path}",
                 f"0 to {len(self._spoken) - 1}",
-                "give the model that they were made with, or leave --ids out where they are spelled",
+                "give the model that they were made with, or leave --ids out where they are "
+                "spelled",
             )
         return int(text)
 

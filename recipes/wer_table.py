@@ -52,7 +52,8 @@ def table(rows: dict[str, Any]) -> list[str]:
     lines = [head + ("   names  others" if by_kind else "")]
     for name, row in rows.items():
         change = f"{100 * (row['errors'] - fair) / fair:+.1f} %" if fair else ""
-        line = f"{name:<30} {row['wer']:6.2f}  [{row['low']:5.2f}, {row['high']:5.2f}]  {row['errors']:6}  {change:>7}"
+        interval = f"[{row['low']:5.2f}, {row['high']:5.2f}]"
+        line = f"{name:<30} {row['wer']:6.2f}  {interval}  {row['errors']:6}  {change:>7}"
         lines.append(
             line + ("".join(f"  {row[kind]['wer']:6.2f}" for kind in KINDS) if by_kind else "")
         )

@@ -68,7 +68,8 @@ class _Limited(io.RawIOBase):
             raise InputError(
                 f"becomes longer than {self._limit >> 20} MiB when it is unpacked",
                 expected="text or lattices",
-                remedy=f"unpack it and look into it, or allow more: {RATIO_VARIABLE}=2000 in the environment",
+                remedy="unpack it and look into it, or allow more: "
+                f"{RATIO_VARIABLE}=2000 in the environment",
                 file=self._path,
             )
         return count

@@ -1,1 +1,1 @@
-"""The commands `rescore` and `lightrnn`, one module a command. What they do is in other packages."""
+"""The commands `rescore` and `lightrnn`, one module a command. Other packages do the work."""

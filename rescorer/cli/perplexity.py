@@ -66,7 +66,8 @@ def perplexity(
 
     scores = scored(text)
     lines = [
-        f"{scores.words} words, {len(scores.log_probs) - scores.words} sentences, context: {context}"
+        f"{scores.words} words, {len(scores.log_probs) - scores.words} sentences, context: "
+        f"{context}"
     ]
     for (name, value), unknown in zip(scores.perplexities().items(), scores.unknown, strict=True):
         lines.append(f"{name:<20} perplexity {value:10.2f}   unknown words {unknown}")
@@ -76,6 +77,7 @@ def perplexity(
             f"{name} {weight:.3f}" for name, weight in zip(scores.names, weights, strict=True)
         )
         lines.append(
-            f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, fitted on {fit}"
+            f"{'mixture':<20} perplexity {scores.mixed(weights):10.2f}   weights {shares}, "
+            f"fitted on {fit}"
         )
     print_lines(lines)

@@ -18,7 +18,8 @@ from rescorer.command_line import Command
     "lists",
     multiple=True,
     metavar="NAME=FILE",
-    help="Words of one kind, each alone on its line or before a tab, plain, .gz or .xz; may be repeated.",
+    help="Words of one kind, each alone on its line or before a tab, plain, .gz or .xz; may be "
+    "repeated.",
 )
 @click.option(
     "--word", "words", multiple=True, help="Print its cell and its neighbours; may be repeated."
@@ -44,7 +45,8 @@ from rescorer.command_line import Command
     type=click.Choice(["fullest", "purest"]),
     default="fullest",
     show_default=True,
-    help="fullest: the rows with most words on their dominant list first; purest: those of highest purity.",
+    help="fullest: the rows with most words on their dominant list first; purest: those of "
+    "highest purity.",
 )
 @click.option(
     "--show",

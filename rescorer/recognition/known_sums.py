@@ -40,7 +40,8 @@ def without_known_sums(lists: Sequence[NBest], folder: Path) -> tuple[list[NBest
     if left_out:
         files = ", ".join(f"lmwt.{name}" for name in left_out)
         remarks.append(
-            f"{folder}: left out as sums of other scores or outputs of a rescoring: {files}; a file that "
+            f"{folder}: left out as sums of other scores or outputs of a rescoring: {files}; a "
+            "file that "
             f"is to count is to have another name, such as lmwt.my_{left_out[0]}"
         )
     if more := [name for name in kept if name not in _KALDIS and name != "rank"]:
@@ -67,7 +68,8 @@ def _check_sum(lists: Sequence[NBest], folder: Path) -> None:
             whole, parts = scores[_WITH_LM], scores[GRAPH] + scores[FIRST_LM]
             if abs(whole - parts) > _ABSOLUTE + _RELATIVE * (abs(whole) + abs(scores[GRAPH])):
                 raise InputError(
-                    f"{nbest.utterance}-{hypothesis.key} has {-whole:g}, and {-parts:g} in lmwt.nolm and lmwt.lmonly",
+                    f"{nbest.utterance}-{hypothesis.key} has {-whole:g}, and {-parts:g} in "
+                    "lmwt.nolm and lmwt.lmonly",
                     expected="their sum",
                     file=folder / f"lmwt.{_WITH_LM}",
                     remedy="make the files again, or rename this one if it is a score of its own",

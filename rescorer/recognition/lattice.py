@@ -284,7 +284,8 @@ def _check(
         bad = np.flatnonzero(~np.isfinite(score))
         if len(bad):
             raise LatticeError(
-                f"the {name} score of the arc from {sources[bad[0]]} to {targets[bad[0]]} is not finite",
+                f"the {name} score of the arc from {sources[bad[0]]} to {targets[bad[0]]} is not "
+                "finite",
                 "finite numbers",
                 "make the lattice again, or take the arc out",
             )

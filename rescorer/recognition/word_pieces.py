@@ -259,7 +259,8 @@ class _Joining:
         )
         if counts.sum() > _MOST_ARCS:
             raise InputError(
-                f"utterance {self._lattice.utterance!r}: its word pieces make too many different words",
+                f"utterance {self._lattice.utterance!r}: its word pieces make too many different "
+                "words",
                 expected=f"pieces that begin with {BLANK!r}",
                 remedy="prune the lattice",
             )

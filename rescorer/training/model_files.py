@@ -79,7 +79,8 @@ def add_words_file(
         )
     if texts and addition.with_examples < addition.words:
         say(
-            f"{addition.words - addition.with_examples} of the {addition.words} new words are in no "
+            f"{addition.words - addition.with_examples} of the {addition.words} new words are in "
+            "no "
             f"sentence of {', '.join(map(str, texts))}: similar words decide their cells"
         )
     say(addition.describe())

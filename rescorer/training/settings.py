@@ -1,4 +1,4 @@
-"""Settings of all that trains a network or changes its table. Light: the command line reads them."""
+"""Settings of all that trains a network or changes its table. The module imports no torch."""
 
 from __future__ import annotations
 

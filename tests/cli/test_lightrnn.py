@@ -128,7 +128,10 @@ def test_a_run_goes_on_with_its_own_text_alone(here: Path) -> None:
     assert "checkpoint.pt: the checkpoint is of a run with another training text; " in bad(train())
 
 
-_HOLD = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
+_HOLD = (
+    "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); "
+    "print(1, flush=True); input()"
+)
 
 
 def test_a_work_folder_is_for_one_process_at_a_time(here: Path) -> None:

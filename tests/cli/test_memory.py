@@ -54,7 +54,8 @@ def test_a_real_command(tmp_path: Path) -> None:
     write_arpa(tmp_path / "ngram.arpa")
     (tmp_path / "text.txt").write_text("the cat sat on a mat \n" * 60_000)
     code = (
-        "import resource, sys, torch, kenlm, rescorer.rescoring.perplexity, rescorer.models.loading\n"
+        "import resource, sys, torch, kenlm, rescorer.rescoring.perplexity, "
+        "rescorer.models.loading\n"
         "import rescorer.training.corpus\n"
         "from rescorer.cli.lightrnn import lightrnn\n"
         "size = int(open('/proc/self/statm').read().split()[0]) * 4096 + (8 << 20)\n"

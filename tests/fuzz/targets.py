@@ -125,10 +125,12 @@ _LISTS = [
 ]
 _MORE_NBEST = {
     "jsonl": [
-        '{"id": "a", "ref": "x y", "nbest": [{"text": "x", "score": -1.5}, {"text": "y", "score": -2}]}\n'
+        '{"id": "a", "ref": "x y", "nbest": [{"text": "x", "score": -1.5}, {"text": "y", '
+        '"score": -2}]}\n'
     ],
     "hyporadise": [
-        '[{"input": ["a b", "a c"], "output": "a b"}, {"input": ["d"], "output": "d", "am_score": [1]}]'
+        '[{"input": ["a b", "a c"], "output": "a b"}, {"input": ["d"], "output": "d", '
+        '"am_score": [1]}]'
     ],
     "text": ["a-1 -1.5 x y\na-2 -2 x\nb-1 -3\n"],
 }

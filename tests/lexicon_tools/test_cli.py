@@ -160,7 +160,8 @@ def test_gazetteer(tmp_path: Path, names: Path) -> None:
     assert (tmp_path / "phrases.txt").read_text() == "sao cat\nsão cat\n"
     assert (tmp_path / "dropped.tsv").read_text() == (
         "list\treason\tcount\texamples\nplaces-alternates\tcode\t1\t'MOW'\n"
-        "places-alternates\tother script\t1\t'Лима'\nplaces-alternates\twords beyond the cap\t1\t'of'\n"
+        "places-alternates\tother script\t1\t'Лима'\nplaces-alternates\twords beyond the "
+        "cap\t1\t'of'\n"
     )
 
 

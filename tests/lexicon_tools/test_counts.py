@@ -121,7 +121,10 @@ def written(path: Path) -> list[str]:
 
 # Words that engines are known to change: null, numbers, unjoined marks, white space of Unicode
 # between words.
-HARD = "nan None NULL 1 1.0 true é e\u0301 ﬁ 𝒳 \x00 a\x00b \ufeff ' \" \\ \u2028 \x85 \x1c \xa0 , ; <unk> İ ς Σ"
+HARD = (
+    "nan None NULL 1 1.0 true é e\u0301 ﬁ 𝒳 \x00 a\x00b \ufeff ' \" \\ \u2028 \x85 \x1c \xa0 , ; "
+    "<unk> İ ς Σ"
+)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -191,7 +194,8 @@ def test_ctrl_c_while_the_database_works(tmp_path: Path, monkeypatch: pytest.Mon
 
     def work(_: object, database: duckdb.DuckDBPyConnection) -> None:
         database.execute(
-            "SELECT count(*) FROM range(10000000) a, range(100000) b WHERE a.range * b.range % 7 = 3"
+            "SELECT count(*) FROM range(10000000) a, range(100000) b WHERE a.range * b.range % 7 "
+            "= 3"
         )
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))

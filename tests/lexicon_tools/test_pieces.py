@@ -101,7 +101,8 @@ def test_lists(tmp_path: Path, format: str) -> None:
         (
             "e ▁ t",
             (),
-            "text:2: the first piece 'e' begins no word; expected one that begins with '▁'; remedy: ",
+            "text:2: the first piece 'e' begins no word; expected one that begins with '▁'; "
+            "remedy: ",
         ),
         ('{"id": "u"}', (), "text:2: "),
     ],

@@ -51,8 +51,8 @@ quoted = [w if re.fullmatch(r"\\S+", w) else f"'{{w}}'" if '"' in w else f'"{{w}
 running = []
 for job in map(str, range(int(first), int(last) + 1)):
     out = open(log.replace(name, job), "w")
-    running.append(subprocess.Popen(["bash", "-c", "( " + " ".join(quoted).replace(name, job) + " )"], stdout=out,
-                                    stderr=out))
+    command = "( " + " ".join(quoted).replace(name, job) + " )"
+    running.append(subprocess.Popen(["bash", "-c", command], stdout=out, stderr=out))
 sys.exit(any([process.wait() for process in running]))
 """
 
@@ -420,7 +420,8 @@ def test_usage(kaldi: Recipe, script: Path, with_kaldi: bool) -> None:
     if with_kaldi:  # its parser in miniature: the variable must be there, `--` begins an option
         (kaldi.folder / "utils").mkdir()
         (kaldi.folder / "utils/parse_options.sh").write_text(
-            'while [[ $1 == --* ]]; do n=${1#--} n=${n//-/_}\n[ -z "${!n+x}" ] && echo "$0: invalid option $1" >&2 && '
+            'while [[ $1 == --* ]]; do n=${1#--} n=${n//-/_}\n[ -z "${!n+x}" ] && echo "$0: '
+            'invalid option $1" >&2 && '
             'exit 1; eval $n=\\"$2\\"; shift 2; done; true\n',
             encoding="utf-8",
         )

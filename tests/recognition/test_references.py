@@ -18,7 +18,8 @@ DATA = os.environ.get("RESCORER_DATA")
     "content",
     [
         "b-2 two  words\nempty\n\na-1\tone\n",
-        '{"id": "b-2", "ref": "two words"}\n{"ref": "", "id": "empty", "nbest": 0}\n\n{"id": "a-1", "ref": " one"}\n',
+        '{"id": "b-2", "ref": "two words"}\n{"ref": "", "id": "empty", "nbest": 0}\n\n{"id": '
+        '"a-1", "ref": " one"}\n',
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])

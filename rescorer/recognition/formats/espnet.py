@@ -81,4 +81,5 @@ def _format(nbest: NBest) -> str:
     members: dict[str, Any] = {
         f"hyp_{h.key}": js.hypothesis_members(h, h.key) for h in nbest.hypotheses
     }
-    return f"{js.dump(nbest.utterance)}: {js.dump({**members, **js.reference_members(nbest.reference, 'ref')})}"
+    content = {**members, **js.reference_members(nbest.reference, "ref")}
+    return f"{js.dump(nbest.utterance)}: {js.dump(content)}"

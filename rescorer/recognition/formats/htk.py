@@ -105,7 +105,8 @@ _KNOWN = _OURS | _HEADER.keys() | {"dir", "tscale", "lmname", "ngname", "vocab",
 _VARIANT = re.compile(r"(.+)\([0-9]+\)", re.DOTALL)
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _ITEM = re.compile(
-    r"""\s*([^\s=]+)=(?: "((?:[^"\\]|\\.)*)"(?=\s|$) | '((?:[^'\\]|\\.)*)'(?=\s|$) | ((?:[^\s\\]|\\.)*)(?=\s|$) )""",
+    r"""\s*([^\s=]+)=(?: "((?:[^"\\]|\\.)*)"(?=\s|$)
+    | '((?:[^'\\]|\\.)*)'(?=\s|$) | ((?:[^\s\\]|\\.)*)(?=\s|$) )""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)

@@ -218,8 +218,8 @@ def _k2() -> Any:
     except ImportError as error:  # k2 raises it for a torch that it was not built for, too
         raise InputError(
             f"k2 cannot be imported: {str(error).strip().partition(chr(10))[0]}",
-            remedy="on Python 3.10, pip install torch==1.13.1 'numpy<2', then tools/install_k2.sh python3.10 of the "
-            "repository (pip alone may take k2's build for Python 3.9)",
+            remedy="on Python 3.10, pip install torch==1.13.1 'numpy<2', then "
+            "tools/install_k2.sh python3.10 of the repository (pip alone may take k2's build for Python 3.9)",
         ) from None
     return k2
 
@@ -347,7 +347,8 @@ def _split(content: Any, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarr
         # Unlike an FsaVec's, an Fsa's tensor does not tell how many arcs there are.
         if content.nbytes < _stored_bytes(content):
             raise place.error(
-                f"arcs of {content.nbytes} bytes, where the file has {_stored_bytes(content)} for them",
+                f"arcs of {content.nbytes} bytes, where the file has {_stored_bytes(content)} "
+                "for them",
                 "all of them",
                 "save it again from a clone of the tensor, or make the lattice again",
             )

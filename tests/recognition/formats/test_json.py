@@ -18,7 +18,8 @@ GOOD = '{"id": "a", "nbest": [{"text": "x", "score": -1}]}'
 def test_json_lines(tmp_path: Path) -> None:
     (tmp_path / "in").write_text(
         '{"id": "a", "ref": " x  y ", "nbest": [{"text": "x y", "score": -1, "tokens": [1]},'
-        ' {"text": "", "score": -2e0}], "lang": "en"}\n\n{"nbest": [{"text": "z", "score": 0}], "id": 17}\n'
+        ' {"text": "", "score": -2e0}], "lang": "en"}\n\n{"nbest": [{"text": "z", "score": 0}], '
+        '"id": 17}\n'
     )
     assert read_nbest(tmp_path / "in").lists == (
         NBest(
@@ -56,7 +57,8 @@ def test_json_lines_without_a_first_pass(tmp_path: Path) -> None:
 
 def test_espnet_joins_by_number_not_by_the_order_of_members(tmp_path: Path) -> None:
     (tmp_path / "in").write_text(
-        '{\n\t"u-1":\n\t{\n\t"hyp_1": {"score": -1, "text": " one "}, "hyp_10": {"score": -10, "text": "ten"},\n'
+        '{\n\t"u-1":\n\t{\n\t"hyp_1": {"score": -1, "text": " one "}, "hyp_10": {"score": -10, '
+        '"text": "ten"},\n'
         '"hyp_2": {"score": -2, "text": "two"}, "ref": "one", "speaker": 3}}'
     )
     (nbest,) = read_nbest(tmp_path / "in").lists
@@ -84,7 +86,10 @@ def test_espnet_is_written_as_mlm_scoring_reads_it(tmp_path: Path) -> None:
 
 
 def test_hyporadise_has_no_scores_but_the_rank(tmp_path: Path) -> None:
-    content = '[{"input": ["x y", ""], "output": "x y"}, {"id": "named", "input": ["z"]}, {"uid": 7, "input": ["z"]}]'
+    content = (
+        '[{"input": ["x y", ""], "output": "x y"}, {"id": "named", "input": ["z"]}, '
+        '{"uid": 7, "input": ["z"]}]'
+    )
     (tmp_path / "in").write_text(content)
     lists = read_nbest(tmp_path / "in").lists
     assert lists == (
