@@ -24,6 +24,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import click
 
+from rescorer.command import InputPath
 from rescorer.errors import InputError
 from rescorer.settings import Declaration, Field, settings_fields
 from rescorer.version import __version__
@@ -191,7 +192,7 @@ def _config_options() -> list[Callable[[Function], Function]]:
     return [
         click.option(
             "--config",
-            type=click.Path(path_type=Path),
+            type=InputPath(pipe=False),
             metavar="FILE.toml",
             help="Settings by name; options of the command line win over them.",
         ),

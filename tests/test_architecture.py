@@ -17,24 +17,51 @@ OURS = ("rescorer", "lexicon_tools")
 
 # Floors of the house, from the ground: a module may import its own floor's package and the floors
 # below.
-BASE = ("errors", "files", "inputs", "packed", "processes", "torch_zip", "work_folders")
+BASE = (
+    "chunks",
+    "errors",
+    "files",
+    "inputs",
+    "packed",
+    "parallel",
+    "settings",
+    "torch_zip",
+    "version",
+    "work_folders",
+)
 FLOORS: dict[str, tuple[str, ...]] = {
+    "chunks": (),
     "errors": (),
-    "files": ("errors", "files", "inputs", "packed", "work_folders"),
-    "inputs": ("errors", "inputs"),
-    "packed": ("errors", "packed"),
-    "work_folders": ("work_folders",),
-    "command": (*BASE, "command"),
-    "processes": ("errors", "processes"),
+    "settings": (),
+    "version": (),
     "torch_zip": (),
     "progress": (),
+    "work_folders": ("work_folders",),
+    "inputs": ("errors", "inputs"),
+    "packed": ("errors", "packed"),
+    "parallel": ("errors", "parallel"),
+    "files": ("errors", "files", "inputs", "packed", "work_folders"),
+    "command": (*BASE, "command"),
+    "command_line": (*BASE, "command", "command_line"),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
+    "reports": (*BASE, "models", "recognition", "reports"),
     "training": (*BASE, "models", "recognition", "training"),
-    "rescoring": (*BASE, "progress", "models", "recognition", "rescoring"),
-    "cli": (*BASE, "progress", "models", "recognition", "training", "rescoring", "command", "cli"),
+    "rescoring": (*BASE, "progress", "models", "recognition", "reports", "rescoring"),
+    "cli": (
+        *BASE,
+        "progress",
+        "models",
+        "recognition",
+        "reports",
+        "training",
+        "rescoring",
+        "command",
+        "command_line",
+        "cli",
+    ),
     # the Python API: what `import rescorer` offers
-    "__init__": (*BASE, "models", "recognition", "rescoring"),
+    "__init__": (*BASE, "models", "recognition", "reports", "training", "rescoring"),
 }
 OWNERS = {
     "kenlm": ("rescorer/models/ngram.py",),

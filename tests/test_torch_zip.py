@@ -215,7 +215,7 @@ def _damage(data: bytearray, chance: random.Random) -> None:
 
 def test_damaged_models_give_a_message_or_scores(tmp_path: Path) -> None:
     """Of the file, and of one of its members past the archive's checksums."""
-    model, chance = make_model(layers=2), random.Random(1)
+    model, chance = make_model(num_layers=2), random.Random(1)
     model.spelling = Spelling.learn(model.vocabulary.words)
     model.save(tmp_path / "good.pt")
     good = (tmp_path / "good.pt").read_bytes()

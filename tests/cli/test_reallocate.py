@@ -16,7 +16,7 @@ from rescorer.training.reallocation import reallocate as reallocation
 
 
 @pytest.fixture
-def serial_executor(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_model().save("old.pt")
     return tmp_path
@@ -63,7 +63,7 @@ def test_lists_place_words_that_the_text_lacks(here: Path) -> None:
     "options, message",
     [
         (("--output", "old.pt"), "remedy: give another --output"),
-        (("--output", "new.pt", "--block-size", "0"), "block_size"),
+        (("--output", "new.pt", "--block-size", "0"), "--block-size 0"),
         (("--output", "new.pt", "--lists", "missing.tsv"), "missing.tsv: cannot be read"),
     ],
 )

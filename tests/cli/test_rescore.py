@@ -409,7 +409,7 @@ def test_another_case(here: Path) -> None:
 def test_without_a_model_the_english_one_is_taken(here: Path, english_model: LightRNN) -> None:
     result = good("lists.jsonl", "--tune", "ref", "--weights", "w.json", "--nbest-output", "out")
     assert result.stderr.startswith(
-        "no model is given: lightrnn-english is taken, the English one of the package\n"
+        "no model is given: lightrnn-english is used, the English model of the package\n"
     )
     assert set(TunedWeights.load("w.json").weights.mixture) == {"lightrnn-english"}
     ours = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from html import unescape
 from pathlib import Path
@@ -61,9 +62,11 @@ def test_every_setting_is_described_with_its_default(site: Path) -> None:
     for kind in (LightRNNSettings, TrainingSettings):
         section = text.split(f"{kind.__name__}", 2)[2]
         for field in settings_fields(kind):
+            if dataclasses.is_dataclass(field.default):  # it has a section of its own
+                continue
             assert re.search(rf"\b{field.name}\b", section), field.name
     assert re.search(r"hidden_dim\s+256\s+Width", text)
-    assert re.search(r"lr\s+0.004\s+Largest", text)
+    assert re.search(r"lr\s+0.004\s+Peak", text)
 
 
 def test_every_public_function_is_described(site: Path) -> None:

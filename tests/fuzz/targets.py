@@ -82,7 +82,7 @@ class Target:
 
 def all_targets(folder: Path) -> list[Target]:
     """Every target; what they need lies in a folder."""
-    model = make_model(layers=2)
+    model = make_model(num_layers=2)
     model.spelling = Spelling.learn(model.vocabulary.words)
     made = (_nbest, _lattices, _tables, _word_lists, _models, _commands)
     return [target for make in made for target in make(folder, model)]

@@ -113,8 +113,8 @@ def test_examples_without_the_words_are_reported(files: dict[str, Path]) -> None
         ("words", "emu\n\u00a0\n \n", r"words in"),
         ("words", "emu\na\u200bb\n", r"words:2: .*ZERO WIDTH SPACE"),
         ("words", "emu\na\x07b\n", r"words:2: .*control characters"),
-        ("words", "<s>\n", r"words:1: '<s>' is a mark"),
-        ("words", "emu\n<unk>\n", r"words:2: '<unk>' is a mark"),
+        ("words", "<s>\n", r"words:1: '<s>' is a special token"),
+        ("words", "emu\n<unk>\n", r"words:2: '<unk>' is a special token"),
         ("words", "emu\tmany\n", r"words:1: 'many' after the word"),
         ("words", "emu\t0\n", r"words:1: '0' after the word"),
         ("words", "emu\t-3\n", r"after the word"),
@@ -170,7 +170,7 @@ def test_bad_requests(files: dict[str, Path]) -> None:
     with pytest.raises(InputError, match="words:2: byte 0xe9 is not UTF-8"):
         add_words_file(model, words, new, say=print)
     words.write_text("</s>\n", encoding="utf-8")
-    with pytest.raises(InputError, match="is a mark"):
+    with pytest.raises(InputError, match="is a special token"):
         remove_words_file(model, words, new, say=print)
 
 

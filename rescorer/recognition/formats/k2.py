@@ -219,7 +219,8 @@ def _k2() -> Any:
         raise InputError(
             f"k2 cannot be imported: {str(error).strip().partition(chr(10))[0]}",
             remedy="on Python 3.10, pip install torch==1.13.1 'numpy<2', then "
-            "tools/install_k2.sh python3.10 of the repository (pip alone may take k2's build for Python 3.9)",
+            "tools/install_k2.sh python3.10 of the repository (pip "
+            "alone may take k2's build for Python 3.9)",
         ) from None
     return k2
 
