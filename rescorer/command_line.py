@@ -226,7 +226,7 @@ def build(kind: type[Any], chosen: Mapping[str, Any]) -> Any:
     for field in settings_fields(kind):
         if _is_settings(field.type) and field.declaration.option:
             values[field.name] = build(field.type, chosen)
-        elif field.name in chosen:
+        elif field.declaration.option and field.name in chosen:
             value = chosen[field.name]
             if fault := field.declaration.fault(value):
                 raise InputError(

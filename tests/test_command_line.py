@@ -18,6 +18,7 @@ from rescorer.version import __version__
 class Inner:
     sweeps: int = setting(2, "Number of sweeps.", minimum=0)
     seed: int = setting(7, "Seed.", option=False)
+    rows: int = setting(64, "A setting of the outer one's name.", option=False)
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,11 @@ def test_options_reach_their_fields() -> None:
     )
     wanted = Settings(lr=0.1, rows=3, tied=False, kind="log-linear", after=(1, 2), inner=Inner(0))
     assert result.stdout == f"a {wanted}\n"
+
+
+def test_a_setting_that_is_no_option_keeps_its_default() -> None:
+    assert f"{Settings(rows=3)}" in run("a", "--rows", "3").stdout
+    assert Settings(rows=3).inner.rows == 64
 
 
 def test_config_and_the_option_that_wins(tmp_path: Path) -> None:

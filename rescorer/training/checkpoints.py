@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from rescorer.errors import InputError
+from rescorer.models.lightrnn.old_keys import renamed_checkpoint
 from rescorer.models.torch_file import read_torch, write_torch
 from rescorer.models.trainable import Trainable
 from rescorer.training.training_log import LogRow
@@ -83,6 +84,7 @@ class Checkpoint:
 
     @classmethod
     def _from_dict(cls, content: dict[str, Any], network: type[Trainable]) -> Checkpoint:
+        content = renamed_checkpoint(content)
         optimiser = content["optimiser"]
         # A file holds all keys as text.
         optimiser["state"] = {int(key): value for key, value in optimiser["state"].items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rescorer.models.torch_file import Content
 
@@ -51,3 +51,21 @@ def renamed(content: Content) -> Content:
 
 def _rename(values: Mapping[str, Value], names: Mapping[str, str]) -> dict[str, Value]:
     return {names.get(key, key): value for key, value in values.items()}
+
+
+_TRAINING = {"streams": "batch_size", "unroll": "bptt", "learning_rate": "lr"}
+
+
+def renamed_checkpoint(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a training checkpoint whose settings and log have keys of version 1.
+
+    Others come back as they are. The model within has a version of its own.
+    """
+    settings = content["settings"]
+    if "learning_rate" not in settings:
+        return dict(content)
+    renamed_settings = _rename(settings, _TRAINING)
+    if "reallocation" in settings:
+        renamed_settings["reallocation"] = _rename(settings["reallocation"], _TRAINING)
+    log = [_rename(row, _TRAINING) for row in content["log"]]
+    return {**content, "settings": renamed_settings, "log": log}
