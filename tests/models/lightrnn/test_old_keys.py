@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import make_model
+from tiny_training import make_trainer
 
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.torch_file import read_torch, write_torch
@@ -93,3 +96,27 @@ def test_a_file_on_disk(tmp_path: Any) -> None:
     loaded.save(tmp_path / "new.pt")
     assert read_torch(tmp_path / "new.pt")["version"] == 2
     assert LightRNN.load(tmp_path / "new.pt").logprob(SENTENCE) == model.logprob(SENTENCE)
+
+
+def test_a_checkpoint_of_version_1_is_resumed(sentences: Path) -> None:
+    """A run under the old keys goes on to the same parameters."""
+    folder = sentences.parent
+    make_trainer(folder).run()
+    path = folder / "work" / "checkpoint.pt"
+    content = read_torch(path)
+    content["model"] = old_content(LightRNN.from_dict(content["model"]))
+    content["settings"] = old_training(content["settings"])
+    content["settings"]["reallocation"] = old_training(content["settings"]["reallocation"])
+    content["log"] = [old_training(row) for row in content["log"]]
+    write_torch(content, path)
+    trainer = make_trainer(folder)
+    best = trainer.run()
+    assert best == content["best"] and trainer.step == content["step"] == trainer.steps
+    parameters = content["model"]["parameters"]
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, parameters[OLD_PARAMETERS.get(name, name)])
+
+
+def old_training(values: Mapping[str, Any]) -> dict[str, Any]:
+    old = {"batch_size": "streams", "bptt": "unroll", "lr": "learning_rate"}
+    return {old.get(name, name): value for name, value in values.items()}
