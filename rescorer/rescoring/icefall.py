@@ -65,9 +65,10 @@ def rescore_with_lightrnn(
     word by word with equal weights. Lattices without `lm_scores` have am = scores, and no weight.
     Words of `bias` add to lm.
 
-    Lattices are expanded once, at the median scale. Merging and pruning of histories are right for
-    this scale and approximate for the others. The scores of all paths that remain are exact at all
-    scales; with `ExpansionSettings(order=0, beam=math.inf, max_histories=0)` all paths remain.
+    Lattices are expanded once, at the median scale. Merging of histories is right for this scale
+    and approximate for the others. Paths near the best one have the scores of their own history; a
+    path further behind has those of a better one (`ExpansionSettings.apart`). With
+    `ExpansionSettings(order=0, beam=math.inf, max_histories=0)` all scores are exact.
 
     Args:
         lattice: k2's Fsa or FsaVec of U, on any device; it is not changed. The best path of a

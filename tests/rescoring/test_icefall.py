@@ -250,24 +250,24 @@ def test_several_models_are_mixed_word_by_word() -> None:
     assert lattice.scores.sum().item() == pytest.approx(new - 6 + 1.5, abs=1e-5)
 
 
-def test_what_pruning_leaves_has_exact_totals() -> None:
-    model = make_model()
+def test_paths_near_the_best_have_exact_totals() -> None:
+    """At the scale that lattices are expanded for; histories further behind merge with others."""
+    model, settings = make_model(), ExpansionSettings(0, 12.0, 0)
+    median = sorted(SCALES)[len(SCALES) // 2]
+    near = 0
     for fsas in random_fsas(SYMBOLS):
-        result = rescore_with_lightrnn(
-            fsas, model, SYMBOLS, SCALES, settings=ExpansionSettings(0, 2.0, 2)
-        )
-        for scale in SCALES:
-            pairs = zip(
-                to_lattices(fsas, SYMBOLS),
-                to_lattices(result.lattices[f"lm_scale_{scale}"], SYMBOLS),
-                strict=True,
-            )
-            for lattice, found in pairs:
-                totals = path_totals(
-                    found.scores[ACOUSTIC] + found.scores[FIRST_LM], all_paths(found)
-                )
-                exact = np.array([total for _, total in every_path(lattice, model, scale, None)])
-                assert np.abs(totals[:, None] - exact).min(axis=1).max() < 1e-4
+        result = rescore_with_lightrnn(fsas, model, SYMBOLS, SCALES, settings=settings)
+        found = to_lattices(result.lattices[f"lm_scale_{median}"], SYMBOLS)
+        for lattice, rescored in zip(to_lattices(fsas, SYMBOLS), found, strict=True):
+            scores = rescored.scores[ACOUSTIC] + rescored.scores[FIRST_LM]
+            totals = path_totals(scores, all_paths(rescored))
+            exact = np.array([total for _, total in every_path(lattice, model, median, None)])
+            errors = np.abs(totals[:, None] - exact).min(axis=1)
+            is_near = totals >= totals.max() - settings.apart
+            assert errors[is_near].max() < 1e-4
+            assert totals.max() == pytest.approx(exact.max(), abs=1e-4)
+            near += int(is_near.sum())
+    assert near > 10
 
 
 @pytest.mark.parametrize(
