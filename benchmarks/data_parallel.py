@@ -100,13 +100,13 @@ def row(
     words = vocabulary(size)
     with torch.device("meta"):
         parameters = sum(
-            parameter.numel() for parameter in make(words, arguments.width).parameters()
+            parameter.numel() for parameter in make(words, arguments.hidden_dim).parameters()
         )
     # Each process holds the parameters, their gradients, and those once more where they are
     # averaged.
     fits = 3 * 4 * parameters * processes.count < arguments.memory * 1e9
     size_of_all = (
-        exchanged(make(words, arguments.width), arguments.steps, processes)
+        exchanged(make(words, arguments.hidden_dim), arguments.steps, processes)
         if fits
         else 4.0 * parameters
     )

@@ -100,7 +100,7 @@ def main() -> None:
     for each in exported:
         sizes.add(**sizes_of(*each))
     for size in arguments.sizes:
-        model = untrained(vocabulary, size, arguments.width)
+        model = untrained(vocabulary, size, arguments.hidden_dim)
         sizes.add(**sizes_of(model, *as_files(model)))
     for each in exported:
         scores.add(**scores_of(*each, sentences))

@@ -76,7 +76,7 @@ def main() -> None:
         train = Corpus.encode([arguments.train], words, work / "train.ids")
         valid = Corpus.encode([arguments.valid], words, work / "valid.ids")
         square = WordTable.shaped(len(words), math.isqrt(len(words) - 1) + 1)
-        base = LightRNN(LightRNNSettings(hidden_dim=arguments.width), words, square)
+        base = LightRNN(LightRNNSettings(hidden_dim=arguments.hidden_dim), words, square)
         Trainer(base, train, valid, settings, work / "base.pt", work / "base").run()
         if arguments.save_costs:
             costs, every = cell_costs(base, train), slice(None)

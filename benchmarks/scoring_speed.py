@@ -102,7 +102,7 @@ def main() -> None:
         machine(arguments.device, "torch"),
     )
     settings = LightRNNSettings(
-        hidden_dim=arguments.width,
+        hidden_dim=arguments.hidden_dim,
         tied=arguments.tied,
         residual_dim=arguments.residual_dim,
         residual_columns=arguments.residual_columns,
@@ -116,7 +116,7 @@ def main() -> None:
             arguments.repeats,
         )
         small = model.parameter_count()
-        peer = FullSoftmax(size, arguments.width).to(arguments.device).eval()
+        peer = FullSoftmax(size, arguments.hidden_dim).to(arguments.device).eval()
         slow = seconds(lambda peer=peer, words=words: peer(words), arguments.repeats)
         large = sum(parameter.numel() for parameter in peer.parameters())
         scored = words[1:].numel()

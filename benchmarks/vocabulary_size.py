@@ -88,7 +88,9 @@ def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
     words = Vocabulary(words.words[:size], words.counts[:size], words.case)
     columns = max(1, round(math.sqrt(size) / 2))
     model = LightRNN(
-        LightRNNSettings(hidden_dim=arguments.width), words, WordTable.shaped(size, None, columns)
+        LightRNNSettings(hidden_dim=arguments.hidden_dim),
+        words,
+        WordTable.shaped(size, None, columns),
     )
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)

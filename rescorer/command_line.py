@@ -64,7 +64,7 @@ class Command(click.Command):
                 callback=_print_all,
                 help="Show all options and exit.",
             ),
-            click.version_option(__version__, "--version")(lambda: None).__click_params__[0],  # type: ignore[attr-defined]
+            _version_option(),
         ]
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -99,6 +99,10 @@ class Group(click.Group):
     """A command of several commands; a command that does not exist is an error of one line, too."""
 
     command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(_version_option())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with one_line_usage(ctx):
@@ -140,6 +144,23 @@ def one_line_usage(ctx: click.Context) -> Iterator[None]:
         )
         click.echo(f"error: {line}", err=True)
         ctx.exit(2)
+
+
+def _version_option() -> click.Option:
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_print_version,
+        help="Show the version and exit.",
+    )
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(f"{ctx.info_name}, version {__version__}")
+        ctx.exit()
 
 
 def _print_all(ctx: click.Context, param: click.Parameter, value: bool) -> None:

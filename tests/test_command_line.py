@@ -167,6 +167,7 @@ def test_help_shows_the_everyday_options_and_help_all_the_rest() -> None:
 
 def test_version() -> None:
     assert __version__ in run("--version").stdout
+    assert __version__ in run("--version", command=house).stdout
 
 
 def test_two_settings_of_one_name_are_refused() -> None:

@@ -36,10 +36,10 @@ class AdaptiveSoftmaxSettings(BaselineSettings):
             raise ValueError(f"shares = {self.shares}: expected rising numbers between 0 and 1")
         if not self.shrink >= 1:
             raise ValueError(f"shrink = {self.shrink}: expected at least 1")
-        if self.width < self.shrink ** len(self.shares):
+        if self.hidden_dim < self.shrink ** len(self.shares):
             raise ValueError(
-                f"width = {self.width}: nothing is left of it in the last of {len(self.shares)} "
-                "clusters"
+                f"hidden_dim = {self.hidden_dim}: nothing is left of it in the last of "
+                f"{len(self.shares)} clusters"
             )
 
 

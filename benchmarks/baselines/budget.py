@@ -43,7 +43,7 @@ class Budget:
         seconds: of one core, that each network prepares and trains, unless `epochs` says how often
             it reads the text.
         trial_seconds: of one core, that each learning rate is tried.
-        learning_rates: tried by each network; the best by the validation text serves for its
+        lrs: tried by each network; the best by the validation text serves for its
             training.
         intervals: the validation text is scored so many times in a training.
         order: n, of the n-gram.
@@ -60,9 +60,9 @@ class Budget:
     eval_words: int | None
     seconds: float
     trial_seconds: float
-    learning_rates: tuple[float, ...]
-    width: int
-    layers: int
+    lrs: tuple[float, ...]
+    hidden_dim: int
+    num_layers: int
     dropout: float
     batch_size: int
     bptt: int
@@ -90,10 +90,8 @@ class Budget:
         for name in ("size", "train_words", "eval_words", "epochs"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
-        if not self.learning_rates or min(self.learning_rates) <= 0:
-            raise ValueError(
-                f"learning_rates = {self.learning_rates}: expected numbers of more than 0"
-            )
+        if not self.lrs or min(self.lrs) <= 0:
+            raise ValueError(f"lrs = {self.lrs}: expected numbers of more than 0")
         BaselineSettings(**self.network)  # which checks itself
         if self.precision not in PRECISIONS:
             raise ValueError(
@@ -106,9 +104,7 @@ class Budget:
         whole = (
             f"{self.epochs} epochs" if self.epochs else f"{self.seconds:g} s of one core a training"
         )
-        return (
-            f"{whole}, {self.trial_seconds:g} s a trial" if len(self.learning_rates) > 1 else whole
-        )
+        return f"{whole}, {self.trial_seconds:g} s a trial" if len(self.lrs) > 1 else whole
 
     @property
     def network(self) -> dict[str, Any]:

@@ -182,10 +182,10 @@ def _trained(
         return _train(folder, entry, budget, vocabulary, plan.known, rate, length, say)
 
     whole, trials = _whole(folder, budget, plan), {}
-    if len(budget.learning_rates) > 1:
+    if len(budget.lrs) > 1:
         length = _in_seconds(budget.trial_seconds, speed, budget.batch_size)
-        trials = {rate: train(rate, length) for rate in budget.learning_rates}
-    rate = min(budget.learning_rates, key=lambda each: trials[each].best if trials else 0.0)
+        trials = {rate: train(rate, length) for rate in budget.lrs}
+    rate = min(budget.lrs, key=lambda each: trials[each].best if trials else 0.0)
     training = train(rate, whole)
     if not math.isfinite(training.best):
         raise InputError("the training diverged")
@@ -223,7 +223,7 @@ def _whole(folder: Folder, budget: Budget, plan: _Plan) -> _Length:
         return _in_seconds(left, plan.speed(folder), budget.batch_size)
     return _Length(
         f"{budget.epochs}-epochs",
-        budget.epochs * folder.text("train").batch_size(budget.batch_size).shape[1],
+        budget.epochs * folder.text("train").batchify(budget.batch_size).shape[1],
     )
 
 
@@ -301,7 +301,7 @@ def _share_of_lstm(
     """Words a second of the first steps by those of the LSTM alone, in turn: other work on the
     machine slows both.
     """
-    settings = _settings(budget, entry, budget.learning_rates[0], 1)
+    settings = _settings(budget, entry, budget.lrs[0], 1)
     with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
         columns = folder.text("train").ids[: 100_000 * budget.batch_size]
         trainer = Trainer(

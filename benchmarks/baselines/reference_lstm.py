@@ -25,8 +25,8 @@ def make_step(budget: Budget) -> Callable[[], int]:
     """A step of the LSTM that all networks have, without words: forward and back through a batch of
     vectors.
     """
-    lstm = LSTM(budget.width, budget.layers, budget.dropout, 0.0)
-    vectors = torch.randn(budget.bptt, budget.batch_size, budget.width, requires_grad=True)
+    lstm = LSTM(budget.hidden_dim, budget.num_layers, budget.dropout, 0.0)
+    vectors = torch.randn(budget.bptt, budget.batch_size, budget.hidden_dim, requires_grad=True)
 
     def step() -> int:
         with torch.autocast("cpu", torch.bfloat16, enabled=budget.precision == "bfloat16"):

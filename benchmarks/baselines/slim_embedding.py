@@ -43,8 +43,10 @@ class SlimEmbeddingSettings(BaselineSettings):
         for name in ("parts", "sharing"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
-        if self.width % self.parts:
-            raise ValueError(f"parts = {self.parts}: expected a divisor of the width {self.width}")
+        if self.hidden_dim % self.parts:
+            raise ValueError(
+                f"parts = {self.parts}: expected a divisor of the width {self.hidden_dim}"
+            )
 
 
 class SlimVectors(nn.Module):

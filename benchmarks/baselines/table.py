@@ -292,7 +292,8 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
         )
     measured.note(
         f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, "
-        f"test {len(folder.text('test')):,}; width {budget.width}, layers {budget.layers}, "
+        f"test {len(folder.text('test')):,}; hidden_dim {budget.hidden_dim}, "
+        f"num_layers {budget.num_layers}, "
         f"dropout {budget.dropout:g}, of weights {budget.weight_dropout:g}, "
         f"batch {budget.batch_size} × {budget.bptt}, {budget.precision}, seed {budget.seed}; "
         f"{budget.duration}; state carried through the text."

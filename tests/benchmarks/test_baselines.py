@@ -59,7 +59,7 @@ TEXT = np.random.default_rng(3).integers(SIZE, size=2000).astype(np.int64)
 def make(spec: str, *, width: int = 16, layers: int = 1, noise: float = 0.3) -> Recurrent:
     """A baseline of random parameters, in eval mode."""
     vocabulary, entry = make_vocabulary(SIZE), Entry.parse(spec)
-    common = {"width": width, "layers": layers, "dropout": 0.0}
+    common = {"hidden_dim": width, "num_layers": layers, "dropout": 0.0}
     torch.manual_seed(0)
     model = entry.make(common, vocabulary, entry.known(common, TEXT, vocabulary))
     assert isinstance(model, Recurrent)
@@ -76,7 +76,7 @@ def of_all(model: LanguageModel, state: Any) -> torch.Tensor:
 
 def hidden_of(model: Recurrent, count: int) -> torch.Tensor:
     torch.manual_seed(1)
-    return torch.randn(count, model.settings.width)
+    return torch.randn(count, model.settings.hidden_dim)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -371,13 +371,13 @@ def test_fields_of_a_row() -> None:
     assert slug(entry.spec) == "lightrnn-rows-1250-columns-8-reallocate_after-1-3-tied-true"
     assert Entry.parse("hierarchical:by=clusters").options == {"by": "clusters"}
     with pytest.raises(InputError, match="divisor"):
-        Entry.parse("slim:parts=5").make({"width": 16}, make_vocabulary(), {})
+        Entry.parse("slim:parts=5").make({"hidden_dim": 16}, make_vocabulary(), {})
 
 
 def test_text_of_any_length() -> None:
     text = Corpus(np.arange(11))
     assert entry_process.repeated(text, 2, 3).ids.tolist() == [0, 1, 2, 5, 6, 7]
-    assert entry_process.repeated(text, 2, 7).streams(2).tolist() == [
+    assert entry_process.repeated(text, 2, 7).batchify(2).tolist() == [
         [0, 1, 2, 3, 4, 0, 1],
         [5, 6, 7, 8, 9, 5, 6],
     ]
@@ -487,7 +487,7 @@ def test_table_goes_on(
     assert again["test_perplexity"] == found["test_perplexity"]
     # Another budget is another table.
     assert table.main([*call, "full", "--hidden-dim", "9"]) == 2
-    assert "width is 9, and was 8" in capsys.readouterr().err
+    assert "hidden_dim is 9, and was 8" in capsys.readouterr().err
 
 
 def test_the_middle_of_three_probes_cuts_what_preparation_leaves(
@@ -773,7 +773,7 @@ def test_a_table_is_recorded_with_its_curves(
     assert (
         [len(point) for point in row["curve"]] == [2, 2]
         and row["entry"] == "full"
-        and result.settings["width"] == 8
+        and result.settings["hidden_dim"] == 8
     )
     assert (
         "benchmarks/baselines/full_softmax.py" in result.measures and not result.changed_sources()
@@ -792,7 +792,7 @@ def test_the_command_has_help() -> None:
     "spec", ["nce:samples=6,ppmi_init=true", "blackout:samples=6,ppmi_init=true"]
 )
 def test_equal_ppmi_embeddings_give_equal_first_vectors(spec: str) -> None:
-    vocabulary, entry, common = make_vocabulary(SIZE), Entry.parse(spec), {"width": 16}
+    vocabulary, entry, common = make_vocabulary(SIZE), Entry.parse(spec), {"hidden_dim": 16}
     known = entry.known(common, TEXT, vocabulary)
     model = entry.make(
         common, vocabulary, {"embeddings": np.repeat(known["embeddings"][: SIZE // 2], 2, 0)}
@@ -816,8 +816,8 @@ def test_light_rnn_begins_by_what_its_words_are_known_to_be(
     )
     for how, begun in (("ppmi", True), ("frequency", False)):
         entry, vocabulary = Entry.parse(f"lightrnn:rows=8,table_init={how}"), make_vocabulary(SIZE)
-        known = entry.known({"width": 16}, TEXT, vocabulary)
-        model = entry.make({"width": 16}, vocabulary, known)
+        known = entry.known({"hidden_dim": 16}, TEXT, vocabulary)
+        model = entry.make({"hidden_dim": 16}, vocabulary, known)
         assert isinstance(model, LightRNN) and model.table.cells.tolist() == known["cells"].tolist()
         assert bool((model.row_out.weight == model.row_out.weight[0, 0]).all()) == begun
 

@@ -246,7 +246,7 @@ def test_exported_files_are_measured(
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     from benchmarks import export
 
-    make_model(width=128).save(tmp_path / "tiny.pt")
+    make_model(hidden_dim=128).save(tmp_path / "tiny.pt")
     monkeypatch.setattr(
         sys,
         "argv",

@@ -218,7 +218,7 @@ def test_a_measurement_prints_and_records(
     result = results.read_all(tmp_path)["prefix_sharing_fast"]
     assert result.command == "python -m benchmarks.prefix_sharing DATA/a.txt model.pt --top 3"
     assert result.settings == {"text": "DATA/a.txt", "top": 3, "sizes": [1, 2]}
-    assert "rescorer/models/lightrnn/network.py" in result.measures and not result.changed_sources()
+    assert "rescorer/models/lightrnn/scoring.py" in result.measures and not result.changed_sources()
     assert result.notes == ("So it is.",) and result.rows == ({"way": "tree", "seconds": 1.0},)
 
 
