@@ -1,5 +1,7 @@
 # make demo      set everything up, then recipes/mini from end to end
-# make test      set everything up, then ruff, mypy and pytest
+# make test      set everything up, then ruff, mypy, the documentation and pytest
+# make docs      the documentation as a site in build/site; warnings are errors
+# make wheel     source distribution and wheel in build/dist
 # make fuzz      200,000 damaged inputs for all readers: FUZZ="--inputs 10000 --seed 2 --only lattice"; a finding is
 #                kept in build/fuzz, and FUZZ="--replay build/fuzz/…" reads it again
 # make torture   commands that are killed at random moments: TORTURE="--kills 100 --seed 2 --only train"
@@ -15,7 +17,7 @@ BIN := .venv/bin
 PYTHON_3_10 ?= $(shell for python in python3.10 ~/.pyenv/versions/3.10.*/bin/python3.10; do \
 	$$python -c '' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: venv kenlm demo test fuzz torture test-k2 test-3.10
+.PHONY: venv kenlm demo test docs wheel fuzz torture test-k2 test-3.10
 
 venv: .venv/ready
 kenlm:
@@ -33,8 +35,17 @@ demo: venv kenlm
 
 test: venv kenlm
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(MAKE) docs
 	$(BIN)/pytest
+
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The wheel is built from the source distribution, so it holds no file of an earlier build.
+wheel: venv
+	$(BIN)/python -m build --no-isolation --outdir build/dist
 
 fuzz: venv kenlm
 	PATH="$(CURDIR)/build/kenlm/bin:$$PATH" PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz $(FUZZ)
@@ -50,9 +61,10 @@ torture: venv
 	tools/install_k2.sh .venv-3.10/bin/python
 	touch $@
 
-K2_TESTS := formats_k2 word_pieces rescoring_icefall recipes_icefall light_rnn lattice_expansion rescoring_lattice
+K2_TESTS := recognition/formats/test_k2 recognition/test_word_pieces rescoring/test_icefall recipes/test_icefall \
+	models/lightrnn/test_network models/lightrnn/test_checkpoint rescoring/test_expansion rescoring/test_lattice
 test-k2: .venv-3.10/ready
-	.venv-3.10/bin/pytest $(K2_TESTS:%=tests/test_%.py)
+	.venv-3.10/bin/pytest $(K2_TESTS:%=tests/%.py)
 
 test-3.10: .venv-3.10/ready kenlm
 	.venv-3.10/bin/pytest

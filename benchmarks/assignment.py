@@ -1,4 +1,5 @@
-"""How good and how fast the assignment of words to cells is, beside simpler methods and the exact optimum.
+"""How good and how fast the assignment of words to cells is, beside simpler methods and the exact
+optimum.
 
     python -m benchmarks.assignment --words 10000
     python -m benchmarks.assignment --costs costs.npz --skip exact
@@ -18,30 +19,55 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.training.assignment import AssignmentSettings, assign
+from rescorer.training.reallocation.assign import assign
+from rescorer.training.settings import AssignmentSettings
 
 Array = np.ndarray[Any, Any]
-COLUMNS = (Column("method", "method"), Column("cost", "nats/token", ".4f"), Column("seconds", "seconds", ".2f"),
-           Column("gap", "gap", ".2%"))
+COLUMNS = (
+    Column("method", "method"),
+    Column("cost", "nats/token", ".4f"),
+    Column("seconds", "seconds", ".2f"),
+    Column("gap", "gap", ".2%"),
+)
 
 
 def main() -> None:
     parser = make_parser(__doc__)
-    parser.add_argument("--words", type=int, default=2500, help="words of the synthetic costs (default %(default)s)")
-    parser.add_argument("--costs", help="an .npz: row_costs [V, R], column_costs [V, C], maybe cells [V], counts [V]")
-    parser.add_argument("--skip", nargs="*", default=[], choices=list(METHODS), help="methods to leave out")
+    parser.add_argument(
+        "--words", type=int, default=2500, help="words of the synthetic costs (default %(default)s)"
+    )
+    parser.add_argument(
+        "--costs",
+        help="an .npz: row_costs [V, R], column_costs [V, C], maybe cells [V], counts [V]",
+    )
+    parser.add_argument(
+        "--skip", nargs="*", default=[], choices=list(METHODS), help="methods to leave out"
+    )
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    costs = dict(np.load(arguments.costs)) if arguments.costs else synthetic(arguments.words, arguments.seed)
+    costs = (
+        dict(np.load(arguments.costs))
+        if arguments.costs
+        else synthetic(arguments.words, arguments.seed)
+    )
     row_costs, column_costs = costs["row_costs"], costs["column_costs"]
     words, rows, columns = len(row_costs), row_costs.shape[1], column_costs.shape[1]
-    start = costs.get("cells", np.random.default_rng(arguments.seed).permutation(rows * columns)[:words])
+    start = costs.get(
+        "cells", np.random.default_rng(arguments.seed).permutation(rows * columns)[:words]
+    )
     tokens = float(costs["counts"].sum()) if "counts" in costs else 1.0
-    measured = Measurement(__file__, arguments, "Assignment of words to cells",
-                           "How near the optimum is each method, and how long does it take?", COLUMNS,
-                           machine("cpu", "scipy"))
-    results: dict[str, tuple[float, float]] = {"start": (total(row_costs, column_costs, start), 0.0)}
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Assignment of words to cells",
+        "How near the optimum is each method, and how long does it take?",
+        COLUMNS,
+        machine("cpu", "scipy"),
+    )
+    results: dict[str, tuple[float, float]] = {
+        "start": (total(row_costs, column_costs, start), 0.0)
+    }
     bound = -np.inf
     for name, method in METHODS.items():
         if name in arguments.skip:
@@ -53,7 +79,9 @@ def main() -> None:
     least, reference = (results["exact"][0], "optimum") if "exact" in results else (bound, "bound")
     for name, (cost, seconds) in [*results.items(), ("lower bound", (bound, 0.0))]:
         measured.add(method=name, cost=cost / tokens, seconds=seconds, gap=cost / least - 1)
-    measured.note(f"{words:,} words, {rows} × {columns} cells, {tokens:,.0f} tokens; gap to the {reference}.")
+    measured.note(
+        f"{words:,} words, {rows} × {columns} cells, {tokens:,.0f} tokens; gap to the {reference}."
+    )
     measured.finish()
 
 
@@ -63,7 +91,9 @@ def synthetic(words: int, seed: int) -> dict[str, Array]:
     side = int(np.ceil(np.sqrt(words)))
     counts = np.maximum(1, np.round(10 * words / np.arange(1, words + 1)))
     kinds = generator.standard_normal((max(1, words // 20), 32))
-    vectors = kinds[generator.integers(len(kinds), size=words)] + 0.5 * generator.standard_normal((words, 32))
+    vectors = kinds[generator.integers(len(kinds), size=words)] + 0.5 * generator.standard_normal(
+        (words, 32)
+    )
 
     def costs() -> Array:
         logits = vectors @ generator.standard_normal((32, side)) * (2.5 / np.sqrt(32))
@@ -76,11 +106,14 @@ def synthetic(words: int, seed: int) -> dict[str, Array]:
 def total(row_costs: Array, column_costs: Array, cells: Array) -> float:
     words, columns = np.arange(len(cells)), column_costs.shape[1]
     assert len(np.unique(cells)) == len(cells)
-    return float(row_costs[words, cells // columns].sum(dtype=np.float64)
-                 + column_costs[words, cells % columns].sum(dtype=np.float64))
+    return float(
+        row_costs[words, cells // columns].sum(dtype=np.float64)
+        + column_costs[words, cells % columns].sum(dtype=np.float64)
+    )
 
 
-# --- the methods: (row_costs, column_costs, start, arguments) -> (cells, a lower bound or -inf) ---------------------
+# --- the methods: (row_costs, column_costs, start, arguments) -> (cells, a lower bound or -inf)
+# ---------------------
 
 
 def in_turn(row_costs: Array, column_costs: Array, order: Array) -> Array:
@@ -94,12 +127,18 @@ def in_turn(row_costs: Array, column_costs: Array, order: Array) -> Array:
     return cells
 
 
-def greedy(row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace) -> tuple[Array, float]:
+def greedy(
+    row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
+) -> tuple[Array, float]:
     """The costliest words first."""
-    return in_turn(row_costs, column_costs, np.argsort(-row_costs.min(axis=1) - column_costs.min(axis=1))), -np.inf
+    return in_turn(
+        row_costs, column_costs, np.argsort(-row_costs.min(axis=1) - column_costs.min(axis=1))
+    ), -np.inf
 
 
-def regret(row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace) -> tuple[Array, float]:
+def regret(
+    row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
+) -> tuple[Array, float]:
     """First the words that lose most by their second choice of row and of column."""
     rows, columns = (np.partition(costs, 1, axis=1) for costs in (row_costs, column_costs))
     order = np.argsort(rows[:, 0] - rows[:, 1] + columns[:, 0] - columns[:, 1])
@@ -107,7 +146,11 @@ def regret(row_costs: Array, column_costs: Array, start: Array, arguments: argpa
 
 
 def alternating(
-    row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace, sweeps: int = 4
+    row_costs: Array,
+    column_costs: Array,
+    start: Array,
+    arguments: argparse.Namespace,
+    sweeps: int = 4,
 ) -> tuple[Array, float]:
     """Exact within each column, then within each row."""
     cells, columns = start.copy(), column_costs.shape[1]
@@ -129,7 +172,10 @@ def random_blocks(
     row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
 ) -> tuple[Array, float]:
     """Alternating, then exact over random blocks of 500 words and free cells, 10 sweeps."""
-    cells, columns = alternating(row_costs, column_costs, start, arguments)[0], column_costs.shape[1]
+    cells, columns = (
+        alternating(row_costs, column_costs, start, arguments)[0],
+        column_costs.shape[1],
+    )
     generator = np.random.default_rng(arguments.seed)
     size = row_costs.shape[1] * columns
     for _ in range(10):
@@ -137,7 +183,9 @@ def random_blocks(
         for block in np.array_split(generator.permutation(size), -(-size // 500)):
             words = block[block < len(cells)]
             places = np.concatenate([cells[words], free[block[block >= len(cells)] - len(cells)]])
-            costs = row_costs[words][:, places // columns] + column_costs[words][:, places % columns]
+            costs = (
+                row_costs[words][:, places // columns] + column_costs[words][:, places % columns]
+            )
             index, found = linear_sum_assignment(costs)
             cells[words[index]] = places[found]
     return cells, -np.inf
@@ -152,24 +200,38 @@ def dual_ascent(
     return found.cells, found.lower_bound
 
 
-def blocks(row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace) -> tuple[Array, float]:
-    """What the package does for larger tables, here with four blocks; the bound is the separable one."""
+def blocks(
+    row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
+) -> tuple[Array, float]:
+    """What the package does for larger tables, here with four blocks; the bound is the separable
+    one.
+    """
     settings = AssignmentSettings(
-        exact_limit=0, block_size=-(-len(start) // 4), processes=arguments.processes, seed=arguments.seed
+        exact_limit=0,
+        block_size=-(-len(start) // 4),
+        processes=arguments.processes,
+        seed=arguments.seed,
     )
     found = assign(row_costs, column_costs, start=start, settings=settings)
     return found.cells, found.lower_bound
 
 
-def exact(row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace) -> tuple[Array, float]:
+def exact(
+    row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
+) -> tuple[Array, float]:
     """The dense joint problem: scipy's Jonker-Volgenant."""
     costs = (row_costs[:, :, None] + column_costs[:, None, :]).reshape(len(start), -1)
     return linear_sum_assignment(costs)[1], -np.inf
 
 
 METHODS: dict[str, Callable[..., tuple[Array, float]]] = {
-    "greedy": greedy, "regret": regret, "alternating": alternating, "random-blocks": random_blocks,
-    "dual-ascent": dual_ascent, "blocks": blocks, "exact": exact,
+    "greedy": greedy,
+    "regret": regret,
+    "alternating": alternating,
+    "random-blocks": random_blocks,
+    "dual-ascent": dual_ascent,
+    "blocks": blocks,
+    "exact": exact,
 }
 
 

@@ -1,10 +1,12 @@
-"""How far block coordinate descent is from the best assignment known, on a cut-out of a large table's costs.
+"""How far block coordinate descent is from the best assignment known, on a cut-out of a large
+table's costs.
 
     python -m benchmarks.assignment_blocks costs.npz [--words 40000] [--block-sizes 10000 2500 400]
 
-costs.npz is what a reallocation keeps in its work folder while it runs. The cut-out takes words evenly by frequency and
-as many cells in random rows and columns. The best known is dual ascent on the whole cut-out. Blocks as large as those
-of the whole table are few in a cut-out; smaller ones show what as many blocks as there cost.
+costs.npz is what a reallocation keeps in its work folder while it runs. The cut-out takes words
+evenly by frequency and as many cells in random rows and columns. The best known is dual ascent on
+the whole cut-out. Blocks as large as those of the whole table are few in a cut-out; smaller ones
+show what as many blocks as there cost.
 """
 
 from __future__ import annotations
@@ -17,11 +19,17 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.training.assignment import AssignmentSettings, assign
-from rescorer.training.cell_costs import CellCosts, LineCosts
+from rescorer.training.reallocation.assign import assign
+from rescorer.training.reallocation.costs import CellCosts, LineCosts
+from rescorer.training.settings import AssignmentSettings
 
-COLUMNS = (Column("how", "how"), Column("blocks", "blocks", "d"), Column("cost", "nats/token", ".4f"),
-           Column("gap", "above the best known", ".2%"), Column("seconds", "seconds", ".0f"))
+COLUMNS = (
+    Column("how", "how"),
+    Column("blocks", "blocks", "d"),
+    Column("cost", "nats/token", ".4f"),
+    Column("gap", "above the best known", ".2%"),
+    Column("seconds", "seconds", ".0f"),
+)
 
 
 def main() -> None:
@@ -36,9 +44,14 @@ def main() -> None:
     (words, rows), columns = costs.rows.shape, costs.columns.shape[1]
     start = np.random.default_rng(arguments.seed).permutation(rows * columns)[:words]
     tokens = costs.tokens.sum()
-    measured = Measurement(__file__, arguments, "Assignment by blocks",
-                           "What does block coordinate descent lose against the best known assignment?", COLUMNS,
-                           machine("cpu", "scipy"))
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Assignment by blocks",
+        "What does block coordinate descent lose against the best known assignment?",
+        COLUMNS,
+        machine("cpu", "scipy"),
+    )
     best = 0.0
     for size in [words, *arguments.block_sizes]:
         settings = AssignmentSettings(exact_limit=0, block_size=size, sweeps=arguments.sweeps)
@@ -46,14 +59,24 @@ def main() -> None:
         found = assign(costs.rows, costs.columns, start=start, settings=settings)
         best = best or found.cost
         whole = size == words
-        measured.add(how="dual ascent on the whole" if whole else f"blocks of {size}", cost=found.cost / tokens,
-                     blocks=1 if whole else -(-words // size), gap=found.cost / best - 1,
-                     seconds=time.perf_counter() - began)
+        measured.add(
+            how="dual ascent on the whole" if whole else f"blocks of {size}",
+            cost=found.cost / tokens,
+            blocks=1 if whole else -(-words // size),
+            gap=found.cost / best - 1,
+            seconds=time.perf_counter() - began,
+        )
         if whole:
-            for name, cost in (("a random table", found.history[0][1]), ("proven lower bound", found.lower_bound)):
+            for name, cost in (
+                ("a random table", found.history[0][1]),
+                ("proven lower bound", found.lower_bound),
+            ):
                 measured.add(how=name, cost=cost / tokens, gap=cost / best - 1)
-    measured.note(f"{words:,} words, of which {int((costs.tokens == 0).sum()):,} are unseen, {rows} × {columns} cells, "
-                  f"{tokens:,} tokens.")
+    measured.note(
+        f"{words:,} words, of which {int((costs.tokens == 0).sum()):,} are unseen, {rows} × "
+        f"{columns} cells, "
+        f"{tokens:,} tokens."
+    )
     measured.finish()
 
 
@@ -65,7 +88,9 @@ def read_costs(path: Path) -> CellCosts:
 
 
 def cut_out(costs: CellCosts, words: int, seed: int) -> CellCosts:
-    """Words at even distances of frequency, and cells for them, in a table of the same proportions."""
+    """Words at even distances of frequency, and cells for them, in a table of the same
+    proportions.
+    """
     draw = np.random.default_rng(seed)
     (size, rows), columns = costs.rows.shape, costs.columns.shape[1]
     chosen = np.linspace(0, size - 1, words).astype(np.int64)
@@ -77,7 +102,9 @@ def cut_out(costs: CellCosts, words: int, seed: int) -> CellCosts:
         kept = np.sort(draw.permutation(len(whole.lines))[:lines])
         return LineCosts(whole.words[chosen], whole.lines[kept], whole.constants[chosen])
 
-    return CellCosts(side(costs.rows, few_rows), side(costs.columns, few_columns), costs.tokens[chosen])
+    return CellCosts(
+        side(costs.rows, few_rows), side(costs.columns, few_columns), costs.tokens[chosen]
+    )
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
     python -m benchmarks.completion text.txt model.pt… [--sentences 40] [--top 5] [--peer-keys 40]
 
-Random sentences of the text are typed letter by letter on one thread: a key has the sentence so far as its history and
-the first 0 to n letters of the next word as its prefix; its first key also reads the word before. The peer scores the
-words of every row after the same history and picks from those. Letters saved: those that are missing when the word is
-first among the proposed; choosing it, which takes a key or a look, is not counted.
+Random sentences of the text are typed letter by letter on one thread: a key has the sentence so far
+as its history and the first 0 to n letters of the next word as its prefix; its first key also reads
+the word before. The peer scores the words of every row after the same history and picks from those.
+Letters saved: those that are missing when the word is first among the proposed; choosing it, which
+takes a key or a look, is not counted.
 """
 
 from __future__ import annotations
@@ -19,14 +20,22 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.completion import Completer, prefix_index
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.completion import Completer
+from rescorer.models.lightrnn import LightRNN
+from rescorer.models.lightrnn.prefix_search import prefix_index
 
 COLUMNS = (
-    Column("model", "model"), Column("words", "words", ",d"), Column("table", "table"), Column("how", "how"),
-    Column("median", "ms a key, median", ".1f"), Column("p95", "95 %", ".1f"), Column("worst", "worst", ".1f"),
-    Column("cpu_median", "of the processor: median", ".1f"), Column("cpu_p95", "95 %", ".1f"),
-    Column("cpu_worst", "worst", ".1f"), Column("saved", "letters saved", ".1%"),
+    Column("model", "model"),
+    Column("words", "words", ",d"),
+    Column("table", "table"),
+    Column("how", "how"),
+    Column("median", "ms a key, median", ".1f"),
+    Column("p95", "95 %", ".1f"),
+    Column("worst", "worst", ".1f"),
+    Column("cpu_median", "of the processor: median", ".1f"),
+    Column("cpu_p95", "95 %", ".1f"),
+    Column("cpu_worst", "worst", ".1f"),
+    Column("saved", "letters saved", ".1%"),
     Column("agree", "same proposals", "d"),
 )
 
@@ -76,15 +85,25 @@ def saved(keys: Sequence[Key], proposed: Sequence[bool]) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def score_all(model: LightRNN, history: list[str], prefix: str, top: int) -> tuple[float, float, list[str]]:
-    """Seconds and processor seconds of the peer for one key, whose history it has read; and what it proposes."""
+def score_all(
+    model: LightRNN, history: list[str], prefix: str, top: int
+) -> tuple[float, float, list[str]]:
+    """Seconds and processor seconds of the peer for one key, whose history it has read; and what it
+    proposes.
+    """
     state, index = model.read(history), prefix_index(model.vocabulary, model.table)
     began = time.perf_counter(), time.process_time()
     rows = np.arange(model.table.rows)
-    columns = torch.cat([model.columns_after(state, part) for part in torch.as_tensor(rows).split(256)])
+    columns = torch.cat(
+        [model.columns_after(state, part) for part in torch.as_tensor(rows).split(256)]
+    )
     log_probs = (model.row_log_probs(state.hidden[-1])[0, :, None] + columns).numpy()
     held, ids = index.words_in(rows, index.span(model.vocabulary.normalise(prefix)))
-    best = np.lexsort((ids, -log_probs[held]))[:top] if len(ids) <= top else _top(ids, log_probs[held], top)
+    best = (
+        np.lexsort((ids, -log_probs[held]))[:top]
+        if len(ids) <= top
+        else _top(ids, log_probs[held], top)
+    )
     took = time.perf_counter() - began[0], time.process_time() - began[1]
     return *took, [model.vocabulary.words[word] for word in ids[best]]
 
@@ -100,12 +119,20 @@ def figures(seconds: Sequence[float], processor: Sequence[float]) -> dict[str, f
     for prefix, values in (("", seconds), ("cpu_", processor)):
         milliseconds = 1000 * np.array(values)
         median, p95 = np.percentile(milliseconds, [50, 95]).tolist()
-        found |= {f"{prefix}median": median, f"{prefix}p95": p95, f"{prefix}worst": float(milliseconds.max())}
+        found |= {
+            f"{prefix}median": median,
+            f"{prefix}p95": p95,
+            f"{prefix}worst": float(milliseconds.max()),
+        }
     return found
 
 
 def read_sentences(path: Path, count: int, seed: int) -> list[list[str]]:
-    lines = [words for line in path.read_text(encoding="utf-8").splitlines() if len(words := line.split()) > 1]
+    lines = [
+        words
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if len(words := line.split()) > 1
+    ]
     chosen = np.random.default_rng(seed).choice(len(lines), min(count, len(lines)), replace=False)
     return [lines[number] for number in chosen]
 
@@ -120,25 +147,52 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    measured = Measurement(__file__, arguments, "Word completion",
-                           "How long does a key take when words are completed, and how many letters are saved?",
-                           COLUMNS, machine("cpu", "torch"))
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Word completion",
+        "How long does a key take when words are completed, and how many letters are saved?",
+        COLUMNS,
+        machine("cpu", "torch"),
+    )
     keys = list(keys_of(read_sentences(arguments.text, arguments.sentences, arguments.seed)))
-    sample = np.random.default_rng(arguments.seed).choice(len(keys), min(arguments.peer_keys, len(keys)), replace=False)
+    sample = np.random.default_rng(arguments.seed).choice(
+        len(keys), min(arguments.peer_keys, len(keys)), replace=False
+    )
     for path in arguments.models:
         model = LightRNN.load(path)
         prefix_index(model.vocabulary, model.table)
         typing = Typing(model, keys, arguments.top)
         left, total = saved(keys, typing.proposed)
-        measured.add(model=path.name, words=len(model.vocabulary), table=f"{model.table.rows} × {model.table.columns}",
-                     how="search", **figures(typing.seconds, typing.processor), saved=left / total)
+        measured.add(
+            model=path.name,
+            words=len(model.vocabulary),
+            table=f"{model.table.rows} × {model.table.columns}",
+            how="search",
+            **figures(typing.seconds, typing.processor),
+            saved=left / total,
+        )
         peers = [score_all(model, *keys[place][:2], arguments.top) for place in sample]
-        agree = sum(words == [word for word, _ in model.next_words(*keys[place][:1], arguments.top,
-                                                                   prefix=keys[place][1])]
-                    for place, (_, _, words) in zip(sample, peers, strict=True))
-        measured.add(model=path.name, how="every word", **figures(*list(zip(*peers, strict=True))[:2]), agree=agree)
-    measured.note(f"{len(keys):,} keys of {arguments.sentences} sentences, top {arguments.top}; every word: "
-                  f"{len(sample)} of the keys.")
+        agree = sum(
+            words
+            == [
+                word
+                for word, _ in model.next_words(
+                    *keys[place][:1], arguments.top, prefix=keys[place][1]
+                )
+            ]
+            for place, (_, _, words) in zip(sample, peers, strict=True)
+        )
+        measured.add(
+            model=path.name,
+            how="every word",
+            **figures(*list(zip(*peers, strict=True))[:2]),
+            agree=agree,
+        )
+    measured.note(
+        f"{len(keys):,} keys of {arguments.sentences} sentences, top {arguments.top}; every word: "
+        f"{len(sample)} of the keys."
+    )
     measured.finish()
 
 

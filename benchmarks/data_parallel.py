@@ -1,11 +1,14 @@
-"""What processes that train one model together tell each other at each step, and how long that takes on a network.
+"""What processes that train one model together tell each other at each step, and how long that
+takes on a network.
 
-    torchrun --nproc_per_node 2 -m benchmarks.data_parallel [--sizes 10000 33000 200000 1000000] [--width 256]
+    torchrun --nproc_per_node 2 -m benchmarks.data_parallel [--sizes 10000 33000 200000 1000000]
+    [--hidden-dim 256]
 
-The bytes are those of the gradients that DistributedDataParallel hands to its communication hook, counted over --steps
-steps of the trainer's own loss; they do not depend on the batch. What needs more than --memory is computed instead,
-from the parameters on torch's meta device. A ring all-reduce among n machines sends 2 (n − 1) / n times the bytes from
-each; divided by the rate of the network that is the least time of a step, however fast the machines compute.
+The bytes are those of the gradients that DistributedDataParallel hands to its communication hook,
+counted over --steps steps of the trainer's own loss; they do not depend on the batch. What needs
+more than --memory is computed instead, from the parameters on torch's meta device. A ring
+all-reduce among n machines sends 2 (n − 1) / n times the bytes from each; divided by the rate of
+the network that is the least time of a step, however fast the machines compute.
 """
 
 from __future__ import annotations
@@ -24,17 +27,20 @@ from torch.nn.parallel import DistributedDataParallel
 from benchmarks.baselines.full_softmax import FullSoftmax, FullSoftmaxSettings
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.distributed import Processes, processes_on
+from rescorer.training.data_parallel import ProcessGroup, data_parallel
 
 STREAMS, UNROLL = 2, 4
 NETWORKS = [(machines, gigabits) for machines in (8, 64) for gigabits in (10, 100)]
 COLUMNS = (
-    Column("model", "model"), Column("words", "V", ",d"), Column("parameters", "parameters", ",d"),
-    Column("mb", "MB a step", ",.2f"), Column("how", "how"),
+    Column("model", "model"),
+    Column("words", "V", ",d"),
+    Column("parameters", "parameters", ",d"),
+    Column("mb", "MB a step", ",.2f"),
+    Column("how", "how"),
     *(Column(f"ms_{n}_{rate}", f"ms, {n} machines, {rate} Gbit/s", ",.2f") for n, rate in NETWORKS),
 )
 
@@ -51,44 +57,70 @@ class Traffic:
 
 def main() -> None:
     parser = make_parser(__doc__)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 33_000, 200_000, 1_000_000])
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=[10_000, 33_000, 200_000, 1_000_000]
+    )
+    parser.add_argument("--hidden-dim", type=int, default=256)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--memory", type=float, default=8.0, metavar="GB", help="of all processes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    with processes_on("cpu") as processes:
+    with data_parallel("cpu") as processes:
         if processes.count == 1:
             parser.error("one process tells nobody anything: start two with torchrun")
         measured = Measurement(
-            __file__, arguments, "Data-parallel training: traffic of a step",
-            "How many bytes do processes that train one model exchange at each step, and how long does that take?",
-            COLUMNS, f"{machine('cpu', 'torch')}; {processes.count} processes",
-            launcher=f"torchrun --nproc_per_node {processes.count}")
+            __file__,
+            arguments,
+            "Data-parallel training: traffic of a step",
+            "How many bytes do processes that train one model exchange at each step, and how long "
+            "does that take?",
+            COLUMNS,
+            f"{machine('cpu', 'torch')}; {processes.count} processes",
+            launcher=f"torchrun --nproc_per_node {processes.count}",
+        )
         for size in arguments.sizes:
             for name, make in MODELS.items():
                 found = row(make, size, arguments, processes)
                 if processes.is_first:
                     measured.add(model=name, **found)
         if processes.is_first:
-            measured.note("Times are computed: a ring all-reduce among n machines sends 2 (n − 1) / n times the bytes.")
+            measured.note(
+                "Times are computed: a ring all-reduce among n machines sends 2 (n − 1) / n times "
+                "the bytes."
+            )
             measured.finish()
 
 
-def row(make: Callable[[Vocabulary, int], Trainable], size: int, arguments: argparse.Namespace,
-        processes: Processes) -> dict[str, Any]:
+def row(
+    make: Callable[[Vocabulary, int], Trainable],
+    size: int,
+    arguments: argparse.Namespace,
+    processes: ProcessGroup,
+) -> dict[str, Any]:
     words = vocabulary(size)
     with torch.device("meta"):
-        parameters = sum(parameter.numel() for parameter in make(words, arguments.width).parameters())
-    # Each process holds the parameters, their gradients, and those once more where they are averaged.
+        parameters = sum(
+            parameter.numel() for parameter in make(words, arguments.hidden_dim).parameters()
+        )
+    # Each process holds the parameters, their gradients, and those once more where they are
+    # averaged.
     fits = 3 * 4 * parameters * processes.count < arguments.memory * 1e9
-    size_of_all = exchanged(make(words, arguments.width), arguments.steps, processes) if fits else 4.0 * parameters
+    size_of_all = (
+        exchanged(make(words, arguments.hidden_dim), arguments.steps, processes)
+        if fits
+        else 4.0 * parameters
+    )
     times = {f"ms_{n}_{rate}": 1000 * least_seconds(size_of_all, n, rate) for n, rate in NETWORKS}
-    return {"words": size, "parameters": parameters, "mb": size_of_all / 1e6,
-            "how": "measured" if fits else "computed", **times}
+    return {
+        "words": size,
+        "parameters": parameters,
+        "mb": size_of_all / 1e6,
+        "how": "measured" if fits else "computed",
+        **times,
+    }
 
 
-def exchanged(model: Trainable, steps: int, processes: Processes) -> float:
+def exchanged(model: Trainable, steps: int, processes: ProcessGroup) -> float:
     """Bytes of gradients that each process hands over at a step."""
     parallel, traffic = processes.loss_of(model), Traffic()
     assert isinstance(parallel, DistributedDataParallel)
@@ -96,7 +128,9 @@ def exchanged(model: Trainable, steps: int, processes: Processes) -> float:
     parallel.register_comm_hook(traffic, lambda traffic, bucket: traffic.count(bucket))
     state = model.start_states(STREAMS)
     for _ in range(steps):
-        loss, state = parallel(torch.randint(len(model.vocabulary), (UNROLL, STREAMS)), state.detach())
+        loss, state = parallel(
+            torch.randint(len(model.vocabulary), (UNROLL, STREAMS)), state.detach()
+        )
         model.zero_grad()
         loss.backward()
     return traffic.bytes / steps
@@ -108,23 +142,26 @@ def least_seconds(size: float, machines: int, gigabits: float) -> float:
 
 
 def vocabulary(size: int) -> Vocabulary:
-    return Vocabulary(("</s>", "<unk>", *(f"w{number}" for number in range(size - 2))), np.ones(size, dtype=np.int64))
+    return Vocabulary(
+        ("</s>", "<unk>", *(f"w{number}" for number in range(size - 2))),
+        np.ones(size, dtype=np.int64),
+    )
 
 
 def light_rnn(words: Vocabulary, width: int) -> LightRNN:
     with torch.device("cpu"):  # a table is looked at
-        return LightRNN(LightRNNSettings(width=width), words, WordTable.shaped(len(words)))
+        return LightRNN(LightRNNSettings(hidden_dim=width), words, WordTable.shaped(len(words)))
 
 
 def full_softmax(words: Vocabulary, width: int) -> FullSoftmax:
     """With dense gradients of the input vectors too, as torch's Embedding has them."""
-    model = FullSoftmax(FullSoftmaxSettings(width=width), words)
+    model = FullSoftmax(FullSoftmaxSettings(hidden_dim=width), words)
     model.input.sparse = False
     return model
 
 
 def tied_softmax(words: Vocabulary, width: int) -> FullSoftmax:
-    return FullSoftmax(FullSoftmaxSettings(width=width, tied=True), words)
+    return FullSoftmax(FullSoftmaxSettings(hidden_dim=width, tied=True), words)
 
 
 MODELS = {"LightRNN": light_rnn, "full softmax": full_softmax, "full softmax, tied": tied_softmax}

@@ -1,10 +1,12 @@
-"""Exported LightRNNs: size of the files, what int8 loses, and words scored a second by torch and by onnxruntime.
+"""Exported LightRNNs: size of the files, what int8 loses, and words scored a second by torch and by
+onnxruntime.
 
     python -m benchmarks.export TEXT MODEL [MODEL …] [--sizes 10000 100000 1000000] [--lines 2000]
 
-Each MODEL, a lightrnn.pt, is exported, and scores the first --lines sentences of TEXT, each by itself. Each of --sizes
-is an untrained network of that many words, the first of the last MODEL's, with four rows a column: of these only the
-sizes count. Words are scored 32 sentences side by side on one thread; speeds are words a second of processor time.
+Each MODEL, a lightrnn.pt, is exported, and scores the first --lines sentences of TEXT, each by
+itself. Each of --sizes is an untrained network of that many words, the first of the last MODEL's,
+with four rows a column: of these only the sizes count. Words are scored 32 sentences side by side
+on one thread; speeds are words a second of processor time.
 """
 
 from __future__ import annotations
@@ -23,25 +25,39 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
-from rescorer.models.onnx_export import as_int8, as_onnx, log_probs_of_sentences, packed_words
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn.onnx_export import (
+    as_int8,
+    as_onnx,
+    log_probs_of_sentences,
+    packed_words,
+)
 from rescorer.models.onnx_scorer import OnnxScorer
-from rescorer.models.text import perplexity
+from rescorer.models.running_text import perplexity
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.corpus import read_sentences
 
 SIZES = (
-    Column("words", "words", ",d"), Column("table", "table"), Column("parameters", "parameters", ",d"),
-    Column("pt", ".pt, MB", ".2f"), Column("float32", "float32, MB", ".2f"), Column("int8", "int8, MB", ".2f"),
-    Column("words_mb", "of these words, MB", ".2f"), Column("ratio", "int8 / float32", ".3f"),
+    Column("words", "words", ",d"),
+    Column("table", "table"),
+    Column("parameters", "parameters", ",d"),
+    Column("pt", ".pt, MB", ".2f"),
+    Column("float32", "float32, MB", ".2f"),
+    Column("int8", "int8, MB", ".2f"),
+    Column("words_mb", "of these words, MB", ".2f"),
+    Column("ratio", "int8 / float32", ".3f"),
     Column("network_ratio", "without words", ".3f"),
 )
 SCORES = (
-    Column("words", "words", ",d"), Column("off", "largest difference, nats", ".1e"),
-    Column("perplexity", "perplexity, float32", ".2f"), Column("int8_perplexity", "perplexity, int8", ".2f"),
-    Column("loss", "loss", "+.2%"), Column("torch", "torch, words/s", ",.0f"),
-    Column("float32", "float32, words/s", ",.0f"), Column("int8", "int8, words/s", ",.0f"),
+    Column("words", "words", ",d"),
+    Column("off", "largest difference, nats", ".1e"),
+    Column("perplexity", "perplexity, float32", ".2f"),
+    Column("int8_perplexity", "perplexity, int8", ".2f"),
+    Column("loss", "loss", "+.2%"),
+    Column("torch", "torch, words/s", ",.0f"),
+    Column("float32", "float32, words/s", ",.0f"),
+    Column("int8", "int8, words/s", ",.0f"),
 )
 
 _Text = Sequence[Sequence[str]]
@@ -52,16 +68,29 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--width", type=int, default=256, help="of the untrained networks")
+    parser.add_argument("--hidden-dim", type=int, default=256, help="of the untrained networks")
     parser.add_argument("--lines", type=int, default=2000)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     here = machine("cpu", "torch", "onnx", "onnxruntime")
-    scores = Measurement(__file__, arguments, "ONNX export: what int8 loses and how fast it is",
-                         "How far is the exported model from torch, what does int8 lose, and how fast is it?",
-                         SCORES, here, part="scores")
-    sizes = Measurement(__file__, arguments, "ONNX export: size of files",
-                        "How large are exported models in float32 and in int8?", SIZES, here, part="sizes")
+    scores = Measurement(
+        __file__,
+        arguments,
+        "ONNX export: what int8 loses and how fast it is",
+        "How far is the exported model from torch, what does int8 lose, and how fast is it?",
+        SCORES,
+        here,
+        part="scores",
+    )
+    sizes = Measurement(
+        __file__,
+        arguments,
+        "ONNX export: size of files",
+        "How large are exported models in float32 and in int8?",
+        SIZES,
+        here,
+        part="sizes",
+    )
     sentences = list(islice(read_sentences([arguments.text]), arguments.lines))
     models = [LightRNN.load(path) for path in arguments.models]
     vocabulary = models[-1].vocabulary
@@ -71,7 +100,7 @@ def main() -> None:
     for each in exported:
         sizes.add(**sizes_of(*each))
     for size in arguments.sizes:
-        model = untrained(vocabulary, size, arguments.width)
+        model = untrained(vocabulary, size, arguments.hidden_dim)
         sizes.add(**sizes_of(model, *as_files(model)))
     for each in exported:
         scores.add(**scores_of(*each, sentences))
@@ -82,8 +111,10 @@ def main() -> None:
 def untrained(vocabulary: Vocabulary, size: int, width: int) -> LightRNN:
     words = Vocabulary(vocabulary.words[:size], vocabulary.counts[:size], vocabulary.case)
     columns = max(1, round(math.sqrt(size) / 2))
-    model = LightRNN(LightRNNSettings(width=width), words, WordTable.shaped(size, None, columns)).eval()
-    for vectors in (model.own_in, model.own_out):
+    model = LightRNN(
+        LightRNNSettings(hidden_dim=width), words, WordTable.shaped(size, None, columns)
+    ).eval()
+    for vectors in (model.residual_in, model.residual_out):
         torch.nn.init.normal_(vectors, std=0.1)  # the quantiser leaves a matrix of zeros as it is
     return model
 
@@ -98,10 +129,20 @@ def sizes_of(model: LightRNN, float32: bytes, int8: bytes) -> dict[str, Any]:
         model.save(Path(folder) / "model.pt")
         saved = (Path(folder) / "model.pt").stat().st_size
     words = len(packed_words(model))
-    megabytes = {"pt": saved / 1e6, "float32": len(float32) / 1e6, "int8": len(int8) / 1e6, "words_mb": words / 1e6}
-    return {"words": len(model.vocabulary), "table": f"{model.table.rows} × {model.table.columns}",
-            "parameters": model.parameter_count(), **megabytes, "ratio": len(int8) / len(float32),
-            "network_ratio": (len(int8) - words) / (len(float32) - words)}
+    megabytes = {
+        "pt": saved / 1e6,
+        "float32": len(float32) / 1e6,
+        "int8": len(int8) / 1e6,
+        "words_mb": words / 1e6,
+    }
+    return {
+        "words": len(model.vocabulary),
+        "table": f"{model.table.rows} × {model.table.columns}",
+        "parameters": model.parameter_count(),
+        **megabytes,
+        "ratio": len(int8) / len(float32),
+        "network_ratio": (len(int8) - words) / (len(float32) - words),
+    }
 
 
 def scores_of(model: LightRNN, float32: bytes, int8: bytes, sentences: _Text) -> dict[str, Any]:
@@ -109,9 +150,16 @@ def scores_of(model: LightRNN, float32: bytes, int8: bytes, sentences: _Text) ->
     whole, whole_speed = timed(OnnxScorer(float32).log_probs, sentences)
     small, small_speed = timed(OnnxScorer(int8).log_probs, sentences)
     before, after = perplexity(whole), perplexity(small)
-    return {"words": len(model.vocabulary), "off": float(np.abs(whole - by_torch).max()), "perplexity": before,
-            "int8_perplexity": after, "loss": after / before - 1, "torch": torch_speed, "float32": whole_speed,
-            "int8": small_speed}
+    return {
+        "words": len(model.vocabulary),
+        "off": float(np.abs(whole - by_torch).max()),
+        "perplexity": before,
+        "int8_perplexity": after,
+        "loss": after / before - 1,
+        "torch": torch_speed,
+        "float32": whole_speed,
+        "int8": small_speed,
+    }
 
 
 def timed(score: Callable[[_Text], list[np.ndarray]], sentences: _Text) -> tuple[np.ndarray, float]:

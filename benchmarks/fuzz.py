@@ -1,6 +1,6 @@
 """Damaged inputs for all readers, as `make fuzz` gives them, as a result.
 
-    PYTHONPATH=tests python -m benchmarks.fuzz [--inputs 200000] [--seed 1] [--record]
+PYTHONPATH=tests python -m benchmarks.fuzz [--inputs 200000] [--seed 1] [--record]
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from benchmarks.results import Column, Result, digest, make_parser
 
 MEASURES = ("rescorer", "lexicon_tools", "tests/fuzz")
 COLUMNS = (
-    Column("target", "reader"), Column("inputs", "inputs", ",d"), Column("read", "read", ",d"),
-    Column("refused", "refused in one line", ",d"), Column("findings", "anything else", ",d"),
+    Column("target", "reader"),
+    Column("inputs", "inputs", ",d"),
+    Column("read", "read", ",d"),
+    Column("refused", "refused in one line", ",d"),
+    Column("findings", "anything else", ",d"),
     Column("milliseconds", "ms an input", ".1f"),
 )
 
@@ -33,27 +36,49 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="fuzz.") as folder:
-        outcomes = [each.as_dict() for each in
-                    fuzz(all_targets(Path(folder)), given.inputs, given.seed, Path("build/fuzz"))]
-    total = {key: sum(each[key] for each in outcomes) for key in ("inputs", "read", "refused", "findings", "seconds")}
-    rows = [{**each, "milliseconds": 1000 * each["seconds"] / max(1, each["inputs"])}
-            for each in [*outcomes, {"target": "all", **total}]]
+        outcomes = [
+            each.as_dict()
+            for each in fuzz(
+                all_targets(Path(folder)), given.inputs, given.seed, Path("build/fuzz")
+            )
+        ]
+    total = {
+        key: sum(each[key] for each in outcomes)
+        for key in ("inputs", "read", "refused", "findings", "seconds")
+    }
+    rows = [
+        {**each, "milliseconds": 1000 * each["seconds"] / max(1, each["inputs"])}
+        for each in [*outcomes, {"target": "all", **total}]
+    ]
     if given.record is not None:
         written = Result(
-            "fuzz", "Damaged inputs", "Is every damaged input read, or refused in one line?",
-            f"PYTHONPATH=tests python -m benchmarks.fuzz --inputs {given.inputs} --seed {given.seed} --record",
-            commit(), date.today().isoformat(), machine("cpu", "torch"), MEASURES,
-            {"inputs": given.inputs, "seed": given.seed}, COLUMNS, tuple(rows),
-            ("Anything else is a traceback, a signal, more than 10 s of the processor, a message that is not one "
-             "printable line, or text that a library writes to the terminal.",),
-            {path: digest(path) for path in MEASURES}).write()
+            "fuzz",
+            "Damaged inputs",
+            "Is every damaged input read, or refused in one line?",
+            f"PYTHONPATH=tests python -m benchmarks.fuzz --inputs {given.inputs} --seed "
+            f"{given.seed} --record",
+            commit(),
+            date.today().isoformat(),
+            machine("cpu", "torch"),
+            MEASURES,
+            {"inputs": given.inputs, "seed": given.seed},
+            COLUMNS,
+            tuple(rows),
+            (
+                "Anything else is a traceback, a signal, more than 10 s of the processor, a "
+                "message that is not one "
+                "printable line, or text that a library writes to the terminal.",
+            ),
+            {path: digest(path) for path in MEASURES},
+        ).write()
         print(f"wrote {written}", file=sys.stderr)
 
 
 def commit() -> str:
     """The commit that is measured."""
-    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
-                          check=True).stdout.strip()
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -1,45 +1,54 @@
-"""Time and memory of great lattices: chains of two parallel arcs a step, and other shapes with as many arcs.
+"""Time and memory of great lattices: chains of two parallel arcs a step, and other shapes with as
+many arcs.
 
-    OMP_NUM_THREADS=1 python benchmarks/great_lattices.py [--steps 31250 62500 125000 250000]
+    OMP_NUM_THREADS=1 python -m benchmarks.great_lattices [--steps 31250 62500 125000 250000]
 
-Each row is a process of its own. A Kaldi text archive is written with one great lattice and 1,000 small ones after it;
-it is read, and the great lattice is rescored with a bigram model, whose own time is small. `wide` has the arcs of the
-chain in 250 steps. The small lattices are also read from an archive of their own.
+Each row is a process of its own. A Kaldi text archive is written with one great lattice and 1,000
+small ones after it; it is read, and the great lattice is rescored with a bigram model, whose own
+time is small. `wide` has the arcs of the chain in 250 steps. The small lattices are also read from
+an archive of their own.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import random
 import resource
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.machine import machine
+from benchmarks.results import record
 from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats import read_lattices, write_lattices
 from rescorer.rescoring.lattice import rescore_lattices
 
-RESULT = Path(__file__).parent / "results/great_lattices.json"
 WORDS = tuple(f"word{number}" for number in range(1000))
 SMALL = 1000
 COLUMNS = {
-    "shape": "shape", "states": "states", "arcs": "arcs", "read": "read, CPU s", "rescored": "rescored, CPU s",
-    "microseconds": "rescored, µs an arc", "best": "best path, CPU s", "written": "written, CPU s",
-    "small": "1,000 small lattices after it, CPU s", "alone": "the same alone, CPU s",
-    "peak": "peak memory, MiB", "later": "memory after the small ones, MiB",
+    "shape": "shape",
+    "states": "states",
+    "arcs": "arcs",
+    "read": "read, CPU s",
+    "rescored": "rescored, CPU s",
+    "microseconds": "rescored, µs an arc",
+    "best": "best path, CPU s",
+    "written": "written, CPU s",
+    "small": "1,000 small lattices after it, CPU s",
+    "alone": "the same alone, CPU s",
+    "peak": "peak memory, MiB",
+    "later": "memory after the small ones, MiB",
 }
 
 
 def lattice(name: str, steps: int, states: int, arcs: int, draw: random.Random) -> Iterator[str]:
-    """A lattice in text: `steps` steps of so many states and arcs each, each state with a way to the next step."""
+    """A lattice in text: `steps` steps of so many states and arcs each, each state with a way to
+    the next step.
+    """
     yield f"{name} \n"
     for step in range(steps):
         for arc in range(arcs):
@@ -55,7 +64,9 @@ def lattice(name: str, steps: int, states: int, arcs: int, draw: random.Random) 
 def write_inputs(folder: Path, steps: int, states: int, arcs: int) -> None:
     """The archives, words.txt and a bigram model."""
     draw = random.Random(0)
-    (folder / "words.txt").write_text("".join(f"{word} {id}\n" for id, word in enumerate(("<eps>", *WORDS))))
+    (folder / "words.txt").write_text(
+        "".join(f"{word} {id}\n" for id, word in enumerate(("<eps>", *WORDS)))
+    )
     small = [line for number in range(SMALL) for line in lattice(f"small-{number}", 40, 1, 2, draw)]
     (folder / "small.txt").write_text("".join(small))
     with (folder / "great.txt").open("w") as file:
@@ -66,7 +77,8 @@ def write_inputs(folder: Path, steps: int, states: int, arcs: int) -> None:
     (folder / "bigram.arpa").write_text(
         f"\\data\\\nngram 1={len(WORDS) + 3}\nngram 2={len(WORDS)}\n\n"
         "\\1-grams:\n-4\t<unk>\t0\n0\t<s>\t-0.3\n-2\t</s>\t0\n"
-        f"{unigrams}\n\\2-grams:\n{bigrams}\n\\end\\\n")
+        f"{unigrams}\n\\2-grams:\n{bigrams}\n\\end\\\n"
+    )
 
 
 def memory() -> int:
@@ -100,37 +112,64 @@ def measure(shape: str, steps: int, states: int, arcs: int) -> dict[str, object]
             pass
         times.append(time.process_time())
         read, rescored, best, written, small = (round(b - a, 2) for a, b in pairwise(times))
-        return {**row, "read": read, "rescored": rescored, "microseconds": round(1e6 * rescored / row["arcs"]),
-                "best": best, "written": written, "small": small, "alone": round(alone, 2),
-                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, "later": memory()}
+        return {
+            **row,
+            "read": read,
+            "rescored": rescored,
+            "microseconds": round(1e6 * rescored / row["arcs"]),
+            "best": best,
+            "written": written,
+            "small": small,
+            "alone": round(alone, 2),
+            "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+            "later": memory(),
+        }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, nargs="+", default=[31_250, 62_500, 125_000, 250_000])
     arguments = parser.parse_args()
     most = max(arguments.steps)
-    jobs = [("chain", steps, 1, 2) for steps in arguments.steps] + [("wide", 250, 40, 2 * most // 250)]
+    jobs = [("chain", steps, 1, 2) for steps in arguments.steps] + [
+        ("wide", 250, 40, 2 * most // 250)
+    ]
     rows = []
     for job in jobs:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             rows.append(pool.apply(measure, job))
         print(rows[-1], flush=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({
-        "name": "great_lattices", "title": "Great lattices",
-        "question": "Do time and memory go with the arcs of the lattice at hand, whatever its shape?",
-        "command": "OMP_NUM_THREADS=1 python benchmarks/great_lattices.py", "commit": commit,
-        "date": date.today().isoformat(), "machine": machine("cpu", "scipy", "torch"),
-        "measures": ["rescorer/rescoring/expansion.py", "rescorer/rescoring/trellis.py",
-                     "rescorer/recognition/lattice.py", "rescorer/recognition/formats/byte_stream.py",
-                     "rescorer/recognition/formats/kaldi_lattice_text.py"],
-        "settings": {"order": 4, "beam": 16, "max_histories": 32, "memory_mib": 1024, "model": "bigram, 1,000 words"},
-        "columns": [{"key": key, "label": label} for key, label in COLUMNS.items()], "rows": rows,
-        "notes": ["A chain has a level of the search for each state, and every level costs some 50 calls of NumPy: "
-                  "that is most of its time."],
-    }, indent=1) + "\n")
+    path = record(
+        name="great_lattices",
+        title="Great lattices",
+        question="Do time and memory go with the arcs of the lattice at hand, whatever its shape?",
+        command="OMP_NUM_THREADS=1 python -m benchmarks.great_lattices",
+        machine=machine("cpu", "scipy", "torch"),
+        measures=[
+            "rescorer/rescoring/expansion.py",
+            "rescorer/rescoring/trellis.py",
+            "rescorer/recognition/lattice.py",
+            "rescorer/recognition/formats/byte_stream.py",
+            "rescorer/recognition/formats/kaldi_lattice_text.py",
+        ],
+        settings={
+            "order": 4,
+            "beam": 16,
+            "max_histories": 32,
+            "memory_mib": 1024,
+            "model": "bigram, 1,000 words",
+        },
+        columns=COLUMNS,
+        rows=rows,
+        notes=[
+            "A chain has a level of the search for each state, and every level costs some "
+            "50 calls of NumPy: "
+            "that is most of its time."
+        ],
+    )
+    print(path)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """How fast archives of Kaldi's lattices are read: unpacked, taken apart and assembled, on one core.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.lattice_reading ARCHIVE... [--symbols words.txt] [--repeats 3]
+    OMP_NUM_THREADS=1 python -m benchmarks.lattice_reading ARCHIVE... [--symbols words.txt]
+    [--repeats 3]
 
-Each archive is read as a stream, one lattice at a time; the table of words is read each time too, and its time counts.
+Each archive is read as a stream, one lattice at a time; the table of words is read each time too,
+and its time counts.
 """
 
 from __future__ import annotations
@@ -13,17 +15,22 @@ from pathlib import Path
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
 from rescorer.recognition.formats import kaldi_lattice
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 
-COLUMNS = (Column("archive", "archive"), Column("kind", "kind"), Column("lattices", "lattices", ",d"),
-           Column("arcs", "arcs", ",d"), Column("seconds", "processor seconds", ".2f"),
-           Column("arcs_per_second", "arcs/s", ",.0f"))
+COLUMNS = (
+    Column("archive", "archive"),
+    Column("kind", "kind"),
+    Column("lattices", "lattices", ",d"),
+    Column("arcs", "arcs", ",d"),
+    Column("seconds", "processor seconds", ".2f"),
+    Column("arcs_per_second", "arcs/s", ",.0f"),
+)
 
 
 def read(path: Path, symbols: Path | None) -> tuple[int, int, str]:
     """(lattices, arcs, what they are) of an archive, which is read through."""
     lattices, arcs, kind = 0, 0, ""
-    for lattice in kaldi_lattice.read(path, symbols, Faults()):
+    for lattice in kaldi_lattice.read(path, symbols, ErrorCollector()):
         lattices += 1
         arcs += lattice.arcs
         kind = f"{lattice.header['type']} {'text' if lattice.header['text'] else 'binary'}"
@@ -36,8 +43,14 @@ def main() -> None:
     parser.add_argument("--symbols", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    measured = Measurement(__file__, arguments, "Lattices: reading Kaldi archives",
-                           "How many arcs a second are read from Kaldi's archives?", COLUMNS, machine("cpu", "scipy"))
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Lattices: reading Kaldi archives",
+        "How many arcs a second are read from Kaldi's archives?",
+        COLUMNS,
+        machine("cpu", "scipy"),
+    )
     for path in arguments.archives:
         times = []
         for _ in range(arguments.repeats):
@@ -45,9 +58,17 @@ def main() -> None:
             lattices, arcs, kind = read(path, arguments.symbols)
             times.append(time.process_time() - began)
         least = min(times)
-        measured.add(archive=path.name, kind=kind, lattices=lattices, arcs=arcs, seconds=least,
-                     arcs_per_second=arcs / least)
-    measured.note(f"The least of {arguments.repeats} runs, from the packed file to assembled lattices.")
+        measured.add(
+            archive=path.name,
+            kind=kind,
+            lattices=lattices,
+            arcs=arcs,
+            seconds=least,
+            arcs_per_second=arcs / least,
+        )
+    measured.note(
+        f"The least of {arguments.repeats} runs, from the packed file to assembled lattices."
+    )
     measured.finish()
 
 

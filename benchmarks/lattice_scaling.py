@@ -1,10 +1,13 @@
-"""Rescoring as lattices grow, as the batch grows, and under a small memory: words a second and peak memory.
+"""Rescoring as lattices grow, as the batch grows, and under a small memory: words a second and peak
+memory.
 
-    python -m benchmarks.lattice_scaling LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols words.txt]
+    python -m benchmarks.lattice_scaling LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols
+    words.txt]
 
-A lattice of a given size is made of real ones, end to start, like a longer utterance. Each row is a process of its own:
-peak memory is its largest resident size, less what it had after model and lattices were read; scored are the words that
-the models were asked for, each after a history of its own.
+A lattice of a given size is made of real ones, end to start, like a longer utterance. Each row is a
+process of its own: peak memory is its largest resident size, less what it had after model and
+lattices were read; scored are the words that the models were asked for, each after a history of its
+own.
 """
 
 from __future__ import annotations
@@ -37,18 +40,27 @@ SIZES = (100, 300, 1_000, 3_000, 10_000, 20_000)
 BATCHES = (1, 4, 16, 64)
 MEMORIES = (4096, 1024, 512, 384, 256)  # MiB
 COLUMNS = (
-    Column("memory", "memory option, MiB", ",d"), Column("beam", "beam", "g"), Column("histories", "histories", "d"),
-    Column("lattices", "lattices", "d"), Column("arcs", "arcs", ",d"), Column("expanded", "expanded arcs", ",d"),
-    Column("scored", "words scored", ",d"), Column("seconds", "seconds", ".2f"),
-    Column("expanded_per_second", "expanded/s", ",.0f"), Column("words_per_second", "words/s", ",.0f"),
-    Column("peak", "peak, MiB", ",.0f"), Column("result", "result"),
+    Column("memory", "memory option, MiB", ",d"),
+    Column("beam", "beam", "g"),
+    Column("histories", "histories", "d"),
+    Column("lattices", "lattices", "d"),
+    Column("arcs", "arcs", ",d"),
+    Column("expanded", "expanded arcs", ",d"),
+    Column("scored", "words scored", ",d"),
+    Column("seconds", "seconds", ".2f"),
+    Column("expanded_per_second", "expanded/s", ",.0f"),
+    Column("words_per_second", "words/s", ",.0f"),
+    Column("peak", "peak, MiB", ",.0f"),
+    Column("result", "result"),
 )
 _USUAL = 2_500  # arcs
 _WIDE, _MANY = 30.0, 200  # an expansion that needs memory
 
 
 def chained(lattices: Sequence[Lattice], arcs: int) -> Lattice:
-    """One lattice of about so many arcs: lattices end to start, the last one cut by leaving out its worst arcs."""
+    """One lattice of about so many arcs: lattices end to start, the last one cut by leaving out its
+    worst arcs.
+    """
     chain, size = [], 0
     for lattice in lattices:
         if size >= arcs:
@@ -57,18 +69,35 @@ def chained(lattices: Sequence[Lattice], arcs: int) -> Lattice:
         size += lattice.arcs
     first = np.cumsum([0, *(each.states - 1 for each in chain)])
     labels = np.concatenate([each.labels for each in chain])
-    scores = {name: np.concatenate([each.scores[name] for each in chain]) for name in chain[0].scores}
-    sources = np.concatenate([each.sources + begin for each, begin in zip(chain, first, strict=False)])
-    targets = np.concatenate([each.targets + begin for each, begin in zip(chain, first, strict=False)])
-    return replace(chain[0], utterance="chain", states=int(first[-1]) + 1, sources=sources, targets=targets,
-                   labels=labels, scores=scores, arc_fields={}, state_fields={})
+    scores = {
+        name: np.concatenate([each.scores[name] for each in chain]) for name in chain[0].scores
+    }
+    sources = np.concatenate(
+        [each.sources + begin for each, begin in zip(chain, first, strict=False)]
+    )
+    targets = np.concatenate(
+        [each.targets + begin for each, begin in zip(chain, first, strict=False)]
+    )
+    return replace(
+        chain[0],
+        utterance="chain",
+        states=int(first[-1]) + 1,
+        sources=sources,
+        targets=targets,
+        labels=labels,
+        scores=scores,
+        arc_fields={},
+        state_fields={},
+    )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """One row, in this process."""
     torch.set_num_threads(arguments.threads)
     read = read_lattices(arguments.lattices, arguments.symbols)
-    lattices = sorted((each for each in read if each.states), key=lambda each: abs(each.arcs - arguments.unit))
+    lattices = sorted(
+        (each for each in read if each.states), key=lambda each: abs(each.arcs - arguments.unit)
+    )
     models = [load(path, arguments.device) for path in (arguments.lm, arguments.ngram) if path]
     work = [chained(lattices[number:], arguments.arcs) for number in range(arguments.count)]
     rescoring._BATCH_ARCS = 10**9  # one batch
@@ -78,14 +107,19 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begin = time.perf_counter()
     settings = ExpansionSettings(beam=arguments.beam, max_histories=arguments.max_histories)
-    results = list(rescoring.rescore_lattices(work, models, weights, settings, arguments.memory << 20))
+    results = list(
+        rescoring.rescore_lattices(work, models, weights, settings, arguments.memory << 20)
+    )
     seconds = time.perf_counter() - begin
     words = "\n".join(" ".join(each.best()) for each in results)
     mebibytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     scored = expand(work, models, weights.weights, weights.first_pass, settings, 1 << 40).scored
     return {
-        "arcs": sum(each.arcs for each in work), "expanded": sum(each.lattice.arcs for each in results),
-        "scored": scored, "seconds": seconds, "peak": mebibytes,
+        "arcs": sum(each.arcs for each in work),
+        "expanded": sum(each.lattice.arcs for each in results),
+        "scored": scored,
+        "seconds": seconds,
+        "peak": mebibytes,
         "result": hashlib.sha256(words.encode()).hexdigest()[:8],
     }
 
@@ -100,17 +134,35 @@ def _weights(lattice: Lattice, models: Sequence[str]) -> TunedWeights:
 def row(arguments: argparse.Namespace, **changed: Any) -> dict[str, Any]:
     """One row, in a process of its own; where it fails, its result is the error."""
     given = {**vars(arguments), **changed}
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()
-               if value is not None and name not in ("lattices", "row", "record")]
-    command = [sys.executable, "-m", "benchmarks.lattice_scaling", str(arguments.lattices), *options, "--row"]
+    options = [
+        f"--{name.replace('_', '-')}={value}"
+        for name, value in given.items()
+        if value is not None and name not in ("lattices", "row", "record")
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.lattice_scaling",
+        str(arguments.lattices),
+        *options,
+        "--row",
+    ]
     ended = subprocess.run(command, capture_output=True, text=True)
-    tried = {"memory": given["memory"], "beam": given["beam"], "histories": given["max_histories"],
-             "lattices": given["count"]}
+    tried = {
+        "memory": given["memory"],
+        "beam": given["beam"],
+        "histories": given["max_histories"],
+        "lattices": given["count"],
+    }
     if ended.returncode:
         return {**tried, "result": ended.stderr.splitlines()[-1]}
     found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return {**tried, **found, "expanded_per_second": found["expanded"] / found["seconds"],
-            "words_per_second": found["scored"] / found["seconds"]}
+    return {
+        **tried,
+        **found,
+        "expanded_per_second": found["expanded"] / found["seconds"],
+        "words_per_second": found["scored"] / found["seconds"],
+    }
 
 
 def main() -> None:
@@ -131,15 +183,22 @@ def main() -> None:
     if arguments.row:
         print(json.dumps(run(arguments)))
         return
-    measured = Measurement(__file__, arguments, "Lattices: time and memory by size",
-                           "How do time and memory of rescoring grow with the arcs, the batch and the memory option?",
-                           COLUMNS, machine(arguments.device, "torch"))
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Lattices: time and memory by size",
+        "How do time and memory of rescoring grow with the arcs, the batch and the memory option?",
+        COLUMNS,
+        machine(arguments.device, "torch"),
+    )
     for size in SIZES:
         measured.add(**row(arguments, arcs=size, unit=min(size, _USUAL)))
     for count in BATCHES:
         measured.add(**row(arguments, count=count))
     for memory in MEMORIES:
-        measured.add(**row(arguments, arcs=SIZES[-1], memory=memory, beam=_WIDE, max_histories=_MANY))
+        measured.add(
+            **row(arguments, arcs=SIZES[-1], memory=memory, beam=_WIDE, max_histories=_MANY)
+        )
     measured.finish()
 
 

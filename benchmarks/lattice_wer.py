@@ -1,11 +1,15 @@
-"""Word error rates of lattices rescored with histories of N - 1 words, beside their n-best lists, and the time of each.
+"""Word error rates of lattices rescored with histories of N - 1 words, beside their n-best lists,
+and the time of each.
 
-    python -m benchmarks.lattice_wer LATTICES --dev REFERENCES --test REFERENCES --lm lightrnn.pt --ngram ngram.binary
-                                     [--symbols words.txt] [--orders 3,4,5] [--max-histories 16] [--threads 1]
+    python -m benchmarks.lattice_wer LATTICES --dev REFERENCES --test REFERENCES --lm lightrnn.pt
+    --ngram ngram.binary
+                                     [--symbols words.txt] [--orders 3,4,5] [--max-histories 16]
+                                     [--threads 1]
 
-KenLM alone, the LightRNN alone and their mixtures, each with weights of its own: tuned on the lattices (N = 4) and on
-the 100-best lists of the utterances in --dev, measured on those of --test. The lists hold the best word sequences of
-the lattices by the first pass's scores. Times are of the test set, after reading.
+KenLM alone, the LightRNN alone and their mixtures, each with weights of its own: tuned on the
+lattices (N = 4) and on the 100-best lists of the utterances in --dev, measured on those of --test.
+The lists hold the best word sequences of the lattices by the first pass's scores. Times are of the
+test set, after reading.
 """
 
 from __future__ import annotations
@@ -25,22 +29,38 @@ from rescorer.recognition.formats import read_lattices
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
-from rescorer.rescoring.error_rate import Words, error_rate
-from rescorer.rescoring.expansion import ExpansionSettings, known_totals
-from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices, tune_lattices
+from rescorer.reports.error_rate import Words, error_rate
+from rescorer.rescoring.arc_totals import known_totals
+from rescorer.rescoring.expansion import ExpansionSettings
+from rescorer.rescoring.lattice import (
+    best_words,
+    first_pass_weights,
+    paths_list,
+    rescore_lattices,
+)
 from rescorer.rescoring.lattice_paths import n_best
+from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.nbest import rerank, score_lists, tune_lists
 from rescorer.rescoring.oracle import oracle_words
 
 _TUNED_ORDER = 4
-COLUMNS = (Column("system", "system"), Column("wer", "WER, %", ".2f"), Column("low", "95 % interval, low", ".2f"),
-           Column("high", "high", ".2f"), Column("errors", "errors", ",d"), Column("seconds", "seconds", ".1f"))
+COLUMNS = (
+    Column("system", "system"),
+    Column("wer", "WER, %", ".2f"),
+    Column("low", "95 % interval, low", ".2f"),
+    Column("high", "high", ".2f"),
+    Column("errors", "errors", ",d"),
+    Column("seconds", "seconds", ".1f"),
+)
 
 
 def lists_of(lattices: Sequence[Lattice], models: Sequence[LanguageModel], n: int) -> list[NBest]:
     """The n best word sequences of each lattice by the first pass's scores."""
     weights = first_pass_weights(lattices[0])
-    return [paths_list(lattice, n_best(lattice, known_totals([lattice], weights), n)) for lattice in lattices]
+    return [
+        paths_list(lattice, n_best(lattice, known_totals([lattice], weights), n))
+        for lattice in lattices
+    ]
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -57,25 +77,57 @@ class Table:
 
     def show(self, name: str, heard: dict[str, Words], seconds: float | None = None) -> None:
         rate = error_rate([self.references[utterance] for utterance in heard], list(heard.values()))
-        self.measured.add(system=name, wer=rate.percent, low=rate.low, high=rate.high, errors=rate.errors,
-                          seconds=seconds)
+        self.measured.add(
+            system=name,
+            wer=rate.percent,
+            low=rate.low,
+            high=rate.high,
+            errors=rate.errors,
+            seconds=seconds,
+        )
 
-    def measure_lists(self, name: str, dev: list[NBest], test: list[NBest], models: list[LanguageModel], kind: str,
-                      longer: list[NBest]) -> None:
+    def measure_lists(
+        self,
+        name: str,
+        dev: list[NBest],
+        test: list[NBest],
+        models: list[LanguageModel],
+        kind: str,
+        longer: list[NBest],
+    ) -> None:
         weights = tune_lists(dev, self.references, score_lists(dev, models), kind=kind).weights
         for size, lists in ((100, test), (1000, longer)):
-            ranked, seconds = timed(lambda lists=lists: rerank(lists, score_lists(lists, models), weights))
-            self.show(f"{name}, {size}-best", {each.utterance: each.hypotheses[0].words for each in ranked}, seconds)
+            ranked, seconds = timed(
+                lambda lists=lists: rerank(lists, score_lists(lists, models), weights)
+            )
+            self.show(
+                f"{name}, {size}-best",
+                {each.utterance: each.hypotheses[0].words for each in ranked},
+                seconds,
+            )
 
-    def measure_lattices(self, name: str, dev: list[Lattice], test: list[Lattice], models: list[LanguageModel],
-                         kind: str, orders: Sequence[int], most: int) -> None:
+    def measure_lattices(
+        self,
+        name: str,
+        dev: list[Lattice],
+        test: list[Lattice],
+        models: list[LanguageModel],
+        kind: str,
+        orders: Sequence[int],
+        most: int,
+    ) -> None:
         settings = ExpansionSettings(_TUNED_ORDER, max_histories=most)
         tuned = tune_lattices(dev, self.references, models, settings, kind=kind)
         for order in orders:
             settings = ExpansionSettings(order, max_histories=most)
-            rescored, seconds = timed(lambda s=settings: list(rescore_lattices(test, models, tuned, s)))
-            self.show(f"{name}, lattices, N = {order}",
-                      {each.lattice.utterance: each.best() for each in rescored}, seconds)
+            rescored, seconds = timed(
+                lambda s=settings: list(rescore_lattices(test, models, tuned, s))
+            )
+            self.show(
+                f"{name}, lattices, N = {order}",
+                {each.lattice.utterance: each.best() for each in rescored},
+                seconds,
+            )
             safest = {each.lattice.utterance: each.minimum_bayes_risk().words for each in rescored}
             self.show(f"{name}, lattices, N = {order}, minimum Bayes risk", safest)
         self.measured.note(f"{name}: {tuned.weights}")
@@ -87,24 +139,36 @@ def main() -> None:
     for name in ("dev", "test", "lm", "ngram"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--symbols", type=Path)
-    parser.add_argument("--orders", type=lambda text: [int(order) for order in text.split(",")], default=[3, 4, 5])
+    parser.add_argument(
+        "--orders", type=lambda text: [int(order) for order in text.split(",")], default=[3, 4, 5]
+    )
     parser.add_argument("--max-histories", type=int, default=16)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    every = {lattice.utterance: lattice for lattice in read_lattices(arguments.lattices, arguments.symbols)}
+    every = {
+        lattice.utterance: lattice
+        for lattice in read_lattices(arguments.lattices, arguments.symbols)
+    }
     references = [read_references(path) for path in (arguments.dev, arguments.test)]
     dev, test = ([every[utterance] for utterance in part] for part in references)
     said = {**references[0], **references[1]}
     ngram, lightrnn = load(arguments.ngram), load(arguments.lm, arguments.device)
     systems: list[tuple[str, list[LanguageModel], str]] = [
-        ("KenLM", [ngram], "linear"), ("LightRNN", [lightrnn], "linear"),
-        ("linear mixture", [lightrnn, ngram], "linear"), ("log-linear mixture", [lightrnn, ngram], "log-linear"),
+        ("KenLM", [ngram], "linear"),
+        ("LightRNN", [lightrnn], "linear"),
+        ("linear mixture", [lightrnn, ngram], "linear"),
+        ("log-linear mixture", [lightrnn, ngram], "log-linear"),
     ]
-    measured = Measurement(__file__, arguments, "Lattices beside their n-best lists",
-                           "What do lattices give that lists do not, and how does the WER depend on the order N?",
-                           COLUMNS, machine(arguments.device, "torch"))
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Lattices beside their n-best lists",
+        "What do lattices give that lists do not, and how does the WER depend on the order N?",
+        COLUMNS,
+        machine(arguments.device, "torch"),
+    )
     table = Table(measured, said)
     first_pass = first_pass_weights(test[0])
     table.show("first pass", {each.utterance: best_words(each, first_pass) for each in test})
@@ -112,11 +176,18 @@ def main() -> None:
     longer, seconds = timed(lambda: lists_of(test, [ngram], 1000))
     for name, models, kind in systems:
         table.measure_lists(name, dev_lists, test_lists, models, kind, longer)
-        table.measure_lattices(name, dev, test, models, kind, arguments.orders, arguments.max_histories)
-    table.show("oracle", {each.utterance: oracle_words(each, said[each.utterance]) for each in test})
-    measured.note(f"{len(test)} lattices, {sum(map(len, references[1].values())):,} words, "
-                  f"{sum(each.arcs for each in test):,} arcs; the 1000-best lists took {seconds:.1f} s to find "
-                  f"and hold {sum(len(each.hypotheses) for each in longer):,} sentences.")
+        table.measure_lattices(
+            name, dev, test, models, kind, arguments.orders, arguments.max_histories
+        )
+    table.show(
+        "oracle", {each.utterance: oracle_words(each, said[each.utterance]) for each in test}
+    )
+    measured.note(
+        f"{len(test)} lattices, {sum(map(len, references[1].values())):,} words, "
+        f"{sum(each.arcs for each in test):,} arcs; the 1000-best lists took {seconds:.1f} s to "
+        "find "
+        f"and hold {sum(len(each.hypotheses) for each in longer):,} sentences."
+    )
     measured.finish()
 
 

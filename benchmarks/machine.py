@@ -12,7 +12,10 @@ def machine(device: str = "cpu", *packages: str) -> str:
     """Processor (and GPU, if that is the device), cores, load and versions, on one line."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    model = next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )
     if device.startswith("cuda"):
         import torch
 

@@ -1,9 +1,10 @@
-"""What the prefix tree saves on n-best lists: words scored, and time, against each hypothesis alone.
+"""What the prefix tree saves on n-best lists: words scored, and time, against each hypothesis
+alone.
 
     python -m benchmarks.prefix_sharing NBEST --lm lightrnn.pt [--device cpu] [--threads 1]
 
-The other way scores the same hypotheses with the same network in padded batches of like length, without sharing.
-Shapes: U hypotheses of a batch, T words of the longest.
+The other way scores the same hypotheses with the same network in padded batches of like length,
+without sharing. Shapes: U hypotheses of a batch, T words of the longest.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.recognition.formats import read_nbest
-from rescorer.rescoring.history_tree import HistoryTree, score_sentences
+from rescorer.rescoring.prefix_tree import PrefixTree, score_sentences
 
 _BATCH = 1024
 COLUMNS = (
-    Column("lists", "lists", ",d"), Column("hypotheses", "hypotheses", ",d"), Column("words", "words", ",d"),
-    Column("in_list", "scored, prefixes shared in a list", ",d"), Column("scored", "in all lists", ",d"),
-    Column("fewer", "times fewer", ".2f"), Column("tree_seconds", "seconds, tree", ".2f"),
-    Column("alone_seconds", "seconds, each alone", ".2f"), Column("faster", "times faster", ".2f"),
+    Column("lists", "lists", ",d"),
+    Column("hypotheses", "hypotheses", ",d"),
+    Column("words", "words", ",d"),
+    Column("in_list", "scored, prefixes shared in a list", ",d"),
+    Column("scored", "in all lists", ",d"),
+    Column("fewer", "times fewer", ".2f"),
+    Column("tree_seconds", "seconds, tree", ".2f"),
+    Column("alone_seconds", "seconds, each alone", ".2f"),
+    Column("faster", "times faster", ".2f"),
     Column("difference", "largest difference of a score", ".1e"),
 )
 
@@ -44,7 +50,9 @@ def batched(model: LightRNN, sentences: list[tuple[str, ...]]) -> np.ndarray:
         for column, sentence in enumerate(ids):
             words[: len(sentence), column] = sentence
             scored[: len(sentence), column] = True
-        log_probs, _ = model(torch.as_tensor(words, device=model.device), model.start_states(len(batch)))
+        log_probs, _ = model(
+            torch.as_tensor(words, device=model.device), model.start_states(len(batch))
+        )
         totals[batch] = np.where(scored, log_probs.cpu().double().numpy(), 0.0).sum(0)
     return totals
 
@@ -61,12 +69,19 @@ def main() -> None:
     model = LightRNN.load(arguments.lm, arguments.device)
     lists = read_nbest(arguments.nbest).lists
     sentences = [hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses]
-    measured = Measurement(__file__, arguments, "Prefix tree of n-best lists",
-                           "How many words and how much time does the prefix tree of hypotheses save?", COLUMNS,
-                           machine(arguments.device, "torch"))
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Prefix tree of n-best lists",
+        "How many words and how much time does the prefix tree of hypotheses save?",
+        COLUMNS,
+        machine(arguments.device, "torch"),
+    )
     tokens = sum(len(sentence) + 1 for sentence in sentences)
-    one_each = sum(HistoryTree.of([hypothesis.words for hypothesis in nbest.hypotheses]).size for nbest in lists)
-    nodes = HistoryTree.of(sentences).size
+    one_each = sum(
+        PrefixTree.of([hypothesis.words for hypothesis in nbest.hypotheses]).size for nbest in lists
+    )
+    nodes = PrefixTree.of(sentences).size
     times: dict[str, list[float]] = {"tree": [], "alone": []}
     for _ in range(arguments.repeats):
         began = time.perf_counter()
@@ -76,11 +91,23 @@ def main() -> None:
         alone = batched(model, sentences)
         times["alone"].append(time.perf_counter() - began)
     tree = scores.paths @ scores.log_probs[:, 0]
-    measured.add(lists=len(lists), hypotheses=len(sentences), words=tokens, in_list=one_each, scored=nodes,
-                 fewer=tokens / nodes, tree_seconds=min(times["tree"]), alone_seconds=min(times["alone"]),
-                 faster=min(times["alone"]) / min(times["tree"]), difference=float(np.abs(tree - alone).max()))
-    measured.note(f"The least of {arguments.repeats} runs. Each alone: batches of {_BATCH:,} hypotheses of similar "
-                  "length.")
+    measured.add(
+        lists=len(lists),
+        hypotheses=len(sentences),
+        words=tokens,
+        in_list=one_each,
+        scored=nodes,
+        fewer=tokens / nodes,
+        tree_seconds=min(times["tree"]),
+        alone_seconds=min(times["alone"]),
+        faster=min(times["alone"]) / min(times["tree"]),
+        difference=float(np.abs(tree - alone).max()),
+    )
+    measured.note(
+        f"The least of {arguments.repeats} runs. Each alone: batches of {_BATCH:,} hypotheses of "
+        "similar "
+        "length."
+    )
     measured.finish()
 
 

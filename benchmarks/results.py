@@ -58,8 +58,8 @@ class Column:
             return ""
         if isinstance(value, str | bool):
             return str(value)
-        if isinstance(value, list):  # an interval
-            return f"[{', '.join(f'{each:.4g}' for each in value)}]"
+        if isinstance(value, list | tuple):  # an interval
+            return f"[{', '.join(format(each, self.format or '.4g') for each in value)}]"
         if self.format:
             return format(value, self.format)
         if isinstance(value, int):
@@ -250,6 +250,9 @@ def _imported(file: Path, root: Path) -> Iterator[str]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             paths = [name.replace(".", "/") + ".py" for name in names]
             yield from (path for path in paths if (root / path).is_file())
+            package = root / node.module.replace(".", "/") / "__init__.py"
+            if package.is_file() and package != file:  # it re-exports what its modules define
+                yield from _imported(package, root)
 
 
 # ---- measuring ----
@@ -268,6 +271,41 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         help="write benchmarks/results/NAME.json; without a name, that of the program",
     )
     return parser
+
+
+def record(
+    name: str,
+    title: str,
+    question: str,
+    command: str,
+    machine: str,
+    measures: Sequence[str],
+    settings: Mapping[str, Any],
+    columns: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    notes: Sequence[str],
+) -> Path:
+    """Write the result of a benchmark that collects its rows itself; returns the file.
+
+    Args:
+        columns: label of each column by its key.
+    """
+    result = Result(
+        name=name,
+        title=title,
+        question=question,
+        command=command,
+        commit=_commit(),
+        date=date.today().isoformat(),
+        machine=machine,
+        measures=tuple(measures),
+        settings=settings,
+        columns=tuple(Column(key, label) for key, label in columns.items()),
+        rows=tuple(rows),
+        notes=tuple(notes),
+        sources={path: digest(path) for path in measures},
+    )
+    return result.write(FOLDER)
 
 
 class Measurement:

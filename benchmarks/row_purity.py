@@ -1,25 +1,28 @@
-"""Do rows mean something? The share of lists of words that lands in their fullest rows, after training and by chance.
+"""Do rows mean something? The share of lists of words that lands in their fullest rows, after
+training and by chance.
 
-    python -m benchmarks.row_purity lightrnn.pt --gazetteers DIR [--rows 10] [--least 20] [--seeds 5] [--show 8]
+    python -m benchmarks.row_purity lightrnn.pt --gazetteers DIR [--rows 10] [--least 20] [--seeds
+    5] [--show 8]
 
-The folder of gazetteers holds places, surnames and first-names (.tsv.xz) and english-words.txt.xz (SCOWL). Only words
-that the model saw so often (`--least`) count. The same lists are looked up in the model's table, in the table in order
-of counts, and in tables of the same shape with every word in a cell drawn by chance (the mean of several).
-Not more of n words than the rows have columns can be in them: that is the ceiling. Ten words are in ten rows wherever
-they are, so the share in the one fullest row is told beside.
+The folder of gazetteers holds places, surnames and first-names (.tsv.xz) and english-words.txt.xz
+(SCOWL). Only words that the model saw so often (`--least`) count. The same lists are looked up in
+the model's table, in the table in order of counts, and in tables of the same shape with every word
+in a cell drawn by chance (the mean of several). Not more of n words than the rows have columns can
+be in them: that is the ceiling. Ten words are in ten rows wherever they are, so the share in the
+one fullest row is told beside.
 
 How the lists are cleaned. A word is common where SCOWL has it in lower case.
 
-    places       one word, 15,000 inhabitants or more; not common, and no surname or first name of 5,000 people
-    surnames     of 5,000 people or more; not common, no first name of 5,000, and no place of 15,000
-    numbers      zero to nineteen, the tens, hundred to trillion
+    places       one word, 15,000 inhabitants or more; not common, and no surname or first name of
+    5,000 people surnames     of 5,000 people or more; not common, no first name of 5,000, and no
+    place of 15,000 numbers      zero to nineteen, the tens, hundred to trillion
     months       without may and march, which are mostly other words
-    participles  forms that are no past tense: an irregular verb's (taken, known), from the list in this file
-    past -ed     past tense or participle of a regular verb
+    participles  forms that are no past tense: an irregular verb's (taken, known), from the list in
+    this file past -ed     past tense or participle of a regular verb
     verbs -s     third person of a regular verb, and of the irregular ones of the list
 
-A regular verb is a word of SCOWL that has its forms in -s, -ed and -ing there too and no possessive: to SCOWL every
-noun has one, so walks is on no list, and includes is.
+A regular verb is a word of SCOWL that has its forms in -s, -ed and -ing there too and no
+possessive: to SCOWL every noun has one, so walks is on no list, and includes is.
 """
 
 from __future__ import annotations
@@ -32,30 +35,43 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN
-from rescorer.models.table_view import TableView, share_in_fullest_rows
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.word_table import WordTable
+from rescorer.reports.table_page import TableView, share_in_fullest_rows
 
 COLUMNS = (
-    Column("list", "list"), Column("words", "words", ",d"), Column("model", "the model's"),
-    Column("counts", "by counts"), Column("random", "random"), Column("ceiling", "ceiling"),
+    Column("list", "list"),
+    Column("words", "words", ",d"),
+    Column("model", "the model's"),
+    Column("counts", "by counts"),
+    Column("random", "random"),
+    Column("ceiling", "ceiling"),
     Column("fullest", "words of its fullest row, those on the list in bold"),
 )
 _PEOPLE, _INHABITANTS = 5_000, 15_000
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-_NUMBERS = f"{_UNITS} seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve "
+    "thirteen fourteen fifteen sixteen"
+)
+_NUMBERS = (
+    f"{_UNITS} seventeen eighteen nineteen "
+    "twenty thirty forty fifty sixty seventy eighty ninety hundred "
+)
 _LARGE = "thousand million billion trillion"
 _MONTHS = "january february april june july august september october november december"
-# Base and participle, where the participle is not the past tense as well and neither is a noun or an adjective mostly.
-_IRREGULAR = """arise arisen awake awoken bear borne beget begotten begin begun bid bidden bite bitten blow blown
-break broken choose chosen do done draw drawn drink drunk drive driven eat eaten fall fallen fly flown forbid forbidden
-foresee foreseen forget forgotten forgive forgiven forsake forsaken freeze frozen get gotten give given go gone
-grow grown hew hewn hide hidden know known lie lain mistake mistaken overcome overcome override overridden
-oversee overseen overtake overtaken overthrow overthrown prove proven redo redone ride ridden ring rung rise risen
-saw sawn see seen sew sewn shake shaken show shown shrink shrunk sing sung sink sunk slay slain sow sown speak spoken
-spring sprung steal stolen stride stridden strive striven swear sworn swell swollen swim swum take taken tear torn
-throw thrown tread trodden undergo undergone undertake undertaken undo undone wake woken wear worn weave woven
-withdraw withdrawn write written rewrite rewritten"""
+# Base and participle, where the participle is not the past tense as well and neither is a noun or
+# an adjective mostly.
+_IRREGULAR = """\
+arise arisen awake awoken bear borne beget begotten begin begun bid bidden bite bitten blow blown
+break broken choose chosen do done draw drawn drink drunk drive driven eat eaten fall fallen fly
+flown forbid forbidden foresee foreseen forget forgotten forgive forgiven forsake forsaken freeze
+frozen get gotten give given go gone grow grown hew hewn hide hidden know known lie lain mistake
+mistaken overcome overcome override overridden oversee overseen overtake overtaken overthrow
+overthrown prove proven redo redone ride ridden ring rung rise risen saw sawn see seen sew sewn
+shake shaken show shown shrink shrunk sing sung sink sunk slay slain sow sown speak spoken spring
+sprung steal stolen stride stridden strive striven swear sworn swell swollen swim swum take taken
+tear torn throw thrown tread trodden undergo undergone undertake undertaken undo undone wake woken
+wear worn weave woven withdraw withdrawn write written rewrite rewritten"""
 
 
 def lines_of(path: Path) -> list[str]:
@@ -86,7 +102,11 @@ def past(verb: str) -> str:
 
 
 def present(verb: str) -> str:
-    return f"{verb[:-1]}ing" if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")) else f"{verb}ing"
+    return (
+        f"{verb[:-1]}ing"
+        if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye"))
+        else f"{verb}ing"
+    )
 
 
 def _y_after_consonant(verb: str) -> bool:
@@ -94,16 +114,27 @@ def _y_after_consonant(verb: str) -> bool:
 
 
 def regular_verbs(words: Set[str]) -> set[str]:
-    """Words that have the forms of a verb, spelt without a doubled consonant, and none of a noun."""
-    return {word for word in words if word.isalpha() and word.islower() and len(word) > 2 and f"{word}'s" not in words
-            and {third_person(word), past(word), present(word)} <= words}
+    """Words that have the forms of a verb, spelt without a doubled consonant, and none of a
+    noun.
+    """
+    return {
+        word
+        for word in words
+        if word.isalpha()
+        and word.islower()
+        and len(word) > 2
+        and f"{word}'s" not in words
+        and {third_person(word), past(word), present(word)} <= words
+    }
 
 
 def make_lists(folder: Path) -> dict[str, set[str]]:
     """The lists by their names."""
     words = set(lines_of(folder / "english-words.txt.xz"))
     common = {word for word in words if word.islower()}
-    towns, families, firsts = (fields_of(folder, name) for name in ("places", "surnames", "first-names"))
+    towns, families, firsts = (
+        fields_of(folder, name) for name in ("places", "surnames", "first-names")
+    )
     places = counted(towns, 2, _INHABITANTS) - common
     surnames, first_names = (counted(people, 1, _PEOPLE) - common for people in (families, firsts))
     verbs = regular_verbs(words)
@@ -124,22 +155,31 @@ def seen(lists: Mapping[str, Set[str]], model: LightRNN, least: int) -> dict[str
     """The words of each list that the model saw so often; a list without any is left out."""
     vocabulary = model.vocabulary
     counts = dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
-    kept = {name: sorted(word for word in words if counts.get(word, 0) >= least) for name, words in lists.items()}
+    kept = {
+        name: sorted(word for word in words if counts.get(word, 0) >= least)
+        for name, words in lists.items()
+    }
     return {name: words for name, words in kept.items() if words}
 
 
-def shares(model: LightRNN, tables: Iterable[WordTable], words: list[str], rows: int) -> tuple[float, float]:
-    """Of a list's words, the share in its fullest rows and in the fullest one, the mean over tables of the shape."""
+def shares(
+    model: LightRNN, tables: Iterable[WordTable], words: list[str], rows: int
+) -> tuple[float, float]:
+    """Of a list's words, the share in its fullest rows and in the fullest one, the mean over tables
+    of the shape.
+    """
     found = []
     for table in tables:
-        model.place(table)
+        model.set_table(table)
         found.append([share_in_fullest_rows(model, words, number) for number in (rows, 1)])
     ten, one = np.mean(found, 0)
     return float(ten), float(one)
 
 
 def fullest(view: TableView, words: list[str], show: int) -> str:
-    """The first words, by frequency, of the row with most words of a list; those on the list in bold."""
+    """The first words, by frequency, of the row with most words of a list; those on the list in
+    bold.
+    """
     listed = set(words)
     rows = view.table.row_of[view.vocabulary.encode(words)]
     inside = view.row_words(int(np.bincount(rows).argmax()))[:show]
@@ -155,9 +195,13 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--gazetteers", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=10)
-    parser.add_argument("--least", type=int, default=20, help="times that a word was seen in training")
+    parser.add_argument(
+        "--least", type=int, default=20, help="times that a word was seen in training"
+    )
     parser.add_argument("--seeds", type=int, default=5, help="random tables")
-    parser.add_argument("--show", type=int, default=8, help="words of each list's fullest row; 0: none")
+    parser.add_argument(
+        "--show", type=int, default=8, help="words of each list's fullest row; 0: none"
+    )
     arguments = parser.parse_args()
     model = LightRNN.load(arguments.model)
     lists = seen(make_lists(arguments.gazetteers), model, arguments.least)
@@ -166,17 +210,31 @@ def main() -> None:
     first = WordTable.shaped(size, trained.rows, columns)
     chance = [trained.shuffled(seed) for seed in range(arguments.seeds)]
     columns_shown = COLUMNS if arguments.show else COLUMNS[:-1]
-    measured = Measurement(__file__, arguments, "Do rows mean something?",
-                           "What share of a list of words is in its fullest rows, in the model's table and by chance?",
-                           columns_shown, machine())
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Do rows mean something?",
+        "What share of a list of words is in its fullest rows, in the model's table and by chance?",
+        columns_shown,
+        machine(),
+    )
     for name, words in lists.items():
-        found = [shares(model, tables, words, arguments.rows) for tables in ([trained], [first], chance)]
+        found = [
+            shares(model, tables, words, arguments.rows) for tables in ([trained], [first], chance)
+        ]
         most = (min(1.0, arguments.rows * columns / len(words)), min(1.0, columns / len(words)))
-        row = dict(zip(("model", "counts", "random", "ceiling"), map(percent, (*found, most)), strict=True))
-        measured.add(list=name, words=len(words), **row, fullest=fullest(view, words, arguments.show))
-    measured.note(f"{arguments.model.name}: {size:,} words, {trained.rows} rows × {columns} columns; words seen "
-                  f"{arguments.least} times or more; per cent of a list in its {arguments.rows} fullest rows "
-                  "(in the one).")
+        row = dict(
+            zip(("model", "counts", "random", "ceiling"), map(percent, (*found, most)), strict=True)
+        )
+        measured.add(
+            list=name, words=len(words), **row, fullest=fullest(view, words, arguments.show)
+        )
+    measured.note(
+        f"{arguments.model.name}: {size:,} words, {trained.rows} rows × {columns} columns; words "
+        "seen "
+        f"{arguments.least} times or more; per cent of a list in its {arguments.rows} fullest rows "
+        "(in the one)."
+    )
     measured.finish()
 
 

@@ -1,6 +1,6 @@
 """Untuned weights on many sets of lists at once: does any get worse than its first pass?
 
-    python benchmarks/safe_defaults.py DATA [--ngram ptb.binary] [--cache FOLDER] [--tune]
+    python -m benchmarks.safe_defaults DATA [--ngram ptb.binary] [--cache FOLDER] [--tune]
                                        [--lattices]
 
 DATA is the folder of real lists and lattices. Each set is measured whole, in halves, cut to its 5
@@ -13,12 +13,9 @@ cost. Tuned weights are those of the development set of the same kind.
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,20 +24,22 @@ import numpy as np
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.results import record
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.models.open_vocabulary import find_speller, open_vocabulary
 from rescorer.recognition.formats import read_lattices, read_nbest
 from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
 from rescorer.recognition.references import read_references
+from rescorer.reports.error_rate import ErrorRate, error_rate
 from rescorer.rescoring.default_weights import DefaultSettings, untuned
-from rescorer.rescoring.error_rate import ErrorRate, error_rate
 from rescorer.rescoring.expansion import known_totals
 from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices
 from rescorer.rescoring.lattice import default_weights as lattice_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import hypothesis_errors, score_lists, tune_lists
-from rescorer.rescoring.weights import ScoredLists, TuningSettings, Weights
+from rescorer.rescoring.tuning import TuningSettings
+from rescorer.rescoring.weights import ScoredLists, Weights
 
 ROOT = Path(__file__).parents[1]
 TUNING = TuningSettings(rounds=30, population=12)
@@ -70,8 +69,13 @@ class Set:
         return error_rate(list(self.references.values()), [flat[index] for index in chosen])
 
 
-def pick(whole: Set, name: str, rows: np.ndarray, scores: np.ndarray | None = None,
-         score: str = FIRST_PASS) -> Set:
+def pick(
+    whole: Set,
+    name: str,
+    rows: np.ndarray,
+    scores: np.ndarray | None = None,
+    score: str = FIRST_PASS,
+) -> Set:
     """A set of these hypotheses, list by list; with `scores` [H] instead of their own."""
     scored = whole.scored
     owners = scored.owners[rows]
@@ -86,9 +90,12 @@ def pick(whole: Set, name: str, rows: np.ndarray, scores: np.ndarray | None = No
 
     cuts = [*begins.tolist(), len(rows)]
     lists = tuple(
-        NBest(whole.lists[owner].utterance,
-              tuple(hypothesis(k) for k in range(*cuts[place : place + 2])),
-              whole.lists[owner].reference) for place, owner in enumerate(kept)
+        NBest(
+            whole.lists[owner].utterance,
+            tuple(hypothesis(k) for k in range(*cuts[place : place + 2])),
+            whole.lists[owner].reference,
+        )
+        for place, owner in enumerate(kept)
     )
     paths = replace(scored.paths, paths=scored.paths.paths[rows])
     picked = ScoredLists(names, scored.model_names, raw, scored.lengths[rows], begins, paths)
@@ -112,8 +119,13 @@ def variants(whole: Set) -> Iterator[Set]:
     yield pick(whole, ", ranks", rows, -places.astype(float), RANK)
     yield pick(whole, ", 5 best, ranks", few, -places.astype(float), RANK)
     for half in (0, 1):
-        yield pick(whole, f", 5 best, ranks, half {half + 1}", few[scored.owners[few] % 2 == half],
-                   -places.astype(float), RANK)
+        yield pick(
+            whole,
+            f", 5 best, ranks, half {half + 1}",
+            few[scored.owners[few] % 2 == half],
+            -places.astype(float),
+            RANK,
+        )
     yield pick(whole, ", mean a word, old order", rows, means)
     for chosen, name in ((rows, ""), (few, ", 5 best")):
         ordered = chosen[np.lexsort((-means[chosen], scored.owners[chosen]))]
@@ -136,22 +148,36 @@ def row(each: Set, model: str, tuned: Weights | None) -> dict[str, Any]:
     chosen = untuned(each.lists, scored)
     first = each.rate(scored.begins)
     new = chosen.scored.totals(chosen.default.weights)
-    rates = {"first_pass": first, "old": each.rate(scored.best(scored.totals(old_rule(scored)))),
-             "new": each.rate(chosen.scored.best(new))}
+    rates = {
+        "first_pass": first,
+        "old": each.rate(scored.best(scored.totals(old_rule(scored)))),
+        "new": each.rate(chosen.scored.best(new)),
+    }
     if tuned:
         rates["tuned"] = each.rate(scored.best(scored.totals(tuned)))
-    return {"set": each.name, "model": model, "utterances": len(each.lists), "words": first.words,
-            **columns(rates), "lm_scale": round(chosen.default.weights.lm_scale, 6),
-            "reason": chosen.default.reason}
+    return {
+        "set": each.name,
+        "model": model,
+        "utterances": len(each.lists),
+        "words": first.words,
+        **columns(rates),
+        "lm_scale": round(chosen.default.weights.lm_scale, 6),
+        "reason": chosen.default.reason,
+    }
 
 
 def columns(rates: dict[str, ErrorRate]) -> dict[str, Any]:
     first = rates["first_pass"].errors
     wer = {name: round(rate.percent, 2) for name, rate in rates.items()}
-    intervals = {f"{name}_interval": [round(rate.low, 2), round(rate.high, 2)]
-                 for name, rate in rates.items()}
-    changes = {f"{name}_change": round(100 * (rate.errors / max(1, first) - 1), 1)
-               for name, rate in rates.items() if name != "first_pass"}
+    intervals = {
+        f"{name}_interval": [round(rate.low, 2), round(rate.high, 2)]
+        for name, rate in rates.items()
+    }
+    changes = {
+        f"{name}_change": round(100 * (rate.errors / max(1, first) - 1), 1)
+        for name, rate in rates.items()
+        if name != "first_pass"
+    }
     errors = {f"{name}_errors": rate.errors for name, rate in rates.items()}
     return {**wer, **intervals, **changes, **errors}
 
@@ -170,9 +196,12 @@ def base_lists(data: Path) -> dict[str, Callable[[], Sequence[NBest]]]:
             f"sphinx-lattice-100-{part}": partial(best_paths, sphinx, said),
         }
     b1, b2 = (data / f"names/librispeech-test-clean.{name}.jsonl" for name in ("b1", "b2"))
-    readers |= {"librispeech-b1": partial(lists_at, b1), "librispeech-b2": partial(lists_at, b2),
-                "librispeech-b1-b2": partial(two_best, b1, b2),
-                "librispeech-b2-b1": partial(two_best, b2, b1)}
+    readers |= {
+        "librispeech-b1": partial(lists_at, b1),
+        "librispeech-b2": partial(lists_at, b2),
+        "librispeech-b1-b2": partial(two_best, b1, b2),
+        "librispeech-b2-b1": partial(two_best, b2, b1),
+    }
     return readers
 
 
@@ -183,8 +212,11 @@ def lists_at(path: Path, said: Mapping[str, tuple[str, ...]] | None = None) -> S
 
 
 def with_references(lists: Sequence[NBest], said: Mapping[str, tuple[str, ...]]) -> list[NBest]:
-    return [replace(nbest, reference=said[nbest.utterance])
-            for nbest in lists if nbest.utterance in said]
+    return [
+        replace(nbest, reference=said[nbest.utterance])
+        for nbest in lists
+        if nbest.utterance in said
+    ]
 
 
 def best_paths(path: Path, said: Mapping[str, tuple[str, ...]]) -> list[NBest]:
@@ -208,14 +240,24 @@ def two_best(first: Path, second: Path) -> list[NBest]:
     lists = []
     for nbest in read_nbest(first).lists:
         sentences = dict.fromkeys([nbest.hypotheses[0].words, others[nbest.utterance]])
-        lists.append(replace(nbest, hypotheses=tuple(
-            Hypothesis(str(place + 1), words, {RANK: float(-place)})
-            for place, words in enumerate(sentences))))
+        lists.append(
+            replace(
+                nbest,
+                hypotheses=tuple(
+                    Hypothesis(str(place + 1), words, {RANK: float(-place)})
+                    for place, words in enumerate(sentences)
+                ),
+            )
+        )
     return lists
 
 
-def scored_set(name: str, read: Callable[[], Sequence[NBest]], models: Sequence[LanguageModel],
-               cache: Path | None) -> Set:
+def scored_set(
+    name: str,
+    read: Callable[[], Sequence[NBest]],
+    models: Sequence[LanguageModel],
+    cache: Path | None,
+) -> Set:
     """A set scored by the models, once for every run that shares the cache."""
     path = cache / f"{models[0].name}.{name}.pickle" if cache else None
     if path and path.exists():
@@ -233,8 +275,9 @@ def tuned_weights(dev: Set) -> Weights:
     return tune_lists(dev.lists, dev.references, dev.scored, TUNING).weights
 
 
-def measure(data: Path, models: Sequence[LanguageModel], cache: Path | None,
-            tune: bool) -> list[dict[str, Any]]:
+def measure(
+    data: Path, models: Sequence[LanguageModel], cache: Path | None, tune: bool
+) -> list[dict[str, Any]]:
     """A row for every variant of every set; without `tune` for a few variants."""
     sets = {name: scored_set(name, read, models, cache) for name, read in base_lists(data).items()}
     rows = []
@@ -254,46 +297,69 @@ def measure(data: Path, models: Sequence[LanguageModel], cache: Path | None,
 def measure_lattices(data: Path, models: Sequence[LanguageModel]) -> list[dict[str, Any]]:
     """A row for the lattices of each recogniser and half."""
     rows = []
-    for name, path in (("kaldi", data / "lattices/kathleen-kaldi/pruned.1.gz"),
-                       ("sphinx", data / "lattices/kathleen-sphinx")):
+    for name, path in (
+        ("kaldi", data / "lattices/kathleen-kaldi/pruned.1.gz"),
+        ("sphinx", data / "lattices/kathleen-sphinx"),
+    ):
         every = {lattice.utterance: lattice for lattice in read_lattices(path, symbols_of(path))}
         for part in ("dev", "test"):
             said = read_references(data / f"lattices/kathleen-refs.{part}.txt")
             lattices = [every[utterance] for utterance in said]
             weights, reason = lattice_weights(lattices, models)
-            words = {result.lattice.utterance: result.best()
-                     for result in rescore_lattices(lattices, models, weights)}
+            words = {
+                result.lattice.utterance: result.best()
+                for result in rescore_lattices(lattices, models, weights)
+            }
             first = [best_words(each, weights.first_pass) for each in lattices]
             second = [words[utterance] for utterance in said]
-            rates = {"first_pass": error_rate(list(said.values()), first),
-                     "new": error_rate(list(said.values()), second)}
-            rows.append({"set": f"{name}-lattices-{part}", "model": models[0].name,
-                         "utterances": len(said), "words": rates["new"].words, **columns(rates),
-                         "lm_scale": weights.weights.lm_scale, "reason": reason})
+            rates = {
+                "first_pass": error_rate(list(said.values()), first),
+                "new": error_rate(list(said.values()), second),
+            }
+            rows.append(
+                {
+                    "set": f"{name}-lattices-{part}",
+                    "model": models[0].name,
+                    "utterances": len(said),
+                    "words": rates["new"].words,
+                    **columns(rates),
+                    "lm_scale": weights.weights.lm_scale,
+                    "reason": reason,
+                }
+            )
             show(rows[-1])
     return rows
 
 
 def show(one: dict[str, Any]) -> None:
-    print(f"{one['model']:<10} {one['set']:<46} {one['words']:>6} {one['first_pass']:7.2f} "
-          f"{one.get('old_change', 0):+7.1f} {one['new']:7.2f} {one['new_change']:+6.1f} "
-          f"{one.get('tuned_change', float('nan')):+6.1f} {one['lm_scale']:.4f}", flush=True)
+    print(
+        f"{one['model']:<10} {one['set']:<46} {one['words']:>6} {one['first_pass']:7.2f} "
+        f"{one.get('old_change', 0):+7.1f} {one['new']:7.2f} {one['new_change']:+6.1f} "
+        f"{one.get('tuned_change', float('nan')):+6.1f} {one['lm_scale']:.4f}",
+        flush=True,
+    )
 
 
 def pooled(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """All rows together, each as heavy as its words."""
-    errors = {name: sum(one[f"{name}_errors"] for one in rows)
-              for name in ("first_pass", "old", "new")}
+    errors = {
+        name: sum(one[f"{name}_errors"] for one in rows) for name in ("first_pass", "old", "new")
+    }
     words = sum(one["words"] for one in rows)
-    return {"words": words,
-            **{name: round(100 * count / words, 2) for name, count in errors.items()},
-            **{f"{name}_change": round(100 * (errors[name] / errors["first_pass"] - 1), 1)
-               for name in ("old", "new")}}
+    return {
+        "words": words,
+        **{name: round(100 * count / words, 2) for name, count in errors.items()},
+        **{
+            f"{name}_change": round(100 * (errors[name] / errors["first_pass"] - 1), 1)
+            for name in ("old", "new")
+        },
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--ngram", type=Path)
     parser.add_argument("--cache", type=Path, help="folder of scored sets, for another run")
@@ -319,43 +385,60 @@ def write(rows: Sequence[dict[str, Any]], listed: Sequence[dict[str, Any]]) -> N
     main_rows = [one for one in listed if one["model"] == listed[0]["model"]]
     whole = [one for one in main_rows if "," not in one["set"]]
     worst = max(listed, key=lambda one: one["new_change"])
-    print(f"worst: {worst['set']} ({worst['model']}) {worst['new_change']:+.1f} %; "
-          f"pools: {pooled(whole)}, with variants {pooled(main_rows)}")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True,
-                            capture_output=True, text=True).stdout
-    content = {
-        "name": "safe_defaults", "title": "Untuned weights on many sets",
-        "question": "Is rescoring without tuned weights ever worse than the first pass?",
-        "command": "python benchmarks/safe_defaults.py DATA --ngram ptb.binary --tune --lattices",
-        "commit": commit.strip(), "date": date.today().isoformat(),
-        "machine": machine("cpu", "torch"),
-        "measures": ["rescorer/rescoring/default_weights.py", "rescorer/rescoring/nbest.py",
-                     "rescorer/rescoring/lattice.py", "rescorer/english/lightrnn.pt"],
-        "settings": {"tuning": asdict(TUNING), "rule": asdict(DefaultSettings())},
-        "columns": [{"key": key, "label": label} for key, label in (
-            ("set", "set"), ("model", "model"), ("words", "words"),
-            ("first_pass", "first pass WER %"),
-            ("first_pass_interval", "95 %"), ("old", "old rule"), ("old_change", "change %"),
-            ("new", "untuned"), ("new_interval", "95 %"), ("new_change", "change %"),
-            ("tuned", "tuned"), ("tuned_interval", "95 %"), ("lm_scale", "lm_scale"),
-            ("reason", "reason"))],
-        "rows": [{"set": "all sets", "model": "lightrnn-english", **pooled(whole)},
-                 {"set": "all sets and variants", "model": "lightrnn-english", **pooled(main_rows)}, *rows],
-        "notes": NOTES,
-    }
-    (ROOT / "benchmarks/results").mkdir(exist_ok=True)
-    (ROOT / "benchmarks/results/safe_defaults.json").write_text(json.dumps(content, indent=1) + "\n")
+    print(
+        f"worst: {worst['set']} ({worst['model']}) {worst['new_change']:+.1f} %; "
+        f"pools: {pooled(whole)}, with variants {pooled(main_rows)}"
+    )
+    path = record(
+        name="safe_defaults",
+        title="Untuned weights on many sets",
+        question="Is rescoring without tuned weights ever worse than the first pass?",
+        command="python -m benchmarks.safe_defaults DATA --ngram ptb.binary --tune --lattices",
+        machine=machine("cpu", "torch"),
+        measures=[
+            "rescorer/rescoring/default_weights.py",
+            "rescorer/rescoring/nbest.py",
+            "rescorer/rescoring/lattice.py",
+            "rescorer/english/lightrnn.pt",
+        ],
+        settings={"tuning": asdict(TUNING), "rule": asdict(DefaultSettings())},
+        columns={
+            "set": "set",
+            "model": "model",
+            "words": "words",
+            "first_pass": "first pass WER %",
+            "first_pass_interval": "95 %",
+            "old": "old rule",
+            "old_change": "change %",
+            "new": "untuned",
+            "new_interval": "95 %",
+            "new_change": "change %",
+            "tuned": "tuned",
+            "tuned_interval": "95 %",
+            "lm_scale": "lm_scale",
+            "reason": "reason",
+        },
+        rows=[
+            {"set": "all sets", "model": "lightrnn-english", **pooled(whole)},
+            {"set": "all sets and variants", "model": "lightrnn-english", **pooled(main_rows)},
+            *rows,
+        ],
+        notes=NOTES,
+    )
+    print(path)
 
 
 NOTES = [
-    "The constants of the rule were chosen with the whole sets, their 5-best lists and 5-best ranks "
+    "The constants of the rule were chosen with the whole sets, their 5-best lists and 5-best "
+    "ranks "
     "in view, development and test sets alike; halves, means and confidences in their own order, "
     "b2 before b1, and the lattices were measured afterwards, and no constant was changed.",
     "librispeech-b1 and -b2 hold one hypothesis each, so nothing can change. b1-b2 and b2-b1 hold "
     "the outputs of both systems, without scores.",
     "The model that fits badly is a KenLM trigram of the Penn Treebank (10,000 words), opened with "
     "the English model's spelling.",
-    "Tuned weights: those of the development set of the same kind, by a search of fewer rounds than "
+    "Tuned weights: those of the development set of the same kind, by a search of fewer rounds "
+    "than "
     "the command's.",
     "The pool weighs every set by its words. Intervals are of the bootstrap over utterances.",
 ]

@@ -1,9 +1,11 @@
-"""Words scored a second: LightRNN against an LSTM of the same width with a softmax over all words, in one run.
+"""Words scored a second: LightRNN against an LSTM of the same width with a softmax over all words,
+in one run.
 
-    python -m benchmarks.scoring_speed [--width 256] [--device cpu] [--threads 2]
+    python -m benchmarks.scoring_speed [--hidden-dim 256] [--device cpu] [--threads 2]
 
-Both score the same random sentences in batches, log P of every word, with the recurrence and the softmax. The full
-softmax is computed over as many histories at a time as fit the memory. Shapes: U sentences, T words, V words known.
+Both score the same random sentences in batches, log P of every word, with the recurrence and the
+softmax. The full softmax is computed over as many histories at a time as fit the memory. Shapes: U
+sentences, T words, V words known.
 """
 
 from __future__ import annotations
@@ -18,14 +20,17 @@ from torch import Tensor, nn
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
 COLUMNS = (
-    Column("words", "V", ",d"), Column("lightrnn_parameters", "LightRNN parameters", ",d"),
-    Column("full_parameters", "full softmax parameters", ",d"), Column("lightrnn", "LightRNN words/s", ",.0f"),
-    Column("full", "full softmax words/s", ",.0f"), Column("ratio", "ratio", ".1f"),
+    Column("words", "V", ",d"),
+    Column("lightrnn_parameters", "LightRNN parameters", ",d"),
+    Column("full_parameters", "full softmax parameters", ",d"),
+    Column("lightrnn", "LightRNN words/s", ",.0f"),
+    Column("full", "full softmax words/s", ",.0f"),
+    Column("ratio", "ratio", ".1f"),
 )
 _LOGITS_AT_ONCE = 1 << 26  # 256 MiB of float32
 
@@ -71,11 +76,15 @@ def seconds(run: Callable[[], Tensor], repeats: int) -> float:
 def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--rows", type=int, help="of the table; four words a row without it, up to 3,000")
-    parser.add_argument("--tied", action=argparse.BooleanOptionalAction, default=LightRNNSettings.tied)
-    parser.add_argument("--own-width", type=int, default=LightRNNSettings.own_width)
-    parser.add_argument("--own-columns", type=int, default=LightRNNSettings.own_columns)
+    parser.add_argument("--hidden-dim", type=int, default=256)
+    parser.add_argument(
+        "--rows", type=int, help="of the table; four words a row without it, up to 3,000"
+    )
+    parser.add_argument(
+        "--tied", action=argparse.BooleanOptionalAction, default=LightRNNSettings.tied
+    )
+    parser.add_argument("--residual-dim", type=int, default=LightRNNSettings.residual_dim)
+    parser.add_argument("--residual-columns", type=int, default=LightRNNSettings.residual_columns)
     parser.add_argument("--sentences", type=int, default=64)
     parser.add_argument("--words", type=int, default=21)
     parser.add_argument("--repeats", type=int, default=3)
@@ -84,23 +93,41 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
-    measured = Measurement(__file__, arguments, "Scoring speed",
-                           "How many words a second does a LightRNN score, against a full softmax of the same LSTM?",
-                           COLUMNS, machine(arguments.device, "torch"))
-    settings = LightRNNSettings(width=arguments.width, tied=arguments.tied, own_width=arguments.own_width,
-                                own_columns=arguments.own_columns)
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Scoring speed",
+        "How many words a second does a LightRNN score, against a full softmax of the same LSTM?",
+        COLUMNS,
+        machine(arguments.device, "torch"),
+    )
+    settings = LightRNNSettings(
+        hidden_dim=arguments.hidden_dim,
+        tied=arguments.tied,
+        residual_dim=arguments.residual_dim,
+        residual_columns=arguments.residual_columns,
+    )
     for size in arguments.sizes:
         words = torch.randint(size, (arguments.words, arguments.sentences), device=arguments.device)
         model = light_rnn(size, arguments.rows, settings).to(arguments.device).eval()
         state = model.start_states(arguments.sentences)
-        quick = seconds(lambda model=model, words=words, state=state: model(words[1:], state)[0], arguments.repeats)
+        quick = seconds(
+            lambda model=model, words=words, state=state: model(words[1:], state)[0],
+            arguments.repeats,
+        )
         small = model.parameter_count()
-        peer = FullSoftmax(size, arguments.width).to(arguments.device).eval()
+        peer = FullSoftmax(size, arguments.hidden_dim).to(arguments.device).eval()
         slow = seconds(lambda peer=peer, words=words: peer(words), arguments.repeats)
         large = sum(parameter.numel() for parameter in peer.parameters())
         scored = words[1:].numel()
-        measured.add(words=size, lightrnn_parameters=small, full_parameters=large, lightrnn=scored / quick,
-                     full=scored / slow, ratio=slow / quick)
+        measured.add(
+            words=size,
+            lightrnn_parameters=small,
+            full_parameters=large,
+            lightrnn=scored / quick,
+            full=scored / slow,
+            ratio=slow / quick,
+        )
         del peer, model
     measured.finish()
 

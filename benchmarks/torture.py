@@ -1,6 +1,6 @@
 """Commands that are killed at random moments, as `make torture` kills them, as a result.
 
-    PYTHONPATH=tests python -m benchmarks.torture [--kills 50] [--seed 1] [--record]
+PYTHONPATH=tests python -m benchmarks.torture [--kills 50] [--seed 1] [--record]
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from benchmarks.results import Column, Result, digest, make_parser
 
 MEASURES = ("rescorer", "lexicon_tools", "tests/torture.py")
 COLUMNS = (
-    Column("scenario", "command"), Column("kills", "kills", ",d"), Column("new", "outputs new", ",d"),
-    Column("old", "as before", ",d"), Column("absent", "not there, as before", ",d"),
-    Column("findings", "anything else", ",d"), Column("left", "work folders left at last", ",d"),
+    Column("scenario", "command"),
+    Column("kills", "kills", ",d"),
+    Column("new", "outputs new", ",d"),
+    Column("old", "as before", ",d"),
+    Column("absent", "not there, as before", ",d"),
+    Column("findings", "anything else", ",d"),
+    Column("left", "work folders left at last", ",d"),
 )
 
 
@@ -30,18 +34,39 @@ def main() -> None:
     rows = []
     for outcome in all_outcomes(SCENARIOS, given.kills, given.seed):
         states = {state: outcome.states.get(state, 0) for state in ("new", "old", "absent")}
-        rows.append({"scenario": outcome.scenario, "kills": outcome.kills, **states, "findings": len(outcome.findings),
-                     "left": outcome.left})
+        rows.append(
+            {
+                "scenario": outcome.scenario,
+                "kills": outcome.kills,
+                **states,
+                "findings": len(outcome.findings),
+                "left": outcome.left,
+            }
+        )
         print(rows[-1], *outcome.findings[:5], flush=True)
     if given.record is not None:
         written = Result(
-            "torture", "Killed commands", "What do commands leave that are killed at a random moment?",
-            f"PYTHONPATH=tests python -m benchmarks.torture --kills {given.kills} --seed {given.seed} --record",
-            commit(), date.today().isoformat(), machine("cpu", "torch"), MEASURES,
-            {"kills": given.kills, "seed": given.seed}, COLUMNS, tuple(rows),
-            ("Each output is compared with that of a run that nothing killed, and with what lay there before.",
-             "Of `train`, `outputs new` counts trainings that were killed and taken up until their end, with the same "
-             "parameters and table."), {path: digest(path) for path in MEASURES}).write()
+            "torture",
+            "Killed commands",
+            "What do commands leave that are killed at a random moment?",
+            f"PYTHONPATH=tests python -m benchmarks.torture --kills {given.kills} --seed "
+            f"{given.seed} --record",
+            commit(),
+            date.today().isoformat(),
+            machine("cpu", "torch"),
+            MEASURES,
+            {"kills": given.kills, "seed": given.seed},
+            COLUMNS,
+            tuple(rows),
+            (
+                "Each output is compared with that of a run that nothing killed, and with what "
+                "lay there before.",
+                "Of `train`, `outputs new` counts trainings that were killed and taken up until "
+                "their end, with the same "
+                "parameters and table.",
+            ),
+            {path: digest(path) for path in MEASURES},
+        ).write()
         print(f"wrote {written}", file=sys.stderr)
 
 

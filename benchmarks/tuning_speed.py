@@ -1,10 +1,12 @@
-"""Time of `--tune` against the code before the search in spreads, on the same lists and lattices, in turn.
+"""Time of `--tune` against the code before the search in spreads, on the same lists and lattices,
+in turn.
 
-    python benchmarks/tuning_speed.py --data DATA [--lattices 16] [--repeats 2] [--against eb049bc]
+    python -m benchmarks.tuning_speed --data DATA [--lattices 16] [--repeats 2] [--against eb049bc]
 
-DATA is the folder of real data. Each version runs in a process of its own, on one thread, one after the other; what
-counts is the least processor time of the repeats. Lists are scored once, by the present code, before; lattices are
-read, expanded and scored within the time. The English model of the package serves all but the synthetic lists.
+DATA is the folder of real data. Each version runs in a process of its own, on one thread, one after
+the other; what counts is the least processor time of the repeats. Lists are scored once, by the
+present code, before; lattices are read, expanded and scored within the time. The English model of
+the package serves all but the synthetic lists.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import sys
 import tarfile
 import tempfile
 import time
-from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,17 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from benchmarks.machine import machine
+from benchmarks.results import record
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "tuning_speed.json"
 _SYNTHETIC_LISTS, _SYNTHETIC_SIZE = 32, 2000
 
 
 def synthetic(models: int) -> tuple[Any, np.ndarray]:
-    """Lists of 2,000 random hypotheses of 12 words: the reference with up to 8 words replaced, or a word left out."""
-    from rescorer.rescoring.history_tree import PathScores
+    """Lists of 2,000 random hypotheses of 12 words: the reference with up to 8 words replaced, or a
+    word left out.
+    """
+    from rescorer.rescoring.prefix_tree import PathScores
     from rescorer.rescoring.weights import ScoredLists
     from rescorer.rescoring.word_kinds import WordKinds
 
@@ -48,12 +51,19 @@ def synthetic(models: int) -> tuple[Any, np.ndarray]:
     lengths = 12 - (draw.random(count) < 0.3)
     kept = np.arange(12) < lengths[:, None]
     errors = (changed & kept).sum(1) + 12 - lengths
-    paths = csr_matrix((np.ones(kept.sum()), (np.repeat(np.arange(count), lengths), heard[kept])), (count, words))
+    paths = csr_matrix(
+        (np.ones(kept.sum()), (np.repeat(np.arange(count), lengths), heard[kept])), (count, words)
+    )
     none = np.zeros((words, models))
     raw = -0.4 * errors + draw.normal(0, 3, count)
-    return ScoredLists(("first_pass",), tuple(f"model{k}" for k in range(models)), raw[:, None], lengths,
-                       np.arange(0, count, _SYNTHETIC_SIZE),
-                       PathScores(log_probs, WordKinds(none, none > 0, none > 0), paths)), errors
+    return ScoredLists(
+        ("first_pass",),
+        tuple(f"model{k}" for k in range(models)),
+        raw[:, None],
+        lengths,
+        np.arange(0, count, _SYNTHETIC_SIZE),
+        PathScores(log_probs, WordKinds(none, none > 0, none > 0), paths),
+    ), errors
 
 
 def save_scored(path: Path, lists_file: Path) -> None:
@@ -67,25 +77,47 @@ def save_scored(path: Path, lists_file: Path) -> None:
     scored = score_lists(lists, open_vocabulary([load()]))
     errors = hypothesis_errors(lists, {each.utterance: each.reference or () for each in lists})
     paths, kinds = scored.paths.paths, scored.paths.kinds
-    np.savez(path, raw=scored.raw, lengths=scored.lengths, begins=scored.begins, errors=errors,
-             log_probs=scored.paths.log_probs, log_spellings=kinds.log_spellings, unknown=kinds.unknown, new=kinds.new,
-             data=paths.data, indices=paths.indices, indptr=paths.indptr, shape=paths.shape)
+    np.savez(
+        path,
+        raw=scored.raw,
+        lengths=scored.lengths,
+        begins=scored.begins,
+        errors=errors,
+        log_probs=scored.paths.log_probs,
+        log_spellings=kinds.log_spellings,
+        unknown=kinds.unknown,
+        new=kinds.new,
+        data=paths.data,
+        indices=paths.indices,
+        indptr=paths.indptr,
+        shape=paths.shape,
+    )
 
 
 def read_scored(path: Path) -> tuple[Any, np.ndarray]:
-    from rescorer.rescoring.history_tree import PathScores
+    from rescorer.rescoring.prefix_tree import PathScores
     from rescorer.rescoring.weights import ScoredLists
     from rescorer.rescoring.word_kinds import WordKinds
 
     found = np.load(path)
-    paths = csr_matrix((found["data"], found["indices"], found["indptr"]), shape=tuple(found["shape"]))
+    paths = csr_matrix(
+        (found["data"], found["indices"], found["indptr"]), shape=tuple(found["shape"])
+    )
     kinds = WordKinds(found["log_spellings"], found["unknown"], found["new"])
-    return ScoredLists(("first_pass",), ("lightrnn",), found["raw"], found["lengths"], found["begins"],
-                       PathScores(found["log_probs"], kinds, paths)), found["errors"]
+    return ScoredLists(
+        ("first_pass",),
+        ("lightrnn",),
+        found["raw"],
+        found["lengths"],
+        found["begins"],
+        PathScores(found["log_probs"], kinds, paths),
+    ), found["errors"]
 
 
 def tune_scored(scored: Any, wrong: np.ndarray) -> tuple[float, Any]:
-    """Seconds of both searches that `--tune` makes, and the weights, by whichever version is on the path."""
+    """Seconds of both searches that `--tune` makes, and the weights, by whichever version is on the
+    path.
+    """
     from rescorer.rescoring import nbest
 
     nbest.hypothesis_errors = lambda *_: wrong  # those are known
@@ -98,10 +130,16 @@ def errors_of(scored: Any, wrong: np.ndarray, weights: Any) -> int:
     return int(wrong[scored.best(scored.totals(weights))].sum())
 
 
-def measure_lists(dev: tuple[Any, np.ndarray], test: tuple[Any, np.ndarray] | None) -> dict[str, Any]:
+def measure_lists(
+    dev: tuple[Any, np.ndarray], test: tuple[Any, np.ndarray] | None
+) -> dict[str, Any]:
     seconds, weights = tune_scored(*dev)
-    return {"seconds": seconds, "dev": errors_of(*dev, weights), "test": errors_of(*test, weights) if test else None,
-            "hypotheses": len(dev[0].raw)}
+    return {
+        "seconds": seconds,
+        "dev": errors_of(*dev, weights),
+        "test": errors_of(*test, weights) if test else None,
+        "hypotheses": len(dev[0].raw),
+    }
 
 
 def measure_lattices(data: Path, count: int) -> dict[str, Any]:
@@ -110,19 +148,28 @@ def measure_lattices(data: Path, count: int) -> dict[str, Any]:
     from rescorer.models.open_vocabulary import open_vocabulary
     from rescorer.recognition.formats import read_lattices
     from rescorer.recognition.references import read_references
-    from rescorer.rescoring.error_rate import errors
+    from rescorer.reports.error_rate import errors
     from rescorer.rescoring.lattice import rescore_lattices, tune_lattices
 
     folder, models = data / "lattices", open_vocabulary([load()])
-    every = list(read_lattices(folder / "kathleen-kaldi" / "pruned.1.gz", folder / "kathleen-kaldi" / "words.txt"))
+    every = list(
+        read_lattices(
+            folder / "kathleen-kaldi" / "pruned.1.gz", folder / "kathleen-kaldi" / "words.txt"
+        )
+    )
     references = [read_references(folder / f"kathleen-refs.{half}.txt") for half in ("dev", "test")]
     dev, test = ([each for each in every if each.utterance in part][:count] for part in references)
     said = {**references[0], **references[1]}
     began = time.process_time()
     tuned = tune_lattices(dev, references[0], models)
     seconds = time.process_time() - began
-    wrong = [sum(errors(said[each.lattice.utterance], each.best()) for each in rescore_lattices(half, models, tuned))
-             for half in (dev, test)]
+    wrong = [
+        sum(
+            errors(said[each.lattice.utterance], each.best())
+            for each in rescore_lattices(half, models, tuned)
+        )
+        for half in (dev, test)
+    ]
     return {"seconds": seconds, "dev": wrong[0], "test": wrong[1], "hypotheses": None}
 
 
@@ -140,11 +187,27 @@ CASES = ("kathleen lists", "2000-best, one model", "2000-best, two models", "kat
 
 def run_version(code: Path, case: str, arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
     """One case in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(code), str(ROOT / "benchmarks")]),
-                   "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, str(Path(__file__).resolve()), "--data", str(arguments.data), "--lattices",
-               str(arguments.lattices), "--case", case, "--work", str(work)]
-    output = subprocess.run(command, env=environment, cwd=work, check=True, stdout=subprocess.PIPE, text=True).stdout
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(code), str(ROOT / "benchmarks")]),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    command = [
+        sys.executable,
+        str(Path(__file__).resolve()),
+        "--data",
+        str(arguments.data),
+        "--lattices",
+        str(arguments.lattices),
+        "--case",
+        case,
+        "--work",
+        str(work),
+    ]
+    output = subprocess.run(
+        command, env=environment, cwd=work, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
     found: dict[str, Any] = json.loads(output.splitlines()[-1])
     assert Path(found.pop("code")).is_relative_to(code), "the other version was measured"
     return found
@@ -166,11 +229,15 @@ def compare(case: str, old: Path, arguments: argparse.Namespace, work: Path) -> 
 
 
 def git(*arguments: str) -> bytes:
-    return subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run(
+        ["git", "-C", str(ROOT), *arguments], check=True, stdout=subprocess.PIPE
+    ).stdout
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--lattices", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=2)
@@ -197,30 +264,53 @@ def main() -> None:
 
 
 def write(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
-    columns = {"case": "input", "hypotheses": "hypotheses", "seconds_before": "seconds before",
-               "seconds_after": "seconds", "ratio": "ratio", "dev_errors_before": "dev errors before",
-               "dev_errors_after": "dev errors", "test_errors_before": "test errors before",
-               "test_errors_after": "test errors"}
-    content = {
-        "name": "tuning_speed", "title": "Time of --tune",
-        "question": "How long does the search for weights take, and are the weights as good, against the code before?",
-        "command": f"python benchmarks/tuning_speed.py --data DATA --lattices {arguments.lattices} "
-                   f"--repeats {arguments.repeats} --against {arguments.against}",
-        "commit": git("rev-parse", "--short", "HEAD").decode().strip(), "date": date.today().isoformat(),
-        "machine": machine("cpu", "scipy", "torch"),
-        "measures": ["rescorer/rescoring/tuning.py", "rescorer/rescoring/weights.py", "rescorer/rescoring/nbest.py",
-                     "rescorer/rescoring/lattice.py"],
-        "settings": {"against": arguments.against, "lattices": arguments.lattices, "repeats": arguments.repeats,
-                     "synthetic_lists": _SYNTHETIC_LISTS, "synthetic_size": _SYNTHETIC_SIZE, "threads": 1},
-        "columns": [{"key": key, "label": label} for key, label in columns.items()], "rows": rows,
-        "notes": ["Processor seconds of one thread, the least of the repeats; both versions ran in turn on the same "
-                  "machine, beside other work.",
-                  "Lists: both searches of --tune, first pass and with the models; the lists were scored before. "
-                  "Lattices: all of tune_lattices, expansion and scoring included.",
-                  "Errors are those of the default seed, on the development lists and, where there are some, on test."],
+    columns = {
+        "case": "input",
+        "hypotheses": "hypotheses",
+        "seconds_before": "seconds before",
+        "seconds_after": "seconds",
+        "ratio": "ratio",
+        "dev_errors_before": "dev errors before",
+        "dev_errors_after": "dev errors",
+        "test_errors_before": "test errors before",
+        "test_errors_after": "test errors",
     }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path = record(
+        name="tuning_speed",
+        title="Time of --tune",
+        question="How long does the search for weights take, and are the weights as good, against "
+        "the code before?",
+        command=f"python -m benchmarks.tuning_speed --data DATA --lattices {arguments.lattices} "
+        f"--repeats {arguments.repeats} --against {arguments.against}",
+        machine=machine("cpu", "scipy", "torch"),
+        measures=[
+            "rescorer/rescoring/tuning.py",
+            "rescorer/rescoring/weights.py",
+            "rescorer/rescoring/nbest.py",
+            "rescorer/rescoring/lattice.py",
+        ],
+        settings={
+            "against": arguments.against,
+            "lattices": arguments.lattices,
+            "repeats": arguments.repeats,
+            "synthetic_lists": _SYNTHETIC_LISTS,
+            "synthetic_size": _SYNTHETIC_SIZE,
+            "threads": 1,
+        },
+        columns=columns,
+        rows=rows,
+        notes=[
+            "Processor seconds of one thread, the least of the repeats; both versions ran in turn "
+            "on the same "
+            "machine, beside other work.",
+            "Lists: both searches of --tune, first pass and with the models; the lists were "
+            "scored before. "
+            "Lattices: all of tune_lattices, expansion and scoring included.",
+            "Errors are those of the default seed, on the development lists and, where there are "
+            "some, on test.",
+        ],
+    )
+    print(path)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Memory and time of a LightRNN by the size of its vocabulary: parameters, file, training, scoring, reallocation.
+"""Memory and time of a LightRNN by the size of its vocabulary: parameters, file, training, scoring,
+reallocation.
 
-    python -m benchmarks.vocabulary_size TRAIN VALID --vocabulary words.tsv [--sizes 10000 100000 1000000]
+    python -m benchmarks.vocabulary_size TRAIN VALID --vocabulary words.tsv [--sizes 10000 100000
+    1000000]
 
-Each size is a process of its own, which takes the first words of the vocabulary, trains on the first --train-words of
-TRAIN, saves, loads, scores VALID and reallocates once; peak memory is that of the process and of the largest of its
-workers. `processor` is the time of all cores together. Tables have four rows a column.
+Each size is a process of its own, which takes the first words of the vocabulary, trains on the
+first --train-words of TRAIN, saves, loads, scores VALID and reallocates once; peak memory is that
+of the process and of the largest of its workers. `processor` is the time of all cores together.
+Tables have four rows a column.
 """
 
 from __future__ import annotations
@@ -23,21 +26,27 @@ import torch
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
-from rescorer.models.text import log_probs_of
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
+from rescorer.models.running_text import log_probs_of
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.assignment import AssignmentSettings
 from rescorer.training.corpus import Corpus
-from rescorer.training.reallocation import ReallocationSettings, reallocate
-from rescorer.training.trainer import Trainer, TrainingSettings
+from rescorer.training.loop import Trainer
+from rescorer.training.reallocation.reallocate import reallocate
+from rescorer.training.settings import AssignmentSettings, ReallocationSettings, TrainingSettings
 
 COLUMNS = (
-    Column("words", "words", ",d"), Column("table", "table"), Column("parameters", "parameters", ",d"),
-    Column("file", "file, MB", ".1f"), Column("training", "training, words/s", ",.0f"),
-    Column("scoring", "scoring, words/s", ",.0f"), Column("loading", "loading, s", ".1f"),
-    Column("costs", "costs, s", ".0f"), Column("assignment", "assignment, s", ".0f"),
-    Column("processor", "processor, s", ".0f"), Column("peak", "peak, GB", ".1f"),
+    Column("words", "words", ",d"),
+    Column("table", "table"),
+    Column("parameters", "parameters", ",d"),
+    Column("file", "file, MB", ".1f"),
+    Column("training", "training, words/s", ",.0f"),
+    Column("scoring", "scoring, words/s", ",.0f"),
+    Column("loading", "loading, s", ".1f"),
+    Column("costs", "costs, s", ".0f"),
+    Column("assignment", "assignment, s", ".0f"),
+    Column("processor", "processor, s", ".0f"),
+    Column("peak", "peak, GB", ".1f"),
     Column("gap", "gap to the bound", ".1%"),
 )
 
@@ -48,7 +57,7 @@ def main() -> None:
     parser.add_argument("valid", type=Path)
     parser.add_argument("--vocabulary", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--hidden-dim", type=int, default=256)
     parser.add_argument("--train-words", type=int, default=200_000)
     parser.add_argument("--score-words", type=int, default=50_000)
     parser.add_argument("--cost-words", type=int, default=1_000_000)
@@ -56,8 +65,14 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    measured = Measurement(__file__, arguments, "Vocabulary size: memory and time",
-                           "How do memory, file and time grow with the vocabulary?", COLUMNS, machine("cpu", "torch"))
+    measured = Measurement(
+        __file__,
+        arguments,
+        "Vocabulary size: memory and time",
+        "How do memory, file and time grow with the vocabulary?",
+        COLUMNS,
+        machine("cpu", "torch"),
+    )
     for size in arguments.sizes:
         # A process of its own: its peak memory is its own.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
@@ -72,33 +87,58 @@ def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
     words = Vocabulary.load(arguments.vocabulary)
     words = Vocabulary(words.words[:size], words.counts[:size], words.case)
     columns = max(1, round(math.sqrt(size) / 2))
-    model = LightRNN(LightRNNSettings(width=arguments.width), words, WordTable.shaped(size, None, columns))
+    model = LightRNN(
+        LightRNNSettings(hidden_dim=arguments.hidden_dim),
+        words,
+        WordTable.shaped(size, None, columns),
+    )
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         text = Corpus.encode([arguments.train], words, work / "train.ids")
         valid = Corpus.encode([arguments.valid], words, work / "valid.ids")
         valid = Corpus(valid.ids[: arguments.score_words])
-        settings = TrainingSettings(epochs=1, streams=64, learning_rate=4e-3, precision="bfloat16")
-        trainer = Trainer(model, Corpus(text.ids[: arguments.train_words]), valid, settings, work / "model.pt",
-                          work / "run")
+        settings = TrainingSettings(epochs=1, batch_size=64, lr=4e-3, precision="bfloat16")
+        trainer = Trainer(
+            model,
+            Corpus(text.ids[: arguments.train_words]),
+            valid,
+            settings,
+            work / "model.pt",
+            work / "run",
+        )
         trainer.run()
         size_on_disk = (work / "model.pt").stat().st_size
         began = time.perf_counter()
         model = LightRNN.load(work / "model.pt")
         loading = time.perf_counter() - began
         began = time.perf_counter()
-        log_probs_of(model, valid.ids, streams=32)
+        log_probs_of(model, valid.ids, batch_size=32)
         scoring = len(valid) / (time.perf_counter() - began)
         began, processor = time.perf_counter(), processor_seconds()
-        found = reallocate(model, text, ReallocationSettings(
-            cost_words=arguments.cost_words,
-            assignment=AssignmentSettings(block_size=arguments.block_size, sweeps=1, processes=arguments.processes)))
+        found = reallocate(
+            model,
+            text,
+            ReallocationSettings(
+                cost_words=arguments.cost_words,
+                assignment=AssignmentSettings(
+                    block_size=arguments.block_size, sweeps=1, processes=arguments.processes
+                ),
+            ),
+        )
         seconds, processor = time.perf_counter() - began, processor_seconds() - processor
     return {
-        "words": size, "table": f"{model.table.rows} × {columns}", "parameters": model.parameter_count(),
-        "file": size_on_disk / 1e6, "training": arguments.train_words / trainer.seconds, "scoring": scoring,
-        "loading": loading, "costs": seconds - found.seconds, "assignment": found.seconds, "processor": processor,
-        "peak": peak_memory() / 1e9, "gap": found.gap,
+        "words": size,
+        "table": f"{model.table.rows} × {columns}",
+        "parameters": model.parameter_count(),
+        "file": size_on_disk / 1e6,
+        "training": arguments.train_words / trainer.seconds,
+        "scoring": scoring,
+        "loading": loading,
+        "costs": seconds - found.seconds,
+        "assignment": found.seconds,
+        "processor": processor,
+        "peak": peak_memory() / 1e9,
+        "gap": found.gap,
     }
 
 
@@ -109,7 +149,10 @@ def processor_seconds() -> float:
 
 def peak_memory() -> float:
     """Bytes, of this process and its largest worker."""
-    return 1024.0 * sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return 1024.0 * sum(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Print the natural log-probability of each sentence of a text, by a file of `lightrnn export`; no torch is needed.
+"""Print the natural log-probability of each sentence of a text, by a file of `lightrnn export`; no
+torch is needed.
 
     pip install numpy onnxruntime && pip install --no-deps .
     python examples/score_onnx.py model.onnx sentences.txt

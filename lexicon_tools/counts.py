@@ -18,17 +18,21 @@ from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.processes import mapped
+from rescorer.parallel import mapped
 from rescorer.work_folders import temporary_folder
 
 _COUNT = re.compile("[0-9]{1,18}")  # fits int64
 _HELD = 1 << 19  # distinct words counted in Python, some 60 MB, before the database takes them
 _ROWS = 1 << 14  # fetched from the database at a time
-_MOST_FREQUENT = "SELECT word, CAST(sum(count) AS BIGINT) AS total FROM parts GROUP BY word ORDER BY total DESC, word"
+_MOST_FREQUENT = (
+    "SELECT word, CAST(sum(count) AS BIGINT) AS total FROM parts GROUP BY word "
+    "ORDER BY total DESC, word"
+)
 
 
 def count_words(paths: Iterable[str | Path], *, case: str = "as-is") -> Counter[str]:
-    """Counts of the words of UTF-8 texts, plain, .gz or .xz, a sentence a line; `</s>` counts the sentences.
+    """Counts of the words of UTF-8 texts, plain, .gz or .xz, a sentence a line; `</s>` counts the
+    sentences.
 
     Memory: the distinct words.
 
@@ -46,17 +50,24 @@ def count_words(paths: Iterable[str | Path], *, case: str = "as-is") -> Counter[
 
 
 def count_files(
-    paths: Sequence[str | Path], output: str | Path, *, processes: int = 1, memory: int = 1024,
+    paths: Sequence[str | Path],
+    output: str | Path,
+    *,
+    processes: int = 1,
+    memory: int = 1024,
     counting: Mapped | None = None,
 ) -> None:
-    """Write the counts of `count_words`, case as it is, to a file: `word<TAB>count`, most frequent first.
+    """Write the counts of `count_words`, case as it is, to a file: `word<TAB>count`, most frequent
+    first.
 
-    Equals stand in the order of their code points. The words are grouped in DuckDB, which takes the folder of temporary
-    files (TMPDIR) for what does not fit into memory.
+    Equals stand in the order of their code points. The words are grouped in DuckDB, which takes the
+    folder of temporary files (TMPDIR) for what does not fit into memory.
 
     Args:
-        memory: MiB that DuckDB may take; Python takes about 100 more, and as much for each further process.
-        counting: who counts instead of the processes, such as the workers of a cluster; the words are grouped here.
+        memory: MiB that DuckDB may take; Python takes about 100 more, and as much for each further
+            process.
+        counting: who counts instead of the processes, such as the workers of a cluster; the words
+            are grouped here.
 
     Raises:
         InputError: as `count_words`, or the memory or the disk is too small.
@@ -89,18 +100,27 @@ def read_counts(path: str | Path, *, case: str = "as-is") -> Counter[str]:
         word = spelled.lower() if case == "lower" else spelled
         is_mark = word == SENTENCE_START or (word == SENTENCE_END and word != spelled)
         if not _COUNT.fullmatch(count) or word.split() != [word] or is_mark:
-            raise InputError(f"{line[:80]!r}", expected="word<TAB>count", remedy="make it with `lexicon count`",
-                             file=path, line=number)
+            raise InputError(
+                f"{line[:80]!r}",
+                expected="word<TAB>count",
+                remedy="make it with `lexicon count`",
+                file=path,
+                line=number,
+            )
         counts[word] += int(count)
     if not counts:
-        raise InputError("no word", expected="word<TAB>count", remedy="make it with `lexicon count`", file=path)
+        raise InputError(
+            "no word", expected="word<TAB>count", remedy="make it with `lexicon count`", file=path
+        )
     return counts
 
 
 def all_counts(
     texts: Sequence[str | Path], counted: Sequence[str | Path] = (), *, case: str = "as-is"
 ) -> Counter[str]:
-    """The counts of texts and of files of counts together. Raises InputError as `count_words` and `read_counts` do."""
+    """The counts of texts and of files of counts together. Raises InputError as `count_words` and
+    `read_counts` do.
+    """
     counts = count_words(texts, case=case) if texts else Counter()
     for path in counted:
         counts.update(read_counts(path, case=case))
@@ -108,15 +128,20 @@ def all_counts(
 
 
 def make_vocabulary(
-    counts: Counter[str], *, pseudo_counts: Mapping[str, int] | None = None, min_count: int = 1,
-    max_size: int | None = None, case: str = "as-is",
+    counts: Counter[str],
+    *,
+    pseudo_counts: Mapping[str, int] | None = None,
+    min_count: int = 1,
+    max_size: int | None = None,
+    case: str = "as-is",
 ) -> Vocabulary:
     """The most frequent words, equals in alphabetical order; `</s>` and `<unk>` are always in.
 
     Words that are left out add their counts to `<unk>`.
 
     Args:
-        pseudo_counts: of words that are always in as well; they are added to the counts of the text.
+        pseudo_counts: of words that are always in as well; they are added to the counts of the
+            text.
 
     Raises:
         InputError: there are more of these words than `max_size` allows.
@@ -125,16 +150,23 @@ def make_vocabulary(
     marks = {SENTENCE_END: counts[SENTENCE_END], UNKNOWN: counts[UNKNOWN]}
     room = max_size - len(marks) if max_size else None
     if room is not None and len(pseudo_counts) > room:
-        raise InputError(f"the lists hold {len(pseudo_counts)} words, and there is room for {room}",
-                         remedy="raise --max-size, or make shorter lists with `lexicon gazetteer --cap`")
+        raise InputError(
+            f"the lists hold {len(pseudo_counts)} words, and there is room for {room}",
+            remedy="raise --max-size, or make shorter lists with `lexicon gazetteer --cap`",
+        )
     listed = [(word, counts[word] + count) for word, count in pseudo_counts.items()]
-    others = [(word, count) for word, count in counts.items()
-              if word not in marks and word not in pseudo_counts and count >= min_count]
+    others = [
+        (word, count)
+        for word, count in counts.items()
+        if word not in marks and word not in pseudo_counts and count >= min_count
+    ]
     others.sort(key=_rank)
     kept = [*listed, *(others if room is None else others[: room - len(listed)])]
     marks[UNKNOWN] += counts.total() - sum(marks.values()) - sum(counts[word] for word, _ in kept)
     ordered = sorted([*marks.items(), *sorted(kept, key=_rank)], key=lambda item: -item[1])
-    return Vocabulary(tuple(word for word, _ in ordered), np.array([count for _, count in ordered]), case)
+    return Vocabulary(
+        tuple(word for word, _ in ordered), np.array([count for _, count in ordered]), case
+    )
 
 
 def _rank(item: tuple[str, int]) -> tuple[int, str]:
@@ -143,27 +175,41 @@ def _rank(item: tuple[str, int]) -> tuple[int, str]:
 
 
 def _marked(counts: Counter[str], paths: Sequence[str | Path]) -> Counter[str]:
-    """The counts with `</s>` for line ends. Raises InputError where the text itself holds a mark."""
+    """The counts with `</s>` for line ends. Raises InputError where the text itself holds a
+    mark.
+    """
     for mark in (SENTENCE_START, SENTENCE_END):
         if mark in counts:
-            raise InputError(f"the text holds the word {mark}", expected="sentences without marks",
-                             remedy="take the marks out: a line is a sentence", file=", ".join(map(str, paths)))
+            raise InputError(
+                f"the text holds the word {mark}",
+                expected="sentences without marks",
+                remedy="take the marks out: a line is a sentence",
+                file=", ".join(map(str, paths)),
+            )
     if LINE_END in counts:
         counts[SENTENCE_END] = counts.pop(LINE_END)
     return counts
 
 
 def _no_word(paths: Sequence[str | Path]) -> InputError:
-    return InputError("no word in the texts", expected="a sentence a line", remedy="check the files",
-                      file=", ".join(map(str, paths)))
+    return InputError(
+        "no word in the texts",
+        expected="a sentence a line",
+        remedy="check the files",
+        file=", ".join(map(str, paths)),
+    )
 
 
 @contextmanager
 def _database(memory: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database on disk with the empty table `parts` of words and their counts; gone afterwards."""
+    """A database on disk with the empty table `parts` of words and their counts; gone
+    afterwards.
+    """
     with temporary_folder() as folder:
         settings: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{memory}MiB", "threads": threads, "temp_directory": str(folder),
+            "memory_limit": f"{memory}MiB",
+            "threads": threads,
+            "temp_directory": str(folder),
             "preserve_insertion_order": False,
         }
         try:
@@ -171,8 +217,10 @@ def _database(memory: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
                 database.execute("CREATE TABLE parts (word VARCHAR, count BIGINT)")
                 yield database
         except duckdb.Error as error:
-            raise InputError(f"the words cannot be grouped: {str(error).splitlines()[0]}",
-                             remedy="raise --memory, or let TMPDIR name a folder with more space") from None
+            raise InputError(
+                f"the words cannot be grouped: {str(error).splitlines()[0]}",
+                remedy="raise --memory, or let TMPDIR name a folder with more space",
+            ) from None
         except RuntimeError as error:
             if "interrupted" not in str(error):
                 raise
@@ -183,7 +231,10 @@ def _hand_over(held: Counter[str], database: duckdb.DuckDBPyConnection) -> None:
     """Move the counts held to the database."""
     if not held:
         return
-    part = {"word": np.array(list(held), dtype=object), "count": np.fromiter(held.values(), np.int64, len(held))}
+    part = {
+        "word": np.array(list(held), dtype=object),
+        "count": np.fromiter(held.values(), np.int64, len(held)),
+    }
     database.register("part", part)
     database.execute("INSERT INTO parts SELECT word, count FROM part")
     database.unregister("part")

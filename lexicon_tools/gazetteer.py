@@ -1,7 +1,9 @@
-"""Lists of names and places → the words that they are spoken with, how many bear them, and what was left out.
+"""Lists of names and places → the words that they are spoken with, how many bear them, and what was
+left out.
 
-Names are brought into the words of `lexicon normalise`: no hyphens, apostrophes inside words only, Latin letters. Each
-word with diacritics is there without them as well: recognisers and texts write both.
+Names are brought into the words of `lexicon normalise`: no hyphens, apostrophes inside words only,
+Latin letters. Each word with diacritics is there without them as well: recognisers and texts write
+both.
 """
 
 from __future__ import annotations
@@ -25,10 +27,31 @@ _EXAMPLES = 5
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CODE = re.compile("[A-Z]{1,4}")  # airports
 # Letters that are more than a letter and a mark.
-_PLAIN = str.maketrans({
-    "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
-    "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ħ": "h", "Ħ": "H", "ı": "i", "ŋ": "ng", "Ŋ": "Ng",
-})
+_PLAIN = str.maketrans(
+    {
+        "ß": "ss",
+        "ẞ": "SS",
+        "æ": "ae",
+        "Æ": "AE",
+        "œ": "oe",
+        "Œ": "OE",
+        "ø": "o",
+        "Ø": "O",
+        "ł": "l",
+        "Ł": "L",
+        "đ": "d",
+        "Đ": "D",
+        "ð": "d",
+        "Ð": "D",
+        "þ": "th",
+        "Þ": "Th",
+        "ħ": "h",
+        "Ħ": "H",
+        "ı": "i",
+        "ŋ": "ng",
+        "Ŋ": "Ng",
+    }
+)
 
 Words = tuple[str, ...]
 
@@ -39,7 +62,8 @@ class Gazetteer:
 
     Attributes:
         words: each word, with its count and its lists.
-        phrases: names of several words, blanks between them, all of which are among `words`; greatest counts first.
+        phrases: names of several words, blanks between them, all of which are among `words`;
+            greatest counts first.
         names: how many names each list holds.
         dropped: by list and reason, what was left out.
     """
@@ -49,8 +73,12 @@ class Gazetteer:
     names: Counter[str]
     dropped: dict[tuple[str, str], list[str]]
 
-    def save(self, words: str | Path, phrases: str | Path | None = None, report: str | Path | None = None) -> None:
-        """Write the words, the phrases, and the report: list, reason, number and examples of what was left out."""
+    def save(
+        self, words: str | Path, phrases: str | Path | None = None, report: str | Path | None = None
+    ) -> None:
+        """Write the words, the phrases, and the report: list, reason, number and examples of what
+        was left out.
+        """
         if phrases:
             write_lines(phrases, self.phrases)
         if report:
@@ -65,16 +93,19 @@ class Gazetteer:
 def read_gazetteer(
     paths: Sequence[str | Path], *, case: str = "lower", caps: Mapping[str, int] | None = None
 ) -> Gazetteer:
-    """The words of lists, each called by its file's name; other names of places make a list of their own.
+    """The words of lists, each called by its file's name; other names of places make a list of
+    their own.
 
     A name's count goes to each of its words once; the count of a word is the sum over its names.
 
     Args:
         case: "lower": words are lower-cased; "as-is": they are not.
-        caps: the most words, by list, that are kept: those of the greatest counts, equals by code point.
+        caps: the most words, by list, that are kept: those of the greatest counts, equals by code
+            point.
 
     Raises:
-        InputError: a list cannot be read, holds no name or none that words can be made of, or a cap is for no list.
+        InputError: a list cannot be read, holds no name or none that words can be made of, or a cap
+            is for no list.
     """
     collected = _Collected(case)
     for path in map(Path, paths):
@@ -83,12 +114,23 @@ def read_gazetteer(
         for entry in read_names(path):
             words = collected.add(name, [entry.text], entry.count)
             if entry.alternates:
-                collected.add(name + ALTERNATES, entry.alternates, entry.count, _alternate_fault, words)
+                collected.add(
+                    name + ALTERNATES, entry.alternates, entry.count, _alternate_fault, words
+                )
         if collected.names[name] == before:
-            raise InputError("no name", expected="at least one", remedy="leave the file out, or fill it", file=path)
+            raise InputError(
+                "no name",
+                expected="at least one",
+                remedy="leave the file out, or fill it",
+                file=path,
+            )
         if not collected.words[name]:
-            raise InputError(f"no word in its names: {collected.reasons(name)}", expected="names in Latin letters",
-                             remedy="leave the file out, or convert it", file=path)
+            raise InputError(
+                f"no word in its names: {collected.reasons(name)}",
+                expected="names in Latin letters",
+                remedy="leave the file out, or convert it",
+                file=path,
+            )
     return collected.capped(caps or {})
 
 
@@ -102,7 +144,9 @@ def _fault(text: str) -> str:
 
 
 def _alternate_fault(text: str) -> str:
-    """As `_fault`: GeoNames keeps codes, links and letter-by-letter romanisations among the other names of a place."""
+    """As `_fault`: GeoNames keeps codes, links and letter-by-letter romanisations among the other
+    names of a place.
+    """
     if _CODE.fullmatch(text):
         return "code"
     if "://" in text:
@@ -121,10 +165,15 @@ class _Collected:
     dropped: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def add(
-        self, name: str, texts: Iterable[str], count: int, fault: Callable[[str], str] = _fault,
+        self,
+        name: str,
+        texts: Iterable[str],
+        count: int,
+        fault: Callable[[str], str] = _fault,
         known: frozenset[str] = frozenset(),
     ) -> frozenset[str]:
-        """Count the words of the names of one person or place, once each, and return them: all but those `known`.
+        """Count the words of the names of one person or place, once each, and return them: all but
+        those `known`.
 
         Names with a fault are dropped for it.
         """
@@ -158,14 +207,21 @@ class _Collected:
             for word, count in counts.items():
                 known = words.get(word, Listed(0, ()))
                 words[word] = Listed(known.count + count, (*known.lists, name))
-        kept = ((form, count) for form, count in self.phrases.items() if all(word in words for word in form))
+        kept = (
+            (form, count)
+            for form, count in self.phrases.items()
+            if all(word in words for word in form)
+        )
         phrases = sorted(kept, key=lambda item: (-item[1], item[0]))
         return Gazetteer(words, [" ".join(form) for form, _ in phrases], self.names, self.dropped)
 
     def _cap(self, name: str, cap: int) -> None:
         if name not in self.words:
-            raise InputError(f"--cap {name}: no such list", expected=f"one of {', '.join(sorted(self.words))}",
-                             remedy="correct the name, or leave the cap out")
+            raise InputError(
+                f"--cap {name}: no such list",
+                expected=f"one of {', '.join(sorted(self.words))}",
+                remedy="correct the name, or leave the cap out",
+            )
         ranked = sorted(self.words[name].items(), key=lambda item: (-item[1], item[0]))
         self.words[name] = Counter(dict(ranked[:cap]))
         if len(ranked) > cap:
@@ -174,7 +230,9 @@ class _Collected:
 
 def _forms(text: str, case: str) -> set[Words]:
     """A name's words, with diacritics and without."""
-    words = tuple(word for sentence in normalise(text, keep_case=case == "as-is") for word in sentence)
+    words = tuple(
+        word for sentence in normalise(text, keep_case=case == "as-is") for word in sentence
+    )
     return {words, tuple(map(without_diacritics, words))} if words else set()
 
 

@@ -1,4 +1,6 @@
-"""Names as the outside world lists them: tables with a header line (.tsv, .csv), or one name a line (anything else)."""
+"""Names as the outside world lists them: tables with a header line (.tsv, .csv), or one name a line
+(anything else).
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,8 @@ def read_names(path: Path) -> Iterator[Name]:
     """The names of a list, plain, .gz or .xz.
 
     Raises:
-        InputError: a table without a column of names, a line with fewer columns, a count that is no whole number, or a
-            tab in a plain list, with file and line.
+        InputError: a table without a column of names, a line with fewer columns, a count that is no
+            whole number, or a tab in a plain list, with file and line.
     """
     kind = next((suffix for suffix in reversed(path.suffixes) if suffix not in _PACKED), "")
     if kind not in (".tsv", ".csv"):
@@ -51,8 +53,11 @@ def read_names(path: Path) -> Iterator[Name]:
 def _plain(path: Path) -> Iterator[Name]:
     for place, line in filled_lines(path):
         if "\t" in line:
-            raise place.error(f"{show(line)} holds a tab", "one name a line",
-                              "let a table's name end in .tsv, with a header line that names its columns")
+            raise place.error(
+                f"{show(line)} holds a tab",
+                "one name a line",
+                "let a table's name end in .tsv, with a header line that names its columns",
+            )
         yield Name(line, 1)
 
 
@@ -67,18 +72,25 @@ def _commas(path: Path) -> Iterator[tuple[Place, list[str]]]:
             if fields:
                 yield Place(path, rows.line_num), fields
     except csv.Error as error:
-        raise Place(path, rows.line_num).error(str(error), "comma-separated values", "correct the line") from None
+        raise Place(path, rows.line_num).error(
+            str(error), "comma-separated values", "correct the line"
+        ) from None
 
 
 def _table(rows: Iterator[tuple[Place, list[str]]], path: Path) -> Iterator[Name]:
     place, header = next(rows, (Place(path), []))
     name, count, alternates = (_column(header, names) for names in (NAMES, COUNTS, ALTERNATES))
     if name is None:
-        raise place.error(f"no column of names among {', '.join(map(show, header)) or 'none'}",
-                          f"one called {', '.join(NAMES)}", "name the column so in the header line")
+        raise place.error(
+            f"no column of names among {', '.join(map(show, header)) or 'none'}",
+            f"one called {', '.join(NAMES)}",
+            "name the column so in the header line",
+        )
     for place, fields in rows:
         if len(fields) < len(header):
-            raise place.error(f"{len(fields)} columns", f"{len(header)} as in the header", "correct the line")
+            raise place.error(
+                f"{len(fields)} columns", f"{len(header)} as in the header", "correct the line"
+            )
         yield Name(
             fields[name],
             1 if count is None else _number(fields[count], place),

@@ -1,9 +1,10 @@
 """Running text → the words as a speaker would say them, for training language models of speech.
 
-What comes out follows the transcripts of read speech (CMU ARCTIC and alike): lower case, no punctuation, apostrophes
-inside words only (`don't`, `o'brien`; `'em` is an exception), `mr` and `mrs` as they are, hyphens split, numbers
-spelled out (`nineteen oh eight`, `two hundred and fifty`), letters of dotted acronyms apart (`u s`). Accents stay.
-Words in another script than Latin are left out. Roman numerals and abbreviations without a number are not expanded.
+What comes out follows the transcripts of read speech (CMU ARCTIC and alike): lower case, no
+punctuation, apostrophes inside words only (`don't`, `o'brien`; `'em` is an exception), `mr` and
+`mrs` as they are, hyphens split, numbers spelled out (`nineteen oh eight`, `two hundred and
+fifty`), letters of dotted acronyms apart (`u s`). Accents stay. Words in another script than Latin
+are left out. Roman numerals and abbreviations without a number are not expanded.
 """
 
 from __future__ import annotations
@@ -20,19 +21,25 @@ from num2words import num2words
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
-from rescorer.processes import mapped
+from rescorer.parallel import mapped
 
 _CHUNK = 2000  # lines handed to a process at a time
 _CACHED_TOKENS = 1 << 19  # about 100 MB; Wikipedia's other tokens are seen once or twice
 _LONGEST_NUMBER = 12  # digits; longer strings are read digit by digit
 
 # Single quotes, modifier letters (Hawai'i), grave, acute, prime, full width.
-_APOSTROPHES = dict.fromkeys([0x2018, 0x2019, 0x201B, 0x02BB, 0x02BC, 0x60, 0xB4, 0x2032, 0xFF07], "'")
+_APOSTROPHES = dict.fromkeys(
+    [0x2018, 0x2019, 0x201B, 0x02BB, 0x02BC, 0x60, 0xB4, 0x2032, 0xFF07], "'"
+)
 _FRACTIONS = {ord("½"): " half ", ord("¼"): " quarter ", ord("¾"): " three quarters "}
 _CHARACTERS = {**_APOSTROPHES, **_FRACTIONS}
 _COMBINING = re.compile("[\u0300-\u036f]")  # marks that NFKC could not join to their letter
 
-_CURRENCIES = {"$": ("dollar", "dollars", "cents"), "£": ("pound", "pounds", "pence"), "€": ("euro", "euros", "cents")}
+_CURRENCIES = {
+    "$": ("dollar", "dollars", "cents"),
+    "£": ("pound", "pounds", "pence"),
+    "€": ("euro", "euros", "cents"),
+}
 _LARGE_MONEY = re.compile(r"([$£€])(\d(?:[\d,.]*\d)?)[ -](thousand|million|billion|trillion)\b")
 
 _LATIN = "a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff"
@@ -53,9 +60,41 @@ _SENTENCE_END = re.compile(r"[.?!][.?!'\")\]}»”]*$")
 _SENTENCE_START = re.compile(r"[\[({'\"«“¿¡]*[^\W\d_]")
 _INITIAL = re.compile(r"(?:.*\W)?[^\W\d_]\.$")  # J. and U.S. rarely end a sentence
 _TITLES = frozenset(
-    f"{word}." for word in (
-        "mr", "mrs", "ms", "messrs", "dr", "st", "prof", "rev", "hon", "gen", "col", "maj", "capt", "cpt", "lt", "sgt",
-        "cmdr", "adm", "gov", "sen", "rep", "pres", "jr", "sr", "vs", "viz", "cf", "fig", "vol", "ch", "pp", "mt", "ft",
+    f"{word}."
+    for word in (
+        "mr",
+        "mrs",
+        "ms",
+        "messrs",
+        "dr",
+        "st",
+        "prof",
+        "rev",
+        "hon",
+        "gen",
+        "col",
+        "maj",
+        "capt",
+        "cpt",
+        "lt",
+        "sgt",
+        "cmdr",
+        "adm",
+        "gov",
+        "sen",
+        "rep",
+        "pres",
+        "jr",
+        "sr",
+        "vs",
+        "viz",
+        "cf",
+        "fig",
+        "vol",
+        "ch",
+        "pp",
+        "mt",
+        "ft",
     )
 )
 
@@ -69,10 +108,11 @@ class _Token(NamedTuple):
 
 
 def normalise(line: str, *, keep_case: bool = False) -> list[list[str]]:
-    """The sentences of a line (a paragraph) of running text, each a list of spoken words; none is empty.
+    """The sentences of a line (a paragraph) of running text, each a list of spoken words; none is
+    empty.
 
-    A sentence ends at `.`, `?` or `!` (closing quotes may follow) before a capital, but not after titles and initials.
-    With `keep_case`, which lists of names want, words are not lower-cased.
+    A sentence ends at `.`, `?` or `!` (closing quotes may follow) before a capital, but not after
+    titles and initials. With `keep_case`, which lists of names want, words are not lower-cased.
     """
     sentences: list[list[str]] = []
     sentence: list[str] = []
@@ -90,12 +130,15 @@ def normalise(line: str, *, keep_case: bool = False) -> list[list[str]]:
 
 
 def has_other_script(text: str) -> bool:
-    """Whether `normalise` would leave out words or letters of the text, since they are not Latin."""
+    """Whether `normalise` would leave out words or letters of the text, since they are not
+    Latin.
+    """
     return _OTHER_SCRIPT.search(_clean(text)) is not None
 
 
 def normalise_files(inputs: Sequence[str | Path], output: str | Path, processes: int = 1) -> None:
-    """Write the sentences of text files (plain, .gz or .xz), in order, one a line (gzip where `output` ends in .gz).
+    """Write the sentences of text files (plain, .gz or .xz), in order, one a line (gzip where
+    `output` ends in .gz).
 
     Memory is bounded: at most 4 chunks of 2,000 lines for each process are held at a time.
 
@@ -105,7 +148,9 @@ def normalise_files(inputs: Sequence[str | Path], output: str | Path, processes:
     if not inputs:
         raise InputError("no text file given", remedy="name at least one text file to normalise")
     if processes < 1:
-        raise InputError(f"{processes} processes", expected="at least 1", remedy="give --processes 1 or more")
+        raise InputError(
+            f"{processes} processes", expected="at least 1", remedy="give --processes 1 or more"
+        )
     lines = (line for path in inputs for _, line in read_lines(path, once=True))
     write_lines(output, chain.from_iterable(mapped(_sentence_lines, _chunks(lines), processes)))
 
@@ -125,7 +170,9 @@ def _clean(line: str) -> str:
     elif "`" in line:
         line = line.replace("`", "'")
     if _CURRENCIES.keys() & set(line):
-        line = _LARGE_MONEY.sub(lambda found: f"{found[2]} {found[3]} {_CURRENCIES[found[1]][1]}", line)
+        line = _LARGE_MONEY.sub(
+            lambda found: f"{found[2]} {found[3]} {_CURRENCIES[found[1]][1]}", line
+        )
     return line
 
 
@@ -137,7 +184,9 @@ def _token(text: str, keep_case: bool) -> _Token:
     start = _SENTENCE_START.match(text)
     may_start = start is not None and text[start.end() - 1].isupper()
     cased = _COMBINING.sub("", text if keep_case else text.lower())
-    return _Token(tuple(chain.from_iterable(map(_spoken, _PIECE.finditer(cased)))), may_end, may_start)
+    return _Token(
+        tuple(chain.from_iterable(map(_spoken, _PIECE.finditer(cased)))), may_end, may_start
+    )
 
 
 def _spoken(piece: re.Match[str]) -> list[str]:
@@ -146,10 +195,14 @@ def _spoken(piece: re.Match[str]) -> list[str]:
         return [word] if _ALL_LATIN.fullmatch(word) else []
     if symbol := piece["symbol"]:
         return [_SYMBOLS[symbol]]
-    return _number(piece["number"].replace(",", ""), piece["decimals"], piece["suffix"], piece["currency"])
+    return _number(
+        piece["number"].replace(",", ""), piece["decimals"], piece["suffix"], piece["currency"]
+    )
 
 
-def _number(digits: str, decimals: str | None, suffix: str | None, currency: str | None) -> list[str]:
+def _number(
+    digits: str, decimals: str | None, suffix: str | None, currency: str | None
+) -> list[str]:
     if currency:
         return _money(digits, decimals, _CURRENCIES[currency])
     if decimals:

@@ -41,37 +41,52 @@ class Rate(NamedTuple):
 
 
 def count_source(path: str | Path, vocabulary: Vocabulary) -> dict[str, Counter[str]]:
-    """Counts of words, in the vocabulary's case, by what they are: text, or hypotheses and references of n-best lists.
+    """Counts of words, in the vocabulary's case, by what they are: text, or hypotheses and
+    references of n-best lists.
 
     Raises:
         InputError: the file cannot be read, holds lattices, or no word.
     """
     path = Path(path)
     if (found := lattice_format(path)) is not None:
-        raise InputError(f"holds lattices ({found.name})", expected="a text or n-best lists", file=path,
-                         remedy="write lists of them with `rescore --nbest-output`")
+        raise InputError(
+            f"holds lattices ({found.name})",
+            expected="a text or n-best lists",
+            file=path,
+            remedy="write lists of them with `rescore --nbest-output`",
+        )
     if not path.is_dir() and not any(format.matches(path) for format in FORMATS.values()):
         counts = count_words([path], case=vocabulary.case)
         del counts[SENTENCE_END]
         return {"text": counts}
     lists = read_nbest(path).lists
     spoken = {
-        "hypotheses": Counter(word for nbest in lists for hypothesis in nbest.hypotheses for word in hypothesis.words),
+        "hypotheses": Counter(
+            word for nbest in lists for hypothesis in nbest.hypotheses for word in hypothesis.words
+        ),
         "references": Counter(word for nbest in lists for word in nbest.reference or ()),
     }
     if not any(spoken.values()):
-        raise InputError("no word in the lists", expected="at least one", remedy="check the file", file=path)
+        raise InputError(
+            "no word in the lists", expected="at least one", remedy="check the file", file=path
+        )
     return {name: _normalised(counts, vocabulary) for name, counts in spoken.items() if counts}
 
 
 def unknown_words(counts: Counter[str], vocabulary: Vocabulary) -> Counter[str]:
-    """The words that are outside the vocabulary, most frequent first, equals by code point; `<unk>` is one."""
-    unknown = [(word, count) for word, count in counts.items() if word == UNKNOWN or word not in vocabulary]
+    """The words that are outside the vocabulary, most frequent first, equals by code point; `<unk>`
+    is one.
+    """
+    unknown = [
+        (word, count) for word, count in counts.items() if word == UNKNOWN or word not in vocabulary
+    ]
     return Counter(dict(sorted(unknown, key=lambda item: (-item[1], item[0]))))
 
 
 def rates(counts: Counter[str], unknown: Counter[str], lists: Mapping[str, set[str]]) -> list[Rate]:
-    """The rate of all words, then of each list that has any here, and of the words in none; the worst first."""
+    """The rate of all words, then of each list that has any here, and of the words in none; the
+    worst first.
+    """
     members = {name: words & counts.keys() for name, words in lists.items()}
     if members:
         members[NO_LIST] = counts.keys() - set().union(*members.values())

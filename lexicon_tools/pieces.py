@@ -1,4 +1,6 @@
-"""Texts and n-best lists of sentencepiece's pieces → words, and back, as the recogniser's model cuts them."""
+"""Texts and n-best lists of sentencepiece's pieces → words, and back, as the recogniser's model
+cuts them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ from rescorer.files import read_lines, write_lines
 from rescorer.recognition.formats import FORMATS, lattice_format, read_nbest, write_nbest
 from rescorer.recognition.formats.parsing import Place, show
 from rescorer.recognition.nbest import NBest
-from rescorer.recognition.word_pieces import BLANK, UNKNOWN_PIECE, join_words, load_model, spoken_pieces
+from rescorer.recognition.word_pieces import (
+    BLANK,
+    UNKNOWN_PIECE,
+    join_words,
+    load_model,
+    spoken_pieces,
+)
 
 Words = tuple[str, ...]
 
@@ -45,8 +53,11 @@ class PieceModel:
         find = self._by_id if self._ids else self._by_label
         spoken = [piece for piece in (self._spoken[find(text, place)] for text in pieces) if piece]
         if spoken and self._marks_starts and not spoken[0].startswith((BLANK, UNKNOWN_PIECE)):
-            raise place.error(f"the first piece {show(spoken[0])} begins no word", f"one that begins with {BLANK!r}",
-                              "give whole hypotheses, and the model that they were made with")
+            raise place.error(
+                f"the first piece {show(spoken[0])} begins no word",
+                f"one that begins with {BLANK!r}",
+                "give whole hypotheses, and the model that they were made with",
+            )
         return join_words(spoken)
 
     def to_pieces(self, words: Sequence[str], place: Place) -> Words:
@@ -62,19 +73,37 @@ class PieceModel:
     def _by_label(self, text: str, place: Place) -> int:
         if text not in self._number:
             is_number = text.isascii() and text.isdigit()
-            raise place.error(f"{show(text)} is no piece of {self._path}", f"one of its {len(self._spoken)} pieces",
-                              "read ids with --ids" if is_number else "give the model that the pieces were made with")
+            raise place.error(
+                f"{show(text)} is no piece of {self._path}",
+                f"one of its {len(self._spoken)} pieces",
+                "read ids with --ids"
+                if is_number
+                else "give the model that the pieces were made with",
+            )
         return self._number[text]
 
     def _by_id(self, text: str, place: Place) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) < len(self._spoken)):
-            raise place.error(f"{show(text)} is no id of a piece of {self._path}", f"0 to {len(self._spoken) - 1}",
-                              "give the model that they were made with, or leave --ids out where they are spelled")
+        if not (
+            text.isascii() and text.isdigit() and len(text) <= 18 and int(text) < len(self._spoken)
+        ):
+            raise place.error(
+                f"{show(text)} is no id of a piece of {self._path}",
+                f"0 to {len(self._spoken) - 1}",
+                "give the model that they were made with, or leave --ids out where they are "
+                "spelled",
+            )
         return int(text)
 
 
-def convert(source: Path, output: Path, convert_words: Callable[[Words, Place], Words], *, keys: bool = False) -> None:
-    """Write a text, line by line, or n-best lists, in their format, each line or hypothesis converted.
+def convert(
+    source: Path,
+    output: Path,
+    convert_words: Callable[[Words, Place], Words],
+    *,
+    keys: bool = False,
+) -> None:
+    """Write a text, line by line, or n-best lists, in their format, each line or hypothesis
+    converted.
 
     References of lists are words, and stay.
 
@@ -85,21 +114,38 @@ def convert(source: Path, output: Path, convert_words: Callable[[Words, Place], 
         InputError: the source cannot be read, or a line or hypothesis cannot be converted.
     """
     if (found := lattice_format(source)) is not None:
-        raise InputError(f"holds lattices ({found.name})", expected="a text or n-best lists", file=source,
-                         remedy="give them to `rescore --bpe-model`")
+        raise InputError(
+            f"holds lattices ({found.name})",
+            expected="a text or n-best lists",
+            file=source,
+            remedy="give them to `rescore --bpe-model`",
+        )
     if not keys and (source.is_dir() or any(format.matches(source) for format in FORMATS.values())):
         file = read_nbest(source)
-        write_nbest(output, (_converted(nbest, convert_words, Place(source)) for nbest in file.lists), file.format)
+        write_nbest(
+            output,
+            (_converted(nbest, convert_words, Place(source)) for nbest in file.lists),
+            file.format,
+        )
         return
-    write_lines(output, (
-        " ".join((*fields[:keys], *convert_words(tuple(fields[keys:]), Place(source, number))))
-        for number, line in read_lines(source) for fields in [line.split()]
-    ))
+    write_lines(
+        output,
+        (
+            " ".join((*fields[:keys], *convert_words(tuple(fields[keys:]), Place(source, number))))
+            for number, line in read_lines(source)
+            for fields in [line.split()]
+        ),
+    )
 
 
 def _converted(nbest: NBest, convert_words: Callable[[Words, Place], Words], place: Place) -> NBest:
     place = place.within(f"utterance {show(nbest.utterance)}")
-    return replace(nbest, hypotheses=tuple(
-        replace(each, words=convert_words(each.words, place.within(f"hypothesis {show(each.key)}")))
-        for each in nbest.hypotheses
-    ))
+    return replace(
+        nbest,
+        hypotheses=tuple(
+            replace(
+                each, words=convert_words(each.words, place.within(f"hypothesis {show(each.key)}"))
+            )
+            for each in nbest.hypotheses
+        ),
+    )

@@ -21,10 +21,11 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
     with open_binary(path) as file:
         try:
             is_torch = file.read(2) == _TORCH_MAGIC
-        except (OSError, EOFError, zlib.error, lzma.LZMAError):  # damaged compression, of which the reader below tells
+        # damaged compression, of which the reader below tells
+        except (OSError, EOFError, zlib.error, lzma.LZMAError):
             is_torch = False
     if not is_torch:
         return Vocabulary.load(path)
-    from rescorer.models.light_rnn import LightRNN
+    from rescorer.models.lightrnn import LightRNN
 
     return LightRNN.load(path).vocabulary

@@ -1,4 +1,6 @@
-"""The words of texts, counted block by block in several processes; light, for every process imports it."""
+"""The words of texts, counted block by block in several processes; light, for every process imports
+it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def words_of(lines: Iterable[str]) -> Iterator[str]:
 
 
 def block_counts(paths: Iterable[str | Path], mapped: Mapped) -> Iterator[Counter[str]]:
-    """Counts of `words_of` the texts, a block of text at a time; memory: the blocks that `mapped` takes ahead.
+    """Counts of `words_of` the texts, a block of text at a time; memory: the blocks that `mapped`
+    takes ahead.
 
     Raises:
         InputError: a file cannot be read.

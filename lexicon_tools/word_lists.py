@@ -1,4 +1,5 @@
-"""Words and the lists (places, surnames, …) that they come from: `word<TAB>count<TAB>lists`, commas between lists.
+"""Words and the lists (places, surnames, …) that they come from: `word<TAB>count<TAB>lists`, commas
+between lists.
 
 A list that a user made has a word a line, or `word<TAB>count`, and is called by its file's name.
 """
@@ -17,8 +18,10 @@ from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
 from rescorer.recognition.formats.parsing import Place, filled_lines, show
 
 LIST_NAME = re.compile(r"[A-Za-z0-9_+-]+")
-_LINE = re.compile(r"(?P<word>\S+)(?:\t(?P<count>[0-9]{1,18})"
-                   rf"(?:\t(?P<lists>{LIST_NAME.pattern}(?:,{LIST_NAME.pattern})*))?)?")
+_LINE = re.compile(
+    r"(?P<word>\S+)(?:\t(?P<count>[0-9]{1,18})"
+    rf"(?:\t(?P<lists>{LIST_NAME.pattern}(?:,{LIST_NAME.pattern})*))?)?"
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MARKS = (SENTENCE_START, SENTENCE_END, UNKNOWN)
 _EXPECTED = "a word, word<TAB>count or word<TAB>count<TAB>lists"
@@ -39,21 +42,29 @@ class Listed:
 
 
 def list_name(path: Path) -> str:
-    """What a list is called: its file's name up to the first dot. Raises InputError where that is no word."""
+    """What a list is called: its file's name up to the first dot. Raises InputError where that is
+    no word.
+    """
     name = path.name.partition(".")[0]
     if not LIST_NAME.fullmatch(name):
-        raise InputError(f"list name {show(name)}", expected="letters, digits and _ + - before the first dot",
-                         remedy="rename the file: lists are called by their files' names", file=path)
+        raise InputError(
+            f"list name {show(name)}",
+            expected="letters, digits and _ + - before the first dot",
+            remedy="rename the file: lists are called by their files' names",
+            file=path,
+        )
     return name
 
 
 def read_word_lists(path: str | Path, *, case: str = "as-is") -> dict[str, Listed]:
-    """The words of a file, plain, .gz or .xz; with case "lower", words that then are one are joined.
+    """The words of a file, plain, .gz or .xz; with case "lower", words that then are one are
+    joined.
 
     Blank lines are passed over; a word without a count counts once.
 
     Raises:
-        InputError: a line that is not `word<TAB>count<TAB>lists`, `word<TAB>count` or `word`, with its number, or none.
+        InputError: a line that is not `word<TAB>count<TAB>lists`, `word<TAB>count` or `word`, with
+            its number, or none.
     """
     path = Path(path)
     words: dict[str, Listed] = {}
@@ -70,9 +81,13 @@ def read_word_lists(path: str | Path, *, case: str = "as-is") -> dict[str, Liste
 
 
 def write_word_lists(path: str | Path, words: Mapping[str, Listed]) -> None:
-    """Write what `read_word_lists` reads: the greatest counts first, equals in the order of their code points."""
+    """Write what `read_word_lists` reads: the greatest counts first, equals in the order of their
+    code points.
+    """
     ranked = sorted(words.items(), key=lambda item: (-item[1].count, item[0]))
-    write_lines(path, (f"{word}\t{listed.count}\t{','.join(listed.lists)}" for word, listed in ranked))
+    write_lines(
+        path, (f"{word}\t{listed.count}\t{','.join(listed.lists)}" for word, listed in ranked)
+    )
 
 
 def joined(files: Iterable[Mapping[str, Listed]]) -> dict[str, Listed]:

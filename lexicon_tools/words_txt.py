@@ -1,4 +1,6 @@
-"""words.txt as Kaldi and k2 number their words, of a vocabulary; and whether a vocabulary fits one."""
+"""words.txt as Kaldi and k2 number their words, of a vocabulary; and whether a vocabulary fits
+one.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from rescorer.recognition.lattice import is_silent
 
 KINDS = ("kaldi", "k2")
 _FIRST = "<eps>"  # 0, the empty word of OpenFst
-_SOUNDS = ("!SIL", "<SPOKEN_NOISE>", "<UNK>")  # as in the dictionaries of Kaldi's and icefall's LibriSpeech recipes
+# as in the dictionaries of Kaldi's and icefall's LibriSpeech recipes
+_SOUNDS = ("!SIL", "<SPOKEN_NOISE>", "<UNK>")
 _LAST = ("#0", "<s>", "</s>")  # the back-off label of G.fst, and the marks of sentences
 
 
@@ -36,7 +39,8 @@ def write_words_txt(vocabulary: Vocabulary, path: str | Path, kind: str) -> None
     """Write `word id` lines: <eps>, the words with those for sounds, #0, <s>, </s>.
 
     Words stand in the order of their code points: with kind "kaldi" those for sounds among them, as
-    utils/prepare_lang.sh of Kaldi sorts them, with "k2" before them, as the recipes of icefall have it.
+    utils/prepare_lang.sh of Kaldi sorts them, with "k2" before them, as the recipes of icefall have
+    it.
 
     Raises:
         InputError: a word of the vocabulary is one of these symbols, or holds white space.
@@ -45,8 +49,12 @@ def write_words_txt(vocabulary: Vocabulary, path: str | Path, kind: str) -> None
     special = {_FIRST, *_SOUNDS, *_LAST}
     for word in words:
         if word in special or is_silent(word) or word.split() != [word]:
-            raise InputError(f"the vocabulary holds the word {word!r}", file=path, expected="no symbol of words.txt",
-                             remedy="take it out of the text that the vocabulary is made of")
+            raise InputError(
+                f"the vocabulary holds the word {word!r}",
+                file=path,
+                expected="no symbol of words.txt",
+                remedy="take it out of the text that the vocabulary is made of",
+            )
     middle = sorted([*_SOUNDS, *words]) if kind == "kaldi" else [*_SOUNDS, *words]
     write_lines(path, (f"{word} {number}" for number, word in enumerate([_FIRST, *middle, *_LAST])))
 
@@ -65,7 +73,9 @@ def fit(path: str | Path, vocabulary: Vocabulary) -> Fit:
     missing = [word for word in known if word not in symbols]
     if len(missing) == len(known):
         raise _nothing_fits(words, known, path)
-    return Fit(len(known) - len(missing), [word for word in words if word not in vocabulary], missing)
+    return Fit(
+        len(known) - len(missing), [word for word in words if word not in vocabulary], missing
+    )
 
 
 def _words(vocabulary: Vocabulary) -> list[str]:
@@ -75,8 +85,11 @@ def _words(vocabulary: Vocabulary) -> list[str]:
 def _nothing_fits(words: list[str], known: list[str], path: str | Path) -> InputError:
     by_case = {word.lower() for word in words} & {word.lower() for word in known}
     return InputError(
-        f"none of its {len(words)} words is among the vocabulary's {len(known)}" + (
-            f", but {len(by_case)} would be in lower case" if by_case else ""),
-        expected="the words.txt of the recogniser whose words the vocabulary has", file=path,
-        remedy="make the vocabulary with `lexicon vocabulary --case lower`" if by_case else "give the other file",
+        f"none of its {len(words)} words is among the vocabulary's {len(known)}"
+        + (f", but {len(by_case)} would be in lower case" if by_case else ""),
+        expected="the words.txt of the recogniser whose words the vocabulary has",
+        file=path,
+        remedy="make the vocabulary with `lexicon vocabulary --case lower`"
+        if by_case
+        else "give the other file",
     )

@@ -1,9 +1,11 @@
-"""Make an n-gram model's stand-in for `<unk>` its real `<unk>`: `python arpa_unk.py STAND_IN < lmplz.arpa > out.arpa`.
+"""Make an n-gram model's stand-in for `<unk>` its real `<unk>`: `python arpa_unk.py STAND_IN <
+lmplz.arpa > out.arpa`.
 
-Where the training text itself holds `<unk>` (Penn Treebank, WikiText), that is a word like others, with counts. lmplz
-refuses it, or with --skip_symbols drops it, and then gives `<unk>` next to nothing. So the text goes to lmplz with a
-stand-in, and here the stand-in's entries take the name `<unk>`. The little that lmplz kept for unseen words goes to
-the same entry: the unigrams sum to 1 as before.
+Where the training text itself holds `<unk>` (Penn Treebank, WikiText), that is a word like others,
+with counts. lmplz refuses it, or with --skip_symbols drops it, and then gives `<unk>` next to
+nothing. So the text goes to lmplz with a stand-in, and here the stand-in's entries take the name
+`<unk>`. The little that lmplz kept for unseen words goes to the same entry: the unigrams sum to 1
+as before.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ UNKNOWN = "<unk>"
 
 
 def rename(lines: Iterable[str], stand_in: str) -> Iterator[str]:
-    """The lines of an ARPA file, `<unk>` gone from the unigrams and the stand-in in its place everywhere."""
+    """The lines of an ARPA file, `<unk>` gone from the unigrams and the stand-in in its place
+    everywhere.
+    """
     unseen = 0.0
     for line in lines:
         if line.startswith("ngram 1="):

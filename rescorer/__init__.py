@@ -5,43 +5,69 @@
     lm = rescorer.load("lightrnn.pt")  # without a path: the English model of the package
     lm.logprob(["new", "york"])
     lm.next_words(["new"], k=5, prefix="yo")
-    rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]}, rescorer.open_vocabulary([lm]),
-                     bias={"york"})  # words that are expected
-    lattices = rescorer.biased_lattices(rescorer.read_lattices("lat.1.gz", "words.txt"), {"york"})
-    for each in rescorer.rescore_lattices(lattices, lm):
-        each.best(), each.n_best(10), each.posteriors(), each.minimum_bayes_risk()
+    rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]}, lm)
+    for lattice in rescorer.rescore_lattices(rescorer.read_lattices("lat.1.gz", "words.txt"), lm):
+        lattice.best(), lattice.n_best(10), lattice.posteriors(), lattice.minimum_bayes_risk()
+
+Names are imported when they are first used, so that `import rescorer` does not import torch.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rescorer.version import __version__
 
 if TYPE_CHECKING:
     from rescorer.models.loading import load as load
     from rescorer.models.open_vocabulary import open_vocabulary as open_vocabulary
     from rescorer.recognition.formats import read_lattices as read_lattices
+    from rescorer.recognition.formats import read_nbest as read_nbest
     from rescorer.recognition.formats import write_lattices as write_lattices
+    from rescorer.recognition.formats import write_nbest as write_nbest
     from rescorer.rescoring.bias import biased_lattices as biased_lattices
     from rescorer.rescoring.lattice import rescore_lattices as rescore_lattices
     from rescorer.rescoring.nbest import rescore as rescore
+    from rescorer.rescoring.nbest import score_lists as score_lists
+    from rescorer.rescoring.nbest import tune_lists as tune
+    from rescorer.training.new_words.add_words import add_words as add_words
 
-__all__ = ["biased_lattices", "load", "open_vocabulary", "read_lattices", "rescore", "rescore_lattices",
-           "write_lattices"]
+__all__ = [
+    "__version__",
+    "add_words",
+    "biased_lattices",
+    "load",
+    "open_vocabulary",
+    "read_lattices",
+    "read_nbest",
+    "rescore",
+    "rescore_lattices",
+    "score_lists",
+    "tune",
+    "write_lattices",
+    "write_nbest",
+]
 
-_HOMES = {
-    "biased_lattices": "rescorer.rescoring.bias",
-    "load": "rescorer.models.loading",
-    "open_vocabulary": "rescorer.models.open_vocabulary",
-    "read_lattices": "rescorer.recognition.formats",
-    "rescore": "rescorer.rescoring.nbest",
-    "rescore_lattices": "rescorer.rescoring.lattice",
-    "write_lattices": "rescorer.recognition.formats",
+# The module and the name of each function.
+_SOURCES = {
+    "add_words": ("rescorer.training.new_words.add_words", "add_words"),
+    "biased_lattices": ("rescorer.rescoring.bias", "biased_lattices"),
+    "load": ("rescorer.models.loading", "load"),
+    "open_vocabulary": ("rescorer.models.open_vocabulary", "open_vocabulary"),
+    "read_lattices": ("rescorer.recognition.formats", "read_lattices"),
+    "read_nbest": ("rescorer.recognition.formats", "read_nbest"),
+    "rescore": ("rescorer.rescoring.nbest", "rescore"),
+    "rescore_lattices": ("rescorer.rescoring.lattice", "rescore_lattices"),
+    "score_lists": ("rescorer.rescoring.nbest", "score_lists"),
+    "tune": ("rescorer.rescoring.nbest", "tune_lists"),
+    "write_lattices": ("rescorer.recognition.formats", "write_lattices"),
+    "write_nbest": ("rescorer.recognition.formats", "write_nbest"),
 }
 
 
-def __getattr__(name: str) -> Any:
-    # torch is imported when a model is asked for, not before: `--help` stays instant.
-    if name not in _HOMES:
+def __getattr__(name: str) -> object:
+    if name not in _SOURCES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module, function = _SOURCES[name]
+    return getattr(importlib.import_module(module), function)

@@ -6,9 +6,10 @@ Errors are one line on stderr and status 2. No output takes the place of an inpu
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ import click
 
 from rescorer.errors import InputError, one_line
 from rescorer.inputs import command_inputs, is_seekable
-from rescorer.processes import signals_interrupt
+from rescorer.parallel import signals_interrupt
 
 _INPUTS, _OUTPUTS = "rescorer inputs", "rescorer outputs"  # in click's context
 _STDIN = "/dev/stdin"
@@ -36,7 +37,8 @@ class InputPath(click.Path):
     def __init__(self, *, pipe: bool = True) -> None:
         """
         Args:
-            pipe: a pipe can be read; else it is refused, such as for a model that is mapped into memory.
+            pipe: a pipe can be read; else it is refused, such as for a model that is mapped into
+                memory.
         """
         super().__init__(path_type=Path)
         self._pipe = pipe
@@ -60,23 +62,33 @@ class OutputPath(click.Path):
         return path
 
 
-def _remember(kind: str, path: Path, param: click.Parameter | None, ctx: click.Context | None,
-              pipe: bool = True) -> None:
+def _remember(
+    kind: str,
+    path: Path,
+    param: click.Parameter | None,
+    ctx: click.Context | None,
+    pipe: bool = True,
+) -> None:
     if ctx is not None and param is not None:
         name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name
         ctx.meta.setdefault(kind, []).append((NamedPath(name.strip("[]."), path), pipe))
 
 
 def refuse_replacing(inputs: Sequence[NamedPath], outputs: Sequence[NamedPath]) -> None:
-    """Raises InputError where an output would take the place of an input or of another output, links and all."""
+    """Raises InputError where an output would take the place of an input or of another output,
+    links and all.
+    """
     for number, output in enumerate(outputs):
         if not is_seekable(output.path):
             continue  # a pipe or a device is written to, and stays
         for other in (*inputs, *outputs[:number]):
             if _same(output.path, other.path) or _holds(output.path, other.path):
                 raise InputError(
-                    f"{output.name} would replace what {other.name} names", expected="an output of its own",
-                    remedy=f"give another {output.name}", file=output.path)
+                    f"{output.name} would replace what {other.name} names",
+                    expected="an output of its own",
+                    remedy=f"give another {output.name}",
+                    file=output.path,
+                )
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -88,20 +100,29 @@ def _same(one: Path, other: Path) -> bool:
 
 def _holds(folder: Path, path: Path) -> bool:
     """Whether the path lies in a folder, which would be replaced whole."""
-    return os.path.isdir(folder) and Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
+    return (
+        os.path.isdir(folder)
+        and Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
+    )
 
 
 def _check_paths(given: Mapping[str, Any]) -> None:
     inputs, outputs = given.get(_INPUTS, []), given.get(_OUTPUTS, [])
     for named, pipe in inputs:
         if not (pipe or is_seekable(named.path)):
-            raise InputError(f"{named.name} is a pipe or a device", expected="a file", file=named.path,
-                             remedy="write it to a file first")
+            raise InputError(
+                f"{named.name} is a pipe or a device",
+                expected="a file",
+                file=named.path,
+                remedy="write it to a file first",
+            )
     refuse_replacing([named for named, _ in inputs], [named for named, _ in outputs])
 
 
 def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """One line on stderr and status 2 for what a user can cause, Ctrl-C and the signals that end a process too."""
+    """One line on stderr and status 2 for what a user can cause, Ctrl-C and the signals that end a
+    process too.
+    """
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -119,8 +140,11 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             if not _lacks_memory(error):
                 raise
             cause = f"{error}".partition("\n")[0][:120]
-            say(f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, a smaller "
-                "input or model, or take a machine with more")
+            say(
+                f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, "
+                "a smaller "
+                "input or model, or take a machine with more"
+            )
             sys.exit(2)
 
     return guarded
@@ -128,11 +152,44 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _lacks_memory(error: Exception) -> bool:
     """torch raises RuntimeErrors of its own, on a GPU those of a class named so."""
-    return (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-            or "can't allocate memory" in str(error))
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
 
 
 def say(line: str) -> None:
-    """One line on stderr, whatever the text of a file holds. A terminal that is gone is no fault."""
+    """One line on stderr, whatever the text of a file holds. A terminal that is gone is no
+    fault.
+    """
     with suppress(OSError):
         click.echo(one_line(line), err=True)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Write UTF-8 lines to stdout; click handles a pipe that was closed.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        click.echo("".join(f"{line}\n" for line in lines).encode(), nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = io.StringIO()  # else what is left in its buffer fails once more at the exit
+        raise InputError(
+            f"cannot be written: {error.strerror or error}",
+            remedy="free some space or give --output",
+            file="stdout",
+        ) from None
+
+
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="tcp://HOST:PORT",
+    help="Dask cluster whose workers do the work; the result is the same.",
+)

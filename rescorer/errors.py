@@ -6,7 +6,8 @@ import copyreg
 from pathlib import Path
 from typing import Any
 
-_JOINERS = "\u200c\u200d"  # not printable by themselves, but part of the spelling in Persian and Indic scripts
+# not printable by themselves, but part of the spelling in Persian and Indic scripts
+_JOINERS = "\u200c\u200d"
 _LONGEST_PART = 500  # characters of what was found, of what was expected, and of the remedy
 _LONGEST_FILE = 1000
 _LONGEST_LINE = 3000  # an error with all its parts is shorter
@@ -19,11 +20,19 @@ class InputError(Exception):
     """
 
     def __init__(
-        self, found: str, *, expected: str = "", remedy: str = "", file: str | Path = "", line: int | None = None
+        self,
+        found: str,
+        *,
+        expected: str = "",
+        remedy: str = "",
+        file: str | Path = "",
+        line: int | None = None,
     ) -> None:
         name = one_line(str(file), _LONGEST_FILE)
         place = f"{name}:{line}" if name and line is not None else name
-        found, expected, remedy = (one_line(part, _LONGEST_PART) for part in (found, expected, remedy))
+        found, expected, remedy = (
+            one_line(part, _LONGEST_PART) for part in (found, expected, remedy)
+        )
         parts = [
             f"{place}: {found}" if place else found,
             f"expected {expected}" if expected else "",
@@ -39,8 +48,8 @@ class InputError(Exception):
 def one_line(text: str, longest: int = _LONGEST_LINE) -> str:
     """The text as one line without control characters, which a file's own text may hold.
 
-    Control characters, line ends of any kind, marks of direction and lone surrogates are shown as Python escapes them.
-    Of a longer text the middle is left out.
+    Control characters, line ends of any kind, marks of direction and lone surrogates are shown as
+    Python escapes them. Of a longer text the middle is left out.
     """
     text = _cut(text, longest)
     return text if text.isprintable() else _cut("".join(map(_shown, text)), longest)
@@ -48,7 +57,7 @@ def one_line(text: str, longest: int = _LONGEST_LINE) -> str:
 
 def _cut(text: str, longest: int) -> str:
     end = longest // 3
-    return text if len(text) <= longest else f"{text[:longest - end - 3]} … {text[-end:]}"
+    return text if len(text) <= longest else f"{text[: longest - end - 3]} … {text[-end:]}"
 
 
 def _shown(character: str) -> str:

@@ -42,11 +42,13 @@ class _Xz(lzma.LZMAFile):
         self._packed.close()
 
 
-_UNPACKERS: dict[bytes, type[_Gzip] | type[_Xz]] = {b"\x1f\x8b": _Gzip, b"\xfd7": _Xz}  # by first bytes
+# by first bytes
+_UNPACKERS: dict[bytes, type[_Gzip] | type[_Xz]] = {b"\x1f\x8b": _Gzip, b"\xfd7": _Xz}
 
 
 def open_binary(path: str | Path, *, once: bool = False) -> IO[bytes]:
-    """Open a plain, gzip or xz file for reading, or a pipe of such; the kind is found from its first bytes.
+    """Open a plain, gzip or xz file for reading, or a pipe of such; the kind is found from its
+    first bytes.
 
     Args:
         once: nobody opens it again, so that a pipe needs not be kept.
@@ -84,25 +86,31 @@ def read_lines(path: str | Path, *, once: bool = False) -> Iterator[tuple[int, s
         except UnicodeDecodeError as error:
             raise InputError(
                 f"byte 0x{error.object[error.start]:02x} is not UTF-8",
-                expected="UTF-8 text", remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
-                file=path, line=number,
+                expected="UTF-8 text",
+                remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
+                file=path,
+                line=number,
             ) from None
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise InputError(
-                f"cannot be read on: {error}", remedy="the file is damaged or cut short: make it again",
-                file=path, line=number + 1,
+                f"cannot be read on: {error}",
+                remedy="the file is damaged or cut short: make it again",
+                file=path,
+                line=number + 1,
             ) from None
 
 
 @contextmanager
 def whole_path(path: str | Path) -> Iterator[Path]:
-    """Give a path near `path` to write a file or a folder to; it takes the name `path` only when all went well.
+    """Give a path near `path` to write a file or a folder to; it takes the name `path` only when
+    all went well.
 
-    A link to a file is followed, and who may read a file stays as it was. What is neither file nor folder, such as a
-    pipe or /dev/null, is itself written to.
+    A link to a file is followed, and who may read a file stays as it was. What is neither file nor
+    folder, such as a pipe or /dev/null, is itself written to.
 
     Raises:
-        InputError: the disk is full, the folder cannot be written, or the command has read what lies at `path`.
+        InputError: the disk is full, the folder cannot be written, or the command has read what
+            lies at `path`.
     """
     path = Path(path)
     try:
@@ -118,14 +126,20 @@ def whole_path(path: str | Path) -> Iterator[Path]:
             replace(work / path.name, place)
     except OSError as error:
         raise InputError(
-            f"cannot be written: {error.strerror or error}", remedy="free some space or choose another place", file=path
+            f"cannot be written: {error.strerror or error}",
+            remedy="free some space or choose another place",
+            file=path,
         ) from None
 
 
 def _refuse_what_was_read(path: Path) -> None:
     if was_read(path) or (path.is_dir() and any(map(was_read, path.iterdir()))):
-        raise InputError("is an input, and the output would replace it", expected="an output of its own",
-                         remedy="give the output another name; the input stays as it is", file=path)
+        raise InputError(
+            "is an input, and the output would replace it",
+            expected="an output of its own",
+            remedy="give the output another name; the input stays as it is",
+            file=path,
+        )
 
 
 @contextmanager
@@ -140,10 +154,16 @@ def sole_use(folder: Path) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(folder / "lock"))
         except BlockingIOError:
-            raise InputError("another process is at work in this folder", expected="a folder of its own", file=folder,
-                             remedy="wait for that process, or give another --work") from None
+            raise InputError(
+                "another process is at work in this folder",
+                expected="a folder of its own",
+                file=folder,
+                remedy="wait for that process, or give another --work",
+            ) from None
         except OSError as error:
-            raise InputError(f"cannot be made: {error.strerror}", remedy="choose another place", file=folder) from None
+            raise InputError(
+                f"cannot be made: {error.strerror}", remedy="choose another place", file=folder
+            ) from None
         yield
 
 
@@ -166,5 +186,8 @@ def read_bytes(path: str | Path) -> bytes:
         try:
             return file.read()
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-            raise InputError(f"cannot be read: {error}", remedy="the file is damaged or cut short: make it again",
-                             file=path) from None
+            raise InputError(
+                f"cannot be read: {error}",
+                remedy="the file is damaged or cut short: make it again",
+                file=path,
+            ) from None

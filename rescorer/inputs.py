@@ -1,4 +1,6 @@
-"""What one command reads: each pipe once, however often it is opened; and which files, so that none is replaced."""
+"""What one command reads: each pipe once, however often it is opened; and which files, so that none
+is replaced.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ class _Inputs:
 
     def __init__(self) -> None:
         self.files: set[_Key] = set()
-        self._pipes: dict[_Key, IO[bytes] | None] = {}  # their whole content; None: handed on and gone
+        # their whole content; None: handed on and gone
+        self._pipes: dict[_Key, IO[bytes] | None] = {}
 
     def open_pipe(self, path: str | Path, key: _Key, once: bool) -> io.BufferedReader:
         if key not in self._pipes:
@@ -38,8 +41,12 @@ class _Inputs:
                 self._pipes[key] = _kept(source, path)
         content = self._pipes[key]
         if content is None:
-            raise InputError("is a pipe, and was read before", expected="each pipe once", file=path,
-                             remedy="name it once, or write it to a file first")
+            raise InputError(
+                "is a pipe, and was read before",
+                expected="each pipe once",
+                file=path,
+                remedy="name it once, or write it to a file first",
+            )
         return io.BufferedReader(_Kept(content.fileno()))
 
     def close(self) -> None:
@@ -64,14 +71,16 @@ def command_inputs() -> Iterator[None]:
 
 
 def open_input(path: str | Path, *, once: bool = False) -> io.BufferedReader:
-    """Open a file for reading, or a pipe: of that whole content is kept in the folder of temporary files (TMPDIR).
+    """Open a file for reading, or a pipe: of that whole content is kept in the folder of temporary
+    files (TMPDIR).
 
     Args:
         once: nobody opens it again: the bytes of a pipe are handed on as they come, and not kept.
 
     Raises:
         OSError: it cannot be opened.
-        InputError: a device; a pipe outside of a command; or one that was opened with `once` before.
+        InputError: a device; a pipe outside of a command; or one that was opened with `once`
+            before.
     """
     status = os.stat(path)
     if not (_is_pipe(status) or stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)):
@@ -81,15 +90,23 @@ def open_input(path: str | Path, *, once: bool = False) -> io.BufferedReader:
     if _is_null(status):
         return open(path, "rb")
     if not (_is_pipe(status) or _is_terminal(path)):
-        raise InputError("is a device", expected="a file or a pipe", remedy="check the path", file=path)
+        raise InputError(
+            "is a device", expected="a file or a pipe", remedy="check the path", file=path
+        )
     if _inputs is None:
-        raise InputError("is a pipe, and may have to be read twice", expected="a file", file=path,
-                         remedy="write it to a file first, or read it within `rescorer.inputs.command_inputs()`")
+        raise InputError(
+            "is a pipe, and may have to be read twice",
+            expected="a file",
+            file=path,
+            remedy="write it to a file first, or read it within `rescorer.inputs.command_inputs()`",
+        )
     return _inputs.open_pipe(path, _key(status), once)
 
 
 def is_seekable(path: str | Path) -> bool:
-    """Whether a path leads to a file or a folder, or to nothing; not to a pipe, a terminal or another device."""
+    """Whether a path leads to a file or a folder, or to nothing; not to a pipe, a terminal or
+    another device.
+    """
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
@@ -126,7 +143,9 @@ def _is_terminal(path: str | Path) -> bool:
 
 
 def _opened(path: str | Path, key: _Key) -> io.FileIO:
-    """The pipe. What stdin is already open on is not opened again: some of it, such as a socket, cannot be."""
+    """The pipe. What stdin is already open on is not opened again: some of it, such as a socket,
+    cannot be.
+    """
     try:
         is_stdin = _key(os.fstat(_STDIN)) == key
     except OSError:  # it is closed
@@ -135,7 +154,9 @@ def _opened(path: str | Path, key: _Key) -> io.FileIO:
 
 
 def _kept(source: io.FileIO, path: str | Path) -> IO[bytes]:
-    """The whole content of a pipe, in a file without a name: whatever ends the command, nothing of it stays."""
+    """The whole content of a pipe, in a file without a name: whatever ends the command, nothing of
+    it stays.
+    """
     try:
         content = tempfile.TemporaryFile()  # noqa: SIM115  closed with the inputs of the command
         try:
@@ -146,8 +167,11 @@ def _kept(source: io.FileIO, path: str | Path) -> IO[bytes]:
             raise
         return content
     except OSError as error:
-        raise InputError(f"the pipe cannot be kept among the temporary files: {error.strerror or error}", file=path,
-                         remedy="let TMPDIR name a folder with more space, or write it to a file first") from None
+        raise InputError(
+            f"the pipe cannot be kept among the temporary files: {error.strerror or error}",
+            file=path,
+            remedy="let TMPDIR name a folder with more space, or write it to a file first",
+        ) from None
 
 
 class _Kept(io.RawIOBase):
@@ -163,7 +187,9 @@ class _Kept(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place}.get(whence, os.fstat(self._descriptor).st_size)
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place}.get(
+            whence, os.fstat(self._descriptor).st_size
+        )
         self._place = start + offset
         return self._place
 

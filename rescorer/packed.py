@@ -1,4 +1,6 @@
-"""Compressed input, which may not become a hundred times as long as it is: a few megabytes could fill the memory."""
+"""Compressed input, which may not become a hundred times as long as it is: a few megabytes could
+fill the memory.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ _BUFFER = 1 << 16
 
 
 def unpacked(file: IO[bytes], path: str | Path) -> io.BufferedReader:
-    """What a file that unpacks `path` gives; reading on raises InputError where that is too long for the packed file.
+    """What a file that unpacks `path` gives; reading on raises InputError where that is too long
+    for the packed file.
 
     Raises:
         InputError: the environment variable RESCORER_UNPACK_RATIO is no number.
@@ -37,8 +40,11 @@ def _ratio() -> float:
     except ValueError:
         ratio = 0.0
     if not 1 <= ratio <= 1e9:
-        raise InputError(f"{RATIO_VARIABLE}={text!r}", expected="a number from 1 to 1e9",
-                         remedy="correct it, or unset it")
+        raise InputError(
+            f"{RATIO_VARIABLE}={text!r}",
+            expected="a number from 1 to 1e9",
+            remedy="correct it, or unset it",
+        )
     return ratio
 
 
@@ -60,8 +66,10 @@ class _Limited(io.RawIOBase):
         self._position += count
         if self._position > self._limit:
             raise InputError(
-                f"becomes longer than {self._limit >> 20} MiB when it is unpacked", expected="text or lattices",
-                remedy=f"unpack it and look into it, or allow more: {RATIO_VARIABLE}=2000 in the environment",
+                f"becomes longer than {self._limit >> 20} MiB when it is unpacked",
+                expected="text or lattices",
+                remedy="unpack it and look into it, or allow more: "
+                f"{RATIO_VARIABLE}=2000 in the environment",
                 file=self._path,
             )
         return count

@@ -1,4 +1,6 @@
-"""How far a long task has come, for whoever waits: a bar on a terminal, else a plain line now and then."""
+"""How far a long task has come, for whoever waits: a bar on a terminal, else a plain line now and
+then.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,12 @@ def silent(stage: str, done: int, total: int) -> None:
 class ProgressDisplay:
     """Shows progress and the time left of each stage on stderr; a context, which closes the bar."""
 
-    def __init__(self, say: Callable[[str], None], terminal: bool | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        terminal: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
         Args:
             say: takes a plain line.
@@ -44,8 +50,12 @@ class ProgressDisplay:
     def __enter__(self) -> ProgressDisplay:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._close()
 
     def _draw(self, stage: str, done: int, total: int) -> None:

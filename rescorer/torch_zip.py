@@ -18,20 +18,55 @@ from typing import IO, Any, ClassVar
 
 import numpy as np
 
-_DTYPES = {f"{name}Storage": np.dtype(dtype) for name, dtype in (
-    ("Float", "<f4"), ("Double", "<f8"), ("Half", "<f2"), ("Long", "<i8"), ("Int", "<i4"),
-    ("Short", "<i2"), ("Char", "i1"), ("Byte", "u1"), ("Bool", "?"))}
+_DTYPES = {
+    f"{name}Storage": np.dtype(dtype)
+    for name, dtype in (
+        ("Float", "<f4"),
+        ("Double", "<f8"),
+        ("Half", "<f2"),
+        ("Long", "<i8"),
+        ("Int", "<i4"),
+        ("Short", "<i2"),
+        ("Char", "i1"),
+        ("Byte", "u1"),
+        ("Bool", "?"),
+    )
+}
 _BLOCK = 1 << 24  # bytes that are read at a time
 # Those of torch.save: marks, plain values, lists, tuples, the memo, names. The others are below.
 _OPCODES = (
-    pickle.PROTO + pickle.FRAME + pickle.STOP + pickle.MARK
-    + pickle.NONE + pickle.NEWTRUE + pickle.NEWFALSE
-    + pickle.BININT + pickle.BININT1 + pickle.BININT2 + pickle.LONG1 + pickle.BINFLOAT
-    + pickle.BINUNICODE + pickle.SHORT_BINUNICODE
-    + pickle.EMPTY_LIST + pickle.APPEND + pickle.APPENDS + pickle.EMPTY_DICT
-    + pickle.EMPTY_TUPLE + pickle.TUPLE + pickle.TUPLE1 + pickle.TUPLE2 + pickle.TUPLE3
-    + pickle.BINPUT + pickle.LONG_BINPUT + pickle.BINGET + pickle.LONG_BINGET + pickle.MEMOIZE
-    + pickle.GLOBAL + pickle.STACK_GLOBAL + pickle.BINPERSID)
+    pickle.PROTO
+    + pickle.FRAME
+    + pickle.STOP
+    + pickle.MARK
+    + pickle.NONE
+    + pickle.NEWTRUE
+    + pickle.NEWFALSE
+    + pickle.BININT
+    + pickle.BININT1
+    + pickle.BININT2
+    + pickle.LONG1
+    + pickle.BINFLOAT
+    + pickle.BINUNICODE
+    + pickle.SHORT_BINUNICODE
+    + pickle.EMPTY_LIST
+    + pickle.APPEND
+    + pickle.APPENDS
+    + pickle.EMPTY_DICT
+    + pickle.EMPTY_TUPLE
+    + pickle.TUPLE
+    + pickle.TUPLE1
+    + pickle.TUPLE2
+    + pickle.TUPLE3
+    + pickle.BINPUT
+    + pickle.LONG_BINPUT
+    + pickle.BINGET
+    + pickle.LONG_BINGET
+    + pickle.MEMOIZE
+    + pickle.GLOBAL
+    + pickle.STACK_GLOBAL
+    + pickle.BINPERSID
+)
 
 MakeTensor = Callable[[np.ndarray], Any]
 
@@ -135,7 +170,8 @@ class _Unpickler(pickle._Unpickler):  # in Python: from C's, a damaged file can 
     stack: list[Any]  # of the base class, as is `pop_mark`
     pop_mark: Callable[[], list[Any]]
     dispatch: ClassVar[dict[int, Any]] = {
-        code: pickle._Unpickler.dispatch[code] for code in _OPCODES}
+        code: pickle._Unpickler.dispatch[code] for code in _OPCODES
+    }
 
     def __init__(self, members: _Members, classes: frozenset[str], tensor: MakeTensor) -> None:
         self._members, self._classes, self._tensor = members, classes, tensor
@@ -198,9 +234,15 @@ class _Unpickler(pickle._Unpickler):  # in Python: from C's, a damaged file can 
             raise ValueError("a key that is neither text nor number")
         made.update(zip(keys, values, strict=True))
 
-    dispatch.update({
-        pickle.REDUCE[0]: load_reduce, pickle.NEWOBJ[0]: load_newobj, pickle.BUILD[0]: load_build,
-        pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems})
+    dispatch.update(
+        {
+            pickle.REDUCE[0]: load_reduce,
+            pickle.NEWOBJ[0]: load_newobj,
+            pickle.BUILD[0]: load_build,
+            pickle.SETITEM[0]: load_setitem,
+            pickle.SETITEMS[0]: load_setitems,
+        }
+    )
 
 
 def _array(

@@ -1,7 +1,9 @@
-"""Folders in which a file or a folder is made before it takes its name; and what killed processes left of them.
+"""Folders in which a file or a folder is made before it takes its name; and what killed processes
+left of them.
 
-The folder is called `.rescorer-HOST-PID-…` and holds a locked file for as long as its process lives: one that a killed
-process left is known by its name and free lock, and removed when the next one is made beside it.
+The folder is called `.rescorer-HOST-PID-…` and holds a locked file for as long as its process
+lives: one that a killed process left is known by its name and free lock, and removed when the next
+one is made beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from pathlib import Path
 _PREFIX = ".rescorer-"
 _NAME = re.compile(r"\.rescorer-(?P<host>[A-Za-z0-9_.]{1,64})-(?P<pid>[0-9]{1,10})-.{8}")
 _LOCK, _NEW, _OLD = "lock", "new", "old"
-_OLD_AGE = 24 * 3600  # seconds; a younger folder is left alone where its process cannot be asked for
+# seconds; a younger folder is left alone where its process cannot be asked for
+_OLD_AGE = 24 * 3600
 _AT_WORK_FOLDER = -100  # AT_FDCWD: a path counts from the current folder
 _EXCHANGE = 2  # RENAME_EXCHANGE
 _NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
@@ -35,7 +38,8 @@ _swept: set[Path] = set()  # once a process: such a folder may hold very many fi
 
 @contextmanager
 def work_folder(parent: Path) -> Iterator[Path]:
-    """A hidden folder of this process in `parent`, gone afterwards; those that killed processes left go first.
+    """A hidden folder of this process in `parent`, gone afterwards; those that killed processes
+    left go first.
 
     Raises:
         OSError: it cannot be made.
@@ -61,7 +65,8 @@ def temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Hold the lock of a file, which is made where it is not there; a process that ends leaves it free.
+    """Hold the lock of a file, which is made where it is not there; a process that ends leaves it
+    free.
 
     Gives False where the file system knows no locks: then nobody is kept out.
 
@@ -93,7 +98,8 @@ def replace(new: Path, path: Path) -> None:
     if not (path.is_dir() and new.is_dir()):
         os.replace(new, path)
     elif not _exchanged(new, path):
-        # A folder cannot be renamed over a full one. One that is killed between the two is put right by `_recover`.
+        # A folder cannot be renamed over a full one. One that is killed between the two is put
+        # right by `_recover`.
         aside = new.parent.parent / _OLD
         aside.mkdir()
         os.replace(path, aside / path.name)
@@ -110,7 +116,9 @@ def _keep_rights(old: Path, new: Path) -> None:
 
 
 def _exchanged(new: Path, path: Path) -> bool:
-    """Let two names change places in one step, where the system can; afterwards the work folder has the old one."""
+    """Let two names change places in one step, where the system can; afterwards the work folder has
+    the old one.
+    """
     if not sys.platform.startswith("linux"):
         return False
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -126,7 +134,9 @@ def _exchanged(new: Path, path: Path) -> bool:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what killed processes left here. Whatever cannot be removed stays: it is in nobody's way."""
+    """Remove what killed processes left here. Whatever cannot be removed stays: it is in nobody's
+    way.
+    """
     with suppress(OSError):
         for entry in os.scandir(parent):
             if (name := _NAME.fullmatch(entry.name)) and entry.is_dir(follow_symlinks=False):
@@ -145,7 +155,9 @@ def _remove_left(folder: Path, host: str, pid: int) -> None:
 
 
 def _recover(folder: Path) -> None:
-    """Give a folder its name back that a killed process had put aside, and for which it left no other."""
+    """Give a folder its name back that a killed process had put aside, and for which it left no
+    other.
+    """
     for old in (folder / _OLD).iterdir() if (folder / _OLD).is_dir() else ():
         if not os.path.lexists(folder.parent / old.name):
             os.replace(old, folder.parent / old.name)

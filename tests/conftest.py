@@ -1,4 +1,4 @@
-"""What every test module shares: one thread, and tiny models whose answers can be worked out."""
+"""Fixtures and tiny models of all test modules. Tests run in one thread."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.rescoring import nbest
 from rescorer.rescoring.tuning import TuningSettings
 
-torch.set_num_threads(1)  # tests compare parameters bit by bit, and the machine may be shared
+torch.set_num_threads(1)  # tests compare parameters bit by bit
 
 WORDS = ("</s>", "<unk>", "the", "cat", "dog", "sat", "ran", "on", "a", "mat", "log")
 
@@ -26,12 +26,17 @@ def make_vocabulary(size: int = len(WORDS), case: str = "as-is") -> Vocabulary:
 
 
 def make_model(
-    size: int = len(WORDS), table: WordTable | None = None, *, seed: int = 0, case: str = "as-is", **settings: object
+    size: int = len(WORDS),
+    table: WordTable | None = None,
+    *,
+    seed: int = 0,
+    case: str = "as-is",
+    **settings: object,
 ) -> LightRNN:
     """A network of random parameters, biases of cells included, in eval mode."""
     torch.manual_seed(seed)
     model = LightRNN(
-        LightRNNSettings(**{"width": 6, "own_width": 16, **settings}),  # type: ignore[arg-type]
+        LightRNNSettings(**{"hidden_dim": 6, "residual_dim": 16, **settings}),  # type: ignore[arg-type]
         make_vocabulary(size, case),
         table or WordTable.shaped(size).shuffled(seed),
     )
@@ -41,7 +46,7 @@ def make_model(
     return model.eval()
 
 
-@pytest.fixture(params=["cpu", "cuda"])
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
@@ -50,13 +55,13 @@ def device(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def no_english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the package held no model."""
+    """The package without its English model."""
     monkeypatch.setattr("rescorer.models.loading.ENGLISH", tmp_path / "no model")
 
 
 @pytest.fixture
 def english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightRNN:
-    """A tiny one in place of the package's: in lower case."""
+    """A tiny lower-case model in place of the package's model."""
     model = make_model(case="lower")
     model.save(tmp_path / "english.pt")
     monkeypatch.setattr("rescorer.models.loading.ENGLISH", tmp_path / "english.pt")
@@ -65,7 +70,7 @@ def english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightRNN:
 
 @pytest.fixture
 def quick_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights are sought for a moment only: enough where the test is of something else."""
+    """A short search for weights, for tests of other things."""
     monkeypatch.setattr(nbest, "TuningSettings", lambda: TuningSettings(rounds=2, population=4))
 
 
@@ -75,8 +80,16 @@ def sentences(tmp_path: Path) -> Path:
     draw = np.random.default_rng(7)
     path = tmp_path / "sentences.txt"
     lines = (
-        " ".join([draw.choice(["the", "a"]), draw.choice(["cat", "dog"]), draw.choice(["sat", "ran"]), "on",
-                  draw.choice(["the", "a"]), draw.choice(["mat", "log"])])
+        " ".join(
+            [
+                draw.choice(["the", "a"]),
+                draw.choice(["cat", "dog"]),
+                draw.choice(["sat", "ran"]),
+                "on",
+                draw.choice(["the", "a"]),
+                draw.choice(["mat", "log"]),
+            ]
+        )
         for _ in range(400)
     )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

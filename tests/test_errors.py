@@ -28,16 +28,28 @@ def test_message(arguments: dict[str, object], text: str) -> None:
     assert str(InputError("no words", **arguments)) == text  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("character", [*map(chr, (*range(32), *range(127, 161))), *"\u2028\u2029\u202e\ufeff\ud800"])
+@pytest.mark.parametrize(
+    "character", [*map(chr, (*range(32), *range(127, 161))), *"\u2028\u2029\u202e\ufeff\ud800"]
+)
 def test_what_is_not_printable_is_escaped(character: str) -> None:
-    message = str(InputError(f"<{character}>", expected=character, remedy=character, file=f"odd{character}name"))
+    message = str(
+        InputError(
+            f"<{character}>", expected=character, remedy=character, file=f"odd{character}name"
+        )
+    )
     assert message.isprintable() and repr(character)[1:-1] in message
     assert one_line(f"<{character}>") == f"<{repr(character)[1:-1]}>"
 
 
 def test_what_is_long_is_cut_and_place_and_remedy_stay() -> None:
-    message = str(InputError("\x00" * 9999, expected="e" * 9999, remedy="do this", file="a.txt", line=7))
-    assert message.startswith("a.txt:7: \\x00") and message.endswith("; remedy: do this") and len(message) < 1100
+    message = str(
+        InputError("\x00" * 9999, expected="e" * 9999, remedy="do this", file="a.txt", line=7)
+    )
+    assert (
+        message.startswith("a.txt:7: \\x00")
+        and message.endswith("; remedy: do this")
+        and len(message) < 1100
+    )
     message = str(InputError("word " * 50, file="f" * 900, remedy="do this"))
     assert "…" not in message
     assert len(one_line("x" * 9999)) == 3000

@@ -65,7 +65,9 @@ def test_a_line_ends_at_a_newline_and_nowhere_else(tmp_path: Path) -> None:
         (gzip.compress(b"a line\n") + b"what is this", ":", "cannot be read on"),
     ],
 )
-def test_a_damaged_file_is_told_with_its_line(tmp_path: Path, content: bytes, place: str, found: str) -> None:
+def test_a_damaged_file_is_told_with_its_line(
+    tmp_path: Path, content: bytes, place: str, found: str
+) -> None:
     path = tmp_path / "damaged"
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
@@ -122,17 +124,23 @@ with files.whole_path("out") as work:
 """
 
 
-@pytest.mark.parametrize(("moment", "way", "left"), [(0, "one step", "new"), (0, "two steps", "old"),
-                                                     (1, "two steps", "new")])
+@pytest.mark.parametrize(
+    ("moment", "way", "left"),
+    [(0, "one step", "new"), (0, "two steps", "old"), (1, "two steps", "new")],
+)
 def test_a_kill_while_a_folder_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int, way: str, left: str
 ) -> None:
-    """Where the system cannot exchange two names in one step, the next command brings the old folder back."""
+    """Where the system cannot exchange two names in one step, the next command brings the old
+    folder back.
+    """
     monkeypatch.chdir(tmp_path)
     Path("out").mkdir()
     Path("out/old").touch()
-    run = subprocess.run([sys.executable, "-c", _KILLED, str(moment), way],
-                         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)})
+    run = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(moment), way],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
     assert run.returncode == (0 if way == "one step" else -signal.SIGKILL)
     if way == "one step":
         assert os.listdir("out") == ["new"]
@@ -142,7 +150,12 @@ def test_a_kill_while_a_folder_is_replaced(
 
 
 def test_a_replaced_file_keeps_its_rights_and_a_new_one_follows_the_mask(tmp_path: Path) -> None:
-    path, link, folder, mask = tmp_path / "out", tmp_path / "link", tmp_path / "folder", os.umask(0o027)
+    path, link, folder, mask = (
+        tmp_path / "out",
+        tmp_path / "link",
+        tmp_path / "folder",
+        os.umask(0o027),
+    )
     try:
         write_lines(path, ["old"])
         assert rights(path) == 0o640
@@ -178,11 +191,20 @@ def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
 
 
 def test_only_what_is_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders of dead processes of this machine, and old ones of another; not what is in use, young or foreign."""
-    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
+    """Folders of dead processes of this machine, and old ones of another; not what is in use, young
+    or foreign.
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True
+    )
     here, dead, alive = work_folders._host(), int(ended.stdout), os.getpid()
-    kept = [f".rescorer-{here}-{alive}-abcdefgh", f".rescorer-another-{dead}-abcdefgh",
-            f".rescorer-{here}-{dead}-in_use__", ".rescorer-notes", f".rescorer-{here}-{dead}-longer_than_ours"]
+    kept = [
+        f".rescorer-{here}-{alive}-abcdefgh",
+        f".rescorer-another-{dead}-abcdefgh",
+        f".rescorer-{here}-{dead}-in_use__",
+        ".rescorer-notes",
+        f".rescorer-{here}-{dead}-longer_than_ours",
+    ]
     gone = [f".rescorer-{here}-{dead}-abcdefgh", f".rescorer-another-{dead}-old_____"]
     for name in (*kept, *gone):
         (tmp_path / name / "new").mkdir(parents=True)
@@ -192,15 +214,24 @@ def test_only_what_is_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with work_folders.locked(tmp_path / kept[2] / "lock"):
         write_lines(tmp_path / "out", ["x"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["out", f".rescorer-{here}-{dead}-fileonly", *kept])
+        ["out", f".rescorer-{here}-{dead}-fileonly", *kept]
+    )
 
 
 def test_temporary_folders_are_swept_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    code = ("import os, signal\nfrom rescorer.work_folders import temporary_folder\n"
-            "with temporary_folder(): os.kill(os.getpid(), signal.SIGKILL)")
-    subprocess.run([sys.executable, "-c", code], env={
-        **os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent.parent)})
+    code = (
+        "import os, signal\nfrom rescorer.work_folders import temporary_folder\n"
+        "with temporary_folder(): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            **os.environ,
+            "TMPDIR": str(tmp_path),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+        },
+    )
     assert len(list(tmp_path.iterdir())) == 1
     with work_folders.temporary_folder() as folder:
         assert [folder.parent] == list(tmp_path.iterdir())
@@ -213,7 +244,10 @@ def test_what_was_read_is_not_replaced(tmp_path: Path) -> None:
     with command_inputs():
         list(read_lines(tmp_path / "in"))
         for name in ("in", "hard"):
-            with pytest.raises(InputError, match=rf"{name}: is an input, and the output would replace it; .* remedy"):
+            with pytest.raises(
+                InputError,
+                match=rf"{name}: is an input, and the output would replace it; .* remedy",
+            ):
                 write_lines(tmp_path / name, ["y"])
     assert (tmp_path / "in").read_text() == "x\n"
     write_lines(tmp_path / "in", ["y"])

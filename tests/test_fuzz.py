@@ -1,4 +1,6 @@
-"""Damaged inputs: a result or one line, whatever the reader. `make fuzz` gives them twenty times as many."""
+"""Damaged inputs: a result or one line, whatever the reader. `make fuzz` gives them twenty times as
+many.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,21 @@ def test_every_reader(tmp_path: Path) -> None:
     """In a process of its own: it forks, and this one may have threads."""
     outcomes = tmp_path / "outcomes.json"
     run = subprocess.run(
-        [sys.executable, "-m", "fuzz", "--inputs", str(INPUTS), "--findings", tmp_path / "found", "--json", outcomes],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])})
+        [
+            sys.executable,
+            "-m",
+            "fuzz",
+            "--inputs",
+            str(INPUTS),
+            "--findings",
+            tmp_path / "found",
+            "--json",
+            outcomes,
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
+    )
     assert run.returncode == 0, f"{run.stdout}{run.stderr}"
     found = json.loads(outcomes.read_text())
     assert sum(each["inputs"] for each in found) >= 0.99 * INPUTS
@@ -38,7 +53,9 @@ def test_every_reader(tmp_path: Path) -> None:
 
 
 def _target(read: Callable[[Path], object]) -> Target:
-    return Target("test", [{"": b"some text 12\n"}], lambda path: None if _is_whole(path) else read(path))
+    return Target(
+        "test", [{"": b"some text 12\n"}], lambda path: None if _is_whole(path) else read(path)
+    )
 
 
 def _is_whole(path: Path) -> bool:
@@ -65,18 +82,26 @@ def _print(path: Path) -> None:
     os.write(2, b"a banner")
 
 
-@pytest.mark.parametrize(("read", "kind", "where"), [
-    (lambda path: _raise(ValueError("x")), "traceback", "ValueError"),
-    (lambda path: os.kill(os.getpid(), signal.SIGSEGV), "signal", "SIGSEGV"),
-    (lambda path: time.sleep(60), "time", "SIGALRM"),
-    (_work_for_ever, "time", "SIGPROF"),
-    (lambda path: bytearray(3 << 30), "traceback", "MemoryError"),
-    (lambda path: _say("a\x1b[2J; remedy: b"), "message", "control characters"),
-    (lambda path: _raise(InputError("a")), "message", "no remedy"),
-    (_print, "output", ""),
-])
-def test_findings_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object], kind: str,
-                            where: str) -> None:
+@pytest.mark.parametrize(
+    ("read", "kind", "where"),
+    [
+        (lambda path: _raise(ValueError("x")), "traceback", "ValueError"),
+        (lambda path: os.kill(os.getpid(), signal.SIGSEGV), "signal", "SIGSEGV"),
+        (lambda path: time.sleep(60), "time", "SIGALRM"),
+        (_work_for_ever, "time", "SIGPROF"),
+        (lambda path: bytearray(3 << 30), "traceback", "MemoryError"),
+        (lambda path: _say("a\x1b[2J; remedy: b"), "message", "control characters"),
+        (lambda path: _raise(InputError("a")), "message", "no remedy"),
+        (_print, "output", ""),
+    ],
+)
+def test_findings_are_found(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    read: Callable[[Path], object],
+    kind: str,
+    where: str,
+) -> None:
     monkeypatch.setattr(engine, "SECONDS", 0.1)
     monkeypatch.setattr(engine, "_WAIT", 3)
     outcome = run_target(_target(read), 2, 1, tmp_path)
@@ -96,10 +121,17 @@ def test_a_finding_is_replayed(tmp_path: Path) -> None:
         replay(folder, [target])
 
 
-@pytest.mark.parametrize(("message", "fault"), [
-    ("a; remedy: b", ""), ("a\u2028b; remedy: c", "not one line"), ("a\x00; remedy: b", "control characters"),
-    ("a\u202eb; remedy: c", "control characters"), ("a" * 5000 + "; remedy: b", "too long"), ("a", "no remedy"),
-])
+@pytest.mark.parametrize(
+    ("message", "fault"),
+    [
+        ("a; remedy: b", ""),
+        ("a\u2028b; remedy: c", "not one line"),
+        ("a\x00; remedy: b", "control characters"),
+        ("a\u202eb; remedy: c", "control characters"),
+        ("a" * 5000 + "; remedy: b", "too long"),
+        ("a", "no remedy"),
+    ],
+)
 def test_what_a_message_may_be(message: str, fault: str) -> None:
     assert message_fault(message) == fault
 

@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 from conftest import make_model
 
 from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn, rescore
+from rescorer.cli.lightrnn import lightrnn
+from rescorer.cli.rescore import rescore
 from rescorer.errors import InputError
 from rescorer.files import open_binary, read_lines
 from rescorer.inputs import command_inputs
@@ -29,12 +30,13 @@ KINDS: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, lzma.compress]
 @contextmanager
 def written(path: str | int, content: bytes, piece: int = 1 << 20) -> Iterator[None]:
     """Within, somebody writes to a pipe, so many bytes at a time."""
+
     def write() -> None:
         with open(path, "wb", buffering=0) as file:
             for start in range(0, len(content), piece):
                 rest = content[start : start + piece]
                 while rest:
-                    rest = rest[file.write(rest):]
+                    rest = rest[file.write(rest) :]
 
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
@@ -45,7 +47,9 @@ def written(path: str | int, content: bytes, piece: int = 1 << 20) -> Iterator[N
 
 @contextmanager
 def piped(content: bytes, way: str, piece: int = 1 << 20) -> Iterator[str]:
-    """A name of a pipe with this content: a fifo, a file descriptor as of a shell's <(…), or stdin."""
+    """A name of a pipe with this content: a fifo, a file descriptor as of a shell's <(…), or
+    stdin.
+    """
     if way == "fifo":
         os.mkfifo("fifo")
         with written("fifo", content, piece):
@@ -112,7 +116,9 @@ def test_lists_and_references_from_pipes(way: str) -> None:
     """Lists are opened again and again, until their format is found."""
     make_model().save("m.pt")
     hypotheses = [{"text": "the cat sat", "score": -1.0}, {"text": "a cat sat", "score": -2.0}]
-    lists = "".join(json.dumps({"id": f"u{number}", "nbest": hypotheses}) + "\n" for number in range(200))
+    lists = "".join(
+        json.dumps({"id": f"u{number}", "nbest": hypotheses}) + "\n" for number in range(200)
+    )
     references = "".join(f"u{number} the cat sat\n" for number in range(200))
     Path("lists").write_text(lists)
     Path("references").write_text(references)
@@ -123,16 +129,22 @@ def test_lists_and_references_from_pipes(way: str) -> None:
     assert (found.stdout, found.stderr) == (expected.stdout, expected.stderr)
     assert run(lexicon, "oov", "lists", "--vocabulary", "m.pt").stdout
     with piped(lists.encode(), way) as name:
-        assert run(lexicon, "oov", name, "--vocabulary", "m.pt").stdout == run(
-            lexicon, "oov", "lists", "--vocabulary", "m.pt").stdout
+        assert (
+            run(lexicon, "oov", name, "--vocabulary", "m.pt").stdout
+            == run(lexicon, "oov", "lists", "--vocabulary", "m.pt").stdout
+        )
 
 
 def test_what_cannot_be_read_twice_is_told() -> None:
     with piped(b"a b\n", "descriptor") as name:
-        assert "is a pipe, and was read before; " in bad(lexicon, "count", name, name, "-o", "counts")
+        assert "is a pipe, and was read before; " in bad(
+            lexicon, "count", name, name, "-o", "counts"
+        )
     with piped(b"a b\n", "descriptor") as name:
         line = bad(lightrnn, "perplexity", "text", "--lm", name)
-        assert line.startswith(f"error: {name}: --lm is a pipe or a device; expected a file; remedy: ")
+        assert line.startswith(
+            f"error: {name}: --lm is a pipe or a device; expected a file; remedy: "
+        )
         assert os.read(int(name.rpartition("/")[2]), 10) == b"a b\n"
     assert "/dev/zero: is a device; " in bad(lexicon, "count", "/dev/zero", "-o", "counts")
     assert "/dev/null: no word" in bad(lexicon, "count", "/dev/null", "-o", "counts")
@@ -140,16 +152,28 @@ def test_what_cannot_be_read_twice_is_told() -> None:
 
 
 def test_pipes_from_python() -> None:
-    """Within a context that ends, or not at all: another content may come from the same pipe later."""
+    """Within a context that ends, or not at all: another content may come from the same pipe
+    later.
+    """
     with piped(b"one\ntwo\n", "descriptor") as name:
-        with pytest.raises(InputError, match=r"is a pipe, and may have to be read twice; .*; remedy: "):
+        with pytest.raises(
+            InputError, match=r"is a pipe, and may have to be read twice; .*; remedy: "
+        ):
             next(read_lines(name))
         with command_inputs():
             for _ in range(2):
                 assert [line for _, line in read_lines(name)] == ["one", "two"]
             with open_binary(name) as first, open_binary(name) as second:
-                assert first.read(5) == b"one\nt" and second.read(2) == b"on" and first.read() == b"wo\n"
-                assert first.seek(-3, os.SEEK_END) == 5 and first.tell() == 5 and first.read() == b"wo\n"
+                assert (
+                    first.read(5) == b"one\nt"
+                    and second.read(2) == b"on"
+                    and first.read() == b"wo\n"
+                )
+                assert (
+                    first.seek(-3, os.SEEK_END) == 5
+                    and first.tell() == 5
+                    and first.read() == b"wo\n"
+                )
 
 
 def test_nothing_of_a_pipe_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,5 +187,9 @@ def test_nothing_of_a_pipe_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "nowhere")
     message = r"cannot be kept among the temporary files: .*; remedy: let TMPDIR"
-    with piped(b"one\n", "descriptor") as name, command_inputs(), pytest.raises(InputError, match=message):
+    with (
+        piped(b"one\n", "descriptor") as name,
+        command_inputs(),
+        pytest.raises(InputError, match=message),
+    ):
         next(read_lines(name))

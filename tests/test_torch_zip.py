@@ -1,4 +1,6 @@
-"""Files of torch.save without torch: the same numbers as torch reads, and nothing that a file wants beside them."""
+"""Files of torch.save without torch: the same numbers as torch reads, and nothing that a file wants
+beside them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ import torch
 from conftest import make_model
 
 from rescorer.errors import InputError
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import load
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import read_torch
@@ -56,11 +58,30 @@ def with_pickle(pickled: bytes, **others: bytes) -> bytes:
 def test_reads_what_torch_reads() -> None:
     shared = torch.arange(12, dtype=torch.float64).reshape(3, 4)
     content = {
-        "plain": [None, True, -7, 10**30, 0.1, "ünï\ncode", (1, (2, ())), {"a": {3: [], 0.5: {}, False: 1}}],
+        "plain": [
+            None,
+            True,
+            -7,
+            10**30,
+            0.1,
+            "ünï\ncode",
+            (1, (2, ())),
+            {"a": {3: [], 0.5: {}, False: 1}},
+        ],
         "ordered": OrderedDict([("b", torch.tensor(1.5)), ("a", torch.zeros(0, 3))]),
-        "tensors": [torch.randn(5).half(), torch.randn(2, 3), shared, shared.T, shared[1:, 2], torch.arange(4),
-                    torch.arange(4, dtype=torch.int32), torch.arange(4, dtype=torch.int16),
-                    torch.arange(4, dtype=torch.int8), torch.arange(4, dtype=torch.uint8), torch.tensor([True, False])],
+        "tensors": [
+            torch.randn(5).half(),
+            torch.randn(2, 3),
+            shared,
+            shared.T,
+            shared[1:, 2],
+            torch.arange(4),
+            torch.arange(4, dtype=torch.int32),
+            torch.arange(4, dtype=torch.int16),
+            torch.arange(4, dtype=torch.int8),
+            torch.arange(4, dtype=torch.uint8),
+            torch.tensor([True, False]),
+        ],
         "state": torch.nn.Linear(2, 2).state_dict(),
     }
     found, given = read(saved(content)), torch.load(io.BytesIO(saved(content)), weights_only=False)
@@ -92,7 +113,9 @@ class Evil:
         return os.system, ("true",)
 
 
-@pytest.mark.parametrize("content", [Evil(), {"x": [Evil()]}, {1, 2}, torch.nn.Linear(1, 1), torch.float32, b"bytes"])
+@pytest.mark.parametrize(
+    "content", [Evil(), {"x": [Evil()]}, {1, 2}, torch.nn.Linear(1, 1), torch.float32, b"bytes"]
+)
 def test_code_is_named(content: Any) -> None:
     with pytest.raises(HoldsCode, match=r"^\w+(\.\w+)+$"):
         read(saved(content))
@@ -100,19 +123,35 @@ def test_code_is_named(content: Any) -> None:
 
 DEEP = b"(" * 300_000 + b"t" * 300_000
 # t0 = (), and each t is (t before, t before): its hash asks for those of 2^40 tuples.
-DOUBLED = b")" + b"".join(b"q" + bytes([place]) + b"h" + bytes([place]) + b"\x86" for place in range(40))
+DOUBLED = b")" + b"".join(
+    b"q" + bytes([place]) + b"h" + bytes([place]) + b"\x86" for place in range(40)
+)
 
 
-@pytest.mark.parametrize("pickled", [
-    b"\x80\x02}" + DEEP + b"K\x01s.", b"\x80\x02}" + DOUBLED + b"K\x01s.", b"\x80\x02}(" + DOUBLED + b"K\x01u.",
-    b"\x80\x04\x8f(" + DOUBLED + b"\x90.", b"\x80\x04(" + DOUBLED + b"\x91.", b"\x80\x02(" + DOUBLED + b"K\x01d.",
-    b"\x80\x02ccollections\nOrderedDict\n]" + DOUBLED + b"K\x01\x86a\x85R.",
-    b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x00.", b"\x80\x02r\xf0\xff\xff\xff.",
-    b"\x80\x02" + b"(l" * 100_000 + b".",
-    b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x08\x00\x00\x00__call__Nsb.",
-    b"\x80\x02ccollections\nOrderedDict\n}X\x01\x00\x00\x00aNsb.", b"\x80\x02c_k2.ragged\nRaggedTensor\n)\x81b.",
-    b"", b".", b"\x80\x02}", b"\x80\x02X\xff\xff\xff\xffa.", b"\x80\x02\x8b\xff\xff\xff\x7fa.",
-], ids=range(18))
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"\x80\x02}" + DEEP + b"K\x01s.",
+        b"\x80\x02}" + DOUBLED + b"K\x01s.",
+        b"\x80\x02}(" + DOUBLED + b"K\x01u.",
+        b"\x80\x04\x8f(" + DOUBLED + b"\x90.",
+        b"\x80\x04(" + DOUBLED + b"\x91.",
+        b"\x80\x02(" + DOUBLED + b"K\x01d.",
+        b"\x80\x02ccollections\nOrderedDict\n]" + DOUBLED + b"K\x01\x86a\x85R.",
+        b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x00.",
+        b"\x80\x02r\xf0\xff\xff\xff.",
+        b"\x80\x02" + b"(l" * 100_000 + b".",
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x08\x00\x00\x00__call__Nsb.",
+        b"\x80\x02ccollections\nOrderedDict\n}X\x01\x00\x00\x00aNsb.",
+        b"\x80\x02c_k2.ragged\nRaggedTensor\n)\x81b.",
+        b"",
+        b".",
+        b"\x80\x02}",
+        b"\x80\x02X\xff\xff\xff\xffa.",
+        b"\x80\x02\x8b\xff\xff\xff\x7fa.",
+    ],
+    ids=range(18),
+)
 def test_hostile_pickles(pickled: bytes) -> None:
     begun = time.perf_counter()
     with pytest.raises(Damaged):
@@ -169,12 +208,14 @@ def _damage(data: bytearray, chance: random.Random) -> None:
         elif kind == 2:
             data[at:at] = data[at : at + size]
         else:
-            data[at:at] = chance.choice((b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\0\0\xc0\x7f", b"R", b"b", b".", b"t"))
+            data[at:at] = chance.choice(
+                (b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\0\0\xc0\x7f", b"R", b"b", b".", b"t")
+            )
 
 
 def test_damaged_models_give_a_message_or_scores(tmp_path: Path) -> None:
     """Of the file, and of one of its members past the archive's checksums."""
-    model, chance = make_model(layers=2), random.Random(1)
+    model, chance = make_model(num_layers=2), random.Random(1)
     model.spelling = Spelling.learn(model.vocabulary.words)
     model.save(tmp_path / "good.pt")
     good = (tmp_path / "good.pt").read_bytes()
@@ -183,13 +224,17 @@ def test_damaged_models_give_a_message_or_scores(tmp_path: Path) -> None:
         name = chance.choice(list(parts))
         data = bytearray(good if number % 3 == 0 else parts[name])
         _damage(data, chance)
-        (tmp_path / "bad.pt").write_bytes(data if number % 3 == 0 else pack({**parts, name: bytes(data)}))
+        (tmp_path / "bad.pt").write_bytes(
+            data if number % 3 == 0 else pack({**parts, name: bytes(data)})
+        )
         try:
             assert np.isfinite(load(tmp_path / "bad.pt").logprob(["the", "cat", "strange"]))
             loaded += 1
         except InputError as error:
             assert "\n" not in str(error) and "remedy" in str(error)
-    assert 10 < loaded < 150, "some damage is of no account, and what comes after the archive was tried too"
+    assert 10 < loaded < 150, (
+        "some damage is of no account, and what comes after the archive was tried too"
+    )
 
 
 def test_damaged_plain_data_gives_a_message_or_scores(tmp_path: Path) -> None:
@@ -200,12 +245,31 @@ def test_damaged_plain_data_gives_a_message_or_scores(tmp_path: Path) -> None:
     content = torch.load(tmp_path / "file.pt", weights_only=False)
     plain, loaded = content["plain"], 0
     found = list(re.finditer(r'"[^"]*"|[0-9.]+|true|false', plain))
-    values = ["1e308", "NaN", "true", "null", '"x"', "[]", "{}", "0", "-1", '{"tensor": 3}', "9" * 400, "7", "0.5",
-              "3000"]
+    values = [
+        "1e308",
+        "NaN",
+        "true",
+        "null",
+        '"x"',
+        "[]",
+        "{}",
+        "0",
+        "-1",
+        '{"tensor": 3}',
+        "9" * 400,
+        "7",
+        "0.5",
+        "3000",
+    ]
     for _ in range(300):
         place = chance.choice(found[:60] if chance.random() < 0.7 else found)
-        torch.save({**content, "plain": f"{plain[:place.start()]}{chance.choice(values)}{plain[place.end():]}"},
-                   tmp_path / "bad.pt")
+        torch.save(
+            {
+                **content,
+                "plain": f"{plain[: place.start()]}{chance.choice(values)}{plain[place.end() :]}",
+            },
+            tmp_path / "bad.pt",
+        )
         begun = time.perf_counter()
         try:
             damaged = LightRNN.load(tmp_path / "bad.pt")
@@ -225,9 +289,15 @@ def test_small_files_take_little_memory(tmp_path: Path) -> None:
     model = make_model()
     model.save(tmp_path / "good.pt")
     parts = members((tmp_path / "good.pt").read_bytes())
-    (tmp_path / "bomb.pt").write_bytes(pack(
-        {name: bytes(10**8) if name.endswith("/data/0") else data for name, data in parts.items()},
-        zipfile.ZIP_DEFLATED))
+    (tmp_path / "bomb.pt").write_bytes(
+        pack(
+            {
+                name: bytes(10**8) if name.endswith("/data/0") else data
+                for name, data in parts.items()
+            },
+            zipfile.ZIP_DEFLATED,
+        )
+    )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError, match="a compressed archive"):
         LightRNN.load(tmp_path / "bomb.pt")
@@ -235,7 +305,14 @@ def test_small_files_take_little_memory(tmp_path: Path) -> None:
 
 
 def test_plain_data_within_each_other_without_end(tmp_path: Path) -> None:
-    for plain in ("[" * 200 + "]" * 200, "[" * 100_000, '{"tensor": 5}', '{"tensor": "a"}', "{", "1" * 5000):
+    for plain in (
+        "[" * 200 + "]" * 200,
+        "[" * 100_000,
+        '{"tensor": 5}',
+        '{"tensor": "a"}',
+        "{",
+        "1" * 5000,
+    ):
         torch.save({"plain": plain, "tensors": []}, tmp_path / "file.pt")
         with pytest.raises(Damaged):
             read_torch(tmp_path / "file.pt")

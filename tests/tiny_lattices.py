@@ -1,34 +1,65 @@
-"""Random small lattices, and all their paths one by one."""
+"""Random small lattices, and all their paths."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from tiny import KNOWN
 
+from rescorer.recognition.formats import LATTICE_FORMATS
 from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM
 
 EMPTY = ""
+HTK = LATTICE_FORMATS["htk"]
 
 
-def make_lattice(arcs: Sequence[tuple[int, int, str]], finals: Sequence[int], scores: Sequence[float] = (),
-                 name: str = "tiny") -> Lattice:
-    """Arcs (source, target, word) from state 0, then the ends; scores of both in this order, 0 without."""
+def make_lattice(
+    arcs: Sequence[tuple[int, int, str]],
+    finals: Sequence[int],
+    scores: Sequence[float] = (),
+    name: str = "tiny",
+) -> Lattice:
+    """A lattice of arcs (source, target, word) from state 0 and of final states.
+
+    The scores are those of the arcs, then of the final states; 0 by default.
+    """
     labels = (EMPTY, *sorted({word for _, _, word in arcs} - {EMPTY}))
     end = max([*finals, *(max(source, target) for source, target, _ in arcs)], default=0) + 1
     rows = [*arcs, *((state, end, EMPTY) for state in finals)]
-    return assemble(name, Symbols(labels), 0, Arcs(
-        np.array([source for source, _, _ in rows], dtype=np.int64),
-        np.array([target for _, target, _ in rows], dtype=np.int64),
-        np.array([labels.index(word) for _, _, word in rows], dtype=np.int64),
-        {"score": np.array(scores, dtype=np.float64) if len(scores) else np.zeros(len(rows))},
-    ), states=end)
+    return assemble(
+        name,
+        Symbols(labels),
+        0,
+        Arcs(
+            np.array([source for source, _, _ in rows], dtype=np.int64),
+            np.array([target for _, target, _ in rows], dtype=np.int64),
+            np.array([labels.index(word) for _, _, word in rows], dtype=np.int64),
+            {"score": np.array(scores, dtype=np.float64) if len(scores) else np.zeros(len(rows))},
+        ),
+        states=end,
+    )
 
 
-def random_lattice(draw: np.random.Generator, states: int, arcs: int, words: Sequence[str],
-                   finals: int = 2, silent: float = 0.3) -> Lattice:
-    """Silent and parallel arcs, several final states, states in no order of the file; sometimes without any path."""
-    number = np.concatenate([[0], 1 + draw.permutation(states - 1)]) if states > 1 else np.zeros(1, np.int64)
+def random_lattice(
+    draw: np.random.Generator,
+    states: int,
+    arcs: int,
+    words: Sequence[str],
+    finals: int = 2,
+    silent: float = 0.3,
+) -> Lattice:
+    """A lattice with silent and parallel arcs, several final states and states in random order.
+
+    Some of these lattices have no path.
+    """
+    number = (
+        np.concatenate([[0], 1 + draw.permutation(states - 1)])
+        if states > 1
+        else np.zeros(1, np.int64)
+    )
     rows = []
     for _ in range(arcs if states > 1 else 0):
         source = int(draw.integers(states - 1))
@@ -51,7 +82,7 @@ def all_paths(lattice: Lattice) -> list[list[int]]:
 
 
 def words_of(lattice: Lattice, path: Sequence[int]) -> tuple[str, ...]:
-    """The words that a path speaks."""
+    """The words of a path."""
     words = (lattice.symbols.words[int(lattice.labels[arc])] for arc in path)
     return tuple(word for word in words if word)
 
@@ -66,3 +97,23 @@ def probabilities(totals: np.ndarray, paths: Sequence[Sequence[int]]) -> np.ndar
     sums = path_totals(totals, paths)
     shares = np.exp(sums - sums.max())
     return np.asarray(shares / shares.sum())
+
+
+def draw_lattices(count: int = 6) -> list[Lattice]:
+    """Random lattices that have a path, with the scores of HTK lattices."""
+    draw, lattices = np.random.default_rng(3), []
+    while len(lattices) < count:
+        lattice = random_lattice(draw, 6, 14, (*KNOWN, "strange"))
+        if lattice.states:
+            acoustic, lm = 10 * lattice.scores["score"], draw.normal(size=lattice.arcs)
+            lattices.append(
+                replace(
+                    lattice,
+                    utterance=f"u{len(lattices)}",
+                    scores={
+                        ACOUSTIC: np.where(lattice.ends, 0.0, acoustic),
+                        FIRST_LM: np.where(lattice.ends, 0.0, lm),
+                    },
+                )
+            )
+    return lattices

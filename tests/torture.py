@@ -1,8 +1,8 @@
 """Commands that are killed: `python -m torture` in this folder, or `make torture`.
 
-SIGKILL comes at a random moment. A training that goes on ends with the same bytes as one that was never killed. An
-output is whole, the old one or the new one, or it was never there. Children are forked, so that a kill costs no start
-of Python. Ends with status 1 where something else is found.
+SIGKILL comes at a random moment. A training that goes on ends with the same bytes as one that was
+never killed. An output is whole, the old one or the new one, or it was never there. Children are
+forked, so that a kill costs no start of Python. Ends with status 1 where something else is found.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from tiny import KNOWN, draw_sentences, nbest
 from tiny_lattices import random_lattice
 
 from lexicon_tools.cli import lexicon
-from rescorer.cli import lightrnn, rescore
+from rescorer.cli.lightrnn import lightrnn
+from rescorer.cli.rescore import rescore
 from rescorer.models.torch_file import read_torch
 from rescorer.recognition.formats import LATTICE_FORMATS, write_nbest
 from rescorer.recognition.lattice import Lattice, Symbols
@@ -80,7 +81,9 @@ class Scenario:
 
 
 def _text(sentences: int) -> None:
-    Path("text").write_text("\n".join(map(" ".join, draw_sentences(sentences, 1, KNOWN, 12))) + "\n")
+    Path("text").write_text(
+        "\n".join(map(" ".join, draw_sentences(sentences, 1, KNOWN, 12))) + "\n"
+    )
 
 
 def _prepare_training() -> None:
@@ -93,8 +96,12 @@ def _prepare_lists() -> None:
     make_model(width=128).save("lm.pt")
     draw = np.random.default_rng(1)
     sentences = draw_sentences(800, 3)
-    lists = [nbest(f"u{n}", *((" ".join(words), draw.normal()) for words in sentences[8 * n : 8 * n + 8]))
-             for n in range(100)]
+    lists = [
+        nbest(
+            f"u{n}", *((" ".join(words), draw.normal()) for words in sentences[8 * n : 8 * n + 8])
+        )
+        for n in range(100)
+    ]
     write_nbest("lists.jsonl", lists, "jsonl")
     Path("ref").write_text("".join(f"u{number} the cat sat\n" for number in range(100)))
 
@@ -106,24 +113,99 @@ def _prepare_lattices() -> None:
     lattices = []
     for number in range(40):
         made = random_lattice(draw, 9, 20, KNOWN)
-        labels = [WORDS.index(label) + 1 if label else 0 for label in (made.symbols.labels[at] for at in made.labels)]
-        lattices.append(Lattice(f"u{number:02}", symbols, made.states, made.sources, made.targets, np.array(labels),
-                                {name: draw.normal(size=made.arcs).round(3) for name in (ACOUSTIC, FIRST_LM)}))
+        labels = [
+            WORDS.index(label) + 1 if label else 0
+            for label in (made.symbols.labels[at] for at in made.labels)
+        ]
+        lattices.append(
+            Lattice(
+                f"u{number:02}",
+                symbols,
+                made.states,
+                made.sources,
+                made.targets,
+                np.array(labels),
+                {name: draw.normal(size=made.arcs).round(3) for name in (ACOUSTIC, FIRST_LM)},
+            )
+        )
     LATTICE_FORMATS["htk"].write(Path("lats"), [each for each in lattices if each.arcs])
 
 
 SCENARIOS = (
-    Scenario("train", _prepare_training, lightrnn, (
-        "train", "text", "--valid", "valid", "--vocabulary", "words.tsv", "--output", "m.pt", "--width", "16",
-        "--own-width", "4", "--epochs", "4", "--intervals", "12", "--reallocate-after", "5", "--threads", "1",
-    ), ("m.pt",), resumes=True),
-    Scenario("rescore lists", _prepare_lists, rescore, (
-        "lists.jsonl", "--lm", "lm.pt", "--ref", "ref", "--output", "best", "--nbest-output", "n.jsonl", "--wer-output",
-        "wer.json", "--oov-report", "oov.tsv"), ("best", "n.jsonl", "wer.json", "oov.tsv")),
-    Scenario("rescore lattices into a folder", _prepare_lattices, rescore, (
-        "lats", "--lm", "lm.pt", "--output", "best", "--lattice-output", "out", "--confidence-output", "sure.jsonl"),
-        ("best", "out", "sure.jsonl")),
-    Scenario("lexicon count", lambda: _text(20_000), lexicon, ("count", "text", "--output", "counts"), ("counts",)),
+    Scenario(
+        "train",
+        _prepare_training,
+        lightrnn,
+        (
+            "train",
+            "text",
+            "--valid",
+            "valid",
+            "--vocabulary",
+            "words.tsv",
+            "--output",
+            "m.pt",
+            "--hidden-dim",
+            "16",
+            "--residual-dim",
+            "4",
+            "--epochs",
+            "4",
+            "--intervals",
+            "12",
+            "--reallocate-after",
+            "5",
+            "--threads",
+            "1",
+        ),
+        ("m.pt",),
+        resumes=True,
+    ),
+    Scenario(
+        "rescore lists",
+        _prepare_lists,
+        rescore,
+        (
+            "lists.jsonl",
+            "--lm",
+            "lm.pt",
+            "--ref",
+            "ref",
+            "--output",
+            "best",
+            "--nbest-output",
+            "n.jsonl",
+            "--wer-output",
+            "wer.json",
+            "--oov-report",
+            "oov.tsv",
+        ),
+        ("best", "n.jsonl", "wer.json", "oov.tsv"),
+    ),
+    Scenario(
+        "rescore lattices into a folder",
+        _prepare_lattices,
+        rescore,
+        (
+            "lats",
+            "--lm",
+            "lm.pt",
+            "--output",
+            "best",
+            "--lattice-output",
+            "out",
+            "--confidence-output",
+            "sure.jsonl",
+        ),
+        ("best", "out", "sure.jsonl"),
+    ),
+    Scenario(
+        "lexicon count",
+        lambda: _text(20_000),
+        lexicon,
+        ("count", "text", "--output", "counts"),
+        ("counts",),
+    ),
 )
 
 
@@ -139,7 +221,9 @@ def torture(scenario: Scenario, kills: int, chance: random.Random) -> Outcome:
         lasted = _run(scenario, None)[1]
         whole = _contents(scenario)
         if missing := [name for name, content in whole.items() if content is None]:
-            raise RuntimeError(f"{scenario.name} leaves no {', '.join(missing)} where nothing kills it")
+            raise RuntimeError(
+                f"{scenario.name} leaves no {', '.join(missing)} where nothing kills it"
+            )
         _clear(inputs)
         if scenario.resumes:
             _kill_and_go_on(scenario, kills, chance, lasted, whole, inputs, outcome)
@@ -160,8 +244,15 @@ def _folder_at_hand(folder: str) -> Iterator[None]:
         os.chdir(before)
 
 
-def _kill_alone(scenario: Scenario, kills: int, chance: random.Random, lasted: float, whole: dict[str, Any],
-                inputs: set[str], outcome: Outcome) -> None:
+def _kill_alone(
+    scenario: Scenario,
+    kills: int,
+    chance: random.Random,
+    lasted: float,
+    whole: dict[str, Any],
+    inputs: set[str],
+    outcome: Outcome,
+) -> None:
     """Each run over nothing, over what the run before left, or over older outputs."""
     while outcome.kills < kills:
         before = _contents(scenario)
@@ -170,7 +261,9 @@ def _kill_alone(scenario: Scenario, kills: int, chance: random.Random, lasted: f
             before = _make_older(scenario, whole) if chance.random() < 0.5 else _contents(scenario)
         outcome.kills += _run(scenario, chance.uniform(0, 1.2 * lasted))[0]
         for name, content in _contents(scenario).items():
-            state = "new" if content == whole[name] else "old" if content == before[name] else "torn"
+            state = (
+                "new" if content == whole[name] else "old" if content == before[name] else "torn"
+            )
             if content is None:
                 state = "absent" if before[name] is None else "lost"
             outcome.states[state] = outcome.states.get(state, 0) + 1
@@ -193,8 +286,15 @@ def _make_older(scenario: Scenario, whole: dict[str, Any]) -> dict[str, Any]:
     return _contents(scenario)
 
 
-def _kill_and_go_on(scenario: Scenario, kills: int, chance: random.Random, lasted: float, whole: dict[str, Any],
-                    inputs: set[str], outcome: Outcome) -> None:
+def _kill_and_go_on(
+    scenario: Scenario,
+    kills: int,
+    chance: random.Random,
+    lasted: float,
+    whole: dict[str, Any],
+    inputs: set[str],
+    outcome: Outcome,
+) -> None:
     while outcome.kills < kills:
         _clear(inputs)
         for run in range(_MOST_RUNS):
@@ -220,8 +320,9 @@ def _content(path: Path) -> Any:
         return None
     if path.suffix == ".pt":
         found = read_torch(path)
-        return {name: value.numpy().tobytes() for name, value in sorted(found["parameters"].items())}, \
-            found["cells"].tolist()
+        return {
+            name: value.numpy().tobytes() for name, value in sorted(found["parameters"].items())
+        }, found["cells"].tolist()
     return path.read_bytes()
 
 
@@ -231,7 +332,9 @@ def _clear(inputs: set[str]) -> None:
 
 
 def _run(scenario: Scenario, killed_after: float | None) -> tuple[bool, float]:
-    """Whether it was killed, and how many seconds it took. Raises RuntimeError where it fails by itself."""
+    """Whether it was killed, and how many seconds it took. Raises RuntimeError where it fails by
+    itself.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     begin = time.monotonic()
@@ -244,7 +347,9 @@ def _run(scenario: Scenario, killed_after: float | None) -> tuple[bool, float]:
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         return True, took
     if status:
-        raise RuntimeError(f"{scenario.name} ended with {status}: {Path('said.log').read_text()[-2000:]}")
+        raise RuntimeError(
+            f"{scenario.name} ended with {status}: {Path('said.log').read_text()[-2000:]}"
+        )
     return False, took
 
 
@@ -295,9 +400,14 @@ def main() -> int:
     parser.add_argument("--only", default="", help="commands whose names hold this")
     given = parser.parse_args()
     found = 0
-    for outcome in all_outcomes([each for each in SCENARIOS if given.only in each.name], given.kills, given.seed):
-        print(f"{outcome.scenario}: {outcome.kills} kills, outputs {json.dumps(outcome.states)}, "
-              f"{outcome.left} leftovers, {len(outcome.findings)} findings", flush=True)
+    for outcome in all_outcomes(
+        [each for each in SCENARIOS if given.only in each.name], given.kills, given.seed
+    ):
+        print(
+            f"{outcome.scenario}: {outcome.kills} kills, outputs {json.dumps(outcome.states)}, "
+            f"{outcome.left} leftovers, {len(outcome.findings)} findings",
+            flush=True,
+        )
         for finding in outcome.findings[:10]:
             print(f"    {finding}", flush=True)
         found += len(outcome.findings)

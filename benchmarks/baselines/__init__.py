@@ -1,1 +1,3 @@
-"""Baselines for LightRNN: the same LSTM and the same trainer with other output layers, and an n-gram."""
+"""Baselines for LightRNN: the same LSTM and the same trainer with other output layers, and an
+n-gram.
+"""

@@ -1,4 +1,5 @@
-"""The adaptive softmax, torch's own: frequent words in the head, the others in clusters of ever shorter vectors.
+"""The adaptive softmax, torch's own: frequent words in the head, the others in clusters of ever
+shorter vectors.
 
 Source: Grave, Joulin, Cissé, Grangier, Jégou: Efficient softmax approximation for GPUs, ICML 2017.
 Shapes: N histories, M words to score, V vocabulary, D width.
@@ -35,8 +36,11 @@ class AdaptiveSoftmaxSettings(BaselineSettings):
             raise ValueError(f"shares = {self.shares}: expected rising numbers between 0 and 1")
         if not self.shrink >= 1:
             raise ValueError(f"shrink = {self.shrink}: expected at least 1")
-        if self.width < self.shrink ** len(self.shares):
-            raise ValueError(f"width = {self.width}: nothing is left of it in the last of {len(self.shares)} clusters")
+        if self.hidden_dim < self.shrink ** len(self.shares):
+            raise ValueError(
+                f"hidden_dim = {self.hidden_dim}: nothing is left of it in the last of "
+                f"{len(self.shares)} clusters"
+            )
 
 
 class AdaptiveOutput(OutputLayer):
@@ -45,21 +49,28 @@ class AdaptiveOutput(OutputLayer):
     def __init__(self, settings: AdaptiveSoftmaxSettings, counts: np.ndarray) -> None:
         super().__init__()
         ends = cutoffs(counts, settings.shares)
-        self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(settings.width, len(counts), ends, settings.shrink,
-                                                      head_bias=True)
+        self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(
+            settings.hidden_dim, len(counts), ends, settings.shrink, head_bias=True
+        )
         for layer in (self.adaptive.head, *self.adaptive.tail):
             layer.register_forward_hook(_in_float32)
         shares = np.logaddexp.reduceat(log_shares(counts), ends)  # of the clusters
         with torch.no_grad():
-            self.adaptive.head.bias.copy_(torch.as_tensor(np.append(log_shares(counts)[: ends[0]], shares)))
+            self.adaptive.head.bias.copy_(
+                torch.as_tensor(np.append(log_shares(counts)[: ends[0]], shares))
+            )
 
     @property
     def history_floats(self) -> int:
         return 2 * int(self.adaptive.n_classes)
 
     def log_probs(self, hidden: Tensor, parents: Tensor, words: Tensor) -> Tensor:
-        parts = [self.adaptive(hidden[before].float(), after).output
-                 for before, after in zip(parents.split(_WORDS_AT_ONCE), words.split(_WORDS_AT_ONCE), strict=True)]
+        parts = [
+            self.adaptive(hidden[before].float(), after).output
+            for before, after in zip(
+                parents.split(_WORDS_AT_ONCE), words.split(_WORDS_AT_ONCE), strict=True
+            )
+        ]
         return torch.cat(parts)
 
     def loss(self, hidden: Tensor, words: Tensor) -> Tensor:
@@ -72,10 +83,14 @@ def _in_float32(layer: nn.Module, inputs: tuple[Tensor, ...], scores: Tensor) ->
 
 
 def cutoffs(counts: np.ndarray, shares: tuple[float, ...]) -> list[int]:
-    """Where the words, most frequent first, make up these shares of the text; each at least one word apart."""
+    """Where the words, most frequent first, make up these shares of the text; each at least one
+    word apart.
+    """
     mass = np.cumsum(counts + 1) / (counts + 1).sum()
     ends = np.searchsorted(mass, shares) + 1 + np.arange(len(shares))
-    return sorted({int(end) for end in np.minimum(ends, len(counts) - 1 - np.arange(len(shares))[::-1])})
+    return sorted(
+        {int(end) for end in np.minimum(ends, len(counts) - 1 - np.arange(len(shares))[::-1])}
+    )
 
 
 class AdaptiveSoftmax(Recurrent):

@@ -1,7 +1,9 @@
-"""BlackOut: a weighted softmax over the word and K drawn ones, each drawn one discriminated against.
+"""BlackOut: a weighted softmax over the word and K drawn ones, each drawn one discriminated
+against.
 
-Source: Ji, Vishwanathan, Satish, Anderson, Dubey: BlackOut: Speeding up recurrent neural network language models with
-very large vocabularies, ICLR 2016. With q_i = 1 / Q(i), Q the proposal, S the drawn words without i:
+Source: Ji, Vishwanathan, Satish, Anderson, Dubey: BlackOut: Speeding up recurrent neural network
+language models with very large vocabularies, ICLR 2016. With q_i = 1 / Q(i), Q the proposal, S the
+drawn words without i:
 
     p(i) = q_i exp(score_i) / (q_i exp(score_i) + Σ_{j ∈ S} q_j exp(score_j))
     minimised: −log p(i) − Σ_{j ∈ S} log(1 − p(j))
@@ -35,7 +37,9 @@ class BlackOutOutput(SampledOutput):
     def objective(self, true: Tensor, drawn: Tensor, words: Tensor, samples: Tensor) -> Tensor:
         drawn = drawn - self.log_proposal[samples]
         drawn = drawn.masked_fill(words[:, None] == samples, -torch.inf)
-        log_p = torch.log_softmax(torch.cat([(true - self.log_proposal[words])[:, None], drawn], 1), 1)
+        log_p = torch.log_softmax(
+            torch.cat([(true - self.log_proposal[words])[:, None], drawn], 1), 1
+        )
         others = torch.log1p(-torch.exp(log_p[:, 1:].clamp(max=_ALMOST_SURE)))
         return -(log_p[:, 0] + others.sum(1)).mean()
 

@@ -1,10 +1,10 @@
 """The budget that all entries of one table share, and the folder that holds the table.
 
-    FOLDER/budget.json              the budget
-    FOLDER/lstm.json                words a second of the LSTM alone; the speed of a network is a share of it
-    FOLDER/{train,valid,test}.ids   the texts
-    FOLDER/ENTRY.json               a finished entry
-    FOLDER/ENTRY.work/              its models, logs and checkpoints; log.txt is what it printed
+FOLDER/budget.json              the budget
+FOLDER/lstm.json                words a second of the LSTM alone; the speed of a network is a
+share of it FOLDER/{train,valid,test}.ids   the texts
+FOLDER/ENTRY.json               a finished entry
+FOLDER/ENTRY.work/              its models, logs and checkpoints; log.txt is what it printed
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.corpus import Corpus
-from rescorer.training.trainer import PRECISIONS
+from rescorer.training.settings import PRECISIONS
 
 SCORED = ("valid", "test")
 _TEXTS = ("train", *SCORED)
@@ -38,15 +38,19 @@ class Budget:
         vocabulary: file of `lexicon vocabulary`; its first `size` words.
         size: V; None: all.
         train_words: so many words of the training texts are used; None: all.
-        eval_words: so many words of the validation and of the test text are used, up to the end of a sentence.
-        seconds: of one core, that each network prepares and trains, unless `epochs` says how often it reads the text.
+        eval_words: so many words of the validation and of the test text are used, up to the end of
+            a sentence.
+        seconds: of one core, that each network prepares and trains, unless `epochs` says how often
+            it reads the text.
         trial_seconds: of one core, that each learning rate is tried.
-        learning_rates: tried by each network; the best by the validation text serves for its training.
+        lrs: tried by each network; the best by the validation text serves for its
+            training.
         intervals: the validation text is scored so many times in a training.
         order: n, of the n-gram.
         prune: of lmplz.
         epochs: times that each network reads the training texts; None: as often as `seconds` allow.
-        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of training.
+        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of
+            training.
     """
 
     texts: tuple[str, ...]
@@ -56,12 +60,12 @@ class Budget:
     eval_words: int | None
     seconds: float
     trial_seconds: float
-    learning_rates: tuple[float, ...]
-    width: int
-    layers: int
+    lrs: tuple[float, ...]
+    hidden_dim: int
+    num_layers: int
     dropout: float
-    streams: int
-    unroll: int
+    batch_size: int
+    bptt: int
     precision: str
     intervals: int
     seed: int
@@ -71,28 +75,44 @@ class Budget:
     weight_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "trial_seconds", "width", "layers", "streams", "unroll", "intervals", "order"):
+        for name in (
+            "seconds",
+            "trial_seconds",
+            "hidden_dim",
+            "num_layers",
+            "batch_size",
+            "bptt",
+            "intervals",
+            "order",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected more than 0")
         for name in ("size", "train_words", "eval_words", "epochs"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
-        if not self.learning_rates or min(self.learning_rates) <= 0:
-            raise ValueError(f"learning_rates = {self.learning_rates}: expected numbers of more than 0")
+        if not self.lrs or min(self.lrs) <= 0:
+            raise ValueError(f"lrs = {self.lrs}: expected numbers of more than 0")
         BaselineSettings(**self.network)  # which checks itself
         if self.precision not in PRECISIONS:
-            raise ValueError(f"precision = {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
+            raise ValueError(
+                f"precision = {self.precision!r}: expected one of {', '.join(PRECISIONS)}"
+            )
 
     @property
     def duration(self) -> str:
         """How long networks train, in words."""
-        whole = f"{self.epochs} epochs" if self.epochs else f"{self.seconds:g} s of one core a training"
-        return f"{whole}, {self.trial_seconds:g} s a trial" if len(self.learning_rates) > 1 else whole
+        whole = (
+            f"{self.epochs} epochs" if self.epochs else f"{self.seconds:g} s of one core a training"
+        )
+        return f"{whole}, {self.trial_seconds:g} s a trial" if len(self.lrs) > 1 else whole
 
     @property
     def network(self) -> dict[str, Any]:
         """The settings that every network shares."""
-        return {name: getattr(self, name) for name in ("width", "layers", "dropout", "weight_dropout")}
+        return {
+            name: getattr(self, name)
+            for name in ("hidden_dim", "num_layers", "dropout", "weight_dropout")
+        }
 
 
 class Folder:
@@ -103,7 +123,12 @@ class Folder:
 
     def budget(self) -> Budget:
         content = json.loads((self.path / "budget.json").read_text(encoding="utf-8"))
-        return Budget(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+        return Budget(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in content.items()
+            }
+        )
 
     def vocabulary(self) -> Vocabulary:
         budget = self.budget()
@@ -112,7 +137,7 @@ class Folder:
         return Vocabulary(whole.words[:size], whole.counts[:size], whole.case)
 
     def text(self, name: str) -> Corpus:
-        """"train", "valid" or "test"."""
+        """ "train", "valid" or "test"."""
         return Corpus.open(self.path / f"{name}.ids")
 
     def result(self, spec: str) -> Path:
@@ -136,15 +161,20 @@ class Folder:
             changed = [key for key in new if old[key] != new[key]]
             if changed:
                 key = changed[0]
-                raise InputError(f"{key} is {new[key]}, and was {old[key]} for the entries that are there",
-                                 file=self.path, remedy="give the same budget, or another --output")
+                raise InputError(
+                    f"{key} is {new[key]}, and was {old[key]} for the entries that are there",
+                    file=self.path,
+                    remedy="give the same budget, or another --output",
+                )
             return
         whole = Vocabulary.load(budget.vocabulary)
         size = budget.size or len(whole)
         try:
             words = Vocabulary(whole.words[:size], whole.counts[:size], whole.case)
         except ValueError as error:
-            raise InputError(str(error), remedy="give a larger --size", file=budget.vocabulary) from None
+            raise InputError(
+                str(error), remedy="give a larger --size", file=budget.vocabulary
+            ) from None
         limits = (budget.train_words, budget.eval_words, budget.eval_words)
         for name, paths, limit in zip(_TEXTS, (texts, [valid], [test]), limits, strict=True):
             file = self.path / f"{name}.ids"
@@ -153,7 +183,8 @@ class Folder:
                 kept = np.array(up_to_sentence(ids, limit, words.end_id))
                 del ids
                 kept.tofile(file)
-        write_lines(self.path / "budget.json", [json.dumps(asdict(budget), indent=1)])  # last: what it tells is there
+        # last: what it tells is there
+        write_lines(self.path / "budget.json", [json.dumps(asdict(budget), indent=1)])
 
 
 def up_to_sentence(ids: np.ndarray, limit: int, end: int) -> np.ndarray:

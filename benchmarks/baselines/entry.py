@@ -2,10 +2,10 @@
 
     python -m benchmarks.baselines.entry FOLDER SPEC --lmplz LMPLZ [--memory-gb G] [--probe]
 
-`--probe` measures the words a second of the network's first steps beside those of its LSTM alone. Without it, the
-network gets as many words as fit the budget at that speed; the learning rates are tried where there are several, the
-best one trains, and the model is measured. Called again, it resumes. Time is processor time of one thread, because the
-machine may be shared.
+`--probe` measures the words a second of the network's first steps beside those of its LSTM alone.
+Without it, the network gets as many words as fit the budget at that speed; the learning rates are
+tried where there are several, the best one trains, and the model is measured. Called again, it
+resumes. Time is processor time of one thread, because the machine may be shared.
 
 Shapes: N words of a text, U streams.
 """
@@ -34,20 +34,26 @@ from rescorer.errors import InputError
 from rescorer.files import whole_path, write_lines
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
-from rescorer.models.text import log_probs_of, perplexity
+from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.torch_file import read_torch
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.rescoring.history_tree import score_sentences
 from rescorer.rescoring.perplexity import score_text
+from rescorer.rescoring.prefix_tree import score_sentences
 from rescorer.training.corpus import Corpus
-from rescorer.training.trainer import Trainer, TrainingSettings
+from rescorer.training.loop import Trainer
+from rescorer.training.settings import TrainingSettings
 
 _MEMORY = 1 << 30  # of the histories of one level
 _SPOKEN_WORDS = 1300  # scored for the words a second: 64 sentences of 20 words
 _SCORING_RUNS = 3  # of which the fastest counts
-_OUT_OF_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "not enough memory",
-                  "could not create a memory")
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "bad_alloc",
+    "not enough memory",
+    "could not create a memory",
+)
 _PROBLEMS = ("diverged", "no time left")  # of an entry's own making: the table says so
 _CHECKPOINTS = 6  # in a training: those of a large softmax are gigabytes
 
@@ -76,11 +82,16 @@ def measure_entry(folder: Folder, entry: Entry, lmplz: Path, say: Any = print) -
 
 def _peak_bytes() -> int:
     """Of this process or its largest child."""
-    return 1024 * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return 1024 * max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
 
 
 def _scores(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> np.ndarray:
-    """[N] log P of a text: the state carried from sentence to sentence where the model has one that lasts."""
+    """[N] log P of a text: the state carried from sentence to sentence where the model has one that
+    lasts.
+    """
     if isinstance(model, Trainable):
         return log_probs_of(model, np.asarray(text.ids, dtype=np.int64))
     sentences = list(kneser_ney.sentences(text.ids, vocabulary, "<unk>"))
@@ -88,9 +99,11 @@ def _scores(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> np.nd
 
 
 def _scoring_speed(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> float:
-    """Words a second of processor time, of the first sentences of the test text, each read alone as hypotheses are.
+    """Words a second of processor time, of the first sentences of the test text, each read alone as
+    hypotheses are.
 
-    The full softmax is computed over as many histories at a time as fit the memory, as in scoring_speed.py.
+    The full softmax is computed over as many histories at a time as fit the memory, as in
+    scoring_speed.py.
     """
     sentences = list(kneser_ney.sentences(text.ids[: 4 * _SPOKEN_WORDS], vocabulary, "<unk>"))
     ends = np.cumsum([len(sentence) + 1 for sentence in sentences])
@@ -106,14 +119,22 @@ def _scoring_speed(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -
 # ---- the n-gram ----
 
 
-def _estimated(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary,
-               lmplz: Path) -> tuple[LanguageModel, dict[str, Any]]:
+def _estimated(
+    folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary, lmplz: Path
+) -> tuple[LanguageModel, dict[str, Any]]:
     text, began = folder.text("train"), _processor_seconds()
     work = folder.work(entry.spec)
-    binary, ngrams = kneser_ney.estimate(text.ids, vocabulary, work, lmplz, budget.order, budget.prune)
+    binary, ngrams = kneser_ney.estimate(
+        text.ids, vocabulary, work, lmplz, budget.order, budget.prune
+    )
     taken = _processor_seconds() - began
-    return Ngram.load(binary), {"parameters": ngrams, "file_bytes": binary.stat().st_size, "words_read": len(text),
-                                "training_seconds": taken, "training_words_per_second": len(text) / taken}
+    return Ngram.load(binary), {
+        "parameters": ngrams,
+        "file_bytes": binary.stat().st_size,
+        "words_read": len(text),
+        "training_seconds": taken,
+        "training_words_per_second": len(text) / taken,
+    }
 
 
 def _processor_seconds() -> float:
@@ -151,8 +172,9 @@ class _TimedTrainer(Trainer):
         return words
 
 
-def _trained(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary,
-             say: Any) -> tuple[Any, dict[str, Any]]:
+def _trained(
+    folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary, say: Any
+) -> tuple[Any, dict[str, Any]]:
     plan = _Plan.read(folder, entry) or probe(folder, entry, say)
     speed = plan.speed(folder)
 
@@ -160,29 +182,33 @@ def _trained(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabular
         return _train(folder, entry, budget, vocabulary, plan.known, rate, length, say)
 
     whole, trials = _whole(folder, budget, plan), {}
-    if len(budget.learning_rates) > 1:
-        length = _in_seconds(budget.trial_seconds, speed, budget.streams)
-        trials = {rate: train(rate, length) for rate in budget.learning_rates}
-    rate = min(budget.learning_rates, key=lambda each: trials[each].best if trials else 0.0)
+    if len(budget.lrs) > 1:
+        length = _in_seconds(budget.trial_seconds, speed, budget.batch_size)
+        trials = {rate: train(rate, length) for rate in budget.lrs}
+    rate = min(budget.lrs, key=lambda each: trials[each].best if trials else 0.0)
     training = train(rate, whole)
     if not math.isfinite(training.best):
         raise InputError("the training diverged")
     found = {
-        "learning_rate": rate,
+        "lr": rate,
         "trials": {str(rate): _finite(trial.best) for rate, trial in trials.items()},
         "preparation_seconds": plan.preparation_seconds,
         "training_words_per_second": speed,
         "words_per_second_as_it_went": training.words_per_second,
-        "words_read": whole.columns * budget.streams,
+        "words_read": whole.columns * budget.batch_size,
         "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
         "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
     }
     model = entry.kind.from_dict(read_torch(training.model))
-    return model, {**found, "parameters": model.parameter_count(), "file_bytes": training.model.stat().st_size}
+    return model, {
+        **found,
+        "parameters": model.parameter_count(),
+        "file_bytes": training.model.stat().st_size,
+    }
 
 
-def _in_seconds(seconds: float, speed: float, streams: int) -> _Length:
-    return _Length(f"{seconds:g}", max(1, int(seconds * speed / streams)))
+def _in_seconds(seconds: float, speed: float, batch_size: int) -> _Length:
+    return _Length(f"{seconds:g}", max(1, int(seconds * speed / batch_size)))
 
 
 def _whole(folder: Folder, budget: Budget, plan: _Plan) -> _Length:
@@ -190,12 +216,20 @@ def _whole(folder: Folder, budget: Budget, plan: _Plan) -> _Length:
     if budget.epochs is None:
         left = budget.seconds - plan.preparation_seconds
         if left <= 0:
-            raise InputError(f"no time left of {budget.seconds:g} s by a preparation of {plan.preparation_seconds:.0f}")
-        return _in_seconds(left, plan.speed(folder), budget.streams)
-    return _Length(f"{budget.epochs}-epochs", budget.epochs * folder.text("train").streams(budget.streams).shape[1])
+            raise InputError(
+                f"no time left of {budget.seconds:g} s by a preparation of "
+                f"{plan.preparation_seconds:.0f}"
+            )
+        return _in_seconds(left, plan.speed(folder), budget.batch_size)
+    return _Length(
+        f"{budget.epochs}-epochs",
+        budget.epochs * folder.text("train").batchify(budget.batch_size).shape[1],
+    )
 
 
-def _made(entry: Entry, budget: Budget, vocabulary: Vocabulary, known: Mapping[str, np.ndarray]) -> Trainable:
+def _made(
+    entry: Entry, budget: Budget, vocabulary: Vocabulary, known: Mapping[str, np.ndarray]
+) -> Trainable:
     torch.manual_seed(budget.seed)
     return entry.make(budget.network, vocabulary, known)
 
@@ -205,7 +239,8 @@ class _Plan(NamedTuple):
 
     known: dict[str, np.ndarray]  # of each word by the network: `Entry.known`
     preparation_seconds: float  # that finding this took
-    probes: list[float]  # words a second, each time that they were measured, as shares of those of the LSTM alone
+    # words a second, each time that they were measured, as shares of those of the LSTM alone
+    probes: list[float]
 
     @staticmethod
     def path(folder: Folder, entry: Entry) -> Path:
@@ -222,10 +257,14 @@ class _Plan(NamedTuple):
 
     def write(self, folder: Folder, entry: Entry) -> None:
         with whole_path(self.path(folder, entry)) as path, open(path, "wb") as file:
-            np.savez(file, preparation_seconds=self.preparation_seconds, probes=self.probes, **self.known)
+            np.savez(
+                file, preparation_seconds=self.preparation_seconds, probes=self.probes, **self.known
+            )
 
     def speed(self, folder: Folder) -> float:
-        """Words a second: the middle one of the shares, of the words a second of the LSTM alone at its best."""
+        """Words a second: the middle one of the shares, of the words a second of the LSTM alone at
+        its best.
+        """
         return float(np.median(self.probes)) * reference_lstm.speed(folder)
 
 
@@ -252,64 +291,117 @@ def probe(folder: Folder, entry: Entry, say: Any = print) -> _Plan:
     return plan
 
 
-def _share_of_lstm(entry: Entry, budget: Budget, vocabulary: Vocabulary, known: Mapping[str, np.ndarray],
-                   folder: Folder) -> float:
-    """Words a second of the first steps by those of the LSTM alone, in turn: other work on the machine slows both."""
-    settings = _settings(budget, entry, budget.learning_rates[0], 1)
+def _share_of_lstm(
+    entry: Entry,
+    budget: Budget,
+    vocabulary: Vocabulary,
+    known: Mapping[str, np.ndarray],
+    folder: Folder,
+) -> float:
+    """Words a second of the first steps by those of the LSTM alone, in turn: other work on the
+    machine slows both.
+    """
+    settings = _settings(budget, entry, budget.lrs[0], 1)
     with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
-        columns = folder.text("train").ids[: 100_000 * budget.streams]
-        trainer = Trainer(_made(entry, budget, vocabulary, known), Corpus(columns), folder.text("valid"), settings,
-                          Path(work) / "model.pt", work)
+        columns = folder.text("train").ids[: 100_000 * budget.batch_size]
+        trainer = Trainer(
+            _made(entry, budget, vocabulary, known),
+            Corpus(columns),
+            folder.text("valid"),
+            settings,
+            Path(work) / "model.pt",
+            work,
+        )
         trainer.train_step()  # the very first makes room
         step, began, shares = reference_lstm.make_step(budget), time.process_time(), []
         while time.process_time() - began < reference_lstm.probe_seconds(budget):
-            shares.append(reference_lstm.words_a_second(trainer.train_step) / reference_lstm.words_a_second(step))
+            shares.append(
+                reference_lstm.words_a_second(trainer.train_step)
+                / reference_lstm.words_a_second(step)
+            )
         return float(np.median(shares))
 
 
 def _settings(budget: Budget, entry: Entry, rate: float, steps: int) -> TrainingSettings:
     return TrainingSettings(
-        epochs=1, streams=budget.streams, unroll=budget.unroll, learning_rate=rate,
-        intervals=min(budget.intervals, steps), precision=budget.precision, seed=budget.seed,
-        reallocate_after=tuple(after for after in entry.reallocate_after if after < min(budget.intervals, steps)),
+        epochs=1,
+        batch_size=budget.batch_size,
+        bptt=budget.bptt,
+        lr=rate,
+        intervals=min(budget.intervals, steps),
+        precision=budget.precision,
+        seed=budget.seed,
+        reallocate_after=tuple(
+            after for after in entry.reallocate_after if after < min(budget.intervals, steps)
+        ),
         checkpoint_seconds=max(60.0, budget.seconds / _CHECKPOINTS),
     )
 
 
-def _train(folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary, known: Mapping[str, np.ndarray],
-           rate: float, length: _Length, say: Any) -> _Training:
+def _train(
+    folder: Folder,
+    entry: Entry,
+    budget: Budget,
+    vocabulary: Vocabulary,
+    known: Mapping[str, np.ndarray],
+    rate: float,
+    length: _Length,
+    say: Any,
+) -> _Training:
     """Train for so long; what was trained already is not trained again."""
     work = folder.work(entry.spec) / f"{rate:g}-{length.name}"
     output, done = work / "model.pt", work / "done.json"
     if not done.exists():
-        say(f"learning rate {rate:g}, {length.columns * budget.streams:,} words")
-        train = repeated(folder.text("train"), budget.streams, length.columns)
-        settings = _settings(budget, entry, rate, math.ceil(length.columns / budget.unroll))
-        trainer = _TimedTrainer(_made(entry, budget, vocabulary, known), train, folder.text("valid"), settings, output,
-                                work, say=say)
+        say(f"learning rate {rate:g}, {length.columns * budget.batch_size:,} words")
+        train = repeated(folder.text("train"), budget.batch_size, length.columns)
+        settings = _settings(budget, entry, rate, math.ceil(length.columns / budget.bptt))
+        trainer = _TimedTrainer(
+            _made(entry, budget, vocabulary, known),
+            train,
+            folder.text("valid"),
+            settings,
+            output,
+            work,
+            say=say,
+        )
         try:
             best = trainer.run()
         except InputError as error:
             if "diverged" not in str(error):
                 raise
             best = math.inf
-        write_lines(done, [json.dumps({"best": _finite(best), "peak_bytes": _peak_bytes(),
-                                       "words_per_second": trainer.words_read / max(trainer.processor_seconds, 1e-9)})])
+        write_lines(
+            done,
+            [
+                json.dumps(
+                    {
+                        "best": _finite(best),
+                        "peak_bytes": _peak_bytes(),
+                        "words_per_second": trainer.words_read
+                        / max(trainer.processor_seconds, 1e-9),
+                    }
+                )
+            ],
+        )
         trainer.checkpoint.unlink(missing_ok=True)  # the moments of a large softmax fill a disk
     found = json.loads(done.read_text(encoding="utf-8"))
     best = math.inf if found["best"] is None else found["best"]
     return _Training(best, output, found["peak_bytes"], found["words_per_second"])
 
 
-def repeated(text: Corpus, streams: int, columns: int) -> Corpus:
-    """The text so often, or cut so short, that each of U streams has so many words: an epoch of any length.
+def repeated(text: Corpus, batch_size: int, columns: int) -> Corpus:
+    """The text so often, or cut so short, that each of U streams has so many words: an epoch of any
+    length.
 
     Each stream goes through its own part of the text, again and again, as in epoch after epoch.
     """
-    parts = text.streams(streams)  # [U, N / U]
+    parts = text.batchify(batch_size)  # [U, N / U]
     if not parts.shape[1]:
-        raise InputError(f"the training text has {len(text)} words", expected=f"one for each of {streams} streams",
-                         remedy="give more text or fewer --streams")
+        raise InputError(
+            f"the training text has {len(text)} words",
+            expected=f"one for each of {batch_size} streams",
+            remedy="give more text or fewer --batch-size",
+        )
     return Corpus(np.take(parts, np.arange(columns), axis=1, mode="wrap").reshape(-1))
 
 
@@ -358,11 +450,20 @@ def _problem(error: Exception) -> str | None:
     """What the entry says in place of figures; None: the problem is not the entry's own."""
     if is_of_memory(error):
         return "out of memory"
-    return next((problem for problem in _PROBLEMS if isinstance(error, InputError) and problem in str(error)), None)
+    return next(
+        (
+            problem
+            for problem in _PROBLEMS
+            if isinstance(error, InputError) and problem in str(error)
+        ),
+        None,
+    )
 
 
 def is_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out: numpy, torch, oneDNN and KenLM each say it in their own way."""
+    """Whether an error says that memory ran out: numpy, torch, oneDNN and KenLM each say it in
+    their own way.
+    """
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY)
 

@@ -77,12 +77,12 @@ class FullSoftmax(Recurrent):
     settings: FullSoftmaxSettings
 
     def make_output(self) -> FullOutput:
-        return FullOutput(self.settings.width, self.vocabulary.counts)
+        return FullOutput(self.settings.hidden_dim, self.vocabulary.counts)
 
     def make_input(self) -> nn.Module:
         if not self.settings.tied:
             return super().make_input()
         assert isinstance(self.output, FullOutput)
-        table = nn.Embedding(len(self.vocabulary), self.settings.width)
+        table = nn.Embedding(len(self.vocabulary), self.settings.hidden_dim)
         table.weight = self.output.words.weight
         return table

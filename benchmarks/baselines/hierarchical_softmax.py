@@ -1,7 +1,8 @@
 """The two-level softmax: P(word) = P(class) · P(word | class), with each word in one class.
 
-Sources: Goodman: Classes for fast maximum entropy training, 2001; Mikolov, Kombrink, Burget, Černocký, Khudanpur:
-Extensions of recurrent neural network language model, 2011. The classes are those of word_classes.py.
+Sources: Goodman: Classes for fast maximum entropy training, 2001; Mikolov, Kombrink, Burget,
+Černocký, Khudanpur: Extensions of recurrent neural network language model, 2011. The classes are
+those of word_classes.py.
 
 Shapes: N histories, M words to score, V vocabulary, D width, C classes,
 K of them in a batch.
@@ -24,8 +25,8 @@ _WORDS_AT_ONCE = 4096
 class HierarchicalSoftmaxSettings(BaselineSettings):
     """
     Attributes:
-        classes: how many classes the words are put into; None: √V. Clusters that are too large are cut, so that they
-            may end as some more.
+        classes: how many classes the words are put into; None: √V. Clusters that are too large are
+            cut, so that they may end as some more.
         by: "frequency": bins of equal sums of √count; "clusters": words with like neighbours.
     """
 
@@ -43,7 +44,8 @@ class HierarchicalSoftmaxSettings(BaselineSettings):
 class HierarchicalOutput(OutputLayer):
     """A softmax over the C classes and one over the words of each.
 
-    The words of a class are a layer of their own: one that a batch does not use gets no gradient and no step.
+    The words of a class are a layer of their own: one that a batch does not use gets no gradient
+    and no step.
     """
 
     class_of: Tensor  # [V]
@@ -62,8 +64,11 @@ class HierarchicalOutput(OutputLayer):
         self.words = nn.ModuleList(nn.Linear(width, int(size)) for size in sizes)
         self.largest = int(sizes.max())
         logs = log_shares(counts)[order]
-        for layer, begins in zip((self.classes, *self.words), (np.logaddexp.reduceat(logs, first),
-                                                               *np.split(logs, first[1:])), strict=True):
+        for layer, begins in zip(
+            (self.classes, *self.words),
+            (np.logaddexp.reduceat(logs, first), *np.split(logs, first[1:])),
+            strict=True,
+        ):
             nn.init.normal_(layer.weight, std=0.1)
             with torch.no_grad():
                 layer.bias.copy_(torch.as_tensor(begins))
@@ -73,23 +78,38 @@ class HierarchicalOutput(OutputLayer):
         return 2 * (len(self.words) + self.largest)
 
     def log_probs(self, hidden: Tensor, parents: Tensor, words: Tensor) -> Tensor:
-        of_classes = torch.log_softmax(self.classes(hidden).float(), -1)[parents, self.class_of[words]]  # [M]
-        parts = [self._within(hidden[before], after)
-                 for before, after in zip(parents.split(_WORDS_AT_ONCE), words.split(_WORDS_AT_ONCE), strict=True)]
+        # [M]
+        of_classes = torch.log_softmax(self.classes(hidden).float(), -1)[
+            parents, self.class_of[words]
+        ]
+        parts = [
+            self._within(hidden[before], after)
+            for before, after in zip(
+                parents.split(_WORDS_AT_ONCE), words.split(_WORDS_AT_ONCE), strict=True
+            )
+        ]
         return of_classes + torch.cat(parts)
 
     def _within(self, hidden: Tensor, words: Tensor) -> Tensor:
-        """[M] log P(word | history, its class) from [M, D]: a matrix product for each class that is used."""
+        """[M] log P(word | history, its class) from [M, D]: a matrix product for each class that is
+        used.
+        """
         classes = self.class_of[words]
         order = torch.argsort(classes)
         used, counts = torch.unique_consecutive(classes[order], return_counts=True)  # [K] each
         ranges = counts.tolist()
-        groups = zip(used.tolist(), hidden.float()[order].split(ranges), self.place_of[words[order]].split(ranges),
-                     strict=True)
+        groups = zip(
+            used.tolist(),
+            hidden.float()[order].split(ranges),
+            self.place_of[words[order]].split(ranges),
+            strict=True,
+        )
         # No autocast: small products of ever new shapes are slower in bfloat16.
         with torch.autocast(words.device.type, enabled=False):
-            found = [-nn.functional.cross_entropy(self.words[index](group), target, reduction="none")
-                     for index, group, target in groups]
+            found = [
+                -nn.functional.cross_entropy(self.words[index](group), target, reduction="none")
+                for index, group, target in groups
+            ]
         return torch.cat(found)[torch.argsort(order)]
 
 
@@ -102,4 +122,4 @@ class HierarchicalSoftmax(Recurrent):
 
     def make_output(self) -> HierarchicalOutput:
         assert self.classes is not None
-        return HierarchicalOutput(self.settings.width, self.vocabulary.counts, self.classes)
+        return HierarchicalOutput(self.settings.hidden_dim, self.vocabulary.counts, self.classes)

@@ -21,7 +21,9 @@ _COUNT = re.compile(rb"ngram \d+=(\d+)")
 
 
 def sentences(ids: np.ndarray, vocabulary: Vocabulary, unknown: str) -> Iterator[list[str]]:
-    """The words of each sentence of a text of ids [N]; the unknown word is spelled as said. The text ends one."""
+    """The words of each sentence of a text of ids [N]; the unknown word is spelled as said. The
+    text ends one.
+    """
     spelled = list(vocabulary.words)
     spelled[vocabulary.unknown_id] = unknown
     begin = 0
@@ -30,27 +32,50 @@ def sentences(ids: np.ndarray, vocabulary: Vocabulary, unknown: str) -> Iterator
         begin = end + 1
 
 
-def estimate(ids: np.ndarray, vocabulary: Vocabulary, folder: Path, lmplz: Path, order: int,
-             prune: Sequence[int] = ()) -> tuple[Path, int]:
+def estimate(
+    ids: np.ndarray,
+    vocabulary: Vocabulary,
+    folder: Path,
+    lmplz: Path,
+    order: int,
+    prune: Sequence[int] = (),
+) -> tuple[Path, int]:
     """Write FOLDER/ngram.binary; returns its path and how many n-grams it holds.
 
-    Where the text holds unknown words, `<unk>` is a word like others; where not, it has the little that lmplz keeps
-    for a word unseen. A word of the vocabulary that the text lacks is scored as `<unk>` is.
+    Where the text holds unknown words, `<unk>` is a word like others; where not, it has the little
+    that lmplz keeps for a word unseen. A word of the vocabulary that the text lacks is scored as
+    `<unk>` is.
 
     Raises:
-        InputError: lmplz or build_binary fails, with the last of what it said; a word of the vocabulary is the
-            stand-in for `<unk>`.
+        InputError: lmplz or build_binary fails, with the last of what it said; a word of the
+            vocabulary is the stand-in for `<unk>`.
     """
     if _STAND_IN in vocabulary.words:
-        raise InputError(f"{_STAND_IN} is a word of the vocabulary", remedy="take it out of the text")
+        raise InputError(
+            f"{_STAND_IN} is a word of the vocabulary", remedy="take it out of the text"
+        )
     arpa, binary, said = folder / "ngram.arpa", folder / "ngram.binary", folder / "kenlm.txt"
-    command = [str(lmplz), "-o", str(order), "-S", "2G", "-T", f"{folder}/", "--discount_fallback",
-               *(["--prune", *map(str, prune)] if prune else [])]
+    command = [
+        str(lmplz),
+        "-o",
+        str(order),
+        "-S",
+        "2G",
+        "-T",
+        f"{folder}/",
+        "--discount_fallback",
+        *(["--prune", *map(str, prune)] if prune else []),
+    ]
     has_unknown = bool((ids == vocabulary.unknown_id).any())
     rename = [sys.executable, str(_ARPA_UNK), _STAND_IN] if has_unknown else ["cat"]
-    with open(arpa, "wb") as file, open(said, "wb") as log, \
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as made, \
-            subprocess.Popen(rename, stdin=made.stdout, stdout=file, stderr=log) as renamed:
+    with (
+        open(arpa, "wb") as file,
+        open(said, "wb") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        ) as made,
+        subprocess.Popen(rename, stdin=made.stdout, stdout=file, stderr=log) as renamed,
+    ):
         assert made.stdin is not None and made.stdout is not None
         made.stdout.close()
         _write(made.stdin.fileno(), sentences(ids, vocabulary, _STAND_IN))
@@ -70,8 +95,9 @@ def estimate(ids: np.ndarray, vocabulary: Vocabulary, folder: Path, lmplz: Path,
 
 def _failed(program: Path, said: Path) -> InputError:
     last = said.read_text(encoding="utf-8", errors="replace").strip()[-500:] or "no word"
-    return InputError(f"{program.name} failed: {' '.join(last.split())}", remedy=f"see {said}",
-                      file=program)
+    return InputError(
+        f"{program.name} failed: {' '.join(last.split())}", remedy=f"see {said}", file=program
+    )
 
 
 def _write(pipe: int, lines: Iterator[list[str]]) -> None:
@@ -88,6 +114,6 @@ def _write_all(pipe: int, lines: list[str]) -> None:
     data = memoryview("".join(f"{line}\n" for line in lines).encode())
     while data:
         try:
-            data = data[os.write(pipe, data):]
+            data = data[os.write(pipe, data) :]
         except BrokenPipeError:  # its exit status says why
             return

@@ -1,7 +1,8 @@
-"""AdamW for networks with big tables of which a step reads a few rows: dense Adam would read and write them whole.
+"""AdamW for networks with big tables of which a step reads a few rows: dense Adam would read and
+write them whole.
 
-The moments of a row stand still while the row is not read, as in torch.optim.SparseAdam, which takes sparse gradients
-only; here sparse and dense ones share one optimiser and one checkpoint.
+The moments of a row stand still while the row is not read, as in torch.optim.SparseAdam, which
+takes sparse gradients only; here sparse and dense ones share one optimiser and one checkpoint.
 """
 
 from __future__ import annotations
@@ -29,13 +30,21 @@ class LazyAdamW(torch.optim.AdamW):
     def _step_rows(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state, (low, high) = self.state[parameter], group["betas"]
         if not state:
-            state.update(step=torch.tensor(0.0), exp_avg=torch.zeros_like(parameter),
-                         exp_avg_sq=torch.zeros_like(parameter))
+            state.update(
+                step=torch.tensor(0.0),
+                exp_avg=torch.zeros_like(parameter),
+                exp_avg_sq=torch.zeros_like(parameter),
+            )
         state["step"] += 1
         steps = float(state["step"])
         rows, values = gradient.indices()[0], gradient.values()  # [n], [n, D]
         mean = state["exp_avg"].index_select(0, rows).lerp_(values, 1 - low)
-        square = state["exp_avg_sq"].index_select(0, rows).mul_(high).addcmul_(values, values, value=1 - high)
+        square = (
+            state["exp_avg_sq"]
+            .index_select(0, rows)
+            .mul_(high)
+            .addcmul_(values, values, value=1 - high)
+        )
         state["exp_avg"].index_copy_(0, rows, mean)
         state["exp_avg_sq"].index_copy_(0, rows, square)
         size = square.sqrt_().div_(math.sqrt(1 - high**steps)).add_(group["eps"])

@@ -1,7 +1,9 @@
-"""Noise-contrastive estimation: the word is told from K drawn ones; its scores become log-probabilities by themselves.
+"""Noise-contrastive estimation: the word is told from K drawn ones; its scores become
+log-probabilities by themselves.
 
-Source: Mnih, Teh: A fast and simple algorithm for training neural probabilistic language models, ICML 2012, with the
-normaliser fixed to 1 and the noise shared by a batch. With Δ(w) = score_w − log(K · Pn(w)), Pn the noise:
+Source: Mnih, Teh: A fast and simple algorithm for training neural probabilistic language models,
+ICML 2012, with the normaliser fixed to 1 and the noise shared by a batch. With Δ(w) = score_w −
+log(K · Pn(w)), Pn the noise:
 
     minimised: −log σ(Δ(word)) − Σ_j log σ(−Δ(noise_j))
 

@@ -1,7 +1,8 @@
 """What all recurrent baselines share: embedding → LSTM → output layer.
 
-The LSTM, its initial values and the places of dropout are LightRNN's; only the embeddings and the output layer differ.
-Every output bias is initialised with the word's unigram log-probability, so that no steps are spent on learning it.
+The LSTM, its initial values and the places of dropout are LightRNN's; only the embeddings and the
+output layer differ. Every output bias is initialised with the word's unigram log-probability, so
+that no steps are spent on learning it.
 
 Shapes: U streams, T words, N histories, M words to score, V vocabulary, D width, L layers.
 """
@@ -19,11 +20,12 @@ from torch import Tensor, nn
 
 from benchmarks.baselines.lazy_adam import LazyAdamW, clip_gradients
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.light_rnn import FIRST_SPREAD, LightRNNState
-from rescorer.models.lstm import LSTM
+from rescorer.models.lightrnn import LightRNNState
+from rescorer.models.lightrnn.lstm import LSTM
+from rescorer.models.lightrnn.parameters import INIT_STD
 from rescorer.models.trainable import ADAM, Trainable
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.training.trainer import TrainingSettings
+from rescorer.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,20 @@ class BaselineSettings:
     """The network, but for its output layer.
 
     Attributes:
-        width: D, of the vectors and of the LSTM.
-        layers: L, of the LSTM.
+        hidden_dim: D, of the embeddings and of the LSTM.
+        num_layers: L, of the LSTM.
         dropout: the share of inputs, outputs and values between layers that is zeroed in training.
-        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of training.
+        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of
+            training.
     """
 
-    width: int = 256
-    layers: int = 1
+    hidden_dim: int = 256
+    num_layers: int = 1
     dropout: float = 0.0
     weight_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("width", "layers"):
+        for name in ("hidden_dim", "num_layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
         for name in ("dropout", "weight_dropout"):
@@ -61,10 +64,14 @@ class OutputLayer(nn.Module, ABC):
 
     @abstractmethod
     def log_probs(self, hidden: Tensor, parents: Tensor, words: Tensor) -> Tensor:
-        """[M] exact log P(words[m] | hidden[parents[m]]) of the histories [N, D], in as many pieces as memory asks."""
+        """[M] exact log P(words[m] | hidden[parents[m]]) of the histories [N, D], in as many pieces
+        as memory asks.
+        """
 
     def loss(self, hidden: Tensor, words: Tensor) -> Tensor:
-        """What training minimises: the mean over histories [N, D], each followed by one word [N]."""
+        """What training minimises: the mean over histories [N, D], each followed by one word
+        [N].
+        """
         return -self.log_probs(hidden, torch.arange(len(words), device=words.device), words).mean()
 
 
@@ -77,11 +84,15 @@ class Recurrent(Trainable, LanguageModel):
 
     Settings: ClassVar[type[BaselineSettings]] = BaselineSettings
 
-    def __init__(self, settings: BaselineSettings, vocabulary: Vocabulary, classes: np.ndarray | None = None) -> None:
+    def __init__(
+        self, settings: BaselineSettings, vocabulary: Vocabulary, classes: np.ndarray | None = None
+    ) -> None:
         super().__init__()
         self.settings, self.vocabulary, self.classes = settings, vocabulary, classes
         self.provenance: dict[str, Any] = {}
-        self.lstm = LSTM(settings.width, settings.layers, settings.dropout, settings.weight_dropout)
+        self.lstm = LSTM(
+            settings.hidden_dim, settings.num_layers, settings.dropout, settings.weight_dropout
+        )
         self.dropout = nn.Dropout(settings.dropout)
         self.output = self.make_output()
         self.input = self.make_input()
@@ -91,14 +102,16 @@ class Recurrent(Trainable, LanguageModel):
         """The output layer, with its initial values."""
 
     def make_input(self) -> nn.Module:
-        """Words [...] to vectors [..., D]; of a big table only the rows that were read get a gradient."""
-        return vectors(len(self.vocabulary), self.settings.width)
+        """Words [...] to vectors [..., D]; of a big table only the rows that were read get a
+        gradient.
+        """
+        return vectors(len(self.vocabulary), self.settings.hidden_dim)
 
     # ---- training ----
 
     def optimiser(self, settings: TrainingSettings) -> torch.optim.Optimizer:
         """AdamW that steps only the rows of a table that were read."""
-        return LazyAdamW(self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, **ADAM)
+        return LazyAdamW(self.parameters(), settings.lr, weight_decay=settings.weight_decay, **ADAM)
 
     def clip(self, largest: float) -> None:
         """Scale the gradients, sparse ones too, so that their common norm is at most this."""
@@ -106,21 +119,29 @@ class Recurrent(Trainable, LanguageModel):
 
     def start_states(self, size: int) -> LightRNNState:
         """`size` histories that hold only `<s>`: nothing, then the end of the sentence before."""
-        zeros = torch.zeros(self.settings.layers, size, self.settings.width, device=self.device)
+        zeros = torch.zeros(
+            self.settings.num_layers, size, self.settings.hidden_dim, device=self.device
+        )
         end = torch.full((1, size), self.vocabulary.end_id, device=self.device)
         return self._read(end, LightRNNState(zeros, zeros))[1]
 
     def _read(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
-        """What the LSTM gave before each of the words [T, U] ([T, U, D]), and the state after the last."""
+        """What the LSTM gave before each of the words [T, U] ([T, U, D]), and the state after the
+        last.
+        """
         outputs, (hidden, cell) = self.lstm(self.dropout(self.input(words)), tuple(state))
         before = torch.cat([state.hidden[-1:].to(outputs.dtype), outputs[:-1]])
         return self.dropout(before), LightRNNState(hidden.float(), cell.float())
 
     def forward(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
-        """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
+        """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and
+        the state.
+        """
         before, state = self._read(words, state)
         each = torch.arange(words.numel(), device=words.device)
-        return self.output.log_probs(before.flatten(0, 1), each, words.flatten()).view_as(words), state
+        return self.output.log_probs(before.flatten(0, 1), each, words.flatten()).view_as(
+            words
+        ), state
 
     def loss(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """What the output layer minimises, a mean over the words [T, U]; and the state."""
@@ -132,15 +153,20 @@ class Recurrent(Trainable, LanguageModel):
     @property
     def history_bytes(self) -> int:
         # Hidden and cell of each layer, old and new; the gates; what the output layer takes.
-        return 4 * ((4 * self.settings.layers + 8) * self.settings.width + self.output.history_floats)
+        return 4 * (
+            (4 * self.settings.num_layers + 8) * self.settings.hidden_dim
+            + self.output.history_floats
+        )
 
     @property
     def state_bytes(self) -> int:
-        return 8 * self.settings.layers * self.settings.width
+        return 8 * self.settings.num_layers * self.settings.hidden_dim
 
     @torch.no_grad()
     def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
-        return self.output.log_probs(self.dropout(state.hidden[-1]), parents.to(self.device), words.to(self.device))
+        return self.output.log_probs(
+            self.dropout(state.hidden[-1]), parents.to(self.device), words.to(self.device)
+        )
 
     @torch.no_grad()
     def extend(self, state: LightRNNState, parents: Tensor, words: Tensor) -> LightRNNState:
@@ -158,7 +184,11 @@ class Recurrent(Trainable, LanguageModel):
             "case": self.vocabulary.case,
             "parameters": {name: value.detach().cpu() for name, value in self.state_dict().items()},
             "provenance": self.provenance,
-            **({} if self.classes is None else {"classes": torch.as_tensor(self.classes.astype(np.int32))}),
+            **(
+                {}
+                if self.classes is None
+                else {"classes": torch.as_tensor(self.classes.astype(np.int32))}
+            ),
         }
 
     @classmethod
@@ -173,14 +203,18 @@ class Recurrent(Trainable, LanguageModel):
 
 
 def vectors(rows: int, width: int) -> nn.Embedding:
-    """A table of vectors that begins as LightRNN's, whose gradient holds only the rows that were read."""
+    """A table of vectors that begins as LightRNN's, whose gradient holds only the rows that were
+    read.
+    """
     table = nn.Embedding(rows, width, sparse=True)
-    nn.init.normal_(table.weight, std=FIRST_SPREAD)
+    nn.init.normal_(table.weight, std=INIT_STD)
     return table
 
 
 def biases(log_shares: np.ndarray) -> nn.Embedding:
-    """A table [rows, 1] of numbers that begins at these [rows], whose gradient holds only the rows that were read."""
+    """A table [rows, 1] of numbers that begins at these [rows], whose gradient holds only the rows
+    that were read.
+    """
     table = nn.Embedding(len(log_shares), 1, sparse=True)
     with torch.no_grad():
         table.weight.copy_(torch.as_tensor(log_shares)[:, None])

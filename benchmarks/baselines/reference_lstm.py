@@ -13,29 +13,34 @@ import torch
 
 from benchmarks.baselines.budget import Budget, Folder
 from rescorer.files import write_lines
-from rescorer.models.lstm import LSTM
+from rescorer.models.lightrnn.lstm import LSTM
 
 _PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
 _PROBE_SECONDS = (2.0, 20.0)
-_BLOCK_SECONDS = 0.5  # of steps that are timed together: enough for what they differ in by themselves
+# of steps that are timed together: enough for what they differ in by themselves
+_BLOCK_SECONDS = 0.5
 
 
 def make_step(budget: Budget) -> Callable[[], int]:
-    """A step of the LSTM that all networks have, without words: forward and back through a batch of vectors."""
-    lstm = LSTM(budget.width, budget.layers, budget.dropout, 0.0)
-    vectors = torch.randn(budget.unroll, budget.streams, budget.width, requires_grad=True)
+    """A step of the LSTM that all networks have, without words: forward and back through a batch of
+    vectors.
+    """
+    lstm = LSTM(budget.hidden_dim, budget.num_layers, budget.dropout, 0.0)
+    vectors = torch.randn(budget.bptt, budget.batch_size, budget.hidden_dim, requires_grad=True)
 
     def step() -> int:
         with torch.autocast("cpu", torch.bfloat16, enabled=budget.precision == "bfloat16"):
             lstm(vectors)[0].sum().backward()
-        return budget.unroll * budget.streams
+        return budget.bptt * budget.batch_size
 
     step()
     return step
 
 
 def speed(folder: Folder) -> float:
-    """Words a second of the LSTM alone in its quickest steps: found once for all entries of a table."""
+    """Words a second of the LSTM alone in its quickest steps: found once for all entries of a
+    table.
+    """
     path = folder.path / "lstm.json"
     if not path.exists():
         budget = folder.budget()

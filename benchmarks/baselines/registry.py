@@ -1,8 +1,8 @@
 """The baselines by name: `NAME` or `NAME:FIELD=VALUE,FIELD=VALUE` is one entry of a table.
 
-The fields are those of the baseline's settings. LightRNN also has rows and columns of its table, how the table is
-initialised (`table_init`: "ppmi" or "frequency"), and after which intervals words are reallocated:
-`lightrnn:rows=1250,columns=8,reallocate_after=[1]`. Values are JSON.
+The fields are those of the baseline's settings. LightRNN also has rows and columns of its table,
+how the table is initialised (`table_init`: "ppmi" or "frequency"), and after which intervals words
+are reallocated: `lightrnn:rows=1250,columns=8,reallocate_after=[1]`. Values are JSON.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from benchmarks.baselines import sampled_softmax, word_classes
 from benchmarks.baselines.adaptive_softmax import AdaptiveSoftmax
 from benchmarks.baselines.blackout import BlackOut
 from benchmarks.baselines.full_softmax import FullSoftmax
-from benchmarks.baselines.hierarchical_softmax import HierarchicalSoftmax, HierarchicalSoftmaxSettings
+from benchmarks.baselines.hierarchical_softmax import (
+    HierarchicalSoftmax,
+    HierarchicalSoftmaxSettings,
+)
 from benchmarks.baselines.nce import NCE
 from benchmarks.baselines.recurrent import Recurrent
 from benchmarks.baselines.slim_embedding import SlimEmbedding
 from rescorer.errors import InputError
-from rescorer.models.light_rnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
-from rescorer.training.first_table import company, first_table
-from rescorer.training.first_vectors import begin_alike
+from rescorer.training.embedding_init import init_embeddings
+from rescorer.training.table_init import balanced_clustering, ppmi_svd_embeddings
 
 KNESER_NEY = "kneser-ney"
 LIGHT_RNN = "lightrnn"
@@ -67,8 +70,11 @@ class Entry:
         """Raises InputError where there is no such baseline or field."""
         name, _, rest = spec.partition(":")
         if name not in CHEAP_FIRST:
-            raise InputError(f"no baseline is called {name!r}", expected=", ".join(CHEAP_FIRST),
-                             remedy="correct --entries")
+            raise InputError(
+                f"no baseline is called {name!r}",
+                expected=", ".join(CHEAP_FIRST),
+                remedy="correct --entries",
+            )
         options = {}
         for part in _PART.finditer(rest):
             try:
@@ -76,11 +82,18 @@ class Entry:
             except ValueError:
                 options[part[1]] = part[2]
         if ",".join(part[0] for part in _PART.finditer(rest)) != rest:
-            raise InputError(f"entry {spec!r}", expected="NAME:FIELD=VALUE,FIELD=VALUE", remedy="correct --entries")
+            raise InputError(
+                f"entry {spec!r}",
+                expected="NAME:FIELD=VALUE,FIELD=VALUE",
+                remedy="correct --entries",
+            )
         unknown = sorted(options.keys() - cls._fields_of(name))
         if unknown:
-            raise InputError(f"entry {spec!r} sets {unknown[0]}", expected=", ".join(sorted(cls._fields_of(name))) or
-                             "no fields", remedy="correct --entries")
+            raise InputError(
+                f"entry {spec!r} sets {unknown[0]}",
+                expected=", ".join(sorted(cls._fields_of(name))) or "no fields",
+                remedy="correct --entries",
+            )
         return cls(spec, name, options)
 
     @staticmethod
@@ -100,18 +113,23 @@ class Entry:
     def reallocate_after(self) -> tuple[int, ...]:
         return tuple(self.options.get("reallocate_after", ()))
 
-    def known(self, common: Mapping[str, Any], ids: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-        """What the network needs to know of each word from the training text [N], none or several of:
+    def known(
+        self, common: Mapping[str, Any], ids: np.ndarray, vocabulary: Vocabulary
+    ) -> dict[str, np.ndarray]:
+        """What the network needs to know of each word from the training text [N], none or several
+        of:
 
         its `classes` [V], the first `cells` [V] of a table, its PPMI-SVD `embeddings` [V, F].
         """
         if self.name == LIGHT_RNN:
             return self._init_table(ids, vocabulary)
         if self.options.get("ppmi_init"):
-            return {"embeddings": company(ids, vocabulary, ())}
+            return {"embeddings": ppmi_svd_embeddings(ids, vocabulary, ())}
         if BASELINES[self.name][0] is not HierarchicalSoftmax:
             return {}
-        settings = HierarchicalSoftmaxSettings(**{**common, **BASELINES[self.name][1], **self.options})
+        settings = HierarchicalSoftmaxSettings(
+            **{**common, **BASELINES[self.name][1], **self.options}
+        )
         count = settings.classes or round(len(vocabulary) ** 0.5)
         if settings.by == "frequency":
             return {"classes": word_classes.by_frequency(vocabulary.counts, count)}
@@ -120,18 +138,23 @@ class Entry:
     def _init_table(self, ids: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
         shape, how = self._shape(len(vocabulary)), self.options.get("table_init", "ppmi")
         if how not in ("ppmi", "frequency"):
-            raise InputError(f"entry {self.spec!r}: table_init {how!r}", expected="ppmi or frequency",
-                             remedy="correct --entries")
+            raise InputError(
+                f"entry {self.spec!r}: table_init {how!r}",
+                expected="ppmi or frequency",
+                remedy="correct --entries",
+            )
         if how == "frequency":
             return {"cells": shape.cells}
-        embeddings = company(ids, vocabulary, ())
-        cells = first_table(embeddings, vocabulary.counts, shape.rows, shape.columns).cells
+        embeddings = ppmi_svd_embeddings(ids, vocabulary, ())
+        cells = balanced_clustering(embeddings, vocabulary.counts, shape.rows, shape.columns).cells
         return {"cells": cells, "embeddings": embeddings}
 
     def _shape(self, size: int) -> WordTable:
         return WordTable.shaped(size, self.options.get("rows"), self.options.get("columns"))
 
-    def make(self, common: Mapping[str, Any], vocabulary: Vocabulary, known: Mapping[str, np.ndarray]) -> Trainable:
+    def make(
+        self, common: Mapping[str, Any], vocabulary: Vocabulary, known: Mapping[str, np.ndarray]
+    ) -> Trainable:
         """The network, with its first parameters.
 
         Args:
@@ -145,7 +168,11 @@ class Entry:
             if self.name == LIGHT_RNN:
                 return self._light_rnn(common, vocabulary, known)
             kind, preset = BASELINES[self.name]
-            model = kind(kind.Settings(**{**common, **preset, **self.options}), vocabulary, known.get("classes"))
+            model = kind(
+                kind.Settings(**{**common, **preset, **self.options}),
+                vocabulary,
+                known.get("classes"),
+            )
         except (TypeError, ValueError) as error:
             raise InputError(f"entry {self.spec!r}: {error}", remedy="correct --entries") from None
         if "embeddings" in known:
@@ -157,8 +184,11 @@ class Entry:
     ) -> LightRNN:
         shape = self._shape(len(vocabulary))
         own = {key: value for key, value in self.options.items() if key not in _TABLE_FIELDS}
-        model = LightRNN(LightRNNSettings(**{**common, **own}), vocabulary,
-                         WordTable(shape.rows, shape.columns, known["cells"]))
+        model = LightRNN(
+            LightRNNSettings(**{**common, **own}),
+            vocabulary,
+            WordTable(shape.rows, shape.columns, known["cells"]),
+        )
         if "embeddings" in known:
-            begin_alike(model, known["embeddings"])
+            init_embeddings(model, known["embeddings"])
         return model

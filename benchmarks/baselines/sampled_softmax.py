@@ -1,7 +1,8 @@
-"""Sampled training: a vector and a bias for each word, of which a step reads those of the text and K drawn ones.
+"""Sampled training: a vector and a bias for each word, of which a step reads those of the text and
+K drawn ones.
 
-The K words are drawn once for all histories of a batch, with replacement, by the words' shares of the training text to
-the power alpha. Evaluation is an exact softmax over all words.
+The K words are drawn once for all histories of a batch, with replacement, by the words' shares of
+the training text to the power alpha. Evaluation is an exact softmax over all words.
 
 Shapes: N histories, V vocabulary, D width, K samples.
 """
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from benchmarks.baselines.full_softmax import ScoresOfAll
 from benchmarks.baselines.recurrent import BaselineSettings, Recurrent, biases, log_shares, vectors
-from rescorer.training.first_vectors import projected
+from rescorer.training.embedding_init import project
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class SampledSettings(BaselineSettings):
     Attributes:
         samples: K, words drawn for a batch.
         alpha: 1 draws words as often as they occur, 0 all alike.
-        ppmi_init: input and output embeddings are initialised with PPMI-SVD embeddings, as LightRNN's are.
+        ppmi_init: input and output embeddings are initialised with PPMI-SVD embeddings, as
+            LightRNN's are.
     """
 
     samples: int = 1000
@@ -46,7 +48,7 @@ class SampledSettings(BaselineSettings):
 def init_embeddings(model: Recurrent, vectors: np.ndarray) -> None:
     """Set the input and output embeddings from PPMI-SVD embeddings [V, F]."""
     with torch.no_grad():
-        first = projected(torch.as_tensor(vectors), model.settings.width)
+        first = project(torch.as_tensor(vectors), model.settings.hidden_dim)
         model.input.weight.copy_(first)
         model.output.vectors.weight.copy_(first)
 
@@ -60,10 +62,15 @@ class SampledOutput(ScoresOfAll):
     def __init__(self, settings: SampledSettings, counts: np.ndarray) -> None:
         super().__init__()
         self.size, self.samples = len(counts), settings.samples
-        self.vectors, self.bias = vectors(self.size, settings.width), biases(log_shares(counts))
+        self.vectors, self.bias = (
+            vectors(self.size, settings.hidden_dim),
+            biases(log_shares(counts)),
+        )
         proposal = np.exp(settings.alpha * log_shares(counts).astype(np.float64))
         proposal /= proposal.sum()
-        self.register_buffer("log_proposal", torch.as_tensor(np.log(proposal)).float(), persistent=False)
+        self.register_buffer(
+            "log_proposal", torch.as_tensor(np.log(proposal)).float(), persistent=False
+        )
         self.register_buffer("cumulative", torch.as_tensor(np.cumsum(proposal)), persistent=False)
 
     def scores(self, hidden: Tensor) -> Tensor:
@@ -85,4 +92,6 @@ class SampledOutput(ScoresOfAll):
 
     @abstractmethod
     def objective(self, true: Tensor, drawn: Tensor, words: Tensor, samples: Tensor) -> Tensor:
-        """The mean over histories, from the scores of the words [N] that followed and of the drawn ones [N, K]."""
+        """The mean over histories, from the scores of the words [N] that followed and of the drawn
+        ones [N, K].
+        """

@@ -1,10 +1,12 @@
-"""Slim embeddings: a word's vector is K parts end to end, each of them shared by words that chance put together.
+"""Slim embeddings: a word's vector is K parts end to end, each of them shared by words that chance
+put together.
 
-Source: Li, Kulhanek, Wang, Zhao, Wu: Slim embedding layers for recurrent neural language models, AAAI 2018. Input and
-output have parts of their own. The score of a word is the sum of the scores of its parts, which are computed once for
-a history and gathered for all words.
+Source: Li, Kulhanek, Wang, Zhao, Wu: Slim embedding layers for recurrent neural language models,
+AAAI 2018. Input and output have parts of their own. The score of a word is the sum of the scores of
+its parts, which are computed once for a history and gathered for all words.
 
-Shapes: N histories, V vocabulary, D width, K parts of a vector, P different ones in each place, d = D / K.
+Shapes: N histories, V vocabulary, D width, K parts of a vector, P different ones in each place, d =
+D / K.
 """
 
 from __future__ import annotations
@@ -41,8 +43,10 @@ class SlimEmbeddingSettings(BaselineSettings):
         for name in ("parts", "sharing"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected at least 1")
-        if self.width % self.parts:
-            raise ValueError(f"parts = {self.parts}: expected a divisor of the width {self.width}")
+        if self.hidden_dim % self.parts:
+            raise ValueError(
+                f"parts = {self.parts}: expected a divisor of the width {self.hidden_dim}"
+            )
 
 
 class SlimVectors(nn.Module):
@@ -53,10 +57,15 @@ class SlimVectors(nn.Module):
     def __init__(self, settings: SlimEmbeddingSettings, size: int, seed: int) -> None:
         super().__init__()
         self.parts, self.each = settings.parts, -(-size // settings.sharing)  # K, P
-        self.pool = nn.Parameter(torch.empty(self.parts * self.each, settings.width // self.parts))  # [K P, d]
+        # [K P, d]
+        self.pool = nn.Parameter(
+            torch.empty(self.parts * self.each, settings.hidden_dim // self.parts)
+        )
         nn.init.normal_(self.pool, std=0.1)
         draw = np.random.default_rng([settings.assignment_seed, seed])
-        rows = [place * self.each + draw.permutation(size) % self.each for place in range(self.parts)]
+        rows = [
+            place * self.each + draw.permutation(size) % self.each for place in range(self.parts)
+        ]
         self.register_buffer("rows", torch.as_tensor(np.stack(rows, 1)), persistent=False)
 
     def forward(self, words: Tensor) -> Tensor:
@@ -66,7 +75,8 @@ class SlimVectors(nn.Module):
     def scores(self, hidden: Tensor) -> Tensor:
         """[N, V] products of histories [N, D] with every word's vector."""
         pieces = hidden.view(len(hidden), self.parts, -1).permute(1, 2, 0)  # [K, d, N]
-        of_parts = torch.bmm(self.pool.view(self.parts, self.each, -1).to(hidden.dtype), pieces)  # [K, P, N]
+        # [K, P, N]
+        of_parts = torch.bmm(self.pool.view(self.parts, self.each, -1).to(hidden.dtype), pieces)
         return nn.functional.embedding_bag(self.rows, of_parts.flatten(0, 1).float(), mode="sum").T
 
 
@@ -84,8 +94,10 @@ class SlimOutput(ScoresOfAll):
 
     def loss(self, hidden: Tensor, words: Tensor) -> Tensor:
         at_once = max(_HISTORIES_AT_ONCE, _SCORES_AT_ONCE // self.size)
-        parts = [nn.functional.cross_entropy(self.scores(some), after, reduction="sum")
-                 for some, after in zip(hidden.split(at_once), words.split(at_once), strict=True)]
+        parts = [
+            nn.functional.cross_entropy(self.scores(some), after, reduction="sum")
+            for some, after in zip(hidden.split(at_once), words.split(at_once), strict=True)
+        ]
         return torch.stack(parts).sum() / len(words)
 
 

@@ -1,6 +1,7 @@
 """LightRNN and the baselines with the same budget, one entry each: train, measure, print the table.
 
-    python -m benchmarks.baselines.table TRAIN… --valid VALID --test TEST --vocabulary words.tsv --output FOLDER
+    python -m benchmarks.baselines.table TRAIN… --valid VALID --test TEST --vocabulary words.tsv
+    --output FOLDER
 
 Each network gets the same seconds of one core (`--seconds`). Words a second of its first steps are
 measured in turn with those of the LSTM that all networks have, seven times, so that other work on
@@ -14,24 +15,30 @@ limit. A finished entry is a file in FOLDER: called again, the command runs only
 are missing, and resumes one that was cut. An entry that runs out of memory, diverges or has no time
 left says so. `--record` keeps the table and the curves for `benchmarks.render`.
 
-Penn Treebank; WikiText-2; Wikipedia with 33,000, 200,000 and 1,000,000 words. DATA is the folder of the recipes; the
-texts of Wikipedia are output of `lexicon normalise`. Needs lmplz (`make kenlm`) and `pip install '.[benchmarks]'`:
+Penn Treebank; WikiText-2; Wikipedia with 33,000, 200,000 and 1,000,000 words. DATA is the folder of
+the recipes; the texts of Wikipedia are output of `lexicon normalise`. Needs lmplz (`make kenlm`)
+and `pip install '.[benchmarks]'`:
 
     lexicon vocabulary DATA/text/ptb/train.txt --output ptb.tsv
     python -m benchmarks.baselines.table DATA/text/ptb/train.txt --valid DATA/text/ptb/valid.txt \\
-      --test DATA/text/ptb/test.txt --vocabulary ptb.tsv --output out/ptb --seconds 150 --dropout 0.3
+      --test DATA/text/ptb/test.txt --vocabulary ptb.tsv --output out/ptb --seconds 150 --dropout
+      0.3
     lexicon vocabulary DATA/text/wikitext-2/train.txt.xz --output wt2.tsv
-    python -m benchmarks.baselines.table DATA/text/wikitext-2/train.txt.xz --valid DATA/text/wikitext-2/valid.txt.xz \\
-      --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 150 --dropout 0.3
+    python -m benchmarks.baselines.table DATA/text/wikitext-2/train.txt.xz --valid
+    DATA/text/wikitext-2/valid.txt.xz \\
+      --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 150
+      --dropout 0.3
     head -n 576553 enwiki-train.txt >wiki13m.txt
     lexicon vocabulary wiki13m.txt --max-size 33000 --output 33k.tsv  # and 200000 for 200k.tsv
-    python -m benchmarks.baselines.table wiki13m.txt --valid enwiki-valid.txt --test enwiki-test.txt \\
+    python -m benchmarks.baselines.table wiki13m.txt --valid enwiki-valid.txt --test enwiki-test.txt
+    \\
       --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 10000 --seconds 150
-    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000 --seconds 300 --learning-rates 0.006
-    lexicon gazetteer DATA/gazetteers/{places,surnames,first-names}.tsv.xz --cap places-alternates 0 --output names.tsv
-    lexicon gazetteer DATA/gazetteers/english-words.txt.xz --output english.tsv
-    lexicon vocabulary wiki13m.txt --list names.tsv 1 --list english.tsv 1 --max-size 1000000 --output 1m.tsv
-    … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300 --learning-rates 0.006 \\
+    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000 --seconds 300 --lrs 0.006
+    lexicon gazetteer DATA/gazetteers/{places,surnames,first-names}.tsv.xz --cap places-alternates 0
+    --output names.tsv lexicon gazetteer DATA/gazetteers/english-words.txt.xz --output english.tsv
+    lexicon vocabulary wiki13m.txt --list names.tsv 1 --list english.tsv 1 --max-size 1000000
+    --output 1m.tsv … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300
+    --lrs 0.006 \\
       --intervals 2 --memory-gb 16
 
 The text alone has fewer than a million words; the n-gram scores those that it lacks as `<unk>`.
@@ -62,12 +69,18 @@ from rescorer.files import write_lines
 from rescorer.rescoring.perplexity import TextScores
 
 COLUMNS = (
-    Column("entry", "model"), Column("parameters", "parameters", ",d"), Column("file_mb", "file, MB", ",.1f"),
-    Column("test_perplexity", "test perplexity", ".2f"), Column("test_mixed", "with the 5-gram", ".2f"),
-    Column("words_read", "words read", ",d"), Column("training_words_per_second", "training, words/s", ",.0f"),
+    Column("entry", "model"),
+    Column("parameters", "parameters", ",d"),
+    Column("file_mb", "file, MB", ",.1f"),
+    Column("test_perplexity", "test perplexity", ".2f"),
+    Column("test_mixed", "with the 5-gram", ".2f"),
+    Column("words_read", "words read", ",d"),
+    Column("training_words_per_second", "training, words/s", ",.0f"),
     Column("words_per_second_as_it_went", "words/s of the whole training", ",.0f"),
-    Column("scoring_words_per_second", "scoring, words/s", ",.0f"), Column("peak_gb", "peak memory, GB", ".1f"),
-    Column("learning_rate", "learning rate", "g"), Column("preparation_seconds", "preparation, s", ".0f"),
+    Column("scoring_words_per_second", "scoring, words/s", ",.0f"),
+    Column("peak_gb", "peak memory, GB", ".1f"),
+    Column("lr", "learning rate", "g"),
+    Column("preparation_seconds", "preparation, s", ".0f"),
     Column("problem", "problem"),
 )
 _PROBES = 7  # of a network's words a second; single ones differ by up to a fifth
@@ -84,14 +97,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that an entry's process ends with this one
+    # The process of an entry ends with this one.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         _probe_in_turn(folder, entries, lmplz, options.memory_gb)
-        failed = [entry.spec for entry in entries if not _make(folder, entry, lmplz, options.memory_gb)]
+        failed = [
+            entry.spec for entry in entries if not _make(folder, entry, lmplz, options.memory_gb)
+        ]
         show(folder, entries, options)
         for spec in failed:
-            print(f"error: {spec} is not finished: see {folder.work(spec) / 'log.txt'}; the same command resumes it",
-                  file=sys.stderr)
+            log = folder.work(spec) / "log.txt"
+            print(
+                f"error: {spec} is not finished: see {log}; the same command resumes it",
+                file=sys.stderr,
+            )
         return 1 if failed else 0
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -102,54 +121,104 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("texts", type=Path, nargs="+", metavar="TEXT")
     parser.add_argument("--valid", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)
-    parser.add_argument("--vocabulary", type=Path, required=True, help="made of TEXT by `lexicon vocabulary`")
+    parser.add_argument(
+        "--vocabulary", type=Path, required=True, help="made of TEXT by `lexicon vocabulary`"
+    )
     parser.add_argument("--size", type=int, help="only the first so many of it, `<unk>` among them")
     parser.add_argument("--output", type=Path, required=True, help="folder of this table")
-    parser.add_argument("--entries", nargs="+", default=list(CHEAP_FIRST), metavar="NAME[:FIELD=VALUE,…]",
-                        help=f"in this order: {' '.join(CHEAP_FIRST)}; see registry.py for the fields")
-    parser.add_argument("--train-words", type=int, help="only so many words of TEXT; make the vocabulary of the same")
-    parser.add_argument("--eval-words", type=int, help="only so many words of the validation and test texts")
-    parser.add_argument("--seconds", type=float, default=600.0, help="of one core, for each training")
-    parser.add_argument("--epochs", type=int, help="instead of --seconds, which then are of trials alone: times that "
-                        "each network reads the text")
-    parser.add_argument("--trial-seconds", type=float, help="for each trial of a learning rate; a fifth of --seconds "
-                        "without it. As many as --seconds: the better trial is the training")
-    parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.002, 0.006])
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument(
+        "--entries",
+        nargs="+",
+        default=list(CHEAP_FIRST),
+        metavar="NAME[:FIELD=VALUE,…]",
+        help=f"in this order: {' '.join(CHEAP_FIRST)}; see registry.py for the fields",
+    )
+    parser.add_argument(
+        "--train-words",
+        type=int,
+        help="only so many words of TEXT; make the vocabulary of the same",
+    )
+    parser.add_argument(
+        "--eval-words", type=int, help="only so many words of the validation and test texts"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=600.0, help="of one core, for each training"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help="instead of --seconds, which then are of trials alone: times that "
+        "each network reads the text",
+    )
+    parser.add_argument(
+        "--trial-seconds",
+        type=float,
+        help="for each trial of a learning rate; a fifth of --seconds "
+        "without it. As many as --seconds: the better trial is the training",
+    )
+    parser.add_argument("--lrs", type=float, nargs="+", default=[0.002, 0.006])
+    parser.add_argument("--hidden-dim", type=int, default=256)
+    parser.add_argument("--num-layers", type=int, default=1)
     parser.add_argument("--dropout", type=float, default=0.0)
-    parser.add_argument("--weight-dropout", type=float, default=0.0, help="of the LSTM's recurrent weights")
-    parser.add_argument("--streams", type=int, default=64)
-    parser.add_argument("--unroll", type=int, default=35)
+    parser.add_argument(
+        "--weight-dropout", type=float, default=0.0, help="of the LSTM's recurrent weights"
+    )
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--bptt", type=int, default=35)
     parser.add_argument("--precision", default="bfloat16", help="of training: float32 or bfloat16")
-    parser.add_argument("--intervals", type=int, default=10, help="points of the curve of a training")
+    parser.add_argument(
+        "--intervals", type=int, default=10, help="points of the curve of a training"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--order", type=int, default=5, help="of the n-gram")
-    parser.add_argument("--prune", type=int, nargs="*", default=[], help="of lmplz, such as 0 0 1 1 1")
-    parser.add_argument("--memory-gb", type=float, default=12.0, help="that an entry's process may take; 0: no limit")
-    parser.add_argument("--lmplz", type=Path, help="that of the PATH or of build/kenlm/bin without it")
+    parser.add_argument(
+        "--prune", type=int, nargs="*", default=[], help="of lmplz, such as 0 0 1 1 1"
+    )
+    parser.add_argument(
+        "--memory-gb",
+        type=float,
+        default=12.0,
+        help="that an entry's process may take; 0: no limit",
+    )
+    parser.add_argument(
+        "--lmplz", type=Path, help="that of the PATH or of build/kenlm/bin without it"
+    )
     return parser.parse_args(arguments)
 
 
 def _budget(options: argparse.Namespace) -> Budget:
     given = vars(options)
-    shared = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
-              if name in Budget.__dataclass_fields__}
+    shared = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if name in Budget.__dataclass_fields__
+    }
     names = tuple(path.name for path in (*options.texts, options.valid, options.test))
     trial = options.seconds / 5 if options.trial_seconds is None else options.trial_seconds
-    return Budget(**{**shared, "texts": names, "vocabulary": str(options.vocabulary.resolve()), "trial_seconds": trial})
+    return Budget(
+        **{
+            **shared,
+            "texts": names,
+            "vocabulary": str(options.vocabulary.resolve()),
+            "trial_seconds": trial,
+        }
+    )
 
 
 def _lmplz(given: Path | None) -> Path:
     built = ROOT / "build/kenlm/bin/lmplz"
     found = given or Path(shutil.which("lmplz") or built)
     if not found.is_file():
-        raise InputError("there is no lmplz", remedy="make kenlm, or say where with --lmplz", file=found)
+        raise InputError(
+            "there is no lmplz", remedy="make kenlm, or say where with --lmplz", file=found
+        )
     return found.resolve()
 
 
 def _probe_in_turn(folder: Folder, entries: Sequence[Entry], lmplz: Path, memory_gb: float) -> None:
-    """Measure words a second of networks whose entries are missing, in turn: a slow minute hits all of them."""
+    """Measure words a second of networks whose entries are missing, in turn: a slow minute hits all
+    of them.
+    """
     for turn in range(_PROBES):
         for entry in entries:
             missing = entry.name != KNESER_NEY and not folder.result(entry.spec).exists()
@@ -169,12 +238,27 @@ def _run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str
     """Run an entry in a process of its own."""
     work = folder.work(entry.spec)
     work.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "benchmarks.baselines.entry", str(folder.path.resolve()), entry.spec,
-               "--lmplz", str(lmplz), "--memory-gb", str(memory_gb), *more]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.baselines.entry",
+        str(folder.path.resolve()),
+        entry.spec,
+        "--lmplz",
+        str(lmplz),
+        "--memory-gb",
+        str(memory_gb),
+        *more,
+    ]
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     with open(work / "log.txt", "ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT,
-                                   env={**os.environ, "PYTHONUNBUFFERED": "1", **one_thread})
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **one_thread},
+        )
         try:
             process.wait()
         finally:
@@ -182,7 +266,10 @@ def _run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str
             process.wait()
     if -process.returncode in _CRASHES and b"alloc" in (work / "log.txt").read_bytes()[-2000:]:
         # Where C++ runs out of memory outside of what torch catches, the process ends.
-        write_lines(folder.result(entry.spec), [json.dumps({"entry": entry.spec, "problem": "out of memory"})])
+        write_lines(
+            folder.result(entry.spec),
+            [json.dumps({"entry": entry.spec, "problem": "out of memory"})],
+        )
 
 
 def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) -> None:
@@ -191,17 +278,26 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
     budget = folder.budget()
     machine = next((row["machine"] for row in rows if "machine" in row), "")
     measured = Measurement(
-        __file__, options, f"Output layers of one LSTM, {len(folder.vocabulary()):,} words",
-        "Which output layer predicts text best with the same budget, with how many parameters, and how fast?",
-        [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)], machine)
+        __file__,
+        options,
+        f"Output layers of one LSTM, {len(folder.vocabulary()):,} words",
+        "Which output layer predicts text best with the same budget, with how many parameters, "
+        "and how fast?",
+        [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)],
+        machine,
+    )
     for row in rows:
-        measured.add(**{key: value for key, value in row.items() if key not in ("machine", "log", "trials")})
+        measured.add(
+            **{key: value for key, value in row.items() if key not in ("machine", "log", "trials")}
+        )
     measured.note(
         f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, "
-        f"test {len(folder.text('test')):,}; width {budget.width}, layers {budget.layers}, "
+        f"test {len(folder.text('test')):,}; hidden_dim {budget.hidden_dim}, "
+        f"num_layers {budget.num_layers}, "
         f"dropout {budget.dropout:g}, of weights {budget.weight_dropout:g}, "
-        f"batch {budget.streams} × {budget.unroll}, {budget.precision}, seed {budget.seed}; "
-        f"{budget.duration}; state carried through the text.")
+        f"batch {budget.batch_size} × {budget.bptt}, {budget.precision}, seed {budget.seed}; "
+        f"{budget.duration}; state carried through the text."
+    )
     measured.finish()
 
 
@@ -218,9 +314,13 @@ def _row(folder: Folder, entry: Entry) -> dict[str, Any]:
 
 
 def mixed(folder: Folder, entry: Entry) -> dict[str, float]:
-    """The linear mixture with the n-gram, its weight fitted on the validation text; empty where either is missing."""
+    """The linear mixture with the n-gram, its weight fitted on the validation text; empty where
+    either is missing.
+    """
     specs = (KNESER_NEY, entry.spec)
-    if entry.name == KNESER_NEY or not all(folder.log_probs(spec, name).exists() for spec in specs for name in SCORED):
+    if entry.name == KNESER_NEY or not all(
+        folder.log_probs(spec, name).exists() for spec in specs for name in SCORED
+    ):
         return {}
     beside = {}
     for name in SCORED:

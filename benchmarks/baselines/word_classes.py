@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from rescorer.training.first_table import company_in_text
+from rescorer.training.table_init import text_embeddings
 
 _LARGEST = 3  # times the mean size of a class
 
 
 def by_frequency(counts: np.ndarray, classes: int) -> np.ndarray:
-    """[V] the class of each word, most frequent words first: bins of equal sums of √count, as Mikolov's rnnlm makes.
+    """[V] the class of each word, most frequent words first: bins of equal sums of √count, as
+    Mikolov's rnnlm makes.
 
     A bin that would be empty is left out, so that classes 0, 1, … are all used.
     """
@@ -25,22 +26,26 @@ def by_frequency(counts: np.ndarray, classes: int) -> np.ndarray:
 def by_clusters(ids: np.ndarray, counts: np.ndarray, classes: int, seed: int = 0) -> np.ndarray:
     """[V] the class of each word, by k-means of PPMI-SVD embeddings.
 
-    Brown clustering takes V² steps; k-means of the embeddings that initialise LightRNN's table works for a million
-    words. Classes of more than three times the mean size are cut, frequent words first. Words that the text lacks have
-    equal embeddings and are cut likewise.
+    Brown clustering takes V² steps; k-means of the embeddings that initialise LightRNN's table
+    works for a million words. Classes of more than three times the mean size are cut, frequent
+    words first. Words that the text lacks have equal embeddings and are cut likewise.
 
     Args:
         ids: [N] the training text.
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    vectors = company_in_text(ids, len(counts))
-    means = MiniBatchKMeans(min(classes, len(counts)), batch_size=4096, n_init=1, max_iter=20, random_state=seed)
+    vectors = text_embeddings(ids, len(counts))
+    means = MiniBatchKMeans(
+        min(classes, len(counts)), batch_size=4096, n_init=1, max_iter=20, random_state=seed
+    )
     return cut(means.fit_predict(vectors), max(1, _LARGEST * len(counts) // classes))
 
 
 def cut(classes: np.ndarray, largest: int) -> np.ndarray:
-    """[V] the same classes, those of more than `largest` words cut into pieces in the order of ids; numbered anew."""
+    """[V] the same classes, those of more than `largest` words cut into pieces in the order of ids;
+    numbered anew.
+    """
     order = np.argsort(classes, kind="stable")
     sizes = np.bincount(classes)
     place = np.empty_like(order)

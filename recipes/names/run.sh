@@ -70,8 +70,8 @@ stage 5 kenlm --in "$output/without.txt" "$output/without.tsv" --out "$ngram" --
 
 train_model() {
   lightrnn train "$output/$1.txt" --valid "$output/valid.txt" --vocabulary "$output/$1.tsv" --output "$output/$1.pt" \
-    --width 256 --rows 2900 --columns 69 --own-width 48 --own-columns 7 --row-samples 500 --epochs 1 --streams 64 \
-    --intervals 12 --learning-rate 0.006 --threads "$threads" --device "$device" --precision "$precision"
+    --hidden-dim 256 --rows 2900 --columns 69 --residual-dim 48 --residual-columns 7 --sampled-softmax-size 500 --epochs 1 --batch-size 64 \
+    --intervals 12 --lr 0.006 --threads "$threads" --device "$device" --precision "$precision"
 }
 stage 6 "train without" --in "$output"/{without.txt,valid.txt,without.tsv} --out "$output/without.pt" -- \
   train_model without

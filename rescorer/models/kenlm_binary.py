@@ -1,10 +1,10 @@
-"""Checks a KenLM binary before KenLM maps it: a damaged one would end the process.
+"""Checks a KenLM binary before KenLM maps it, because a damaged one would crash the process.
 
-KenLM follows what it reads: sizes of tables, ids of words, places in the next table. All of these
-are checked here, and that the tables lie within the file and no number is infinite. Whether the
-numbers are the right ones no check can tell: the format has no checksum. The format is version 5,
-as KenLM's lm/binary_format.cc, vocab.cc, search_hashed.hh, trie.cc, bhiksha.cc and quantize.cc
-write it on little-endian machines.
+KenLM trusts sizes of tables, ids of words and positions in the next table. All of these are checked
+here, as well as that the tables lie within the file and all numbers are finite. Wrong but valid
+numbers cannot be detected, because the format has no checksum. The format is version 5 on
+little-endian machines, as in KenLM's lm/binary_format.cc, vocab.cc, search_hashed.hh, trie.cc,
+bhiksha.cc and quantize.cc.
 
 Shapes: N n-grams of an order, B buckets of a hash table.
 """
@@ -18,20 +18,20 @@ from pathlib import Path
 import numpy as np
 
 _MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\0"
-_TEST_VALUES = 32  # bytes of numbers after it, which KenLM checks
+_TEST_VALUES = 32  # bytes of numbers that follow, which KenLM checks
 _FIXED = struct.Struct("<B3xfIB3xI")  # order, probing multiplier, kind, has words, version
-_HEAD = 4096  # bytes that hold all of it, and the number of n-grams of 255 orders
+_HEAD = 4096  # bytes that hold the header with the number of n-grams of 255 orders
 _PROBING, _REST_PROBING, _TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE = range(6)
 _WORD = np.dtype([("key", "<u8"), ("id", "<u4")])
 _WORDS_BEGIN = b"<unk>\0"
-_LARGEST = 1e6  # of a log10 probability or backoff: sums of far greater ones may be infinite
-_BLOCK = 1 << 20  # n-grams looked at together
+_MAX_LOG = 1e6  # of log10 probabilities and backoffs; sums of much larger ones may be infinite
+_BLOCK = 1 << 20  # n-grams checked together
 
 
 def check_kenlm_binary(path: str | Path) -> None:
-    """Raises ValueError for a file that KenLM would read beyond its end or would find no end in.
+    """Raises ValueError for a file that KenLM would read beyond its end or search without end.
 
-    A file of another version is left to KenLM, which says so.
+    KenLM itself reports a file of another version.
     """
     data = np.memmap(path, np.uint8, "r")
     head, begin = data[:_HEAD].tobytes(), _aligned(len(_MAGIC) + 1) + _TEST_VALUES
@@ -46,7 +46,7 @@ def check_kenlm_binary(path: str | Path) -> None:
     if order < 2 or len(head) < begin + 8 * order or not 1 <= multiplier < np.inf or has_words > 1:
         raise ValueError("its header is damaged")
     counts = struct.unpack_from(f"<{order}Q", head, begin)
-    if not 1 <= counts[0] < 1 << 32 or max(counts) > 8 * len(data):  # a bit an n-gram, at the least
+    if not 1 <= counts[0] < 1 << 32 or max(counts) > 8 * len(data):  # at least a bit an n-gram
         raise ValueError("more n-grams than the file has room for")
     parts = _Parts(data, _aligned(begin + 8 * order))
     if kind in (_PROBING, _REST_PROBING):
@@ -54,21 +54,22 @@ def check_kenlm_binary(path: str | Path) -> None:
     else:
         _check_trie(parts, counts, kind)
     if has_words and parts.take(len(_WORDS_BEGIN)).tobytes() != _WORDS_BEGIN:
-        raise ValueError("its words are not where they should be")
+        raise ValueError("its words are at another position")
 
 
 class _Parts:
-    """The parts of a file, one after the other."""
+    """Reads the parts of a file in their order."""
 
     def __init__(self, data: np.ndarray, place: int) -> None:
         self._data, self.place = data, place
 
     def take(self, size: int) -> np.ndarray:
-        """[size] the next bytes."""
+        """[size] the next bytes of the file."""
         self.place += size
         if self.place > len(self._data):
-            raise ValueError(f"cut short: {len(self._data):,} bytes where at least {self.place:,} "
-                             "are told")
+            raise ValueError(
+                f"cut short: {len(self._data):,} bytes instead of at least {self.place:,}"
+            )
         return self._data[self.place - size : self.place]
 
 
@@ -76,10 +77,10 @@ def _aligned(size: int) -> int:
     return -(-size // 8) * 8
 
 
-def _check_logs(found: np.ndarray, most: float = _LARGEST) -> None:
-    """Raises ValueError for log probabilities or backoffs that are none."""
+def _check_logs(found: np.ndarray, most: float = _MAX_LOG) -> None:
+    """Raises ValueError for log probabilities or backoffs that are not finite or too large."""
     with np.errstate(invalid="ignore"):  # signalling NaN
-        if len(found) and not (found.min() >= -_LARGEST and found.max() <= most):  # NaN, too
+        if len(found) and not (found.min() >= -_MAX_LOG and found.max() <= most):  # NaN, too
             raise ValueError("a probability that is not finite")
 
 
@@ -87,12 +88,14 @@ def _check_logs(found: np.ndarray, most: float = _LARGEST) -> None:
 
 
 def _check_probing(parts: _Parts, counts: tuple[int, ...], multiplier: float, numbers: int) -> None:
-    """Args:
-        numbers: of each n-gram but the longest.
+    """Check the hash tables.
+
+    Args:
+        numbers: numbers a n-gram (log probability, backoff, …) of all orders but the highest.
     """
     _, bound = struct.unpack("<II", parts.take(8).tobytes())
     if not 1 <= bound <= counts[0] + 1:
-        raise ValueError(f"{bound:,} words where {counts[0]:,} are told")
+        raise ValueError(f"{bound:,} words instead of {counts[0]:,}")
     words = _table(parts, _WORD, counts[0], multiplier)
     if words["id"].max() >= bound:
         raise ValueError("a word's id beyond the number of words")
@@ -106,7 +109,7 @@ def _check_probing(parts: _Parts, counts: tuple[int, ...], multiplier: float, nu
 
 
 def _table(parts: _Parts, entry: np.dtype, count: int, multiplier: float) -> np.ndarray:
-    """[B] a hash table; the search in it ends where it finds an empty bucket."""
+    """[B] a hash table. A search in it ends at an empty bucket."""
     buckets = max(count + 1, int(np.float32(multiplier) * np.float32(count)))
     table = parts.take(buckets * entry.itemsize).view(entry)
     if table["key"].all():
@@ -144,15 +147,18 @@ def _check_unigrams(data: np.ndarray, counts: tuple[int, ...]) -> None:
 
 
 def _check_places(places: np.ndarray, count: int) -> None:
-    """Places in the next order's table: an n-gram's end where those of the one after it begin."""
+    """Check positions in the table of the next order.
+
+    The range of an n-gram ends where the range of the next one begins.
+    """
     if places[-1] > count or (places[1:] < places[:-1]).any():
         raise ValueError("an n-gram beyond the table")
 
 
 def _array_bits(parts: _Parts) -> int:
-    """How many bits arrays may save, told where the first of them begins.
+    """The number of bits that arrays may save, from the header of the first array.
 
-    KenLM checks the version that stands before it.
+    KenLM checks the version, which precedes it.
     """
     _, bits = parts.take(2)
     parts.place -= 2
@@ -161,10 +167,11 @@ def _array_bits(parts: _Parts) -> int:
 
 @dataclass(frozen=True)
 class _Bins:
-    """What quantised log probabilities and backoffs stand for.
+    """The values of quantised log probabilities and backoffs.
 
     Attributes:
-        tables: float32, of bigrams: logs, backoffs; of trigrams …; of the longest: logs.
+        tables: float32 log probabilities and backoffs of bigrams, trigrams, and so on; the highest
+            order has no backoffs.
     """
 
     log_bits: int
@@ -180,7 +187,7 @@ class _Bins:
         return cls(log_bits, backoff_bits, parts.take(4 * size).view("<f4"))
 
     def of(self, order: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of the logs and of the backoffs of an order; the longest has no backoffs."""
+        """The log probabilities and backoffs of an order; no backoffs for the highest."""
         begin = (order - 2) * ((1 << self.log_bits) + (1 << self.backoff_bits))
         middle = begin + (1 << self.log_bits)
         return self.tables[begin:middle], self.tables[middle : middle + (1 << self.backoff_bits)]
@@ -188,7 +195,7 @@ class _Bins:
 
 @dataclass(frozen=True)
 class _HighBits:
-    """High bits of places in the next table: an array of the n-grams where they are one more."""
+    """High bits of positions in the next table: the first n-gram of each value."""
 
     low_bits: int
     first: np.ndarray  # [2^high]
@@ -196,8 +203,10 @@ class _HighBits:
     @classmethod
     def read(cls, parts: _Parts, entries: int, count: int, most: int) -> _HighBits:
         required = count.bit_length()
-        chopped = min(range(min(required, most) + 1),
-                      key=lambda chop: (count >> (required - chop)) * 64 - entries * chop)
+        chopped = min(
+            range(min(required, most) + 1),
+            key=lambda chop: (count >> (required - chop)) * 64 - entries * chop,
+        )
         size = (count >> (required - chopped)) + 1
         begin = _aligned(parts.place) - parts.place + 8
         first = parts.take(8 * (1 + size) + 7)[begin : begin + 8 * size].view("<u8")
@@ -212,19 +221,26 @@ class _HighBits:
 
 @dataclass(frozen=True)
 class _NGrams:
-    """N n-grams of an order at so many bits each: word, values, place in the next table."""
+    """N n-grams of an order, each in `bits` bits: word, values, position in the next table."""
 
     data: np.ndarray
     count: int
-    following: int | None  # n-grams of the next order; the longest have none
+    following: int | None  # number of n-grams of the next order; None for the highest
     word_bits: int
     place_bits: int
     bins: _Bins | None
     high: _HighBits | None
 
     @classmethod
-    def read(cls, parts: _Parts, words: int, count: int, following: int | None, bins: _Bins | None,
-             high: _HighBits | None) -> _NGrams:
+    def read(
+        cls,
+        parts: _Parts,
+        words: int,
+        count: int,
+        following: int | None,
+        bins: _Bins | None,
+        high: _HighBits | None,
+    ) -> _NGrams:
         place_bits = high.low_bits if high else (following or 0).bit_length()
         ngrams = cls(parts.take(0), count, following, words.bit_length(), place_bits, bins, high)
         size = ((1 + count) * ngrams.bits + 7) // 8 + 8  # KenLM reads eight bytes at a time
@@ -232,7 +248,7 @@ class _NGrams:
 
     @property
     def value_bits(self) -> int:
-        """Of backoff and log: KenLM leaves out the sign of a log."""
+        """Bits of backoff and log probability. KenLM does not store the sign of the latter."""
         if self.bins is None:
             return 31 if self.following is None else 63
         return self.bins.log_bits + (0 if self.following is None else self.bins.backoff_bits)
@@ -242,7 +258,7 @@ class _NGrams:
         return self.word_bits + self.value_bits + self.place_bits
 
     def check(self, order: int) -> None:
-        """Raises ValueError for a value that is not finite, or a place beyond the next table."""
+        """Raises ValueError for a value that is not finite, or a position beyond the next table."""
         for begin in range(0, self.count + 1, _BLOCK):
             ngrams = range(begin, min(begin + _BLOCK, self.count))
             if self.bins is None:
@@ -253,7 +269,7 @@ class _NGrams:
                 self._check_places(range(ngrams.start, ngrams.stop + 1))
 
     def _check_places(self, ngrams: range) -> None:
-        """The last one's place is where those of the n-gram before it end."""
+        """The last position is the end of the range of the n-gram before it."""
         assert self.following is not None
         places = self._read(ngrams, self.word_bits + self.value_bits, self.place_bits)
         if self.high is not None:
@@ -266,19 +282,23 @@ class _NGrams:
             _check_logs(_as_floats(self._read(ngrams, self.word_bits + 31, 32)))
 
     def _check_bins(self, ngrams: range, order: int) -> None:
-        """Bins that no n-gram is in may hold anything: KenLM fills the first with -inf."""
+        """Check only bins in use, because unused ones may hold anything: KenLM fills the first with
+        -inf.
+        """
         assert self.bins is not None
         logs, backoffs = self.bins.of(order)
         backoff_bits = 0 if self.following is None else self.bins.backoff_bits
-        for values, begin, bits, most in ((backoffs, 0, backoff_bits, _LARGEST),
-                                          (logs, backoff_bits, self.bins.log_bits, 0.0)):
+        for values, begin, bits, most in (
+            (backoffs, 0, backoff_bits, _MAX_LOG),
+            (logs, backoff_bits, self.bins.log_bits, 0.0),
+        ):
             if bits:
                 _check_logs(values[self._read(ngrams, self.word_bits + begin, bits)], most)
 
     def _read(self, ngrams: range, begin: int, bits: int) -> np.ndarray:
-        """[N] the number of so many bits, from a bit on, of each of these n-grams.
+        """[N] the number in `bits` bits, from bit `begin` of each of these n-grams.
 
-        Every eighth n-gram begins at the same bit of a byte.
+        Every eighth n-gram begins at the same bit of a byte, so these are read together.
         """
         found = np.empty(len(ngrams), np.uint64)
         for ngram in ngrams[:8]:

@@ -1,4 +1,4 @@
-"""What a network fulfils that reads running text, so that one trainer trains any of them on equal terms.
+"""Trainable: the interface of networks that read running text, which one trainer trains.
 
 Shapes: T words, U histories or streams of text, L layers.
 """
@@ -6,51 +6,83 @@ Shapes: T words, U histories or streams of text, L layers.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self, TypeVar
 
-from rescorer.models.torch_file import write_torch
+from rescorer.models.torch_file import Content, write_torch
 from rescorer.models.vocabulary import UNKNOWN, Vocabulary
 
-# A larger ε than Adam's 1e-8 keeps seldom read vectors, whose gradients are tiny, from steps as large as those of all
-# others: at 200,000 words 2.7 % of the perplexity. Fused is four times as quick; on the processor since torch 2.4.
-ADAM: dict[str, Any] = {"betas": (0.9, 0.999), "eps": 1e-5}
+Provenance = dict[str, Any]  # JSON: how a model was made
+
+
+class AdamOptions(TypedDict, total=False):
+    betas: tuple[float, float]
+    eps: float
+    fused: bool
+
+
+# The ε is larger than torch's 1e-8: embeddings of rare words have tiny gradients, and a small ε
+# lets them take steps as large as all others (2.7 % of the perplexity at 200,000 words).
+# The fused implementation is four times as fast; torch has it on processors from 2.4 on.
+ADAM: AdamOptions = {"betas": (0.9, 0.999), "eps": 1e-5}
 if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 4):
     ADAM["fused"] = True
 
-# Of U histories: a NamedTuple of tensors [L, U, ...], histories second as in torch's LSTM, with methods
-# `detach()` and `take(index)`.
-TextState = Any
+
+class TextState(Protocol):
+    """U histories: a NamedTuple of tensors [L, U, ...], histories second as in torch's LSTM."""
+
+    def __iter__(self) -> Iterator[Tensor]: ...
+
+    def take(self, index: Tensor) -> Self:
+        """The histories at an index [M]."""
+
+    def detach(self) -> Self:
+        """The same numbers without their gradients."""
 
 
-class Trainable(nn.Module, ABC):
+State = TypeVar("State", bound=TextState, default=Any)
+
+
+class OptimiserSettings(Protocol):
+    """The part of the TrainingSettings that an optimiser reads."""
+
+    @property
+    def lr(self) -> float: ...
+
+    @property
+    def weight_decay(self) -> float: ...
+
+
+class Trainable(nn.Module, ABC, Generic[State]):
     """A network with a vocabulary that gives exact log-probabilities of running text.
 
     Attributes:
-        name: of its kind.
+        name: name of the kind of network.
         settings: a frozen dataclass.
-        provenance: plain data on how it came to be; the trainer adds to it.
+        provenance: plain data on how the model was made; the trainer adds to it.
     """
 
     name: str
-    settings: Any
+    settings: object
     vocabulary: Vocabulary
-    provenance: dict[str, Any]
+    provenance: Provenance
 
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
     def parameter_count(self) -> int:
-        """How many numbers are learnt (shared ones once)."""
+        """Number of trained parameters; tied ones count once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    # ---- its words and states, as a LanguageModel has them ----
+    # ---- words and states, as in a LanguageModel ----
 
     @property
     def words(self) -> Sequence[str]:
@@ -60,60 +92,68 @@ class Trainable(nn.Module, ABC):
         return torch.as_tensor(self.vocabulary.encode(words))
 
     def knows(self, words: Sequence[str]) -> np.ndarray:
-        return np.fromiter((word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words))
+        return np.fromiter(
+            (word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words)
+        )
 
     @torch.no_grad()
-    def start(self) -> TextState:
+    def start(self) -> State:
         return self.start_states(1)
 
-    def select(self, state: TextState, index: Tensor) -> TextState:
+    def select(self, state: State, index: Tensor) -> State:
         return state.take(index.to(self.device))
 
-    def join(self, states: Sequence[TextState]) -> TextState:
-        return type(states[0])(*(torch.cat(parts, 1) for parts in zip(*states, strict=True)))
+    def join(self, states: Sequence[State]) -> State:
+        joined = [torch.cat(parts, 1) for parts in zip(*states, strict=True)]
+        return type(states[0])(*joined)  # a NamedTuple
 
     # ---- training ----
 
     @abstractmethod
-    def start_states(self, size: int) -> TextState:
+    def start_states(self, size: int) -> State:
         """`size` histories that hold only `<s>`."""
 
     @abstractmethod
-    def forward(self, words: Tensor, state: TextState) -> tuple[Tensor, TextState]:
-        """[T, U] log P of each of the words [T, U] after histories [U] and the words before it; and the state."""
+    def forward(self, words: Tensor, state: State) -> tuple[Tensor, State]:
+        """[T, U] log P of each of the words [T, U], after histories [U] and the words before it;
+        and the state after the last word.
+        """
 
-    def loss(self, words: Tensor, state: TextState) -> tuple[Tensor, TextState]:
-        """What training minimises, a scalar, for words [T, U] after histories [U]; and the state.
+    def loss(self, words: Tensor, state: State) -> tuple[Tensor, State]:
+        """The training loss, a scalar, of words [T, U] after histories [U]; and the state.
 
-        It is a mean over the words, so that equal shares of a batch can be averaged. The logs show exp of its mean as
-        the training perplexity, which it is not where a sampled training overrides this; validation uses `forward`.
+        It is a mean over the words, so that equal shares of a batch can be averaged. The logs show
+        exp of its mean as the training perplexity. With a sampled softmax this is an estimate;
+        validation uses `forward`.
         """
         log_probs, state = self(words, state)
         return -log_probs.mean(), state
 
-    def optimiser(self, settings: Any) -> torch.optim.Optimizer:
-        """What steps the parameters, by TrainingSettings; the trainer sets its learning rate at each step."""
-        return torch.optim.AdamW(self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, **ADAM)
+    def optimiser(self, settings: OptimiserSettings) -> torch.optim.Optimizer:
+        """The optimiser of the parameters; the trainer sets its learning rate at each step."""
+        return torch.optim.AdamW(
+            self.parameters(), settings.lr, weight_decay=settings.weight_decay, **ADAM
+        )
 
     def clip(self, largest: float) -> None:
-        """Scale the gradients so that their common norm is at most this."""
+        """Scale the gradients so that their common norm is at most `largest`."""
         torch.nn.utils.clip_grad_norm_(self.parameters(), largest)
 
     @abstractmethod
-    def as_dict(self) -> dict[str, Any]:
-        """What `save` writes and `from_dict` reads: plain data and tensors."""
+    def as_dict(self) -> dict[str, object]:
+        """The content of the model file, which `from_dict` reads: plain data and tensors."""
 
     @classmethod
     @abstractmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Trainable:
-        """Rebuild what `as_dict` gave. Raises almost anything where something is missing or does not fit."""
+    def from_dict(cls, content: Content) -> Self:
+        """Rebuild a model from `as_dict`. Raises almost anything if a part is missing or wrong."""
 
     def save(self, path: str | Path) -> None:
-        """Write one file that rebuilds it, whole or not at all."""
+        """Write one file that rebuilds the model, whole or not at all."""
         write_torch(self.as_dict(), path)
 
-    def same_make(self, other: Trainable) -> bool:
-        """Whether the other one differs in nothing but what training changes."""
+    def is_compatible(self, other: Trainable) -> bool:
+        """Whether the two differ only in their parameters, table and provenance."""
         return (
             type(self) is type(other)
             and self.settings == other.settings
@@ -121,8 +161,8 @@ class Trainable(nn.Module, ABC):
             and _shapes(self) == _shapes(other)
         )
 
-    def take_over(self, other: Trainable) -> None:
-        """Become a copy of one of the same make."""
+    def copy_from(self, other: Trainable) -> None:
+        """Copy the parameters of a compatible model."""
         self.load_state_dict(other.state_dict())
 
 

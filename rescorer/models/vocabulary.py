@@ -19,19 +19,20 @@ SENTENCE_END = "</s>"
 UNKNOWN = "<unk>"
 CASES = ("as-is", "lower")
 _CASE_MARK = "# case="
-_COUNT = re.compile("[0-9]{1,18}")  # fits int64
+_COUNT = re.compile("[0-9]{1,18}")  # of int64
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Words ↔ ids 0..V-1, most frequent first, then those that came later; `</s>` and `<unk>` are among them.
+    """Words ↔ ids 0..V-1: by frequency, then added words; `</s>` and `<unk>` are among them.
 
-    `<s>` is only ever a history, never predicted: it has no id of its own and is read as the `</s>` before it.
+    `<s>` is part of histories and is not predicted. It has no id; it is read as the `</s>` of a
+    sentence before.
 
     Attributes:
         words: V distinct words in id order.
-        counts: [V] how often each was seen in the training text.
-        case: "lower" where every word was lower-cased and every look-up is; "as-is" where case matters.
+        counts: [V] counts in the training text.
+        case: "lower" if all words and look-ups are lower-cased; "as-is" if case matters.
     """
 
     words: tuple[str, ...]
@@ -49,8 +50,16 @@ class Vocabulary:
             if mark not in self._ids:
                 raise ValueError(f"{mark} is not among the words")
         for word in self.words:
-            if not word or "\t" in word or "\n" in word or word == SENTENCE_START or word != self.normalise(word):
-                raise ValueError(f"no look-up in case {self.case!r} would ever find the word {word!r}")
+            if (
+                not word
+                or "\t" in word
+                or "\n" in word
+                or word == SENTENCE_START
+                or word != self.normalise(word)
+            ):
+                raise ValueError(
+                    f"no look-up in case {self.case!r} would ever find the word {word!r}"
+                )
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -68,58 +77,73 @@ class Vocabulary:
         return len(self.words)
 
     def normalise(self, word: str) -> str:
-        """The word in this vocabulary's case."""
+        """The word in the case of this vocabulary."""
         return word.lower() if self.case == "lower" else word
 
     def __contains__(self, word: str) -> bool:
         return self.normalise(word) in self._ids
 
     def encode(self, words: Sequence[str]) -> np.ndarray:
-        """[len(words)] int64 ids; a word outside gets the id of `<unk>`, `<s>` that of `</s>`."""
+        """[len(words)] int64 ids. Unknown words get the id of `<unk>`, `<s>` that of `</s>`."""
         ids, unknown = self._ids, self.unknown_id
         lower = self.case == "lower"
         found = (
-            self.end_id if word == SENTENCE_START else ids.get(word.lower() if lower else word, unknown)
+            self.end_id
+            if word == SENTENCE_START
+            else ids.get(word.lower() if lower else word, unknown)
             for word in words
         )
         return np.fromiter(found, np.int64, len(words))
 
     def with_words(self, words: Sequence[str], counts: np.ndarray) -> Vocabulary:
-        """The same with more words, which get the next ids. Raises ValueError as for a new one."""
+        """The same with additional words, which get the next ids. Raises ValueError if invalid."""
         return Vocabulary((*self.words, *words), np.concatenate([self.counts, counts]), self.case)
 
     def without(self, ids: np.ndarray) -> Vocabulary:
-        """The same without these words, no marks; the words after them move up to the next ids."""
+        """The same without these words (no special tokens); the ids of words after them move up."""
         keep = np.ones(len(self), dtype=bool)
         keep[ids] = False
         return Vocabulary(tuple(compress(self.words, keep)), self.counts[keep], self.case)
 
     def save(self, path: str | Path) -> None:
-        """Write `word<TAB>count` lines in id order, after a line that declares the case."""
-        lines = (f"{word}\t{count}" for word, count in zip(self.words, self.counts.tolist(), strict=True))
+        """Write a line that declares the case, then `word<TAB>count` lines in id order."""
+        lines = (
+            f"{word}\t{count}" for word, count in zip(self.words, self.counts.tolist(), strict=True)
+        )
         write_lines(path, [f"{_CASE_MARK}{self.case}", *lines])
 
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:
-        """Read what `save` wrote.
+        """Read a file of `save`.
 
         Raises:
-            InputError: another file, or a line that is not `word<TAB>count`.
+            InputError: a file of another kind, or a line that is not `word<TAB>count`.
         """
         remedy = "make it with `lexicon vocabulary`"
         lines = read_lines(path)
         _, head = next(lines, (0, ""))
         if not head.startswith(_CASE_MARK):
-            raise InputError(f"starts with {head[:40]!r}", expected=f"{_CASE_MARK}lower or {_CASE_MARK}as-is",
-                             remedy=remedy, file=path, line=1)
+            raise InputError(
+                f"starts with {head[:40]!r}",
+                expected=f"{_CASE_MARK}lower or {_CASE_MARK}as-is",
+                remedy=remedy,
+                file=path,
+                line=1,
+            )
         words, counts = [], []
         for number, line in lines:
             word, _, count = line.partition("\t")
             if not word or not _COUNT.fullmatch(count):
-                raise InputError(f"{line[:80]!r}", expected="word<TAB>count", remedy=remedy, file=path, line=number)
+                raise InputError(
+                    f"{line[:80]!r}",
+                    expected="word<TAB>count",
+                    remedy=remedy,
+                    file=path,
+                    line=number,
+                )
             words.append(word)
             counts.append(int(count))
         try:
-            return cls(tuple(words), np.array(counts, dtype=np.int64), head[len(_CASE_MARK):])
+            return cls(tuple(words), np.array(counts, dtype=np.int64), head[len(_CASE_MARK) :])
         except ValueError as error:
             raise InputError(str(error), remedy=remedy, file=path) from None

@@ -1,4 +1,4 @@
-"""Where each word sits: the two-dimensional table of LightRNN (Li et al., NIPS 2016)."""
+"""The table of LightRNN (Li et al., NIPS 2016), which has a row and a column for each word."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-_TALL = 4  # rows a column from which a table counts as tall
-_FEW_WORDS = 4  # of a row at the least, and
-_MANY_ROWS = 3000  # at the most, where no shape is given; benchmarks/README.md has others
+_TALL = 4  # rows per column from which a table is tall
+# The default shape: at least so many words a row, up to so many rows.
+_MIN_ROW_WORDS, _MAX_ROWS = 4, 3000
 
 
 @dataclass(frozen=True, eq=False)
 class WordTable:
-    """Word id ↔ cell (row, column), one word a cell; R × C ≥ V, cells without a word are free.
+    """Word id ↔ cell (row, column), at most one word a cell. R × C ≥ V; other cells are free.
 
     Attributes:
         rows: R.
@@ -30,9 +30,14 @@ class WordTable:
     def __post_init__(self) -> None:
         size = self.rows * self.columns
         if self.rows < 1 or self.columns < 1:
-            raise ValueError(f"a table of {self.rows} rows and {self.columns} columns: expected at least 1 of each")
+            raise ValueError(
+                f"a table of {self.rows} rows and {self.columns} columns: "
+                "expected at least 1 of each"
+            )
         if len(self.cells) > size:
-            raise ValueError(f"{len(self.cells)} words do not fit {self.rows} × {self.columns} = {size} cells")
+            raise ValueError(
+                f"{len(self.cells)} words do not fit {self.rows} × {self.columns} = {size} cells"
+            )
         if len(self.cells) and (self.cells.min() < 0 or self.cells.max() >= size):
             raise ValueError(f"a cell lies outside the {size} cells of the table")
         if len(np.unique(self.cells)) != len(self.cells):
@@ -40,17 +45,21 @@ class WordTable:
 
     @classmethod
     def shaped(cls, words: int, rows: int | None = None, columns: int | None = None) -> WordTable:
-        """A first table for words in id order, most frequent first, of the given shape.
+        """A table of the given shape for words in id order, most frequent first.
 
-        Where none is given, rows have four words, up to 3,000 rows; beyond nine million words the table is square.
+        By default a row has four words, up to 3,000 rows. Beyond nine million words the table is
+        square.
 
-        Words fill a square table row after row, so that a row's words are about as frequent. A tall table is dealt
-        instead, each row one of the R most frequent words, then one of the next R: with few words in a row its
-        vectors can serve the frequent one. (Penn Treebank, 10,000 words, one epoch, test perplexity: 100 × 100 filled
-        366, dealt 400; 1250 × 8 filled 337, dealt 245.)
+        A square table is filled row by row, so that words of a row have similar frequencies. A tall
+        table is filled column by column, so that each row has one of the R most frequent words:
+        its embedding can serve that word if the row has few others. (Penn Treebank, 10,000 words,
+        one epoch, test perplexity: 100 × 100 by row 366, by column 400; 1250 × 8 by row 337, by
+        column 245.)
         """
-        if any(given is not None and given < 1 for given in (rows, columns)):
-            raise ValueError(f"a table of {rows} rows and {columns} columns: expected at least 1 of each")
+        if any(size is not None and size < 1 for size in (rows, columns)):
+            raise ValueError(
+                f"a table of {rows} rows and {columns} columns: expected at least 1 of each"
+            )
         if rows is None:
             rows = math.ceil(words / columns) if columns else _rows_for(words)
         if columns is None:
@@ -60,24 +69,24 @@ class WordTable:
         return cls(rows, columns, ranks % rows * columns + ranks // rows if tall else ranks)
 
     def shuffled(self, seed: int) -> WordTable:
-        """The same shape with every word in a cell drawn by chance."""
+        """A table of the same shape with each word in a random cell."""
         cells = np.random.default_rng(seed).permutation(self.rows * self.columns)[: len(self.cells)]
         return WordTable(self.rows, self.columns, cells.astype(np.int64))
 
     def grown(self, rows: int = 0, columns: int = 0) -> WordTable:
-        """The same table with so many free rows and columns more; every word stays in its row and its column."""
+        """The same table with additional free rows and columns; words keep row and column."""
         wider = self.columns + columns
         return WordTable(self.rows + rows, wider, self.row_of * wider + self.column_of)
 
     def with_words(self, cells: np.ndarray) -> WordTable:
-        """The same table with more words, the next ids, in these free cells."""
+        """The same table with additional words, of the next ids, in these free cells."""
         return WordTable(self.rows, self.columns, np.concatenate([self.cells, cells]))
 
     def without(self, ids: np.ndarray) -> WordTable:
-        """The same table with the cells of these words free; the words after them move up to the next ids."""
+        """The same table without these words; the ids of the words after them move up."""
         return WordTable(self.rows, self.columns, np.delete(self.cells, ids))
 
-    @cached_property  # scoring asks at every word of a sentence
+    @cached_property  # used for each scored word
     def row_of(self) -> np.ndarray:
         """[V] the row of each word."""
         return self.cells // self.columns
@@ -89,12 +98,12 @@ class WordTable:
 
     @property
     def words(self) -> np.ndarray:
-        """[R, C] the word in each cell, -1 where it is free."""
+        """[R, C] the word in each cell; -1 for a free cell."""
         grid = np.full(self.rows * self.columns, -1, dtype=np.int64)
         grid[self.cells] = np.arange(len(self.cells))
         return grid.reshape(self.rows, self.columns)
 
 
 def _rows_for(words: int) -> int:
-    few, square = math.ceil(words / _FEW_WORDS), math.isqrt(max(words - 1, 0)) + 1
-    return max(min(few, _MANY_ROWS), square)
+    tall, square = math.ceil(words / _MIN_ROW_WORDS), math.isqrt(max(words - 1, 0)) + 1
+    return max(min(tall, _MAX_ROWS), square)

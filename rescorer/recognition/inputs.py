@@ -8,12 +8,13 @@ from pathlib import Path
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats import LatticeFormat, NBestFile, lattice_format, read_nbest
-from rescorer.recognition.formats.parsing import Faults, show
+from rescorer.recognition.formats.parsing import ErrorCollector, show
 from rescorer.recognition.lattice import Lattice, Symbols
 
 
 def common_lattice_format(paths: Sequence[Path], name: str | None = None) -> LatticeFormat | None:
-    """The format of the lattices at all paths, from their content unless its name is given; None where there are none.
+    """The format of the lattices at all paths, from their content unless its name is given; None
+    where there are none.
 
     Raises:
         InputError: a path cannot be read, or is not of the first one's kind.
@@ -22,7 +23,12 @@ def common_lattice_format(paths: Sequence[Path], name: str | None = None) -> Lat
     found = lattice_format(first, name)
     for path in others if name is None else ():
         if (other := lattice_format(path)) is not found:
-            raise _mixed(first, found.name if found else "n-best lists", path, other.name if other else "no lattices")
+            raise _mixed(
+                first,
+                found.name if found else "n-best lists",
+                path,
+                other.name if other else "no lattices",
+            )
     return found
 
 
@@ -30,7 +36,8 @@ def read_nbest_files(paths: Sequence[Path], format: str | None = None) -> NBestF
     """The lists of several files or folders, one after the other.
 
     Raises:
-        InputError: as `read_nbest`; they differ in format or in the names of scores, or an utterance is in two.
+        InputError: as `read_nbest`; they differ in format or in the names of scores, or an
+            utterance is in two.
     """
     files = [read_nbest(path, format) for path in paths]
     first, *others = files
@@ -43,28 +50,38 @@ def read_nbest_files(paths: Sequence[Path], format: str | None = None) -> NBestF
             raise _mixed(first.path, first.format, file.path, file.format)
         ours, theirs = (set(each.lists[0].score_names) for each in (file, first))
         if ours != theirs:
-            raise InputError(f"scores {_names(ours)}", expected=f"{_names(theirs)} as in {first.path}", file=file.path,
-                             remedy="give files of one recogniser, with the same scores")
-    return replace(first, lists=tuple(nbest for file in files for nbest in file.lists),
-                   remarks=tuple(remark for file in files for remark in file.remarks))
+            raise InputError(
+                f"scores {_names(ours)}",
+                expected=f"{_names(theirs)} as in {first.path}",
+                file=file.path,
+                remedy="give files of one recogniser, with the same scores",
+            )
+    return replace(
+        first,
+        lists=tuple(nbest for file in files for nbest in file.lists),
+        remarks=tuple(remark for file in files for remark in file.remarks),
+    )
 
 
-def read_lattice_files(paths: Sequence[Path], format: LatticeFormat, symbols: Path | None,
-                       faults: Faults) -> Iterator[Lattice]:
-    """The lattices of several files or folders, one after the other; files with the same table of words share it.
+def read_lattice_files(
+    paths: Sequence[Path], format: LatticeFormat, symbols: Path | None, collector: ErrorCollector
+) -> Iterator[Lattice]:
+    """The lattices of several files or folders, one after the other; files with the same table of
+    words share it.
 
     Raises:
-        InputError: as the format's reader; or, unless `faults` passes it over, an utterance that is in two files.
+        InputError: as the format's reader; or, unless `collector` passes it over, an utterance that
+            is in two files.
     """
     places: dict[str, Path] = {}
     shared: Symbols | None = None
     for path in paths:
         own: Symbols | None = None  # of this file, the last that was looked at
-        for lattice in format.read(path, symbols, faults):
+        for lattice in format.read(path, symbols, collector):
             try:
                 _claim(lattice.utterance, path, places)
             except InputError as error:
-                faults.add(error)
+                collector.add(error)
                 continue
             if lattice.symbols is not own:
                 own = lattice.symbols
@@ -76,13 +93,21 @@ def read_lattice_files(paths: Sequence[Path], format: LatticeFormat, symbols: Pa
 def _claim(utterance: str, path: Path, places: dict[str, Path]) -> None:
     """Note where an utterance is. Raises InputError where it is in another file too."""
     if (first := places.setdefault(utterance, path)) is not path:
-        raise InputError(f"utterance {show(utterance)} is in {first}, too", expected="each utterance once", file=path,
-                         remedy="leave one of the files out, or rename the utterance")
+        raise InputError(
+            f"utterance {show(utterance)} is in {first}, too",
+            expected="each utterance once",
+            file=path,
+            remedy="leave one of the files out, or rename the utterance",
+        )
 
 
 def _mixed(first: Path, format: str, path: Path, other: str) -> InputError:
-    return InputError(f"is {other}", expected=f"{format}, as {first} is", file=path,
-                      remedy="give inputs of one kind; the files of models and weights have options of their own")
+    return InputError(
+        f"is {other}",
+        expected=f"{format}, as {first} is",
+        file=path,
+        remedy="give inputs of one kind; the files of models and weights have options of their own",
+    )
 
 
 def _names(names: set[str]) -> str:

@@ -1,7 +1,8 @@
-"""Scores of a Kaldi n-best folder that say nothing new: sums of other scores there, and what a rescoring left.
+"""Scores of a Kaldi n-best folder that say nothing new: sums of other scores there, and what a
+rescoring left.
 
-Kaldi's own scripts and ours write them beside the scores that they are made of. As scores of their own they would count
-the same thing twice.
+Kaldi's own scripts and ours write them beside the scores that they are made of. As scores of their
+own they would count the same thing twice.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ _ABSOLUTE, _RELATIVE = 0.02, 1e-3
 
 
 def without_known_sums(lists: Sequence[NBest], folder: Path) -> tuple[list[NBest], list[str]]:
-    """The lists without such scores, and what to tell of them: a line of what was left out, one of what is no Kaldi's.
+    """The lists without such scores, and what to tell of them: a line of what was left out, one of
+    what is no Kaldi's.
 
     Raises:
-        InputError: `lmwt.withlm` is there beside `lmwt.nolm` and `lmwt.lmonly` and is not their sum.
+        InputError: `lmwt.withlm` is there beside `lmwt.nolm` and `lmwt.lmonly` and is not their
+            sum.
     """
     names = lists[0].score_names
     left_out = [name for name in names if _is_known(name, frozenset(names))]
@@ -36,10 +39,15 @@ def without_known_sums(lists: Sequence[NBest], folder: Path) -> tuple[list[NBest
     remarks = []
     if left_out:
         files = ", ".join(f"lmwt.{name}" for name in left_out)
-        remarks.append(f"{folder}: left out as sums of other scores or outputs of a rescoring: {files}; a file that "
-                       f"is to count is to have another name, such as lmwt.my_{left_out[0]}")
+        remarks.append(
+            f"{folder}: left out as sums of other scores or outputs of a rescoring: {files}; a "
+            "file that "
+            f"is to count is to have another name, such as lmwt.my_{left_out[0]}"
+        )
     if more := [name for name in kept if name not in _KALDIS and name != "rank"]:
-        remarks.append(f"{folder}: also taken as scores: {', '.join(f'lmwt.{name}' for name in more)}")
+        remarks.append(
+            f"{folder}: also taken as scores: {', '.join(f'lmwt.{name}' for name in more)}"
+        )
     return [_only(kept, nbest) for nbest in lists] if left_out else list(lists), remarks
 
 
@@ -60,12 +68,19 @@ def _check_sum(lists: Sequence[NBest], folder: Path) -> None:
             whole, parts = scores[_WITH_LM], scores[GRAPH] + scores[FIRST_LM]
             if abs(whole - parts) > _ABSOLUTE + _RELATIVE * (abs(whole) + abs(scores[GRAPH])):
                 raise InputError(
-                    f"{nbest.utterance}-{hypothesis.key} has {-whole:g}, and {-parts:g} in lmwt.nolm and lmwt.lmonly",
-                    expected="their sum", file=folder / f"lmwt.{_WITH_LM}",
+                    f"{nbest.utterance}-{hypothesis.key} has {-whole:g}, and {-parts:g} in "
+                    "lmwt.nolm and lmwt.lmonly",
+                    expected="their sum",
+                    file=folder / f"lmwt.{_WITH_LM}",
                     remedy="make the files again, or rename this one if it is a score of its own",
                 )
 
 
 def _only(names: Sequence[str], nbest: NBest) -> NBest:
-    return replace(nbest, hypotheses=tuple(
-        Hypothesis(each.key, each.words, {name: each.scores[name] for name in names}) for each in nbest.hypotheses))
+    return replace(
+        nbest,
+        hypotheses=tuple(
+            Hypothesis(each.key, each.words, {name: each.scores[name] for name in names})
+            for each in nbest.hypotheses
+        ),
+    )

@@ -1,4 +1,5 @@
-"""A lattice: every path from its start to its end is a hypothesis, and its arcs carry named raw scores.
+"""A lattice: every path from its start to its end is a hypothesis, and its arcs carry named raw
+scores.
 
 Shapes: A arcs, S states, F final states.
 """
@@ -14,9 +15,25 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-# What recognisers write on arcs where nothing was said, in lower case. Noises and unknown words are words.
-SILENT = frozenset({"", "<eps>", "<epsilon>", "!null", "!sent_start", "!sent_end", "!enter", "!exit", "<s>", "</s>",
-                    "<sil>", "!sil", "<silence>"})
+# What recognisers write on arcs where nothing was said, in lower case. Noises and unknown words are
+# words.
+SILENT = frozenset(
+    {
+        "",
+        "<eps>",
+        "<epsilon>",
+        "!null",
+        "!sent_start",
+        "!sent_end",
+        "!enter",
+        "!exit",
+        "<s>",
+        "</s>",
+        "<sil>",
+        "!sil",
+        "<silence>",
+    }
+)
 SILENCE = 0  # the index of the label "" in every table of symbols
 
 
@@ -30,8 +47,10 @@ class Symbols:
     """What stands on the arcs of one file; its lattices share it.
 
     Attributes:
-        labels: as the file spells them; the first is "". Where the file counts its symbols, the index is their number.
-        words: what a language model hears for each, "" for nothing; the labels themselves without it.
+        labels: as the file spells them; the first is "". Where the file counts its symbols, the
+            index is their number.
+        words: what a language model hears for each, "" for nothing; the labels themselves without
+            it.
     """
 
     labels: tuple[str, ...]
@@ -41,7 +60,9 @@ class Symbols:
         if not self.labels or self.labels[SILENCE].lower() not in SILENT:
             raise ValueError("the first label must be an empty one")
         if not self.words:
-            object.__setattr__(self, "words", tuple("" if is_silent(label) else label for label in self.labels))
+            object.__setattr__(
+                self, "words", tuple("" if is_silent(label) else label for label in self.labels)
+            )
         elif len(self.words) != len(self.labels):
             raise ValueError(f"{len(self.labels)} labels and {len(self.words)} words")
 
@@ -52,7 +73,9 @@ class Symbols:
 
 
 class Column(Protocol):
-    """Something for each arc or state, of which some can be taken: a NumPy array of one dimension is one."""
+    """Something for each arc or state, of which some can be taken: a NumPy array of one dimension
+    is one.
+    """
 
     def __len__(self) -> int: ...
 
@@ -64,9 +87,9 @@ class Column(Protocol):
 class Lattice:
     """The arcs of one utterance, in topological order.
 
-    State 0 is the start and state S - 1 the end; every state is on a path from one to the other. The arcs into the end
-    are the sentence's ends: they carry `</s>` and what the file says of final states, and no label. A lattice without
-    any path has no states and no arcs.
+    State 0 is the start and state S - 1 the end; every state is on a path from one to the other.
+    The arcs into the end are the sentence's ends: they carry `</s>` and what the file says of final
+    states, and no label. A lattice without any path has no states and no arcs.
 
     Attributes:
         utterance: its id, unique in a file.
@@ -76,8 +99,10 @@ class Lattice:
         targets: [A] int64, each greater than its source.
         labels: [A] int64, index into the symbols.
         scores: [A] float64 natural logs by name, finite. Never overwritten: rescoring adds names.
-        arc_fields: what else the format keeps for arcs, by its own name (transition ids, posteriors, …).
-        state_fields: what else it keeps for states (times, …); the end, which is ours, has a row too.
+        arc_fields: what else the format keeps for arcs, by its own name (transition ids,
+            posteriors, …).
+        state_fields: what else it keeps for states (times, …); the end, which is ours, has a row
+            too.
         header: what else it keeps for the lattice.
         own_scales: the recogniser's own scales of the scores, where the file tells them.
         own_word_penalty: nats that the recogniser takes off for each word, at these scales.
@@ -122,7 +147,9 @@ class Lattice:
             raise ValueError(f"raw scores are never overwritten: {sorted(taken)}")
         return replace(self, scores={**self.scores, **scores})
 
-    def take(self, arcs: np.ndarray, sources: np.ndarray, targets: np.ndarray, states: np.ndarray) -> Lattice:
+    def take(
+        self, arcs: np.ndarray, sources: np.ndarray, targets: np.ndarray, states: np.ndarray
+    ) -> Lattice:
         """Another lattice made of this one's arcs, each as often as it is wanted.
 
         Args:
@@ -131,7 +158,11 @@ class Lattice:
             states: [S'] which state of this lattice each is.
         """
         return replace(
-            self, states=len(states), sources=sources, targets=targets, labels=self.labels[arcs],
+            self,
+            states=len(states),
+            sources=sources,
+            targets=targets,
+            labels=self.labels[arcs],
             scores={name: score[arcs] for name, score in self.scores.items()},
             arc_fields={name: column.take(arcs) for name, column in self.arc_fields.items()},
             state_fields={name: column.take(states) for name, column in self.state_fields.items()},
@@ -169,19 +200,28 @@ class Arcs:
 
 
 def assemble(
-    utterance: str, symbols: Symbols, start: int, arcs: Arcs, *,
-    states: int | None = None, state_fields: Mapping[str, Column] | None = None,
+    utterance: str,
+    symbols: Symbols,
+    start: int,
+    arcs: Arcs,
+    *,
+    states: int | None = None,
+    state_fields: Mapping[str, Column] | None = None,
     header: Mapping[str, Any] | None = None,
-    own_scales: Mapping[str, float] | None = None, own_word_penalty: float = 0.0,
+    own_scales: Mapping[str, float] | None = None,
+    own_word_penalty: float = 0.0,
 ) -> Lattice:
-    """Make a lattice of a file's arcs: states in topological order, those on no path trimmed and counted.
+    """Make a lattice of a file's arcs: states in topological order, those on no path trimmed and
+    counted.
 
-    The file's final states are given as arcs into a further state `states`, in `arcs` like the others. Where the file
-    is in topological order already, its own order of states and arcs is kept. O(A), and O(A · depth) where it is not.
+    The file's final states are given as arcs into a further state `states`, in `arcs` like the
+    others. Where the file is in topological order already, its own order of states and arcs is
+    kept. O(A), and O(A · depth) where it is not.
 
     Args:
         start: the file's number of the start.
-        states: the file's number of states, and so the number that stands for the end; the greatest target if None.
+        states: the file's number of states, and so the number that stands for the end; the greatest
+            target if None.
         state_fields: a row for each of the file's states; the end's row repeats the last.
 
     Raises:
@@ -190,8 +230,11 @@ def assemble(
     sources, targets = np.asarray(arcs.sources, np.int64), np.asarray(arcs.targets, np.int64)
     end = int(targets.max(initial=0)) if states is None else states
     _check(sources, targets, arcs.scores, start, end)
-    if end > 4 * len(sources) + 4:  # numbers with wide gaps: memory follows the arcs, not the numbers
-        names, places = np.unique(np.concatenate([sources, targets, [start, end]]), return_inverse=True)
+    # numbers with wide gaps: memory follows the arcs, not the numbers
+    if end > 4 * len(sources) + 4:
+        names, places = np.unique(
+            np.concatenate([sources, targets, [start, end]]), return_inverse=True
+        )
         sources, targets = places[: len(sources)], places[len(sources) : -2]
         start, end = int(places[-2]), int(places[-1])
     else:
@@ -199,37 +242,60 @@ def assemble(
     kept = _on_paths(sources, targets, start, end)
     number = np.full(end + 1, -1, dtype=np.int64)
     number[kept] = 0
-    arc = np.flatnonzero((number[sources] >= 0) & (number[targets] >= 0)) if len(sources) else np.zeros(0, np.int64)
+    arc = (
+        np.flatnonzero((number[sources] >= 0) & (number[targets] >= 0))
+        if len(sources)
+        else np.zeros(0, np.int64)
+    )
     order = _topological(kept, sources[arc], targets[arc], start, names)
     number[order] = np.arange(len(order))
     arc = arc[np.argsort(number[sources[arc]], kind="stable")]
     rows = np.minimum(names[order], max(0, int(names[-1]) - 1))
     return Lattice(
-        utterance, symbols, len(kept), number[sources[arc]], number[targets[arc]],
+        utterance,
+        symbols,
+        len(kept),
+        number[sources[arc]],
+        number[targets[arc]],
         np.asarray(arcs.labels, np.int64)[arc],
         {name: np.asarray(score, np.float64)[arc] for name, score in arcs.scores.items()},
         {name: column.take(arc) for name, column in arcs.fields.items()},
         {name: column.take(rows) for name, column in (state_fields or {}).items()},
-        header or {}, own_scales or {}, own_word_penalty, trimmed=end - max(0, len(kept) - 1),
+        header or {},
+        own_scales or {},
+        own_word_penalty,
+        trimmed=end - max(0, len(kept) - 1),
     )
 
 
-def _check(sources: np.ndarray, targets: np.ndarray, scores: Mapping[str, np.ndarray], start: int, end: int) -> None:
+def _check(
+    sources: np.ndarray, targets: np.ndarray, scores: Mapping[str, np.ndarray], start: int, end: int
+) -> None:
     if not len(sources):
         return
     worst = int(max(targets.max(), sources.max(), start))
     if min(int(sources.min()), int(targets.min()), start) < 0 or worst > end:
-        raise LatticeError(f"an arc between states {int(sources.min())} and {worst}", f"states from 0 to {end - 1}",
-                           "make the lattice again")
+        raise LatticeError(
+            f"an arc between states {int(sources.min())} and {worst}",
+            f"states from 0 to {end - 1}",
+            "make the lattice again",
+        )
     for name, score in scores.items():
         bad = np.flatnonzero(~np.isfinite(score))
         if len(bad):
-            raise LatticeError(f"the {name} score of the arc from {sources[bad[0]]} to {targets[bad[0]]} is not finite",
-                               "finite numbers", "make the lattice again, or take the arc out")
+            raise LatticeError(
+                f"the {name} score of the arc from {sources[bad[0]]} to {targets[bad[0]]} is not "
+                "finite",
+                "finite numbers",
+                "make the lattice again, or take the arc out",
+            )
     loops = np.flatnonzero(sources == targets)
     if len(loops):
-        raise LatticeError(f"state {sources[loops[0]]} has an arc to itself", "no cycles",
-                           "remove epsilon cycles, or make the lattice again")
+        raise LatticeError(
+            f"state {sources[loops[0]]} has an arc to itself",
+            "no cycles",
+            "remove epsilon cycles, or make the lattice again",
+        )
 
 
 def _on_paths(sources: np.ndarray, targets: np.ndarray, start: int, end: int) -> np.ndarray:
@@ -237,17 +303,25 @@ def _on_paths(sources: np.ndarray, targets: np.ndarray, start: int, end: int) ->
     if not len(sources):
         return np.zeros(0, np.int64)
     if start == 0 and (sources < targets).all():
-        entered, left = (np.bincount(states, minlength=end + 1) > 0 for states in (targets, sources))
-        if entered[1:].all() and left[:-1].all():  # the usual case: each state leads back to 0 and on to the end
+        entered, left = (
+            np.bincount(states, minlength=end + 1) > 0 for states in (targets, sources)
+        )
+        # the usual case: each state leads back to 0 and on to the end
+        if entered[1:].all() and left[:-1].all():
             return np.arange(end + 1)
-    graph = csr_matrix((np.ones(len(sources), np.int8), (sources, targets)), shape=(end + 1, end + 1))
-    seen = [breadth_first_order(each, root, return_predecessors=False)
-            for each, root in ((graph, start), (graph.T.tocsr(), end))]
+    graph = csr_matrix(
+        (np.ones(len(sources), np.int8), (sources, targets)), shape=(end + 1, end + 1)
+    )
+    seen = [
+        breadth_first_order(each, root, return_predecessors=False)
+        for each, root in ((graph, start), (graph.T.tocsr(), end))
+    ]
     return np.asarray(np.intersect1d(*seen), np.int64)
 
 
-def _topological(states: np.ndarray, sources: np.ndarray, targets: np.ndarray, start: int,
-                 names: np.ndarray) -> np.ndarray:
+def _topological(
+    states: np.ndarray, sources: np.ndarray, targets: np.ndarray, start: int, names: np.ndarray
+) -> np.ndarray:
     """`states` in an order in which every arc goes forward; as they are where they are in one.
 
     Raises:
@@ -258,17 +332,24 @@ def _topological(states: np.ndarray, sources: np.ndarray, targets: np.ndarray, s
     number = np.full(int(states[-1]) + 1, -1)
     number[states] = np.arange(len(states))
     sources, targets = number[sources], number[targets]
-    graph = csr_matrix((np.ones(len(sources), np.int8), (sources, targets)), shape=(len(states), len(states)))
+    graph = csr_matrix(
+        (np.ones(len(sources), np.int8), (sources, targets)), shape=(len(states), len(states))
+    )
     components, component = connected_components(graph, directed=True, connection="strong")
     if components < len(states):
         first = int(states[np.flatnonzero(np.bincount(component)[component] > 1)[0]])
-        raise LatticeError(f"state {names[first]} is on a cycle", "no cycles",
-                           "remove epsilon cycles, or make the lattice again")
+        raise LatticeError(
+            f"state {names[first]} is on a cycle",
+            "no cycles",
+            "remove epsilon cycles, or make the lattice again",
+        )
     return np.asarray(states[np.argsort(depths(len(states), sources, targets), kind="stable")])
 
 
 def depths(states: int, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """[S] how many arcs the longest path to each state has, in a graph without cycles. O(A log A + depth)."""
+    """[S] how many arcs the longest path to each state has, in a graph without cycles. O(A log A +
+    depth).
+    """
     begins, following = outgoing(states, sources)
     missing = np.bincount(targets, minlength=states)  # arcs whose source has no depth yet
     depth = np.zeros(states, dtype=np.int64)
@@ -285,7 +366,9 @@ def depths(states: int, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def outgoing(states: int, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(begins [S + 1], arcs [A]): the arcs that leave state s are arcs[begins[s] : begins[s + 1]]."""
+    """(begins [S + 1], arcs [A]): the arcs that leave state s are arcs[begins[s] : begins[s +
+    1]].
+    """
     begins = np.zeros(states + 1, dtype=np.int64)
     np.cumsum(np.bincount(sources, minlength=states), out=begins[1:])
     return begins, np.argsort(sources, kind="stable")
@@ -300,7 +383,9 @@ def spans(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 def runs(numbers: np.ndarray) -> np.ndarray:
-    """Where each run of equal numbers begins; np.diff with `prepend` takes four times as long, at any length."""
+    """Where each run of equal numbers begins; np.diff with `prepend` takes four times as long, at
+    any length.
+    """
     begins = np.empty(len(numbers), dtype=bool)
     begins[:1] = True
     np.not_equal(numbers[1:], numbers[:-1], out=begins[1:])
@@ -308,10 +393,16 @@ def runs(numbers: np.ndarray) -> np.ndarray:
 
 
 def union(lattices: Sequence[Lattice]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Several lattices side by side: sources [A], targets [A], first state [U + 1], first arc [U + 1] of each."""
+    """Several lattices side by side: sources [A], targets [A], first state [U + 1], first arc [U +
+    1] of each.
+    """
     states = np.cumsum([0, *(lattice.states for lattice in lattices)])
     arcs = np.cumsum([0, *(lattice.arcs for lattice in lattices)])
     none = [np.zeros(0, dtype=np.int64)]
-    sources = np.concatenate(none + [lat.sources + first for lat, first in zip(lattices, states, strict=False)])
-    targets = np.concatenate(none + [lat.targets + first for lat, first in zip(lattices, states, strict=False)])
+    sources = np.concatenate(
+        none + [lat.sources + first for lat, first in zip(lattices, states, strict=False)]
+    )
+    targets = np.concatenate(
+        none + [lat.targets + first for lat, first in zip(lattices, states, strict=False)]
+    )
     return sources, targets, states, arcs

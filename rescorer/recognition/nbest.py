@@ -12,7 +12,8 @@ FIRST_LM = "first_lm"  # the language model that the recogniser used
 FIRST_PASS = "first_pass"  # one score that holds everything that the recogniser knew
 RANK = "rank"  # where no score came in: minus the place in the list, from 0
 PRONUNCIATION = "pronunciation"
-BIAS = "bias"  # how many of its words are expected ones; not the recogniser's, and of no log-probability
+# how many of its words are expected ones; not the recogniser's, and of no log-probability
+BIAS = "bias"
 TOTAL = "total"  # what a rescored list was ranked by, where that was kept as a score
 
 
@@ -21,7 +22,8 @@ class Hypothesis:
     """One sequence of words.
 
     Attributes:
-        key: unique in its list; the recogniser's own where it has one (Kaldi's N of `utt-N`), else the place from 1.
+        key: unique in its list; the recogniser's own where it has one (Kaldi's N of `utt-N`), else
+            the place from 1.
         words: the words, without sentence marks; may be empty.
         scores: raw scores by name, natural log. Never overwritten: rescoring adds names.
     """

@@ -6,28 +6,44 @@ from pathlib import Path
 
 from rescorer.recognition.formats import espnet, hyporadise, read_nbest
 from rescorer.recognition.formats import json_values as js
-from rescorer.recognition.formats.parsing import Place, check_id, empty, filled_lines, head, show, split_words
+from rescorer.recognition.formats.parsing import (
+    Place,
+    check_id,
+    empty,
+    filled_lines,
+    head,
+    show,
+    split_words,
+)
 
 
 def read_references(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """Read Kaldi's `utt words…` text, JSON lines with `id` and `ref`, or n-best lists of a JSON format that hold them.
+    """Read Kaldi's `utt words…` text, JSON lines with `id` and `ref`, or n-best lists of a JSON
+    format that hold them.
 
     Which of them it is is found from the content.
 
     A reference may have no words; blank lines are passed over.
 
     Raises:
-        InputError: an empty file, an utterance that is there twice, or a line that is neither, with the line.
+        InputError: an empty file, an utterance that is there twice, or a line that is neither, with
+            the line.
     """
     path = Path(path)
     if espnet.matches(path) or hyporadise.matches(path):
-        return {nbest.utterance: nbest.reference for nbest in read_nbest(path).lists if nbest.reference is not None}
+        return {
+            nbest.utterance: nbest.reference
+            for nbest in read_nbest(path).lists
+            if nbest.reference is not None
+        }
     parse = _parse_json if head(path).lstrip().startswith("{") else _parse_text
     references: dict[str, tuple[str, ...]] = {}
     for place, line in filled_lines(path):
         utterance, words = parse(line, place)
         if utterance in references:
-            raise place.error(f"utterance {show(utterance)} is there twice", "unique ids", "take one out")
+            raise place.error(
+                f"utterance {show(utterance)} is there twice", "unique ids", "take one out"
+            )
         references[utterance] = words
     if not references:
         raise empty(path)

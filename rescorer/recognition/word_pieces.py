@@ -1,4 +1,5 @@
-"""Lattices of word pieces (sentencepiece: "▁new", "er") made into lattices of whole words, and back.
+"""Lattices of word pieces (sentencepiece: "▁new", "er") made into lattices of whole words, and
+back.
 
 Shapes: A arcs and S states of the lattice of pieces; C (arc, state before it) pairs of a level.
 """
@@ -36,8 +37,11 @@ def load_model(path: Path) -> Any:
     try:
         import sentencepiece
     except ImportError:
-        raise InputError("sentencepiece, which reads this file, is not installed", file=path,
-                         remedy="pip install sentencepiece, or give a table of lines `piece id`") from None
+        raise InputError(
+            "sentencepiece, which reads this file, is not installed",
+            file=path,
+            remedy="pip install sentencepiece, or give a table of lines `piece id`",
+        ) from None
     model = sentencepiece.SentencePieceProcessor()
     content = read_bytes(path)
     try:
@@ -45,23 +49,36 @@ def load_model(path: Path) -> Any:
         for number in range(model.get_piece_size()):
             model.id_to_piece(number)  # some are no UTF-8
     except (RuntimeError, UnicodeDecodeError):
-        raise InputError("no model of sentencepiece", expected="the .model file that it writes", file=path,
-                         remedy="give the bpe.model that the recogniser was trained with") from None
+        raise InputError(
+            "no model of sentencepiece",
+            expected="the .model file that it writes",
+            file=path,
+            remedy="give the bpe.model that the recogniser was trained with",
+        ) from None
     return model
 
 
 def spoken_pieces(model: Any) -> list[str]:
-    """What each piece says, by id: control pieces nothing, the unknown piece "<unk>" whatever the model calls it.
+    """What each piece says, by id: control pieces nothing, the unknown piece "<unk>" whatever the
+    model calls it.
 
-    Id 0 says nothing either, whatever the model calls it (recognisers take it for the blank), unless it is unknown.
+    Id 0 says nothing either, whatever the model calls it (recognisers take it for the blank),
+    unless it is unknown.
     """
     ids = range(model.get_piece_size())
-    return [UNKNOWN_PIECE if model.is_unknown(number) else "" if number == 0 or model.is_control(number)
-            else model.id_to_piece(number) for number in ids]
+    return [
+        UNKNOWN_PIECE
+        if model.is_unknown(number)
+        else ""
+        if number == 0 or model.is_control(number)
+        else model.id_to_piece(number)
+        for number in ids
+    ]
 
 
 def read_pieces(path: Path) -> Symbols:
-    """The pieces of a sentencepiece model: the index of a label is its id, id 0 is silence whatever the model calls it.
+    """The pieces of a sentencepiece model: the index of a label is its id, id 0 is silence whatever
+    the model calls it.
 
     Control pieces are silent, the unknown piece is "<unk>" whatever the model calls it.
 
@@ -80,17 +97,20 @@ def join_words(pieces: Iterable[str]) -> tuple[str, ...]:
 
 
 def join_pieces(lattice: Lattice) -> Lattice:
-    """A lattice of word pieces as one of whole words: the same paths with the same scores and fields.
+    """A lattice of word pieces as one of whole words: the same paths with the same scores and
+    fields.
 
-    A word begins with a piece that begins with "▁" and goes over the pieces after it; "<unk>" is a word of its own, and
-    byte pieces ("<0x41>") are put together. The text of a path is what sentencepiece decodes from its pieces, "<unk>"
-    for its " ⁇ ". A word stands on the arc whose piece begins the next word, and the last one on an arc of its own
-    before the sentence's end, with scores of 0 and nothing in its fields. The symbols are the words made, each once,
-    and the field `word_piece` keeps the pieces: see `as_pieces`.
+    A word begins with a piece that begins with "▁" and goes over the pieces after it; "<unk>" is a
+    word of its own, and byte pieces ("<0x41>") are put together. The text of a path is what
+    sentencepiece decodes from its pieces, "<unk>" for its " ⁇ ". A word stands on the arc whose
+    piece begins the next word, and the last one on an arc of its own before the sentence's end,
+    with scores of 0 and nothing in its fields. The symbols are the words made, each once, and the
+    field `word_piece` keeps the pieces: see `as_pieces`.
 
-    The states are those of the old lattice, each as often as different unfinished words lead to it: S where a state is
-    in or after one word only, as in a tree; more where words of the same time end in the same pieces. Each distinct
-    pair of an unfinished word and a piece is looked at once, all else is NumPy, a level of states at a time.
+    The states are those of the old lattice, each as often as different unfinished words lead to it:
+    S where a state is in or after one word only, as in a tree; more where words of the same time
+    end in the same pieces. Each distinct pair of an unfinished word and a piece is looked at once,
+    all else is NumPy, a level of states at a time.
 
     Raises:
         InputError: pieces that begin no word, one after the other, make too many different words.
@@ -99,7 +119,9 @@ def join_pieces(lattice: Lattice) -> Lattice:
 
 
 def as_pieces(lattice: Lattice) -> Lattice:
-    """A lattice that `join_pieces` made, or one taken from it, with its pieces in place of words."""
+    """A lattice that `join_pieces` made, or one taken from it, with its pieces in place of
+    words.
+    """
     fields = dict(lattice.arc_fields)
     pieces: _Pieces = fields.pop(WORD_PIECE)  # type: ignore[assignment]
     return replace(lattice, symbols=pieces.symbols, labels=pieces.labels, arc_fields=fields)
@@ -129,23 +151,29 @@ class _Words:
         self._steps: dict[int, tuple[int, int]] = {}
 
     def follow(self, unfinished: np.ndarray, pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each piece [C] after its unfinished word [C]: (the unfinished words then [C], the words finished [C])."""
-        return self._look_up(unfinished * len(self._pieces) + pieces, self._step)
+        """Each piece [C] after its unfinished word [C]: (the unfinished words then [C], the words
+        finished [C]).
+        """
+        return self._lookup(unfinished * len(self._pieces) + pieces, self._step)
 
     def finish(self, unfinished: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(what is left [C], the word [C]) when no more pieces follow; several words go one by one."""
-        return self._look_up(-1 - unfinished, self._last_step)
+        """(what is left [C], the word [C]) when no more pieces follow; several words go one by
+        one.
+        """
+        return self._lookup(-1 - unfinished, self._last_step)
 
     def symbols(self) -> Symbols:
         words = tuple(self._finished)
         return Symbols(words, words)
 
-    def _look_up(self, keys: np.ndarray, work_out: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _lookup(self, keys: np.ndarray, work_out: Any) -> tuple[np.ndarray, np.ndarray]:
         distinct, place = np.unique(keys, return_inverse=True)
         for key in distinct.tolist():
             if key not in self._steps:
                 self._steps[key] = work_out(key)
-        steps = np.array([self._steps[key] for key in distinct.tolist()], np.int64).reshape(-1, 2)[place]
+        steps = np.array([self._steps[key] for key in distinct.tolist()], np.int64).reshape(-1, 2)[
+            place
+        ]
         return steps[:, 0], steps[:, 1]
 
     def _step(self, key: int) -> tuple[int, int]:
@@ -164,12 +192,16 @@ class _Words:
             self._unfinished[unfinished] = len(self._texts)
             self._texts.append(unfinished)
         finished = _NO_CHARACTER.sub("\ufffd", finished)
-        return self._unfinished[unfinished], self._finished.setdefault(finished, len(self._finished))
+        return self._unfinished[unfinished], self._finished.setdefault(
+            finished, len(self._finished)
+        )
 
 
 def _joined(text: str, piece: str) -> str:
     """Bytes are joined, not characters: pieces may be bytes of one."""
-    return (text.encode(errors="surrogateescape") + _spelled(piece)).decode(errors="surrogateescape")
+    return (text.encode(errors="surrogateescape") + _spelled(piece)).decode(
+        errors="surrogateescape"
+    )
 
 
 def _spelled(piece: str) -> bytes:
@@ -200,7 +232,8 @@ class _Joining:
         self._make_states(np.zeros(1, np.int64), np.zeros(1, np.int64))
         depth = depths(lattice.states, lattice.sources, lattice.targets)[lattice.targets]
         order = np.argsort(depth, kind="stable")
-        cuts = np.flatnonzero(np.diff(depth[order], prepend=0, append=-1))  # the last level has the end alone
+        # the last level has the end alone
+        cuts = np.flatnonzero(np.diff(depth[order], prepend=0, append=-1))
         for begin, end in pairwise(cuts[:-1]):
             self._grow(order[begin:end])
         self._finish(order[cuts[-2] : cuts[-1]])
@@ -209,33 +242,47 @@ class _Joining:
     def _grow(self, arcs: np.ndarray) -> None:
         """Follow the arcs [old] into the states of a level."""
         arcs, sources = self._after(arcs)
-        unfinished, words = self._words.follow(self._unfinished[sources], self._lattice.labels[arcs])
+        unfinished, words = self._words.follow(
+            self._unfinished[sources], self._lattice.labels[arcs]
+        )
         many = int(unfinished.max()) + 1
-        states, place = np.unique(self._lattice.targets[arcs] * many + unfinished, return_inverse=True)
+        states, place = np.unique(
+            self._lattice.targets[arcs] * many + unfinished, return_inverse=True
+        )
         first = self._make_states(*np.divmod(states, many))
         self._arcs.append((arcs, sources, first + place, words))
 
     def _after(self, arcs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """([C] arcs, [C] states): each arc [old] as often as there are states where it begins."""
-        begins, counts = (column[self._lattice.sources[arcs]] for column in (self._begins, self._counts))
+        begins, counts = (
+            column[self._lattice.sources[arcs]] for column in (self._begins, self._counts)
+        )
         if counts.sum() > _MOST_ARCS:
-            raise InputError(f"utterance {self._lattice.utterance!r}: its word pieces make too many different words",
-                             expected=f"pieces that begin with {BLANK!r}", remedy="prune the lattice")
+            raise InputError(
+                f"utterance {self._lattice.utterance!r}: its word pieces make too many different "
+                "words",
+                expected=f"pieces that begin with {BLANK!r}",
+                remedy="prune the lattice",
+            )
         return np.repeat(arcs, counts), spans(begins, begins + counts)
 
     def _make_states(self, origin: np.ndarray, unfinished: np.ndarray) -> int:
         """Add states, by their old states; returns the first one's number."""
         first, self._made = self._made, self._made + len(origin)
         while self._made > len(self._origin):
-            self._origin, self._unfinished = (np.concatenate([column, np.zeros_like(column)])
-                                              for column in (self._origin, self._unfinished))
+            self._origin, self._unfinished = (
+                np.concatenate([column, np.zeros_like(column)])
+                for column in (self._origin, self._unfinished)
+            )
         self._origin[first : self._made], self._unfinished[first : self._made] = origin, unfinished
         old, begins, counts = np.unique(origin, return_index=True, return_counts=True)
         self._begins[old], self._counts[old] = first + begins, counts
         return first
 
     def _finish(self, ends: np.ndarray) -> None:
-        """The arcs [old] into the end: before them, an arc for each word that is still unfinished."""
+        """The arcs [old] into the end: before them, an arc for each word that is still
+        unfinished.
+        """
         arcs, sources = self._after(ends)
         before = np.unique(sources)  # the states that have an end
         last = before.copy()  # from where it goes to the end
@@ -256,19 +303,32 @@ class _Joining:
 
     def _assembled(self) -> Lattice:
         lattice = self._lattice
-        arcs, sources, targets, words = (np.concatenate(parts) for parts in zip(*self._arcs, strict=True))
+        arcs, sources, targets, words = (
+            np.concatenate(parts) for parts in zip(*self._arcs, strict=True)
+        )
         order = np.argsort(sources, kind="stable")
         arcs = arcs[order]
         states = self._origin[: self._made]
         return replace(
-            lattice, symbols=self._words.symbols(), states=self._made, sources=sources[order], targets=targets[order],
-            labels=words[order], scores=_rows(lattice.scores, arcs),
+            lattice,
+            symbols=self._words.symbols(),
+            states=self._made,
+            sources=sources[order],
+            targets=targets[order],
+            labels=words[order],
+            scores=_rows(lattice.scores, arcs),
             arc_fields=_rows(lattice.arc_fields, arcs),
-            state_fields={name: column.take(states) for name, column in lattice.state_fields.items()},
+            state_fields={
+                name: column.take(states) for name, column in lattice.state_fields.items()
+            },
         )
 
 
 def _rows(columns: Mapping[str, Column], rows: np.ndarray) -> dict[str, Any]:
     """Rows of columns; -1 is an empty one, as the formats' own columns know it too."""
-    return {name: np.append(column, np.zeros(1, column.dtype))[rows] if isinstance(column, np.ndarray)
-            else column.take(rows) for name, column in columns.items()}
+    return {
+        name: np.append(column, np.zeros(1, column.dtype))[rows]
+        if isinstance(column, np.ndarray)
+        else column.take(rows)
+        for name, column in columns.items()
+    }

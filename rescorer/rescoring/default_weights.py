@@ -1,7 +1,8 @@
-"""Weights for lists and lattices whose truth is unknown: safe before any were tuned.
+"""Default weights: weights for lists and lattices without a development set.
 
-The first pass is kept where nothing speaks for a change. Let f be its score of a hypothesis, and g
-what the language model says of it, less what its words cost on average:
+They are cautious: the first pass decides unless there is evidence for a change. Let f be the
+first-pass score of a hypothesis, and g its language-model score minus the average cost of its
+words:
 
     total = f + lm_scale · g        g = log P(words </s>) − word_return · mean · words
 
@@ -19,13 +20,14 @@ not know.
 f is the sum of the raw scores at their default scales, if that sum gives the order of the lists.
 If the order is another one, or the scores are constant, the order is the first pass: f = −place.
 
-Two cases need no such caution. In both, it is known what the recogniser's own language model said,
-in natural logs:
+Two cases need no such caution, because the score of the recogniser's language model is known in
+natural logs:
 
-- It has a score of its own (`first_lm`, Kaldi's `graph`). The new model takes half of its scale if
-  it is no worse: if it gives the first hypotheses nearly the probability that the old one gives
-  them, though the old one helped to choose them.
-- The scores are acoustic alone. There was no language model, and the new one counts in full.
+- The model has a separate score (`first_lm`, Kaldi's `graph`). The new model takes half of its
+  scale if it is no worse: if it gives the first hypotheses nearly the probability that the old one
+  gives them, although the old one helped to choose them.
+- The scores are acoustic alone. The recogniser had no language model, and the new one counts in
+  full.
 
 Shapes: U utterances, H hypotheses of all of them, B the best ones of all.
 """
@@ -33,7 +35,7 @@ Shapes: U utterances, H hypotheses of all of them, B the best ones of all.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +43,7 @@ import numpy as np
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, GRAPH, RANK, Hypothesis, NBest
 from rescorer.rescoring.weights import DEFAULT_SCALES, ScoredLists, Weights
 
-# Where the first pass's language model is: apart, or else (Kaldi) among the graph's costs.
+# Scores that hold the first pass's language model: a separate one, or Kaldi's graph costs.
 OLD_LM = (FIRST_LM, GRAPH)
 
 
@@ -55,11 +57,11 @@ class DefaultSettings:
             hypotheses that leave words out cost most errors.
         best: number of hypotheses of each list by which spreads and order are judged.
         familiar: perplexity on the first hypotheses up to which trust is full.
-        foreign: perplexity from which there is none.
+        foreign: perplexity from which trust is 0.
         known: share of unknown words up to which trust is full.
-        unknown: share from which there is none.
+        unknown: share of unknown words from which trust is 0.
         ordered: share of the lists whose first hypothesis must have the best score.
-        disordered: share of pairs in order up to which the order of the lists says nothing.
+        disordered: share of pairs in order up to which the order of the lists is ignored.
         handicap: nats a word by which the new model may be behind the old one.
         uniform: nats a word that no language model exceeds; a greater score has another unit.
     """
@@ -79,11 +81,11 @@ class DefaultSettings:
 
 @dataclass(frozen=True, eq=False)
 class DefaultWeights:
-    """What is used before any weights were tuned.
+    """Untuned weights.
 
     Attributes:
-        weights: to be used.
-        reason: why these, in a line.
+        weights: the weights.
+        reason: why these weights were chosen, in a line.
     """
 
     weights: Weights
@@ -92,10 +94,10 @@ class DefaultWeights:
 
 @dataclass(frozen=True, eq=False)
 class Untuned:
-    """Lists with the weights that are safe for them.
+    """Lists with their default weights.
 
     Attributes:
-        lists, scored: as they came; with the score `rank`, where it is the first pass.
+        lists, scored: the lists; with the score `rank` if the order is the first pass.
         default: the weights.
     """
 
@@ -104,12 +106,13 @@ class Untuned:
     default: DefaultWeights
 
 
-def untuned(lists: Sequence[NBest], scored: ScoredLists,
-            settings: DefaultSettings | None = None) -> Untuned:
+def untuned(
+    lists: Sequence[NBest], scored: ScoredLists, settings: DefaultSettings | None = None
+) -> Untuned:
     """Choose safe weights for n-best lists, whose hypotheses are those of `scored`."""
     settings = settings or DefaultSettings()
     first_pass = recogniser_weights(scored.score_names)
-    if _scores_tell(scored, first_pass, settings):
+    if _scores_give_order(scored, first_pass, settings):
         return Untuned(lists, scored, choose_weights(scored, first_pass, settings))
     if RANK not in scored.score_names:
         lists, scored = _with_rank(lists, scored)
@@ -121,16 +124,16 @@ def untuned(lists: Sequence[NBest], scored: ScoredLists,
 
 
 def recogniser_weights(score_names: Sequence[str]) -> Weights:
-    """The default scales of the recogniser's own scores, without `bias`, which is not its own."""
+    """The default scales of the recogniser's scores; 0 for `bias`, which rescoring adds."""
     scales = Weights.default(score_names, ()).scales
     own = {name: 0.0 if name == BIAS else scale for name, scale in scales.items()}
     return Weights(own, lm_scale=0.0)
 
 
-def _scores_tell(scored: ScoredLists, first_pass: Weights, settings: DefaultSettings) -> bool:
-    """Whether the first pass's scores differ, and give the order of the lists.
+def _scores_give_order(scored: ScoredLists, first_pass: Weights, settings: DefaultSettings) -> bool:
+    """Whether the first pass's scores differ and give the order of the lists.
 
-    Lists that look shuffled have no order that could be kept: their scores count.
+    The order of lists that look shuffled means nothing: then the scores count, too.
     """
     totals = scored.totals(first_pass)
     chosen = np.diff(scored.begins, append=len(totals)) > 1
@@ -144,8 +147,9 @@ def _scores_tell(scored: ScoredLists, first_pass: Weights, settings: DefaultSett
     return _pairs_in_order(scored, totals, settings.best) <= settings.disordered
 
 
-def choose_weights(scored: ScoredLists, first_pass: Weights,
-                   settings: DefaultSettings | None = None) -> DefaultWeights:
+def choose_weights(
+    scored: ScoredLists, first_pass: Weights, settings: DefaultSettings | None = None
+) -> DefaultWeights:
     """Choose the language models' weights beside the first pass's.
 
     Args:
@@ -154,21 +158,30 @@ def choose_weights(scored: ScoredLists, first_pass: Weights,
     settings = settings or DefaultSettings()
     bias = {BIAS: DEFAULT_SCALES[BIAS]} if BIAS in first_pass.scales else {}
     models = scored.model_names
-    weights = replace(first_pass, scales={**first_pass.scales, **bias}, lm_scale=0.0,
-                      mixture={name: 1 / len(models) for name in models})
+    weights = replace(
+        first_pass,
+        scales={**first_pass.scales, **bias},
+        lm_scale=0.0,
+        mixture={name: 1 / len(models) for name in models},
+    )
     if not models:
         return DefaultWeights(weights, "the first pass is kept: there is no language model")
     names = {name for name, scale in first_pass.scales.items() if scale}
     if names == {ACOUSTIC}:
-        return DefaultWeights(replace(weights, lm_scale=1.0), "lm_scale 1: the scores are acoustic "
-                              "alone, so the language model counts in full")
+        return DefaultWeights(
+            replace(weights, lm_scale=1.0),
+            "lm_scale 1: the scores are acoustic alone, so the language model counts in full",
+        )
     fit = _Fit.of(scored, first_pass, weights)
     old = next((name for name in OLD_LM if name in names), None)
     if old and _no_worse(fit, scored, old, settings):
         share = first_pass.scales[old] / 2
         shared = replace(weights, lm_scale=share, scales={**weights.scales, old: share})
-        return DefaultWeights(shared, f"lm_scale {share:.3g}: the recogniser's language model "
-                              f"({old}) and the new one share its scale")
+        return DefaultWeights(
+            shared,
+            f"lm_scale {share:.3g}: the recogniser's language model "
+            f"({old}) and the new one share its scale",
+        )
     return _cautious(scored, first_pass, weights, fit, settings)
 
 
@@ -202,8 +215,10 @@ class _Fit:
         return float(min(nats, unknown))
 
     def describe(self) -> str:
-        return (f"perplexity {math.exp(min(self.nats, 50)):,.0f} on the first hypotheses, "
-                f"{100 * self.unknown:.1f} % of their words unknown")
+        return (
+            f"perplexity {math.exp(min(self.nats, 50)):,.0f} on the first hypotheses, "
+            f"{100 * self.unknown:.1f} % of their words unknown"
+        )
 
 
 def _no_worse(fit: _Fit, scored: ScoredLists, old: str, settings: DefaultSettings) -> bool:
@@ -213,13 +228,16 @@ def _no_worse(fit: _Fit, scored: ScoredLists, old: str, settings: DefaultSetting
     return bool(fit.nats <= nats + settings.handicap and nats <= settings.uniform)
 
 
-def _cautious(scored: ScoredLists, first_pass: Weights, weights: Weights, fit: _Fit,
-              settings: DefaultSettings) -> DefaultWeights:
+def _cautious(
+    scored: ScoredLists, first_pass: Weights, weights: Weights, fit: _Fit, settings: DefaultSettings
+) -> DefaultWeights:
     """A scale of the language model in proportion to the spreads."""
     totals, lm = scored.totals(first_pass), scored.lm_scores(weights)
     returned = settings.word_return * float(lm.sum()) / max(1, scored.lengths.sum())
-    spread, lm_spread = (_median_spread(scored, totals, values, settings.best)
-                         for values in (totals, lm - returned * scored.lengths))
+    spread, lm_spread = (
+        _median_spread(scored, totals, values, settings.best)
+        for values in (totals, lm - returned * scored.lengths)
+    )
     trust = fit.trust(settings)
     if not trust:
         reason = f"the first pass is kept: the language model does not fit ({fit.describe()})"
@@ -228,26 +246,31 @@ def _cautious(scored: ScoredLists, first_pass: Weights, weights: Weights, fit: _
         return DefaultWeights(weights, "the first pass is kept: the lists offer no choice")
     scale = settings.spread_ratio * trust * spread / lm_spread
     penalty = first_pass.word_penalty + scale * returned
-    reason = (f"lm_scale {scale:.3g}, chosen with caution: the language model's part varies by "
-              f"{settings.spread_ratio * trust:.2g} of the first pass's ({fit.describe()})")
+    reason = (
+        f"lm_scale {scale:.3g}, chosen with caution: the language model's part varies by "
+        f"{settings.spread_ratio * trust:.2g} of the first pass's ({fit.describe()})"
+    )
     return DefaultWeights(replace(weights, lm_scale=scale, word_penalty=penalty), reason)
 
 
 def _median_spread(scored: ScoredLists, totals: np.ndarray, values: np.ndarray, best: int) -> float:
     """The median, over the lists with a choice, of the standard deviation of values [H] over the
     best hypotheses by totals [H]; 0 without such a list."""
-    order = np.lexsort((-totals, scored.owners))  # lists stay where they are
+    order = np.lexsort((-totals, scored.owners))  # sorts within each list
     chosen = order[_places(scored) < best]  # [B]
     owners = scored.owners[chosen]
     begins = np.searchsorted(owners, np.arange(len(scored.begins)))
     counts = np.diff(begins, append=len(owners))
     centred = values[chosen] - (np.add.reduceat(values[chosen], begins) / counts)[owners]
-    spreads = np.sqrt(np.add.reduceat(centred ** 2, begins) / counts)[counts > 1]
+    spreads = np.sqrt(np.add.reduceat(centred**2, begins) / counts)[counts > 1]
     return float(np.median(spreads)) if len(spreads) else 0.0
 
 
 def _pairs_in_order(scored: ScoredLists, totals: np.ndarray, best: int) -> float:
-    """Share of pairs, among the first of each list, whose earlier one is better; a tie is half."""
+    """Share of pairs among the first hypotheses of each list in which the earlier one is better.
+
+    A tie counts half.
+    """
     places, worse = _places(scored), []
     for later in range(1, best):
         pairs = np.flatnonzero((places >= later) & (places < best))
@@ -260,16 +283,13 @@ def _places(scored: ScoredLists) -> np.ndarray:
     return np.asarray(np.arange(len(scored.lengths)) - scored.begins[scored.owners])
 
 
-def _with_rank(lists: Sequence[NBest],
-               scored: ScoredLists) -> tuple[list[NBest], ScoredLists]:
-    """The same with one more raw score: minus the place."""
-
-    def ranked(place: int, hypothesis: Hypothesis) -> Hypothesis:
-        return hypothesis.with_scores({RANK: float(-place)})
-
-    ranked_lists = [
-        replace(nbest, hypotheses=tuple(ranked(*pair) for pair in enumerate(nbest.hypotheses)))
-        for nbest in lists
-    ]
+def _with_rank(lists: Sequence[NBest], scored: ScoredLists) -> tuple[list[NBest], ScoredLists]:
+    """The lists with one more raw score: minus the rank, from 0."""
+    ranked_lists = [replace(nbest, hypotheses=tuple(_ranked(nbest.hypotheses))) for nbest in lists]
     raw = np.column_stack([scored.raw, -_places(scored).astype(np.float64)])
     return ranked_lists, replace(scored, score_names=(*scored.score_names, RANK), raw=raw)
+
+
+def _ranked(hypotheses: Sequence[Hypothesis]) -> Iterator[Hypothesis]:
+    for rank, hypothesis in enumerate(hypotheses):
+        yield hypothesis.with_scores({RANK: float(-rank)})

@@ -1,4 +1,4 @@
-"""Second passes in the manner of icefall: lattices and scales in, best paths by scale out, all of them k2's.
+"""Second passes as in icefall: k2's lattices and scales in, k2's best paths by scale out.
 
 Shapes: U utterances, A arcs.
 """
@@ -28,11 +28,13 @@ from rescorer.rescoring.weights import DEFAULT_SCALES, TunedWeights, Weights
 
 @dataclass(frozen=True, eq=False)
 class RescoredFsas:
-    """What a second pass gives for each scale; the keys are icefall's: "lm_scale_0.5".
+    """The result of a second pass for each scale, under icefall's keys such as "lm_scale_0.5".
 
     Attributes:
-        best_paths: a linear FsaVec of U each, as k2.shortest_path gives it: for icefall's `get_texts`.
-        lattices: an FsaVec of U each, the expanded lattices: `scores` is am / lm_scale + lm, `lm_scores` is lm.
+        best_paths: linear FsaVecs of U, as k2.shortest_path returns them, for icefall's
+            `get_texts`.
+        lattices: FsaVecs of U, the expanded lattices; `scores` is am / lm_scale + lm, `lm_scores`
+            is lm.
     """
 
     best_paths: Mapping[str, Any]
@@ -40,10 +42,18 @@ class RescoredFsas:
 
 
 def rescore_with_lightrnn(
-    lattice: Any, models: LanguageModel | Sequence[LanguageModel], symbols: Symbols, lm_scale_list: Sequence[float], *,
-    weight: float | None = None, word_pieces: bool = False, bias: Collection[str] = (),
-    bias_scale: float = DEFAULT_SCALES[BIAS], utterances: Sequence[str] | None = None,
-    settings: ExpansionSettings | None = None, memory: int = MEMORY,
+    lattice: Any,
+    models: LanguageModel | Sequence[LanguageModel],
+    symbols: Symbols,
+    lm_scale_list: Sequence[float],
+    *,
+    weight: float | None = None,
+    word_pieces: bool = False,
+    bias: Collection[str] = (),
+    bias_scale: float = DEFAULT_SCALES[BIAS],
+    utterances: Sequence[str] | None = None,
+    settings: ExpansionSettings | None = None,
+    memory: int = MEMORY,
 ) -> RescoredFsas:
     """Score all paths of lattices with language models, and find the best ones for each scale.
 
@@ -51,32 +61,38 @@ def rescore_with_lightrnn(
 
         lm = (1 - weight) · lm_scores + weight · new        or, without a weight, lm = new
 
-    and new is the natural log of the probability of its words and `</s>`; several models are mixed word by word, half
-    and half. Lattices without `lm_scores` have am = scores, and no weight. Words of `bias` add to lm.
+    and new is the natural log of the probability of its words and `</s>`; several models are mixed
+    word by word with equal weights. Lattices without `lm_scores` have am = scores, and no weight.
+    Words of `bias` add to lm.
 
-    Lattices are expanded once, for the middle one of the scales: which histories merge is right for this scale, and
-    near for its neighbours. Paths near the best one have the scores of their own history; a path further behind has
-    those of a better one (`ExpansionSettings.apart`). With `ExpansionSettings(order=0, beam=math.inf,
-    max_histories=0)` all scores are exact.
+    Lattices are expanded once, at the median scale. Merging of histories is right for this scale
+    and approximate for the others. Paths near the best one have the scores of their own history; a
+    path further behind has those of a better one (`ExpansionSettings.apart`). With
+    `ExpansionSettings(order=0, beam=math.inf, max_histories=0)` all scores are exact.
 
     Args:
-        lattice: k2's Fsa or FsaVec of U, on any device; stays as it is. Without any path it has an empty best path.
-        symbols: what its aux_labels mean; `read_symbols` reads them.
-        word_pieces: they are pieces of words, which are joined for the models; the results have the pieces again.
-        bias: words that are expected, such as names, as the lattices (their pieces joined) write them.
-        bias_scale: nats that each of them is worth.
+        lattice: k2's Fsa or FsaVec of U, on any device; it is not changed. The best path of a
+            lattice without paths is empty.
+        symbols: the symbol table of its aux_labels, from `read_symbols`.
+        word_pieces: whether the symbols are word pieces. They are joined to words for the models
+            and split again in the results.
+        bias: expected words, such as names, as the lattices write them with joined pieces.
+        bias_scale: nats that each expected word adds.
         utterances: [U] ids for messages.
         settings, memory: as in `rescore_lattices`.
 
     Raises:
-        InputError: no scale or one that is not above 0, a weight that is not from 0 to 1 or without lm_scores, a
-            bias_scale that is not finite, and what `to_lattices` and `rescore_lattices` refuse.
+        InputError: there is no scale, a scale is not above 0, a weight is outside 0 to 1 or there
+            are no lm_scores, bias_scale is not finite; or as `to_lattices` and `rescore_lattices`.
     """
     _check(lm_scale_list, weight, bias_scale)
     read = to_lattices(lattice, symbols, utterances)
     if weight is not None and any(each.arcs and FIRST_LM not in each.scores for each in read):
-        raise InputError("a weight, but the lattices have no lm_scores", expected="both or none",
-                         remedy="leave weight out: am / lm_scale + new")
+        raise InputError(
+            "a weight, but the lattices have no lm_scores",
+            expected="both or none",
+            remedy="leave weight out: am / lm_scale + new",
+        )
     share = 1.0 if weight is None else weight
     worth = bias_scale if bias else 0.0
     middle = sorted(lm_scale_list)[len(lm_scale_list) // 2]
@@ -84,15 +100,23 @@ def rescore_with_lightrnn(
     if bias:
         spoken = list(biased_lattices(spoken, bias))
     names = {name for each in spoken for name in each.scores}
-    rescored = [each.lattice for each in rescore_lattices(
-        spoken, models, _weights(names, middle, share, worth, models), settings, memory)]
+    rescored = [
+        each.lattice
+        for each in rescore_lattices(
+            spoken, models, _weights(names, middle, share, worth, models), settings, memory
+        )
+    ]
     if word_pieces:
         rescored = list(map(as_pieces, rescored))
-    by_scale = {f"lm_scale_{scale}": [_with_totals(each, scale, share, worth) for each in rescored]
-                for scale in lm_scale_list}
+    by_scale = {
+        f"lm_scale_{scale}": [_with_totals(each, scale, share, worth) for each in rescored]
+        for scale in lm_scale_list
+    }
     device = lattice.device
-    return RescoredFsas({key: to_fsas(_best_paths(each), device) for key, each in by_scale.items()},
-                        {key: to_fsas(each, device) for key, each in by_scale.items()})
+    return RescoredFsas(
+        {key: to_fsas(_best_paths(each), device) for key, each in by_scale.items()},
+        {key: to_fsas(each, device) for key, each in by_scale.items()},
+    )
 
 
 def _check(scales: Sequence[float], weight: float | None, bias_scale: float) -> None:
@@ -100,28 +124,51 @@ def _check(scales: Sequence[float], weight: float | None, bias_scale: float) -> 
         raise InputError("no LM scale", expected="at least one")
     for scale in scales:
         if not 0 < scale < math.inf:
-            raise InputError(f"LM scale {scale}", expected="a number above 0", remedy="leave it out")
+            raise InputError(
+                f"LM scale {scale}", expected="a number above 0", remedy="leave it out"
+            )
     if weight is not None and not 0 <= weight <= 1:
-        raise InputError(f"weight {weight}", expected="a share, from 0 to 1, of the new language model")
+        raise InputError(
+            f"weight {weight}", expected="a share, from 0 to 1, of the new language model"
+        )
     if not math.isfinite(bias_scale):
         raise InputError(f"bias_scale {bias_scale}", expected="a finite number of nats")
 
 
-def _weights(names: set[str], scale: float, share: float, worth: float,
-             models: LanguageModel | Sequence[LanguageModel]) -> TunedWeights:
-    """Weights whose totals are icefall's at a scale; the first pass's, which guide the pruning, with the old model."""
-    scales = {**dict.fromkeys(names, 0.0), **dict.fromkeys(names & {ACOUSTIC, FIRST_PASS}, 1 / scale),
-              **dict.fromkeys(names & {BIAS}, worth)}
+def _weights(
+    names: set[str],
+    scale: float,
+    share: float,
+    worth: float,
+    models: LanguageModel | Sequence[LanguageModel],
+) -> TunedWeights:
+    """Weights whose totals are icefall's at a scale. The first pass, which guides the pruning, has
+    the old model.
+
+    Args:
+        names: names of the raw scores.
+        share: share of the new language model in lm.
+        worth: nats that each expected word adds.
+    """
+    scales = {
+        **dict.fromkeys(names, 0.0),
+        **dict.fromkeys(names & {ACOUSTIC, FIRST_PASS}, 1 / scale),
+        **dict.fromkeys(names & {BIAS}, worth),
+    }
     old = names & {FIRST_LM}
     used = [models] if isinstance(models, LanguageModel) else models
     return TunedWeights(
-        Weights({**scales, **dict.fromkeys(old, 1 - share)}, lm_scale=share,
-                mixture={model.name: 1 / len(used) for model in used}),
-        Weights({**scales, **dict.fromkeys(old, 1.0)}, lm_scale=0.0))
+        Weights(
+            {**scales, **dict.fromkeys(old, 1 - share)},
+            lm_scale=share,
+            mixture={model.name: 1 / len(used) for model in used},
+        ),
+        Weights({**scales, **dict.fromkeys(old, 1.0)}, lm_scale=0.0),
+    )
 
 
 def _with_totals(lattice: Lattice, scale: float, share: float, worth: float) -> Lattice:
-    """The lattice with two scores whose sum is the total: am / lm_scale and lm."""
+    """The lattice with the two scores am / lm_scale and lm, whose sum is the total."""
     scores = lattice.scores
     old = scores.get(FIRST_LM, np.zeros(lattice.arcs))
     am = scores[ACOUSTIC] if ACOUSTIC in scores else scores[FIRST_PASS]
@@ -131,7 +178,10 @@ def _with_totals(lattice: Lattice, scale: float, share: float, worth: float) -> 
 
 
 def _best_paths(lattices: Sequence[Lattice]) -> list[Lattice]:
-    totals = [np.zeros(0), *(lattice.scores[ACOUSTIC] + lattice.scores[FIRST_LM] for lattice in lattices)]
+    totals = [
+        np.zeros(0),
+        *(lattice.scores[ACOUSTIC] + lattice.scores[FIRST_LM] for lattice in lattices),
+    ]
     paths = Trellis.of(lattices).best_paths(np.concatenate(totals))
     return [_linear(lattice, path) for lattice, path in zip(lattices, paths, strict=True)]
 

@@ -1,13 +1,10 @@
-"""Lattices rescored: the verb on Lattice, and what can be asked of the result.
-
-Shapes: A arcs, X arcs of an expanded lattice, K models.
-"""
+"""Rescoring of lattices: batches are expanded, and every arc gets a new total."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -17,211 +14,174 @@ import numpy as np
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
-from rescorer.progress import Progress, silent
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
-from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, TOTAL, Hypothesis, NBest
-from rescorer.rescoring.default_weights import OLD_LM, DefaultSettings, choose_weights, recogniser_weights
+from rescorer.recognition.nbest import (
+    FIRST_LM,
+    GRAPH,
+)
+from rescorer.rescoring.arc_totals import known_totals
+from rescorer.rescoring.cluster import Executor, serial_executor
+from rescorer.rescoring.default_weights import (
+    OLD_LM,
+    DefaultSettings,
+    choose_weights,
+    recogniser_weights,
+)
 from rescorer.rescoring.determinise import determinised
-from rescorer.rescoring.error_rate import Words
-from rescorer.rescoring.expansion import Expansion, ExpansionSettings, OverBudgetError, expand, known_totals
-from rescorer.rescoring.history_tree import SentenceScorer
+from rescorer.rescoring.expansion import (
+    Expansion,
+    ExpansionSettings,
+    OverBudgetError,
+    expand,
+)
 from rescorer.rescoring.lattice_paths import n_best
-from rescorer.rescoring.minimum_bayes_risk import SafestWords, minimum_bayes_risk
-from rescorer.rescoring.nbest import LM_SCORE, MEMORY, check_score_names, score_lists, scored_lists, tune_lists
-from rescorer.rescoring.trellis import Trellis
+from rescorer.rescoring.nbest import (
+    LM_SCORE,
+    MEMORY,
+    check_score_names,
+    score_lists,
+)
+from rescorer.rescoring.rescored_lattice import RescoredLattice as RescoredLattice
+from rescorer.rescoring.rescored_lattice import best_words as best_words
+from rescorer.rescoring.rescored_lattice import paths_list as paths_list
 from rescorer.rescoring.weights import TunedWeights, Weights
-from rescorer.rescoring.workers import Spread, here
 
 _BATCH_ARCS = 60_000  # of the old lattices: enough to share work, little beside the memory
-_STATE_RISKS, _ARC_RISKS = 32, 18  # bytes in the tables of expected errors, for each word of the best path
-_TUNING_PATHS = 50  # of each lattice in each round: 100 take 1.2 to 1.4 times as long, with no fewer errors
-_TUNING_ROUNDS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class RescoredLattice:
-    """A lattice whose arcs have totals.
-
-    Attributes:
-        lattice: with the raw scores, each model's log-probability and the mixture's.
-        totals: [A] the sum of all scores as weighted.
-        weights: as used.
-    """
-
-    lattice: Lattice
-    totals: np.ndarray
-    weights: Weights
-
-    def best(self) -> tuple[str, ...]:
-        """The words of the best path; none where the lattice has no path."""
-        return words_of(self.lattice, Trellis.of([self.lattice]).best_paths(self.totals)[0])
-
-    def n_best(self, n: int) -> NBest:
-        """The best path of each of the n best word sequences, with every named score and the total.
-
-        A lattice without any path gives one hypothesis without words, with scores of 0.
-        """
-        return self.listed(n_best(self.lattice, self.totals, n))
-
-    def listed(self, paths: Sequence[np.ndarray]) -> NBest:
-        """Paths as an n-best list, with every named score and the total."""
-        return paths_list(self.lattice.with_scores({TOTAL: self.totals}), paths)
-
-    def posteriors(self) -> np.ndarray:
-        """[A] the probability that a path of the lattice, drawn by exp(total), goes through the arc."""
-        return Trellis.of([self.lattice]).posteriors(self.totals)
-
-    def minimum_bayes_risk(self, memory: int | None = None) -> SafestWords:
-        """Words with few expected errors, and how sure each is.
-
-        Raises:
-            InputError: the tables of expected errors would take more than so many bytes of memory.
-        """
-        size = (_STATE_RISKS * self.lattice.states + _ARC_RISKS * self.lattice.arcs) * (len(self.best()) + 1)
-        if memory is not None and size > memory:
-            raise InputError(
-                f"utterance {self.lattice.utterance!r}: the expected errors of {self.lattice.arcs} arcs at "
-                f"{len(self.best())} words need {size >> 20} MiB", expected=f"at most {memory >> 20} MiB",
-                remedy="leave --mbr and --confidence-output out, or lower --beam or --max-histories",
-            )
-        return minimum_bayes_risk(self.lattice, self.totals)
-
-    def as_first_pass(self, lm_score: str) -> Lattice:
-        """The lattice as a recogniser with this language model would have written it.
-
-        Its acoustic score is the old one and `lm_score` holds all the rest: with `own_scales` the two give the total.
-        Without an acoustic score, `first_pass` is the total.
-        """
-        lattice = replace(self.lattice, own_word_penalty=0.0,
-                          arc_fields={**self.lattice.arc_fields, "posterior": self.posteriors()})
-        if ACOUSTIC not in self.lattice.scores:
-            return replace(lattice, scores={FIRST_PASS: self.totals}, own_scales={FIRST_PASS: 1.0})
-        scale, acoustic = self.weights.scales[ACOUSTIC], self.lattice.scores[ACOUSTIC]
-        return replace(lattice, scores={ACOUSTIC: acoustic, lm_score: self.totals - scale * acoustic},
-                       own_scales={ACOUSTIC: scale, lm_score: 1.0})
-
-
-def words_of(lattice: Lattice, path: np.ndarray) -> tuple[str, ...]:
-    """The words on a path's arcs."""
-    words = (lattice.symbols.words[label] for label in lattice.labels[path])
-    return tuple(word for word in words if word)
-
-
-def best_words(lattice: Lattice, weights: Weights) -> tuple[str, ...]:
-    """The words of the best path by the lattice's raw scores."""
-    return words_of(lattice, Trellis.of([lattice]).best_paths(known_totals([lattice], weights))[0])
-
-
-def paths_list(lattice: Lattice, paths: Sequence[np.ndarray]) -> NBest:
-    """Paths as an n-best list, each with the sums of its arcs' scores."""
-    hypotheses = tuple(
-        Hypothesis(str(place), words_of(lattice, path),
-                   {name: float(score[path].sum()) for name, score in lattice.scores.items()})
-        for place, path in enumerate(paths or [np.zeros(0, np.int64)], start=1)
-    )
-    return NBest(lattice.utterance, hypotheses)
 
 
 def without_old_lm(lattice: Lattice) -> Lattice:
-    """The lattice without what the first pass's language model said: `first_lm`, or else `graph` with all it holds."""
+    """The lattice without the first pass's LM score: `first_lm`, or else the whole `graph`."""
     dropped = next((name for name in OLD_LM if name in lattice.scores), None)
-    return replace(lattice, scores={name: score for name, score in lattice.scores.items() if name != dropped},
-                   own_scales={name: scale for name, scale in lattice.own_scales.items() if name != dropped})
+    return replace(
+        lattice,
+        scores={name: score for name, score in lattice.scores.items() if name != dropped},
+        own_scales={name: scale for name, scale in lattice.own_scales.items() if name != dropped},
+    )
 
 
-def split_old_lm(lattices: Iterable[Lattice], old: Ngram, memory: int, faults: Faults) -> Iterator[Lattice]:
-    """Lattices of Kaldi's, whose graph score holds an n-gram model's: its part becomes `first_lm`, exactly.
+def split_old_lm(
+    lattices: Iterable[Lattice], old: Ngram, memory: int, collector: ErrorCollector
+) -> Iterator[Lattice]:
+    """Split the n-gram model's score off the graph score of Kaldi lattices, as `first_lm`.
 
-    Every arc needs a history of its own for that: states are expanded as far as the model looks back.
+    The split is exact: states are expanded to the order of the model, so that each arc has one
+    history.
 
     Raises:
-        InputError: a lattice without a graph score or with `first_lm`, or as `faults` says.
+        InputError: a lattice without a graph score or with `first_lm`, or an error that
+            `collector` raises.
     """
     settings = ExpansionSettings(order=old.order, beam=math.inf, max_histories=0)
     for lattice in lattices:
         if lattice.arcs and (GRAPH not in lattice.scores or FIRST_LM in lattice.scores):
-            raise InputError(f"utterance {lattice.utterance!r} has the scores {', '.join(lattice.score_names)}",
-                             expected="a graph score, which holds the old model's",
-                             remedy="leave --old-lm-model out")
+            raise InputError(
+                f"utterance {lattice.utterance!r} has the scores {', '.join(lattice.score_names)}",
+                expected="a graph score, which holds the old model's",
+                remedy="leave --old-lm-model out",
+            )
         weights = Weights(dict.fromkeys(lattice.scores, 0.0), lm_scale=1.0, mixture={old.name: 1.0})
-        for expanded in rescore_lattices([lattice], old, TunedWeights(weights, weights), settings, memory, faults):
+        for expanded in rescore_lattices(
+            [lattice], old, TunedWeights(weights, weights), settings, memory, collector
+        ):
             part = expanded.lattice.scores[old.name]
             scores = {name: expanded.lattice.scores[name] for name in lattice.scores}
-            yield replace(expanded.lattice, scores={**scores, GRAPH: scores[GRAPH] - part, FIRST_LM: part})
+            yield replace(
+                expanded.lattice, scores={**scores, GRAPH: scores[GRAPH] - part, FIRST_LM: part}
+            )
 
 
 def first_pass_weights(lattice: Lattice) -> Weights:
-    """The recogniser's own scales, as far as the file tells them, and its word penalty."""
+    """The recogniser's scales and word penalty from the file, else its default scales."""
     defaults = recogniser_weights(lattice.score_names)
     scales = {name: lattice.own_scales.get(name, scale) for name, scale in defaults.scales.items()}
     return replace(defaults, scales=scales, word_penalty=lattice.own_word_penalty)
 
 
-def default_weights(lattices: Sequence[Lattice], models: Sequence[LanguageModel], memory: int = MEMORY,
-                    ) -> tuple[TunedWeights, str]:
-    """What is used before any weights were tuned, and why, in a line: what is safe for the best paths' lists."""
+def default_weights(
+    lattices: Sequence[Lattice],
+    models: Sequence[LanguageModel],
+    memory: int = MEMORY,
+) -> tuple[TunedWeights, str]:
+    """Weights that are safe without tuning, chosen on n-best lists, and the reason in one line."""
     first = next((lattice for lattice in lattices if lattice.arcs), lattices[0])
     check_score_names(first.score_names, [model.name for model in models], first.utterance)
     first_pass, settings = first_pass_weights(first), DefaultSettings()
-    alike = [lattice for lattice in lattices if lattice.arcs and lattice.score_names == first.score_names]
-    lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], first_pass), settings.best))
-             for lattice in alike or [first]]
+    alike = [
+        lattice for lattice in lattices if lattice.arcs and lattice.score_names == first.score_names
+    ]
+    lists = [
+        paths_list(lattice, n_best(lattice, known_totals([lattice], first_pass), settings.best))
+        for lattice in alike or [first]
+    ]
     chosen = choose_weights(score_lists(lists, models, memory), first_pass, settings)
     return TunedWeights(chosen.weights, first_pass), chosen.reason
 
 
 def rescore_lattices(
-    lattices: Iterable[Lattice], lm: LanguageModel | Sequence[LanguageModel], weights: TunedWeights | None = None,
-    settings: ExpansionSettings | None = None, memory: int = MEMORY, faults: Faults | None = None,
-    spread: Spread = here,
+    lattices: Iterable[Lattice],
+    lm: LanguageModel | Sequence[LanguageModel],
+    weights: TunedWeights | None = None,
+    settings: ExpansionSettings | None = None,
+    memory: int = MEMORY,
+    collector: ErrorCollector | None = None,
+    executor: Executor = serial_executor,
 ) -> Iterator[RescoredLattice]:
-    """Expand lattices by the histories of one or several language models, and score every arc anew.
+    """Expand lattices by the histories of one or more language models and rescore every arc.
 
-    Lattices are taken in batches. Batches and memory say how many histories a model is asked for at once, and with it
-    the order of float32's sums changes: totals differ by some 1e-6 nats, paths that are as close may change places.
-    Compact ones are determinised by their words before they are expanded: so they stay while histories are appended.
+    Lattices are expanded in batches. Batches and memory determine how many histories a model scores
+    at once, and so the order of float32 sums: totals change by some 1e-6 nats, and paths that are
+    as close may swap. With `settings.compact`, lattices are determinised before the expansion.
 
     Args:
         lm: a model, or models that are mixed word by word.
-        weights: as tuned on a development set; None: `default_weights` of the first batch.
+        weights: tuned on a development set; None: `default_weights` of the first batch.
         settings: how far lattices are expanded.
         memory: bytes for the histories and the expanded arcs of a batch.
-        faults: what becomes of a lattice that does not fit into the memory or to the weights.
-        spread: who expands the batches.
+        collector: receives the error of a lattice that exceeds the memory or does not match the
+            weights.
+        executor: runs the expansion of the batches.
 
     Raises:
-        InputError: no model, or as `faults` says.
+        InputError: no model, or an error that `collector` raises.
     """
     models = [lm] if isinstance(lm, LanguageModel) else list(lm)
     if not models:
         raise InputError("no language model", expected="at least one")
-    faults, settings = faults or Faults(), settings or ExpansionSettings()
+    collector, settings = collector or ErrorCollector(), settings or ExpansionSettings()
     batches = _batches(lattices)
     first = next(batches, None)
     if first is None:
         return
     used = weights or default_weights(first, models, memory)[0]
     all_batches = chain(iter([first]), batches)
-    del first  # else it were there to the end
-    fitting = (_Batch(tuple(_prepared(lattice, used.weights, settings) for lattice in batch
-                            if _fits(lattice, used.weights, models, faults)))
-               for batch in all_batches)
-    sent: deque[_Batch] = deque()  # not `itertools.tee`, which keeps up to 57 batches that both have passed
+    del first  # free the batch after its turn
+    fitting = (
+        _Batch(
+            tuple(
+                _prepared(lattice, used.weights, settings)
+                for lattice in batch
+                if _fits(lattice, used.weights, models, collector)
+            )
+        )
+        for batch in all_batches
+    )
+    # `itertools.tee` would keep up to 57 batches alive.
+    sent: deque[_Batch] = deque()
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
-    for parts in spread(task, models, _noted(fitting, sent)):
-        yield from _rescored(sent.popleft(), parts, models, used.weights, faults)
+    for parts in executor(task, models, _noted(fitting, sent)):
+        yield from _rescored(sent.popleft(), parts, models, used.weights, collector)
 
 
 def _noted(batches: Iterable[_Batch], sent: deque[_Batch]) -> Iterator[_Batch]:
-    """The batches, each kept in `sent` until its result is there."""
+    """The batches; each is appended to `sent`, where it waits for its result."""
     for batch in batches:
         sent.append(batch)
         yield batch
 
 
 def first_batch(lattices: Iterable[Lattice]) -> tuple[list[Lattice], Iterator[Lattice]]:
-    """The first lattices, by which untuned weights are chosen, and all of them."""
+    """The first batch, on which default weights are chosen, and all lattices."""
     batches = _batches(lattices)
     first = next(batches, [])
     return first, chain(first, chain.from_iterable(batches))
@@ -244,22 +204,30 @@ def _prepared(lattice: Lattice, weights: Weights, settings: ExpansionSettings) -
     return determinised(lattice, known_totals([lattice], weights)) if settings.compact else lattice
 
 
-def _fits(lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], faults: Faults) -> bool:
-    """Whether the weights are for this lattice and these models; if not, the fault is told."""
+def _fits(
+    lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], collector: ErrorCollector
+) -> bool:
+    """Whether the weights match the lattice and the models; if not, report the error."""
     try:
         check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
     except InputError as error:
-        faults.add(error)
+        collector.add(error)
         return False
-    pairs = (("score", lattice.score_names, weights.scales),
-             ("model", tuple(model.name for model in models), weights.mixture))
+    pairs = (
+        ("score", lattice.score_names, weights.scales),
+        ("model", tuple(model.name for model in models), weights.mixture),
+    )
     for what, have, want in pairs:
         if set(have) != set(want) and lattice.arcs:
-            faults.add(InputError(
-                f"utterance {lattice.utterance!r}: the {what}s here are {', '.join(have) or 'none'}, the weights are "
-                f"for {', '.join(want) or 'none'}",
-                remedy="give the files that the weights were tuned with, or tune new ones with --tune",
-            ))
+            collector.add(
+                InputError(
+                    f"utterance {lattice.utterance!r}: the {what}s here are "
+                    f"{', '.join(have) or 'none'}, the weights are for "
+                    f"{', '.join(want) or 'none'}",
+                    remedy="give the files that the weights were tuned with, "
+                    "or tune new ones with --tune",
+                )
+            )
             return False
     return True
 
@@ -271,7 +239,7 @@ class _Batch:
     lattices: tuple[Lattice, ...]
 
     def __reduce__(self) -> tuple[type[_Batch], tuple[tuple[Lattice, ...]]]:
-        """To another process goes what `expand` looks at."""
+        """Pickle only the data that `expand` reads."""
         return _Batch, (tuple(map(_bare, self.lattices)),)
 
     def halves(self) -> tuple[_Batch, _Batch]:
@@ -280,28 +248,45 @@ class _Batch:
 
 
 def _bare(lattice: Lattice) -> Lattice:
-    """The lattice without what its format keeps beside, and of the words of a whole language those that it has."""
+    """The lattice without its format's extra fields, and with only the symbols that it uses."""
     used = np.union1d([SILENCE], lattice.labels)
-    symbols = Symbols(*(tuple(names[label] for label in used)
-                        for names in (lattice.symbols.labels, lattice.symbols.words)))
-    return replace(lattice, symbols=symbols, labels=np.searchsorted(used, lattice.labels), arc_fields={},
-                   state_fields={}, header={})
+    symbols = Symbols(
+        *(
+            tuple(names[label] for label in used)
+            for names in (lattice.symbols.labels, lattice.symbols.words)
+        )
+    )
+    return replace(
+        lattice,
+        symbols=symbols,
+        labels=np.searchsorted(used, lattice.labels),
+        arc_fields={},
+        state_fields={},
+        header={},
+    )
 
 
-# A part of a batch: how many lattices it has, and their expansion, or the error of the one that is too large.
+# A part of a batch: its number of lattices and their expansion, or the error of a single lattice
+# that is too large.
 _Part = tuple[int, Expansion | InputError]
 
 
-def _expanded(models: Sequence[LanguageModel], batch: _Batch, weights: TunedWeights, settings: ExpansionSettings,
-              memory: int) -> Iterator[_Part]:
-    """The batch expanded; in halves where it needs more than the memory."""
+def _expanded(
+    models: Sequence[LanguageModel],
+    batch: _Batch,
+    weights: TunedWeights,
+    settings: ExpansionSettings,
+    memory: int,
+) -> Iterator[_Part]:
+    """Expand a batch; a batch that exceeds the memory is split into halves."""
     lattices = batch.lattices
     if not lattices:
         return
     try:
         expansion = expand(lattices, models, weights.weights, weights.first_pass, settings, memory)
     except (OverBudgetError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):  # torch says so when it has none
+        # torch raises a RuntimeError if it runs out of memory.
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         if len(lattices) > 1:
             for half in batch.halves():
@@ -313,26 +298,39 @@ def _expanded(models: Sequence[LanguageModel], batch: _Batch, weights: TunedWeig
 
 
 def _too_large(lattice: Lattice, memory: int, by_budget: bool) -> InputError:
-    needed, more = (f"{memory >> 20} MiB", "raise --memory, or ") if by_budget else ("this machine has", "")
-    return InputError(f"utterance {lattice.utterance!r}: its {lattice.arcs} arcs need more memory than {needed}",
-                      remedy=f"{more}lower --max-histories, --beam or --order")
+    needed, more = (
+        (f"{memory >> 20} MiB", "raise --memory, or ") if by_budget else ("this machine has", "")
+    )
+    return InputError(
+        f"utterance {lattice.utterance!r}: its {lattice.arcs} arcs need more memory than {needed}",
+        remedy=f"{more}lower --max-histories, --beam or --order",
+    )
 
 
-def _rescored(batch: _Batch, parts: Iterable[_Part], models: Sequence[LanguageModel], weights: Weights,
-              faults: Faults) -> Iterator[RescoredLattice]:
+def _rescored(
+    batch: _Batch,
+    parts: Iterable[_Part],
+    models: Sequence[LanguageModel],
+    weights: Weights,
+    collector: ErrorCollector,
+) -> Iterator[RescoredLattice]:
     """The lattices of a batch, one by one."""
     begin = 0
     for size, part in parts:
         if isinstance(part, InputError):
-            faults.add(part)
+            collector.add(part)
         else:
             yield from _split(batch.lattices[begin : begin + size], part, models, weights)
         begin += size
-        del part  # else it were there beside the next
+        del part  # free the part before the next one arrives
 
 
-def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[LanguageModel],
-           weights: Weights) -> Iterator[RescoredLattice]:
+def _split(
+    batch: Sequence[Lattice],
+    expansion: Expansion,
+    models: Sequence[LanguageModel],
+    weights: Weights,
+) -> Iterator[RescoredLattice]:
     """The lattices of an expansion, one by one."""
     first_state = np.cumsum([0, *(lattice.states for lattice in batch)])
     first_arc = np.cumsum([0, *(lattice.arcs for lattice in batch)])
@@ -341,71 +339,13 @@ def _split(batch: Sequence[Lattice], expansion: Expansion, models: Sequence[Lang
     for u, lattice in enumerate(batch):
         arcs, states = slice(*arc_cuts[u : u + 2]), slice(*state_cuts[u : u + 2])
         origin = expansion.origin_arcs[arcs] - first_arc[u]
-        expanded = lattice.take(origin, expansion.sources[arcs] - states.start, expansion.targets[arcs] - states.start,
-                                expansion.origin_states[states] - first_state[u])
+        expanded = lattice.take(
+            origin,
+            expansion.sources[arcs] - states.start,
+            expansion.targets[arcs] - states.start,
+            expansion.origin_states[states] - first_state[u],
+        )
         log_probs, lm = expansion.log_probs[arcs], expansion.lm[arcs]
         totals = known_totals([expanded], weights) + weights.lm_scale * lm
         added = {model.name: log_probs[:, k] for k, model in enumerate(models)}
         yield RescoredLattice(expanded.with_scores({**added, LM_SCORE: lm}), totals, weights)
-
-
-def tune_lattices(
-    lattices: Sequence[Lattice], references: Mapping[str, Words], models: Sequence[LanguageModel],
-    settings: ExpansionSettings | None = None, memory: int = MEMORY, *, kind: str = "linear", spread: Spread = here,
-    progress: Progress = silent,
-) -> TunedWeights:
-    """Weights with the fewest word errors on these lattices, as in minimum-error-rate training (Och, 2003).
-
-    The best paths of each lattice join its list, and weights are tuned on the lists: first the paths that the first
-    pass likes best, then, round by round, those of the lattices rescored with the weights so far. A lattice whose
-    best path its list had already is not expanded in later rounds.
-
-    Raises:
-        InputError: no lattice with a path, or a score with a name that rescoring uses.
-    """
-    lattices = [lattice for lattice in lattices if lattice.arcs]
-    if not lattices:
-        raise InputError("no lattice with a path", expected="at least one utterance")
-    for lattice in lattices:
-        check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
-    guide = first_pass_weights(lattices[0])
-    lists = [paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
-             for lattice in lattices]
-    scorer = SentenceScorer(models, memory, spread)
-
-    def tuned(turn: int) -> TunedWeights:
-        return tune_lists(lists, references, scored_lists(lists, scorer), kind=kind, progress=progress,
-                          stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}")
-
-    weights = tuned(1)
-    growing = list(range(len(lattices)))  # those whose lists may lack their best path
-    for turn in range(2, _TUNING_ROUNDS + 2):
-        if not weights.weights.lm_scale:
-            break  # the models gain nothing
-        known = [{hypothesis.words for hypothesis in each.hypotheses} for each in lists]
-        sizes = [len(each.hypotheses) for each in lists]
-        fresh = []
-        rescored = rescore_lattices([lattices[place] for place in growing], models, weights, settings, memory,
-                                    spread=spread)
-        for done, (place, new) in enumerate(zip(growing, rescored, strict=True), start=1):
-            found = new.n_best(_TUNING_PATHS)
-            lists[place] = _joined(lists[place], found)
-            if found.hypotheses[0].words not in known[place]:
-                fresh.append(place)
-            progress(f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}", done, len(growing))
-        if sizes == [len(each.hypotheses) for each in lists]:
-            break
-        weights = tuned(turn)
-        growing = fresh
-        if not growing:
-            break
-    return weights
-
-
-def _joined(old: NBest, new: NBest) -> NBest:
-    """The hypotheses of both, those of `new` with the names of `old`; what is the same but for rounding, once."""
-    names = old.score_names
-    pool = {(h.words, *(round(h.scores[name], 4) for name in names)): h for h in (*new.hypotheses, *old.hypotheses)}
-    ordered = (Hypothesis(str(place), h.words, {name: h.scores[name] for name in names})
-               for place, h in enumerate(reversed(pool.values()), start=1))
-    return NBest(old.utterance, tuple(ordered))

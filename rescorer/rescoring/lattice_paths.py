@@ -1,4 +1,4 @@
-"""The n best sentences of a lattice: different in their words, where paths may differ in times and silences only.
+"""The n best word sequences of a lattice. Paths that differ only in times or silences count once.
 
 Shapes: A arcs, S states, W distinct words.
 """
@@ -18,38 +18,45 @@ NO_WORD = 0
 
 
 def words_on_arcs(lattice: Lattice) -> tuple[tuple[str, ...], np.ndarray]:
-    """The distinct words of a lattice [W], "" being the first even if it is on no arc, and which each arc has [A]."""
+    """The distinct words of a lattice [W] and the index of each arc's word [A].
+
+    The first word is always "", which stands for no word.
+    """
     labels, place = np.unique(lattice.labels, return_inverse=True)
     index = {"": NO_WORD}
-    numbers = [index.setdefault(lattice.symbols.words[label], len(index)) for label in labels.tolist()]
+    numbers = [
+        index.setdefault(lattice.symbols.words[label], len(index)) for label in labels.tolist()
+    ]
     return tuple(index), np.asarray(numbers, np.int64)[place]
 
 
 def n_best(lattice: Lattice, totals: np.ndarray, n: int) -> list[np.ndarray]:
-    """The best path of each of the n best word sequences, best first; fewer where there are fewer.
+    """The best path of each of the n best word sequences, best first; all if there are fewer.
 
-    A* over prefixes of words (Mohri & Riley, "An efficient algorithm for the n-best-strings problem", 2002): a prefix
-    is the set of states that it leads to, found when it is needed. What is promised beyond is exact, and the best
-    continuation of a prefix is always the next to be followed, so that each sentence costs at most one step for each
-    of its words, whatever the lattice and its ties. A step costs the arcs that leave the prefix's states, and once
-    more for each silent arc in a row; memory is the states of all prefixes on the way.
+    A* over prefixes of words (Mohri & Riley, "An efficient algorithm for the n-best-strings
+    problem", 2002). A prefix is represented by the set of states that it reaches, which is computed
+    on demand. The heuristic is exact and the search follows the best continuation of a prefix
+    first, so each sentence takes at most one step for each of its words, whatever the ties. A
+    step visits the arcs that leave the prefix's states, and repeats for each silent arc in a row.
+    Memory holds the states of all visited prefixes.
 
     Args:
-        totals: [A] natural logs, finite: the score of each arc.
+        totals: [A] the score of each arc, a finite natural log.
 
     Returns:
-        The arcs of each path, in order. Equal sentences come in an order that is always the same.
+        The arcs of each path, in order. The order of sentences with equal scores is deterministic.
     """
     if n < 1 or not lattice.states:
         return []
     search = _Search.of(lattice, totals)
-    serial = count(0, -1)  # of equal promises the newest first: straight on to a sentence's end
+    serial = count(0, -1)  # ties: the newest entry first, so that a sentence is completed
     queue = [(0.0, next(serial), 0, search.root())]
     found: list[np.ndarray] = []
     while queue and len(found) < n:
         loss, _, place, prefix = heapq.heappop(queue)
         if place + 1 < len(prefix.losses):
-            later = loss + (prefix.losses[place + 1] - prefix.losses[place])  # so rounded that it is never less
+            # The parentheses keep the sum from falling below `loss` by rounding.
+            later = loss + (prefix.losses[place + 1] - prefix.losses[place])
             heapq.heappush(queue, (later, next(serial), place + 1, prefix))
         longer = search.follow(prefix, place)
         if longer.states[-1] == lattice.states - 1:
@@ -61,17 +68,17 @@ def n_best(lattice: Lattice, totals: np.ndarray, n: int) -> list[np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class _Prefix:
-    """Some words, and all states that lie behind them.
+    """A word prefix and all states that it reaches.
 
     Attributes:
         before: the prefix without the last word.
         states: ascending.
-        arrivals: the last arc of the best way to each state.
-        arcs: arcs with the next words, word by word.
-        values: the score of the best way over each of these.
+        arrivals: the last arc of the best partial path to each state.
+        arcs: the arcs with the next words, grouped by word.
+        values: the score of the best partial path through each of these arcs.
         begins: where each next word's arcs begin.
-        order: the next words by what they promise, best first.
-        losses: what each of them, in this order, costs against the first, ascending.
+        order: the next words by the best total through them, best first.
+        losses: the best total less that of each word, in this order, ascending.
     """
 
     before: _Prefix | None
@@ -86,14 +93,14 @@ class _Prefix:
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """What all steps share.
+    """The data that all steps share.
 
     Attributes:
-        words: [A] the number of each arc's word; the end of the sentence counts as one.
-        after: [S] the best from each state to the end.
+        words: [A] the index of each arc's word; the end of the sentence counts as a word.
+        after: [S] the best total from each state to the end.
         spoken, silent: the arcs with and without a word, as `outgoing` gives them.
-        scores: [S] room for the best way to each state, -inf between steps.
-        ways: [S] room for its last arc.
+        scores: [S] buffer for the best score to each state, -inf between steps.
+        ways: [S] buffer for the last arc of that partial path.
     """
 
     sources: np.ndarray
@@ -111,11 +118,20 @@ class _Search:
         names, numbers = words_on_arcs(lattice)
         words = np.where(lattice.ends, len(names), numbers)
         spoken, silent = (_some(lattice, chosen) for chosen in (words != NO_WORD, words == NO_WORD))
-        return cls(lattice.sources, lattice.targets, totals, words, Trellis.of([lattice]).backward(totals, "best"),
-                   spoken, silent, np.full(lattice.states, -np.inf), np.full(lattice.states, -1))
+        return cls(
+            lattice.sources,
+            lattice.targets,
+            totals,
+            words,
+            Trellis.of([lattice]).backward(totals, "best"),
+            spoken,
+            silent,
+            np.full(lattice.states, -np.inf),
+            np.full(lattice.states, -1),
+        )
 
     def root(self) -> _Prefix:
-        """No words yet."""
+        """The empty prefix."""
         self.scores[0] = 0.0
         return self._close(None, np.zeros(1, np.int64))
 
@@ -127,7 +143,7 @@ class _Search:
         return self._close(prefix, self._arrive(prefix.arcs[span], prefix.values[span]))
 
     def path(self, prefix: _Prefix) -> np.ndarray:
-        """The arcs of the best way to the last of its states."""
+        """The arcs of the best path to the last of the prefix's states."""
         state, arcs = int(prefix.states[-1]), []
         while state:
             arc = int(prefix.arrivals[prefix.states.searchsorted(state)])
@@ -138,7 +154,7 @@ class _Search:
         return np.array(arcs[::-1], dtype=np.int64)
 
     def _close(self, before: _Prefix | None, states: np.ndarray) -> _Prefix:
-        """Add the states behind silent arcs, then see what the next words promise."""
+        """Add the states that silent arcs reach, then rank the next words."""
         reached, new = states, states
         while len(new):
             arcs, values = self._leave(new, self.silent)
@@ -151,21 +167,35 @@ class _Search:
         by_word = self.words[arcs].argsort(kind="stable")
         arcs, values = arcs[by_word], values[by_word]
         begins = runs(self.words[arcs])
-        promises = values + self.after[self.targets[arcs]]
-        best = np.maximum.reduceat(promises, begins) if len(begins) else promises
+        totals = values + self.after[self.targets[arcs]]
+        best = np.maximum.reduceat(totals, begins) if len(begins) else totals
         order = (-best).argsort(kind="stable")
         self.scores[reached] = -np.inf
-        return _Prefix(before, reached, self.ways[reached], arcs, values, begins, order,
-                       (best[order[:1]] - best[order]).tolist())
+        return _Prefix(
+            before,
+            reached,
+            self.ways[reached],
+            arcs,
+            values,
+            begins,
+            order,
+            (best[order[:1]] - best[order]).tolist(),
+        )
 
-    def _leave(self, states: np.ndarray, arcs: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The arcs, of these, that leave the states, and the score of the best way over each."""
+    def _leave(
+        self, states: np.ndarray, arcs: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the arcs that leave the states, and the best score through each."""
         begins, leaving = arcs
         some = leaving[spans(begins[states], begins[states + 1])]
         return some, self.scores[self.sources[some]] + self.totals[some]
 
     def _arrive(self, arcs: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Note the best way to each target, of equal ones that over the first arc; the targets, ascending."""
+        """Record the best partial path to each target; of equal ones, that with the first arc.
+
+        Returns:
+            The targets, ascending.
+        """
         order = np.lexsort((arcs, -values, self.targets[arcs]))
         arcs, values = arcs[order], values[order]
         first = runs(self.targets[arcs])
@@ -175,7 +205,7 @@ class _Search:
 
 
 def _some(lattice: Lattice, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`outgoing` for the arcs that are chosen [A] alone."""
+    """`outgoing` for the chosen arcs [A] only."""
     arcs = np.flatnonzero(chosen)
     begins, order = outgoing(lattice.states, lattice.sources[arcs])
     return begins, arcs[order]

@@ -1,7 +1,8 @@
-"""Words with few expected errors, and how sure each of them is.
+"""The minimum-Bayes-risk hypothesis of a lattice and the confidence of each word.
 
-Xu, Povey, Mangu & Zhu, "Minimum Bayes Risk decoding and system combination based on a recursion for lattice edit
-distance", 2011. Shapes: A arcs, S states, a arcs of one level, Q positions of the hypothesis, W distinct words.
+Xu, Povey, Mangu & Zhu, "Minimum Bayes Risk decoding and system combination based on a recursion for
+lattice edit distance", 2011. Shapes: A arcs, S states, a arcs of one level, Q positions of the
+hypothesis, W distinct words.
 """
 
 from __future__ import annotations
@@ -17,21 +18,24 @@ from rescorer.rescoring.lattice_paths import NO_WORD, n_best, words_on_arcs
 from rescorer.rescoring.trellis import Trellis
 
 _TOTAL = "total"
-_NEGLIGIBLE = 1e-6  # the probability of all paths that are left out together
-_UNPLACED = 1e-5  # what a word at no position costs beyond its error: of equal alignments that with most words placed
+_NEGLIGIBLE = 1e-6  # probability of all pruned paths together
+# extra cost of an insertion, so that of equal alignments the one with the fewest insertions wins
+_INSERTION_COST = 1e-5
 _STARTS = 4  # best paths that the search starts from
 _TIE = 1e-12  # errors closer than this differ by rounding
-_ALIGNED, _INSERTED, _SKIPPED = 0, 1, 2  # an arc's word stands at a position, at none; a position is passed without
+# An arc's word is aligned to a position or inserted; a position without a word is skipped.
+_ALIGNED, _INSERTED, _SKIPPED = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
-class SafestWords:
-    """A hypothesis chosen for its expected errors.
+class MinimumBayesRiskWords:
+    """The minimum-Bayes-risk hypothesis.
 
     Attributes:
         words: without sentence marks.
-        confidences: [words] the probability, 0 to 1, that what was said at the word's place is this word.
-        expected_errors: word errors to expect, by the recursion: not less than the true expectation, to 1e-4.
+        confidences: [words] the probability, 0 to 1, that the word is right at its position.
+        expected_errors: the expected word errors by the recursion, an upper bound of the true
+            expectation up to 1e-4.
     """
 
     words: tuple[str, ...]
@@ -39,16 +43,20 @@ class SafestWords:
     expected_errors: float
 
 
-def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
-    """Start at a sentence and, at each position, take the most probable word or none, while errors fall.
+def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> MinimumBayesRiskWords:
+    """Find the word sequence with the fewest expected word errors, by local search.
 
-    That ends at a local optimum. The search starts from the words of the best paths and from those of the path whose
-    arcs are the most probable, and takes the best of what it finds. Nothing promises that no words have fewer errors.
+    Each round replaces the word at each position by the most probable word or by none, while the
+    expected errors decrease. The search starts from the words of the best paths and of the path
+    with the most probable arcs, and returns the best local optimum. It does not guarantee the
+    global one.
 
-    Positions are the words and the gaps around them. The expected edit distance is computed by a recursion over the
-    lattice that averages the distances of all ways to a state before it aligns what follows: an upper bound, exact
-    where all ways to a state are aligned alike. Silent arcs pass everything on. Paths that have a probability below
-    1e-6 together are left out first. O(A · Q) time and memory, for the arcs that are left, in each of a few rounds.
+    Positions are the words and the gaps around them. A recursion over the lattice computes the
+    expected edit distance. It averages the distances of all partial paths to a state before it
+    aligns the rest, so it gives an upper bound, which is exact if all partial paths to a state
+    have the same alignment. Arcs without a word change no alignment. The least probable
+    arcs, whose paths have a probability below 1e-6 together, are pruned first.
+    A round takes O(A · Q) time and memory.
 
     Args:
         totals: [A] natural logs, finite and scaled such that P(path) ∝ exp(Σ totals).
@@ -57,7 +65,7 @@ def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
         No words and no errors for a lattice without a path.
     """
     if not lattice.states:
-        return SafestWords((), np.zeros(0), 0.0)
+        return MinimumBayesRiskWords((), np.zeros(0), 0.0)
     recursion = _Recursion.of(_probable(lattice, totals))
     best: _Evaluation | None = None
     seen: set[tuple[int, ...]] = set()
@@ -66,11 +74,17 @@ def minimum_bayes_risk(lattice: Lattice, totals: np.ndarray) -> SafestWords:
         if found and (best is None or found.errors < best.errors - _TIE):
             best = found
     assert best is not None  # the first start is new
-    return recursion.safest(best)
+    return recursion.hypothesis(best)
 
 
-def _descend(recursion: _Recursion, words: np.ndarray, seen: set[tuple[int, ...]]) -> _Evaluation | None:
-    """Take the most probable words while errors fall; stop at what was seen before, None where that is the start."""
+def _descend(
+    recursion: _Recursion, words: np.ndarray, seen: set[tuple[int, ...]]
+) -> _Evaluation | None:
+    """Take the most probable words while the expected errors decrease.
+
+    Returns:
+        None if the start is in `seen`.
+    """
     found = None
     while (key := tuple(words.tolist())) not in seen:
         seen.add(key)
@@ -84,16 +98,17 @@ def _descend(recursion: _Recursion, words: np.ndarray, seen: set[tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class _Evaluation:
-    """What the recursion says of one hypothesis.
+    """The result of the recursion for one hypothesis.
 
     Attributes:
         positions: [Q] gaps, which are NO_WORD, and a word between one and the next.
-        chances: [W, Q] the probability of each word, or of none, at each position; each column sums to 1.
+        probabilities: [W, Q] the probability of each word, or of none, at each position; each
+            column sums to 1.
         errors: expected.
     """
 
     positions: np.ndarray
-    chances: np.ndarray
+    probabilities: np.ndarray
     errors: float
 
     @property
@@ -101,22 +116,22 @@ class _Evaluation:
         return self.positions[1::2]
 
     def improved(self) -> np.ndarray:
-        """The most probable words, the present ones where others are only as probable."""
-        best, now = self.chances.argmax(0), np.arange(len(self.positions))
-        ahead = self.chances[best, now] > self.chances[self.positions, now] + _TIE
+        """The most probable words; of equally probable words the present one."""
+        best, now = self.probabilities.argmax(0), np.arange(len(self.positions))
+        ahead = self.probabilities[best, now] > self.probabilities[self.positions, now] + _TIE
         words = np.where(ahead, best, self.positions)
         return np.asarray(words[words != NO_WORD])
 
 
 @dataclass(frozen=True, eq=False)
 class _Recursion:
-    """What all rounds share.
+    """The data that all rounds share.
 
     Attributes:
         names: [W] the words by number.
         words: [A] the number of each arc's word.
         totals: [A]
-        shares: [A] how probable it is to have come to the arc's target over this arc.
+        shares: [A] the probability of the arc among the arcs into its target.
     """
 
     lattice: Lattice
@@ -134,17 +149,19 @@ class _Recursion:
         return cls(lattice, trellis, *words_on_arcs(lattice), totals, shares)
 
     def starts(self) -> Iterator[np.ndarray]:
-        """Word sequences to start from, the best path's first."""
+        """Word sequences from which the search starts; the best path's is the first."""
         after = self.trellis.posteriors(self.totals) * (self.words != NO_WORD)
         surest = self.trellis.best_paths(after)[0]
         for path in (*n_best(self.lattice, self.totals, _STARTS), surest):
             words = self.words[path]
             yield np.asarray(words[words != NO_WORD])
 
-    def safest(self, found: _Evaluation) -> SafestWords:
-        """The words by name, and how sure they are."""
-        sure = found.chances[found.words, np.arange(1, len(found.positions), 2)].clip(0, 1)
-        return SafestWords(tuple(self.names[word] for word in found.words), sure, found.errors)
+    def hypothesis(self, found: _Evaluation) -> MinimumBayesRiskWords:
+        """The words and their confidences."""
+        sure = found.probabilities[found.words, np.arange(1, len(found.positions), 2)].clip(0, 1)
+        return MinimumBayesRiskWords(
+            tuple(self.names[word] for word in found.words), sure, found.errors
+        )
 
     def evaluate(self, words: np.ndarray) -> _Evaluation:
         """The paper's forward and backward passes for one hypothesis."""
@@ -154,18 +171,19 @@ class _Recursion:
         return _Evaluation(positions, self._collect(moves), errors)
 
     def _align(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
-        """The expected errors, and what each arc did at the end of each part of the hypothesis [A, Q + 1]."""
-        passed = np.concatenate([[0], np.cumsum(positions != NO_WORD)])  # errors of hearing nothing so far
+        """The expected errors and each arc's move at each prefix of the hypothesis [A, Q + 1]."""
+        # deletions: the errors of a path without words so far
+        passed = np.concatenate([[0], np.cumsum(positions != NO_WORD)])
         errors = np.empty((len(self.trellis.depth), len(passed)))
         errors[0] = passed
         moves = np.empty((len(self.words), len(passed)), dtype=np.int8)
         for level in self.trellis.arriving:
             before, words = errors[self.trellis.sources[level.arcs]], self.words[level.arcs, None]
-            inserted = before + np.where(words == NO_WORD, 0.0, 1 + _UNPLACED)
+            inserted = before + np.where(words == NO_WORD, 0.0, 1 + _INSERTION_COST)
             cost = np.where(words == NO_WORD, np.inf, words != positions)
             aligned = np.pad(before[:, :-1] + cost, ((0, 0), (1, 0)), constant_values=np.inf)
             here = np.minimum(aligned, inserted) - passed
-            best = np.minimum.accumulate(here, 1)  # or a word earlier, and nothing since
+            best = np.minimum.accumulate(here, 1)  # or an earlier position, then skips
             move = np.where(aligned <= inserted + _TIE, _ALIGNED, _INSERTED)
             moves[level.arcs] = np.where(best < here - _TIE, _SKIPPED, move)
             shares = self.shares[level.arcs, None]
@@ -180,7 +198,10 @@ class _Recursion:
         none = np.zeros(moves.shape[1])
         for level in reversed(self.trellis.leaving):
             move = moves[level.arcs]
-            mass = _fall(self.shares[level.arcs, None] * reached[self.trellis.targets[level.arcs]], move == _SKIPPED)
+            mass = _fall(
+                self.shares[level.arcs, None] * reached[self.trellis.targets[level.arcs]],
+                move == _SKIPPED,
+            )
             none += np.where(move == _SKIPPED, mass, 0.0).sum(0)
             standing[level.arcs] = np.where(move == _ALIGNED, mass, 0.0)
             back = np.where(move == _INSERTED, mass, 0.0)
@@ -188,25 +209,32 @@ class _Recursion:
             reached[level.states] = np.add.reduceat(back, level.begins)
         none += np.cumsum(reached[0, ::-1])[::-1]  # before the first arc
         arcs = np.arange(len(self.words))
-        chances = csr_matrix((np.ones(len(arcs)), (self.words, arcs)), shape=(len(self.names), len(arcs))) @ standing
-        chances[NO_WORD] += none
-        return np.asarray(chances[:, 1:])
+        probabilities = (
+            csr_matrix((np.ones(len(arcs)), (self.words, arcs)), shape=(len(self.names), len(arcs)))
+            @ standing
+        )
+        probabilities[NO_WORD] += none
+        return np.asarray(probabilities[:, 1:])
 
 
 def _fall(mass: np.ndarray, skipped: np.ndarray) -> np.ndarray:
-    """[a, Q + 1] the mass on each place when it falls from every place that is skipped to the one before, and on."""
+    """[a, Q + 1] the mass after each skipped position passes its own to the one before."""
     above = np.cumsum(mass[:, ::-1], 1)[:, ::-1]
     above = np.pad(above, ((0, 0), (0, 1)))
     last = mass.shape[1]
     floors = np.where(skipped, last, np.arange(last))
-    floors = np.pad(np.minimum.accumulate(floors[:, ::-1], 1)[:, ::-1], ((0, 0), (0, 1)), constant_values=last)
+    floors = np.pad(
+        np.minimum.accumulate(floors[:, ::-1], 1)[:, ::-1], ((0, 0), (0, 1)), constant_values=last
+    )
     return np.asarray((above[:, :-1] - np.take_along_axis(above, floors[:, 1:], 1)).clip(0))
 
 
 def _probable(lattice: Lattice, totals: np.ndarray) -> Lattice:
-    """The lattice with its totals and without its least probable arcs, which together have a negligible probability."""
+    """The lattice with its totals, without arcs whose probability is negligible together."""
     posteriors = Trellis.of([lattice]).posteriors(totals)
     order = np.argsort(posteriors, kind="stable")
     kept = np.sort(order[np.cumsum(posteriors[order]) > _NEGLIGIBLE])
-    arcs = Arcs(lattice.sources[kept], lattice.targets[kept], lattice.labels[kept], {_TOTAL: totals[kept]})
+    arcs = Arcs(
+        lattice.sources[kept], lattice.targets[kept], lattice.labels[kept], {_TOTAL: totals[kept]}
+    )
     return assemble(lattice.utterance, lattice.symbols, 0, arcs, states=lattice.states - 1)

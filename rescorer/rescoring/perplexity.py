@@ -1,7 +1,9 @@
 """Perplexity of a text under several models and their mixture.
 
-Standard: every word and every `</s>` is scored once, unknown words as `<unk>`, over the model's whole vocabulary.
-Models of an open vocabulary spell unknown words out: their perplexity is over all strings, and higher.
+The standard perplexity scores every word and `</s>` once over the model's whole vocabulary, and
+unknown words as `<unk>`. Models of an open vocabulary spell unknown words: their perplexity is over
+all strings, and higher.
+
 Shapes: N words and sentence ends of the text, K models.
 """
 
@@ -14,24 +16,24 @@ import numpy as np
 import torch
 
 from rescorer.models.language_model import SENTENCE_END, LanguageModel
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.mixture import combine, fit_linear
 from rescorer.models.open_vocabulary import OpenVocabulary
-from rescorer.models.text import log_probs_of, perplexity
-from rescorer.rescoring.history_tree import Sentence, score_sentences
+from rescorer.models.running_text import log_probs_of, perplexity
+from rescorer.rescoring.prefix_tree import Sentence, score_sentences
 
 CONTEXTS = ("sentence", "text")
 
 
 @dataclass(frozen=True, eq=False)
 class TextScores:
-    """What K models say of a text.
+    """The scores of K models on a text.
 
     Attributes:
-        names: of the models.
+        names: names of the models.
         log_probs: [N, K] natural log P of each word and `</s>`, in the order of the text.
-        unknown: [K] how many of the words each model does not know.
-        words: how many there are, without `</s>`.
+        unknown: [K] number of words that each model does not know.
+        words: number of words, without `</s>`.
     """
 
     names: tuple[str, ...]
@@ -40,12 +42,14 @@ class TextScores:
     words: int
 
     def perplexities(self) -> dict[str, float]:
-        """Of each model."""
+        """The perplexity of each model by name."""
         return {name: perplexity(self.log_probs[:, k]) for k, name in enumerate(self.names)}
 
     def mixed(self, weights: np.ndarray) -> float:
         """Perplexity of the linear mixture with weights [K]."""
-        return perplexity(combine(torch.from_numpy(self.log_probs), torch.from_numpy(weights), "linear").numpy())
+        return perplexity(
+            combine(torch.from_numpy(self.log_probs), torch.from_numpy(weights), "linear").numpy()
+        )
 
     def best_weights(self) -> np.ndarray:
         """[K] the weights of the linear mixture that make this text most probable."""
@@ -58,17 +62,22 @@ def score_text(
     """Score every word and `</s>` of a text.
 
     Args:
-        context: "sentence": each sentence is read alone, as a rescorer reads it; "text": a LightRNN carries its state
-            from sentence to sentence, as published figures of recurrent models do (an n-gram never does).
-        memory: bytes that the histories of one level may take.
+        context: "sentence": each sentence is read alone, as a rescorer reads it; "text": a LightRNN
+            carries its state from sentence to sentence, as published figures of recurrent models do
+            (an n-gram never does).
+        memory: bytes for the histories of one level.
     """
     columns = [
-        _carried(model, sentences) if context == "text" and _remembers(model) else _alone(model, sentences, memory)
+        _carried(model, sentences)
+        if context == "text" and _remembers(model)
+        else _alone(model, sentences, memory)
         for model in models
     ]
     flat = [word for sentence in sentences for word in sentence]
     unknown = np.array([int((~model.knows(flat)).sum()) for model in models])
-    return TextScores(tuple(model.name for model in models), np.stack(columns, -1), unknown, len(flat))
+    return TextScores(
+        tuple(model.name for model in models), np.stack(columns, -1), unknown, len(flat)
+    )
 
 
 def _remembers(model: LanguageModel) -> bool:
@@ -78,13 +87,15 @@ def _remembers(model: LanguageModel) -> bool:
 def _carried(model: LanguageModel, sentences: Sequence[Sentence]) -> np.ndarray:
     words = [word for sentence in sentences for word in (*sentence, SENTENCE_END)]
     if isinstance(model, OpenVocabulary):
-        return np.asarray(_carried(model.model, sentences) + model.log_shares(model.encode(words)).numpy())
+        return np.asarray(
+            _carried(model.model, sentences) + model.log_shares(model.encode(words)).numpy()
+        )
     assert isinstance(model, LightRNN)
     return log_probs_of(model, model.vocabulary.encode(words))
 
 
 def _alone(model: LanguageModel, sentences: Sequence[Sentence], memory: int) -> np.ndarray:
     scores = score_sentences(sentences, [model], memory)
-    # A sentence's nodes are numbered level by level: in ascending order they are its words and its </s>.
+    # Nodes are numbered level by level: in ascending order they are the words of a sentence.
     paths = scores.paths.sorted_indices()
     return np.asarray(scores.log_probs[paths.indices, 0])

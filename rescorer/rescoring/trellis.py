@@ -1,6 +1,6 @@
-"""Lattices side by side: best and summed scores of all their paths, a level of states at a time.
+"""Best and summed scores over the paths of several lattices, computed level by level.
 
-Shapes: U lattices, S states and A arcs of all of them, numbered one lattice after the other.
+Shapes: U lattices with S states and A arcs in total, numbered one lattice after the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Level:
     Attributes:
         states: ascending.
         arcs: state by state, ascending for each.
-        begins: where each state's arcs begin in `arcs`; none is without.
+        begins: where each state's arcs begin in `arcs`; every state has one or more.
     """
 
     states: np.ndarray
@@ -35,13 +35,13 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Trellis:
-    """Several lattices, some perhaps without a path, in the levels of their topological order.
+    """Several lattices in the levels of their topological order; some may have no path.
 
-    Wherever `totals` are asked for they are [A] natural logs, finite: the score of each arc.
+    The argument `totals` of each method is [A], the score of each arc as a finite natural log.
 
     Attributes:
         sources, targets: [A] states; `sources` ascends.
-        depth: [S] arcs on the longest path to each state.
+        depth: [S] the number of arcs on the longest path to each state.
         first_state, first_arc: [U + 1] where each lattice begins; the last is S or A.
         arriving: the states but the starts with the arcs into them, by depth.
         leaving: the states but the ends with the arcs out of them, by depth.
@@ -60,7 +60,15 @@ class Trellis:
         """The trellis of any number of lattices. O(A log A + depth)."""
         sources, targets, first_state, first_arc = union(lattices)
         depth = depths(int(first_state[-1]), sources, targets)
-        return cls(sources, targets, depth, first_state, first_arc, _levels(targets, depth), _levels(sources, depth))
+        return cls(
+            sources,
+            targets,
+            depth,
+            first_state,
+            first_arc,
+            _levels(targets, depth),
+            _levels(sources, depth),
+        )
 
     @cached_property
     def owners(self) -> np.ndarray:
@@ -68,34 +76,39 @@ class Trellis:
         return np.repeat(np.arange(len(self.first_arc) - 1), np.diff(self.first_arc))
 
     def forward(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
-        """[S] natural log of the best of all partial paths from the start to each state, or of their sum."""
+        """[S] natural log of the best partial path from the start to each state, or of the sum."""
         values = np.zeros(len(self.depth))
         for level in self.arriving:
-            values[level.states] = _REDUCE[kind](values[self.sources[level.arcs]] + totals[level.arcs], level.begins)
+            values[level.states] = _REDUCE[kind](
+                values[self.sources[level.arcs]] + totals[level.arcs], level.begins
+            )
         return values
 
     def backward(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
-        """[S] the same from each state to the end: at the start it is the lattice's own."""
+        """[S] the same from each state to the end; the start's value is the whole lattice's."""
         values = np.zeros(len(self.depth))
         for level in reversed(self.leaving):
-            values[level.states] = _REDUCE[kind](values[self.targets[level.arcs]] + totals[level.arcs], level.begins)
+            values[level.states] = _REDUCE[kind](
+                values[self.targets[level.arcs]] + totals[level.arcs], level.begins
+            )
         return values
 
     def through(self, totals: np.ndarray, kind: Kind) -> np.ndarray:
-        """[A] natural log of the best of all whole paths over each arc, or of their sum."""
+        """[A] natural log of the best whole path through each arc, or of the sum of all."""
         before, after = self.forward(totals, kind), self.backward(totals, kind)
         return np.asarray(before[self.sources] + totals + after[self.targets])
 
     def posteriors(self, totals: np.ndarray) -> np.ndarray:
-        """[A] the probability that the path goes over each arc, where P(path) ∝ exp of its total."""
+        """[A] the posterior probability of each arc, where P(path) ∝ exp(its total)."""
         before, after = self.forward(totals, "all"), self.backward(totals, "all")
         whole = after[self.first_state[self.owners]]
         return np.asarray(np.exp(before[self.sources] + totals + after[self.targets] - whole))
 
     def best_paths(self, totals: np.ndarray) -> list[np.ndarray]:
-        """The best path of each lattice: its arcs in order, by their numbers in that lattice; none without a path.
+        """The arcs of the best path of each lattice, in order, numbered within that lattice.
 
-        Of equal paths it is the one whose first arc, then second arc, … has the lowest number.
+        A lattice without a path gives no arcs. Of equal paths, the first in the lexicographic order
+        of arc numbers wins.
         """
         after = self.backward(totals, "best")
         tight = np.flatnonzero(totals + after[self.targets] == after[self.sources])
@@ -116,21 +129,28 @@ class Trellis:
 
 
 def _levels(ends: np.ndarray, depth: np.ndarray) -> tuple[Level, ...]:
-    """Arcs grouped by the state at one of their ends [A], these by depth [S]."""
+    """Arcs grouped by the state at one end [A]; the states are grouped by depth [S]."""
     order = np.lexsort((ends, depth[ends]))
     first = runs(ends[order])
     states = ends[order[first]]
     cuts = [*np.unique(depth[states], return_index=True)[1].tolist(), len(states)]
     first = np.append(first, len(order))
-    return tuple(Level(states[begin:end], order[first[begin] : first[end]], first[begin:end] - first[begin])
-                 for begin, end in pairwise(cuts))
+    return tuple(
+        Level(states[begin:end], order[first[begin] : first[end]], first[begin:end] - first[begin])
+        for begin, end in pairwise(cuts)
+    )
 
 
 def _log_sums(values: np.ndarray, begins: np.ndarray) -> np.ndarray:
-    """Like np.add.reduceat of probabilities that are given, and returned, as logs."""
+    """Like np.add.reduceat, for probabilities given and returned as logs."""
     top = np.maximum.reduceat(values, begins)
     lengths = np.diff(begins, append=len(values))
-    return np.asarray(top + np.log(np.add.reduceat(np.exp(values - np.repeat(top, lengths)), begins)))
+    return np.asarray(
+        top + np.log(np.add.reduceat(np.exp(values - np.repeat(top, lengths)), begins))
+    )
 
 
-_REDUCE: dict[Kind, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"best": np.maximum.reduceat, "all": _log_sums}
+_REDUCE: dict[Kind, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "best": np.maximum.reduceat,
+    "all": _log_sums,
+}

@@ -1,14 +1,15 @@
-"""How the scores of a hypothesis are put together, and how that is learnt from a development set.
+"""Weights: how the scores of a hypothesis are combined into its total.
 
     total = Σ_name scale[name] · raw[name] + lm_scale · log P(words) − word_penalty · words
 
-where log P is the mixture's, word by word, of what each model says of a word:
+where log P mixes the models word by word. The score of a model for a word is
 
+    log P(word | history)                                                       a known word
+    log P(word | history) − new_word_penalty                                    a word added later
     log P(word | history) − (1 − spelling_scale) · log P(word | unknown) − unknown_penalty
+                                                                                an unknown word
 
-the last two for a word that the model does not know; − new_word_penalty for one that it was given later.
-
-Shapes: U utterances, H hypotheses of all of them, n nodes of the history tree, K models.
+Shapes: U utterances, H hypotheses of all of them, n nodes of the prefix tree, K models.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,31 +27,32 @@ from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.mixture import KINDS, combine
 from rescorer.recognition.nbest import ACOUSTIC, BIAS
-from rescorer.rescoring.history_tree import PathScores
+from rescorer.rescoring.prefix_tree import PathScores
 from rescorer.rescoring.word_kinds import WordKinds
 
-# Kaldi's usual inverse acoustic weight is 10 to 12. Hot words of sherpa-onnx have 1.5 nats for each of their pieces,
-# three or four a word.
+# Kaldi's usual inverse acoustic weight is 10 to 12. sherpa-onnx adds 1.5 nats for each piece of a
+# hot word, which has three or four pieces.
 DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
-_LARGEST = 1e30  # of a weight: raw scores may be in any unit
+_LARGEST = 1e30  # weight; raw scores may be in any unit
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One small JSON file, made on a development set and applied to any other.
+    """Weights of one total, tuned on a development set and applied to any other.
 
     Attributes:
-        scales: of each named raw score.
-        lm_scale: multiplies the natural-log probability of the words, `</s>` included; 0: no language model.
-        word_penalty: nats taken off for each word (positive: fewer words; Kaldi's sign).
-        unknown_penalty: nats taken off a model's log-probability of a word that it does not know; below 0 where the
-            training text, having no unknown word itself, left `<unk>` too little.
-        spelling_scale: how much of log P(word | unknown) counts. 1: all of it, as in a perplexity. 0: nothing, so that
-            all unknown words cost alike, as in a closed vocabulary.
-        mixture: the weight of each model by name.
+        scales: scale of each raw score by name.
+        lm_scale: factor of the natural-log probability of the words and `</s>`; 0: no language
+            model.
+        word_penalty: nats subtracted for each word (positive: fewer words; Kaldi's sign).
+        unknown_penalty: nats subtracted from a model's log-probability of an unknown word. It is
+            below 0 if `<unk>` is too improbable, because the training text has no unknown word.
+        spelling_scale: share of log P(word | unknown) that counts. 1: all of it, as in a
+            perplexity. 0: none, so that all unknown words cost the same, as in a closed vocabulary.
+        mixture: weight of each model by name.
         mixture_kind: "linear" or "log-linear".
-        new_word_penalty: nats taken off a model's log-probability of a word that it was given after its training; below
-            0 where such words are more frequent than their pseudo-counts say.
+        new_word_penalty: nats subtracted from a model's log-probability of a word that was added
+            after training. It is below 0 if such words are more frequent than their pseudo-counts.
     """
 
     scales: Mapping[str, float]
@@ -68,60 +69,95 @@ class Weights:
         if not 0 <= self.spelling_scale <= 1:
             raise ValueError(f"spelling_scale = {self.spelling_scale}: expected 0 to 1")
         if self.mixture_kind not in KINDS:
-            raise ValueError(f"mixture_kind {self.mixture_kind!r}: expected one of {', '.join(KINDS)}")
+            raise ValueError(
+                f"mixture_kind {self.mixture_kind!r}: expected one of {', '.join(KINDS)}"
+            )
         if any(weight < 0 for weight in self.mixture.values()):
             raise ValueError("a mixture weight is below 0")
-        if self.mixture and self.mixture_kind == "linear" and abs(sum(self.mixture.values()) - 1) > 1e-6:
-            raise ValueError(f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1")
+        if (
+            self.mixture
+            and self.mixture_kind == "linear"
+            and abs(sum(self.mixture.values()) - 1) > 1e-6
+        ):
+            raise ValueError(
+                f"the mixture weights sum to {sum(self.mixture.values()):.6g}, not to 1"
+            )
 
     def mixed(self, log_probs: np.ndarray, kinds: WordKinds, models: Sequence[str]) -> np.ndarray:
-        """[n] log P under the mixture, from what each model says of words [n, K], and of which kinds they are.
+        """[n] log P under the mixture.
 
-        Of a single model, or in a log-linear mixture, words may be whole sentences, of which all that is summed.
+        With a single model, or in a log-linear mixture, a word may be a whole sentence with summed
+        scores.
+
+        Args:
+            log_probs: [n, K] log P of each word under each model.
+            kinds: which words are unknown or new.
+            models: names of the models.
         """
         mixture = torch.tensor([self.mixture[name] for name in models], dtype=torch.float64)
-        counted = (log_probs - (1 - self.spelling_scale) * kinds.log_spellings
-                   - self.unknown_penalty * kinds.unknown - self.new_word_penalty * kinds.new)
+        counted = (
+            log_probs
+            - (1 - self.spelling_scale) * kinds.log_spellings
+            - self.unknown_penalty * kinds.unknown
+            - self.new_word_penalty * kinds.new
+        )
         return np.asarray(combine(torch.from_numpy(counted), mixture, self.mixture_kind).numpy())
 
     def muted(self, models: Weights) -> Weights:
-        """These weights of the raw scores, with models that count for nothing."""
+        """These weights, with a language-model scale of 0 and the mixture of other weights."""
         return replace(models, scales=self.scales, word_penalty=self.word_penalty, lm_scale=0.0)
 
     @classmethod
     def default(cls, score_names: Sequence[str], models: Sequence[str]) -> Weights:
-        """Raw scores as they are (acoustic: 0.1, bias: 5), models alike and without effect.
+        """Scales of 1 (acoustic: 0.1, bias: 5), equal mixture weights, and an lm_scale of 0.
 
-        Spellings count in full: without them every unknown word has all of `<unk>`'s probability,
-        which only a tuned unknown penalty makes up for. What is used untuned depends on the lists:
-        `rescorer.rescoring.default_weights`.
+        Spellings count in full. Without them every unknown word has the whole probability of
+        `<unk>`, which only a tuned unknown penalty corrects. `rescorer.rescoring.default_weights`
+        chooses the lm_scale for untuned use from the lists.
         """
-        return cls({name: DEFAULT_SCALES.get(name, 1.0) for name in score_names}, lm_scale=0.0,
-                   mixture={name: 1 / len(models) for name in models})
+        return cls(
+            {name: DEFAULT_SCALES.get(name, 1.0) for name in score_names},
+            lm_scale=0.0,
+            mixture={name: 1 / len(models) for name in models},
+        )
 
 
 def _check_numbers(weights: Weights) -> None:
-    """Raises ValueError for a weight that is no number, or so great that a total may be infinite."""
+    """Raises ValueError for a weight that is not a number, or so large that a total may be
+    infinite.
+    """
     for name in ("scales", "mixture"):
         if not isinstance(getattr(weights, name), Mapping):
-            raise ValueError(f"{name} {getattr(weights, name)!r:.80}: expected a number for each name")
-    alone = ("lm_scale", "word_penalty", "unknown_penalty", "spelling_scale", "new_word_penalty")
-    for name, number in [*weights.scales.items(), *weights.mixture.items(), *((n, getattr(weights, n)) for n in alone)]:
-        if not isinstance(number, (int, float)) or isinstance(number, bool) or not abs(number) <= _LARGEST:  # NaN, too
-            raise ValueError(f"{name} = {number!r:.40}: expected a finite number, at most {_LARGEST:g} large")
+            raise ValueError(
+                f"{name} {getattr(weights, name)!r:.80}: expected a number for each name"
+            )
+    scalars = ("lm_scale", "word_penalty", "unknown_penalty", "spelling_scale", "new_word_penalty")
+    named: list[tuple[str, object]] = [*weights.scales.items(), *weights.mixture.items()]
+    named += [(name, getattr(weights, name)) for name in scalars]
+    for name, number in named:
+        if not _is_weight(number):
+            raise ValueError(
+                f"{name} = {number!r:.40}: expected a finite number, at most {_LARGEST:g} large"
+            )
+
+
+def _is_weight(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= _LARGEST  # false for NaN, too
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredLists:
-    """Everything that weights are applied to; computed once, whatever the weights.
+    """The scores that weights combine; they do not depend on the weights.
 
     Attributes:
-        score_names: of the raw scores.
-        model_names: of the K models.
-        raw: [H, names] natural logs.
-        lengths: [H] words.
-        begins: [U] the first hypothesis of each utterance; none is without.
-        paths: what each model says of every node, and which nodes make each hypothesis.
+        score_names: names of the raw scores.
+        model_names: names of the K models.
+        raw: [H, names] raw scores, natural logs.
+        lengths: [H] number of words.
+        begins: [U] index of each utterance's first hypothesis; every utterance has one.
+        paths: scores of each node of the prefix tree, and the nodes of each hypothesis.
     """
 
     score_names: tuple[str, ...]
@@ -134,14 +170,15 @@ class ScoredLists:
     def lm_scores(self, weights: Weights) -> np.ndarray:
         """[H] log P of the words of each hypothesis under the mixture."""
         self._check(weights)
-        if weights.mixture_kind == "log-linear" or len(self.model_names) == 1:  # then a sum over words, part by part
+        # The score of a sentence is linear in that of its words: sums over words suffice.
+        if weights.mixture_kind == "log-linear" or len(self.model_names) == 1:
             return weights.mixed(*self.sums, self.model_names)
         nodes = weights.mixed(self.paths.log_probs, self.paths.kinds, self.model_names)
         return np.asarray(self.paths.paths @ nodes)
 
     @cached_property
     def sums(self) -> tuple[np.ndarray, WordKinds]:
-        """[H, K] what each model says of all words of each hypothesis: tuning asks for it thousands of times."""
+        """[H, K] sums over the words of each hypothesis; tuning uses them thousands of times."""
         return self.paths.paths @ self.paths.log_probs, self.paths.kinds.along(self.paths.paths)
 
     def totals(self, weights: Weights) -> np.ndarray:
@@ -154,38 +191,50 @@ class ScoredLists:
         return np.asarray(totals)
 
     def best(self, totals: np.ndarray) -> np.ndarray:
-        """[U] the best hypothesis of each utterance; of equal ones the first."""
+        """[U] the best hypothesis of each utterance; the first of several."""
         top = np.flatnonzero(totals == np.maximum.reduceat(totals, self.begins)[self.owners])
         return np.asarray(top[np.searchsorted(self.owners[top], np.arange(len(self.begins)))])
 
     @cached_property
     def owners(self) -> np.ndarray:
         """[H] the utterance of each hypothesis."""
-        return np.repeat(np.arange(len(self.begins)), np.diff(self.begins, append=len(self.lengths)))
+        return np.repeat(
+            np.arange(len(self.begins)), np.diff(self.begins, append=len(self.lengths))
+        )
 
     def without_models(self) -> ScoredLists:
-        """The same with the raw scores alone."""
+        """These lists with the raw scores alone."""
         paths = self.paths
         empty = PathScores(paths.log_probs[:, :0], paths.kinds.without_models(), paths.paths)
         return replace(self, model_names=(), paths=empty)
 
     def _check(self, weights: Weights) -> None:
-        pairs = (("score", self.score_names, weights.scales), ("model", self.model_names, weights.mixture))
+        pairs = (
+            ("score", self.score_names, weights.scales),
+            ("model", self.model_names, weights.mixture),
+        )
         for what, have, want in pairs:
             if set(have) != set(want) and (what == "score" or weights.lm_scale):
-                raise InputError(f"the {what}s here are {', '.join(have) or 'none'}, the weights are for "
-                                 f"{', '.join(want) or 'none'}",
-                                 remedy="give the files that the weights were tuned with, or tune new ones with --tune")
+                raise InputError(
+                    f"the {what}s here are {', '.join(have) or 'none'}, the weights are for "
+                    f"{', '.join(want) or 'none'}",
+                    remedy="give the files that the weights were tuned with, or tune new weights "
+                    "with --tune",
+                )
 
 
 @dataclass(frozen=True)
 class TunedWeights:
-    """What `rescore --tune` writes: the weights, and those of the first pass alone with its own word penalty.
+    """The file of `rescore --tune`: the weights, and those of the first pass with a tuned word
+    penalty.
 
-    The second is the fair peer: what it gains without a language model is no gain of language modelling.
+    The second is the baseline of the report, because a gain without a language model is no gain of
+    language modelling.
 
     Attributes:
-        at_bounds: what the search found at the end of its range; not kept in the file.
+        weights: weights with the language models.
+        first_pass: weights of the raw scores alone.
+        at_bounds: names of weights at the end of the search range; the file does not hold them.
     """
 
     weights: Weights
@@ -207,33 +256,50 @@ class TunedWeights:
         remedy = "make it with `rescore --tune`"
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
-            return cls._from_json(json.loads(text, object_pairs_hook=_without_doubles, parse_int=float))
+            return cls._from_json(
+                json.loads(text, object_pairs_hook=_without_doubles, parse_int=float)
+            )
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", remedy="check the path", file=path) from None
+            raise InputError(
+                f"cannot be read: {error.strerror}", remedy="check the path", file=path
+            ) from None
         except json.JSONDecodeError as error:
-            raise InputError(f"no JSON: {error.msg}", expected="a weights file", remedy=remedy, file=path,
-                             line=error.lineno) from None
+            raise InputError(
+                f"no JSON: {error.msg}",
+                expected="a weights file",
+                remedy=remedy,
+                file=path,
+                line=error.lineno,
+            ) from None
         except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            said = error if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
-            raise InputError(f"no weights: {said}", expected="a weights file", remedy=remedy, file=path) from None
+            cause = error if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+            raise InputError(
+                f"no weights: {cause}", expected="a weights file", remedy=remedy, file=path
+            ) from None
 
     @classmethod
-    def _from_json(cls, content: Any) -> TunedWeights:
-        """Raises ValueError, TypeError: it is something else, or its two parts are for other scores."""
-        for name in ("weights", "first_pass"):
-            if not isinstance(content, dict) or not isinstance(content.get(name), dict):
-                raise ValueError(f"no {name} in it")
-        weights, first_pass = Weights(**content["weights"]), Weights(**content["first_pass"])
+    def _from_json(cls, content: object) -> TunedWeights:
+        """Raises ValueError, TypeError: no weights, or two parts for different scores."""
+        weights, first_pass = _part(content, "weights"), _part(content, "first_pass")
         if set(weights.scales) != set(first_pass.scales):
-            raise ValueError(f"scales of {', '.join(weights.scales) or 'none'} in weights, of "
-                             f"{', '.join(first_pass.scales) or 'none'} in first_pass")
+            raise ValueError(
+                f"scales of {', '.join(weights.scales) or 'none'} in weights, of "
+                f"{', '.join(first_pass.scales) or 'none'} in first_pass"
+            )
         if any(part.lm_scale and not part.mixture for part in (weights, first_pass)):
             raise ValueError("an lm_scale, and no model in the mixture")
         return cls(weights, first_pass)
 
 
-def _without_doubles(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. Raises ValueError for a name that comes twice, of which one would be lost."""
+def _part(content: object, name: str) -> Weights:
+    part = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(part, dict):
+        raise ValueError(f"no {name} in it")
+    return Weights(**part)
+
+
+def _without_doubles(items: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object. Raises ValueError for a name that occurs twice."""
     found = dict(items)
     if len(found) < len(items):
         raise ValueError("a name comes twice")

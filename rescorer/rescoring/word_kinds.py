@@ -1,4 +1,4 @@
-"""What sets words apart from those that a model was trained with: unknown ones, and new ones, which came later.
+"""Kinds of words that a model treats apart: unknown words, and new words added after training.
 
 Shapes: n words, or nodes of a tree; S sentences; K models.
 """
@@ -16,12 +16,13 @@ from rescorer.models.language_model import LanguageModel
 
 @dataclass(frozen=True, eq=False)
 class WordKinds:
-    """Of each word, or summed over those of sentences.
+    """The kinds of n words under K models, or their sums over the words of sentences.
 
     Attributes:
-        log_spellings: [n, K] the part of a log-probability that is log P(word | unknown); 0 of what is not spelled out.
-        unknown: [n, K] bool: whether the model does not know the word; of sentences how many.
-        new: [n, K] bool: whether it knows the word, but was trained without; of sentences how many.
+        log_spellings: [n, K] log P(word | unknown), a part of the word's log-probability; 0 for
+            words that are not spelled out.
+        unknown: [n, K] bool, whether the word is unknown to the model; for sentences a count.
+        new: [n, K] bool, whether the word was added after training; for sentences a count.
     """
 
     log_spellings: np.ndarray
@@ -30,7 +31,7 @@ class WordKinds:
 
     @classmethod
     def of(cls, words: Sequence[str], models: Sequence[LanguageModel]) -> WordKinds:
-        """Of words as each of the models sees them."""
+        """The kinds of words under each model."""
         log_spellings = np.stack([model.log_spellings(words) for model in models], -1)
         known = np.stack([model.knows(words) for model in models], -1)
         learnt = np.stack([model.has_learnt(words) for model in models], -1)
@@ -38,17 +39,27 @@ class WordKinds:
 
     @classmethod
     def joined(cls, parts: Sequence[WordKinds]) -> WordKinds:
-        """One after the other."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__))
+        """The concatenation of several parts."""
+        return cls(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in cls.__dataclass_fields__
+            )
+        )
 
     def take(self, index: np.ndarray) -> WordKinds:
-        """Of the words index [m]."""
+        """The kinds of the words with these indices [m]."""
         return WordKinds(self.log_spellings[index], self.unknown[index], self.new[index])
 
     def along(self, paths: csr_matrix) -> WordKinds:
-        """[S, K] the sums over the words of sentences, which are paths [S, n] of a tree."""
-        return WordKinds(*(paths @ each.astype(np.float64) for each in (self.log_spellings, self.unknown, self.new)))
+        """[S, K] sums over the words of sentences; `paths` [S, n] lead through a prefix tree."""
+        return WordKinds(
+            *(
+                paths @ each.astype(np.float64)
+                for each in (self.log_spellings, self.unknown, self.new)
+            )
+        )
 
     def without_models(self) -> WordKinds:
-        """Of the same words as no model sees them."""
+        """The kinds of the same words under no model: [n, 0]."""
         return WordKinds(self.log_spellings[:, :0], self.unknown[:, :0], self.new[:, :0])

@@ -1,4 +1,4 @@
-"""Text as word ids in a memory-mapped file, so that a corpus larger than memory can be trained on."""
+"""Text as word ids in a memory-mapped file: a corpus may be larger than memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _ID_TYPE = np.dtype("<u4")
 
 
 def read_sentences(paths: Iterable[str | Path]) -> Iterator[list[str]]:
-    """The words of each line that has any, of many UTF-8 texts, plain or compressed; of pipes nothing is kept."""
+    """Yield the words of each line that is not empty, of UTF-8 texts, plain or compressed.
+
+    The texts may be pipes: each is read once, and nothing is kept.
+    """
     for path in paths:
         for _, line in read_lines(path, once=True):
             if words := line.split():
@@ -30,16 +33,18 @@ def read_sentences(paths: Iterable[str | Path]) -> Iterator[list[str]]:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text as ids [N], each sentence followed by `</s>`."""
+    """A text as ids [N]. `</s>` follows each sentence."""
 
     ids: np.ndarray
 
     @classmethod
-    def encode(cls, paths: Iterable[str | Path], vocabulary: Vocabulary, path: str | Path) -> Corpus:
+    def encode(
+        cls, paths: Iterable[str | Path], vocabulary: Vocabulary, path: str | Path
+    ) -> Corpus:
         """Write the ids of the texts, one sentence a line, to a file and map it.
 
         Raises:
-            InputError: a text that cannot be read, or one without a word.
+            InputError: a text cannot be read, or the texts have no word.
         """
         paths = list(paths)
         sentences = read_sentences(paths)
@@ -50,13 +55,17 @@ class Corpus:
                     file.write(vocabulary.encode(words).astype(_ID_TYPE).tobytes())
                 size = file.tell()
             if not size:
-                raise InputError("no word in the text", expected="a sentence a line", remedy="check the file",
-                                 file=", ".join(map(str, paths)))
+                raise InputError(
+                    "no word in the text",
+                    expected="a sentence a line",
+                    remedy="check the file",
+                    file=", ".join(map(str, paths)),
+                )
         return cls.open(path)
 
     @classmethod
     def open(cls, path: str | Path) -> Corpus:
-        """Map a file that `encode` wrote.
+        """Map a file that `encode` has written.
 
         Raises:
             InputError: it is missing, empty, or cut short.
@@ -71,17 +80,17 @@ class Corpus:
         return len(self.ids)
 
     def digest(self) -> str:
-        """SHA-256 of the ids: two texts of one vocabulary with the same one are the same."""
+        """SHA-256 of the ids. It identifies a text of a vocabulary."""
         digest = hashlib.sha256()
         for start in range(0, len(self.ids), _IDS_AT_ONCE):
             chunk = self.ids[start : start + _IDS_AT_ONCE]
             digest.update(np.ascontiguousarray(chunk, dtype=_ID_TYPE).tobytes())
         return digest.hexdigest()
 
-    def streams(self, count: int) -> np.ndarray:
-        """[U, N // U] the text cut into streams that are read side by side; a view, nothing is copied.
+    def batchify(self, count: int) -> np.ndarray:
+        """[U, N // U] streams of equal length, as a view without a copy.
 
-        At most U - 1 ids at the very end are in no stream: for training, not for perplexity.
+        Up to U - 1 ids at the end are in no stream: use this for training, not for perplexity.
         """
         length = len(self.ids) // count
         return self.ids[: count * length].reshape(count, length)

@@ -1,4 +1,7 @@
-"""In which precision a processor multiplies matrices sooner: its flags do not tell, for some have a slow bfloat16."""
+"""The precision in which a processor multiplies matrices faster.
+
+It is measured: some processors list bfloat16 among their flags but multiply slowly in it.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,23 @@ import time
 
 import torch
 
-_SHAPE = (2048, 256, 1024)  # a batch of vectors through the gates of an LSTM
-_TRIES = 5  # of which the quickest counts: the machine may be shared
+_SHAPE = (2048, 256, 1024)  # a batch of vectors times the weights of an LSTM's gates
+_TRIES = 5  # the fastest counts, because the machine may be shared
 
 
 def bfloat16_gain(device: str) -> float:
-    """How many times as quick as in float32 a product in bfloat16 is, measured by one thread's time.
+    """Speed of a matrix product in bfloat16 relative to float32, by one thread's time.
 
-    2 without a measurement for a device that is no processor: right for NVIDIA's since Ampere, not for older ones.
+    It is 2 without a measurement for other devices than the processor: right for NVIDIA's since
+    Ampere, too high for older ones.
     """
     if torch.device(device).type != "cpu":
         return 2.0
     rows, inner, columns = _SHAPE
-    kinds = (torch.float32, torch.bfloat16)
-    factors = [(torch.ones(rows, inner, dtype=kind), torch.ones(inner, columns, dtype=kind)) for kind in kinds]
+    factors = [
+        (torch.ones(rows, inner, dtype=dtype), torch.ones(inner, columns, dtype=dtype))
+        for dtype in (torch.float32, torch.bfloat16)
+    ]
     seconds = [[_seconds(left, right) for left, right in factors] for _ in range(_TRIES)]
     return min(float32 for float32, _ in seconds) / min(bfloat16 for _, bfloat16 in seconds)
 

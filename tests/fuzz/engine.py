@@ -1,7 +1,7 @@
 """Runs damaged inputs in forked workers, judges what becomes of each, and keeps findings as files.
 
-Input n of a target is a function of the seed, the target's name and n alone. A worker that a signal ends (a crash, or
-the limit on time) costs one input: the next worker goes on behind it.
+Input n of a target is a function of the seed, the target's name and n alone. A worker that a signal
+ends (a crash, or the limit on time) costs one input: the next worker goes on behind it.
 """
 
 from __future__ import annotations
@@ -81,8 +81,14 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return {"target": self.target, "inputs": self.inputs, "read": self.read, "refused": self.refused,
-                "findings": len(self.findings), "seconds": round(self.seconds, 2)}
+        return {
+            "target": self.target,
+            "inputs": self.inputs,
+            "read": self.read,
+            "refused": self.refused,
+            "findings": len(self.findings),
+            "seconds": round(self.seconds, 2),
+        }
 
 
 def run_target(target: Target, inputs: int, seed: int, kept: Path | None) -> Outcome:
@@ -91,7 +97,9 @@ def run_target(target: Target, inputs: int, seed: int, kept: Path | None) -> Out
     outcome = Outcome(target.name)
     begin, before = 0, time.process_time() + _of_children()
     kinds: Counter[tuple[str, str, str]] = Counter()
-    with tempfile.TemporaryDirectory(prefix="fuzz.", dir=_QUICK if _QUICK.is_dir() else None) as place:
+    with tempfile.TemporaryDirectory(
+        prefix="fuzz.", dir=_QUICK if _QUICK.is_dir() else None
+    ) as place:
         while begin < inputs:
             end = min(inputs, begin + _INPUTS_A_WORKER)
             reached, found, read, refused = _in_worker(target, begin, end, seed, Path(place))
@@ -112,7 +120,9 @@ def _of_children() -> float:
 
 
 def check_whole(target: Target) -> None:
-    """Raises ValueError where the target does not read its own whole inputs: damage to them would tell nothing."""
+    """Raises ValueError where the target does not read its own whole inputs: damage to them would
+    tell nothing.
+    """
     with tempfile.TemporaryDirectory(prefix="fuzz.") as place:
         for number, case in enumerate(target.cases):
             write_case(case, Path(place) / target.file)
@@ -146,7 +156,9 @@ def write_case(case: Case, path: Path) -> None:
 def _in_worker(
     target: Target, begin: int, end: int, seed: int, place: Path
 ) -> tuple[int, list[Finding], int, int]:
-    """Inputs begin … end - 1, or until a signal: how far it came, findings, how many were read and refused."""
+    """Inputs begin … end - 1, or until a signal: how far it came, findings, how many were read and
+    refused.
+    """
     state = mmap.mmap(-1, _STATE.size)
     state[:] = _STATE.pack(begin, 0, 0)
     log = place / "findings"
@@ -154,7 +166,8 @@ def _in_worker(
     sys.stdout.flush()
     sys.stderr.flush()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, which only wait
+        # of a fork beside threads, which only wait
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if not child:
         status = 1
@@ -179,11 +192,19 @@ def _in_worker(
 def _of_signal(target: Target, number: int, at: int) -> Finding:
     name = signal.Signals(number).name
     if number in (signal.SIGPROF, signal.SIGALRM):
-        return Finding(target.name, "time", name, at, f"not done in {SECONDS} s of the processor, or {_WAIT} s at all")
+        return Finding(
+            target.name,
+            "time",
+            name,
+            at,
+            f"not done in {SECONDS} s of the processor, or {_WAIT} s at all",
+        )
     return Finding(target.name, "signal", name, at, f"ended by {name}")
 
 
-def _work(target: Target, numbers: range, seed: int, place: Path, state: mmap.mmap, log: Path) -> None:
+def _work(
+    target: Target, numbers: range, seed: int, place: Path, state: mmap.mmap, log: Path
+) -> None:
     faulthandler.disable()  # a signal is told by the parent
     output = _limit(place)
     path = place / target.file
@@ -201,7 +222,13 @@ def _work(target: Target, numbers: range, seed: int, place: Path, state: mmap.mm
                 os.lseek(output, 0, os.SEEK_SET)
             if isinstance(found, tuple):
                 kind, where, detail = found
-                finding = {"target": target.name, "kind": kind, "where": where, "input": number, "detail": detail}
+                finding = {
+                    "target": target.name,
+                    "kind": kind,
+                    "where": where,
+                    "input": number,
+                    "detail": detail,
+                }
                 findings.write(json.dumps(finding) + "\n")
                 findings.flush()
             elif found == "refused":
@@ -212,9 +239,13 @@ def _work(target: Target, numbers: range, seed: int, place: Path, state: mmap.mm
 
 
 def _limit(place: Path) -> int:
-    """Bound the memory; what is written to the terminal's streams goes to a file, whose number is returned."""
+    """Bound the memory; what is written to the terminal's streams goes to a file, whose number is
+    returned.
+    """
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + _MEMORY, resource.RLIM_INFINITY))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (pages * resource.getpagesize() + _MEMORY, resource.RLIM_INFINITY)
+    )
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     output = os.open(place / "output", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     os.dup2(output, 1)
@@ -235,7 +266,7 @@ def timed_judgement(target: Target, path: Path) -> Any:
 
 
 def judgement(target: Target, path: Path, *, refusals: bool = False) -> tuple[str, str, str] | str:
-    """"read" or "refused", or (kind, where, detail) of a finding, of which refusals may be one."""
+    """ "read" or "refused", or (kind, where, detail) of a finding, of which refusals may be one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -253,7 +284,10 @@ def message_fault(message: str) -> str:
     if len(message.splitlines()) != 1:
         return "not one line"
     hidden = {unicodedata.category(character) for character in message} & {"Cc", "Cs", "Zl", "Zp"}
-    if hidden or any(character in message for character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"):
+    if hidden or any(
+        character in message
+        for character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    ):
         return "control characters"
     if len(message) > _LONGEST:
         return "too long"
@@ -263,7 +297,11 @@ def message_fault(message: str) -> str:
 def _where(error: BaseException) -> str:
     """The error, and the last place in this project's code that it passed."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "/rescorer/" in frame.filename or "/lexicon_tools/" in frame.filename]
+    ours = [
+        frame
+        for frame in frames
+        if "/rescorer/" in frame.filename or "/lexicon_tools/" in frame.filename
+    ]
     last = (ours or frames)[-1]
     text = str(error)[:60] if isinstance(error, AssertionError) else ""
     return f"{type(error).__name__} {Path(last.filename).name}:{last.name} {text}".strip()
@@ -279,8 +317,14 @@ def _keep(finding: Finding, target: Target, seed: int, kept: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     write_case(damaged_input(target, seed, finding.input), folder / target.file)
-    about = {"target": target.name, "seed": seed, "input": finding.input, "kind": finding.kind, "where": finding.where,
-             "detail": finding.detail}
+    about = {
+        "target": target.name,
+        "seed": seed,
+        "input": finding.input,
+        "kind": finding.kind,
+        "where": finding.where,
+        "detail": finding.detail,
+    }
     (folder / "about.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
@@ -296,5 +340,7 @@ def replay(folder: Path, targets: Sequence[Target]) -> str:
         try:
             target.read(path)
         except (InputError, CommandError) as error:
-            return f"refused{f' ({fault})' if (fault := message_fault(str(error))) else ''}: {error}"
+            return (
+                f"refused{f' ({fault})' if (fault := message_fault(str(error))) else ''}: {error}"
+            )
     return "read"

@@ -22,23 +22,113 @@ _Chance = random.Random
 
 MOST = 1 << 20  # bytes of a damaged file
 TOKENS = [
-    b"nan", b"-inf", b"inf", b"1e999", b"1e308", b"-1e308", b"1e-320", b"1_0", b"9" * 30, b"9" * 5000, b"-", b"--1",
-    b"\0", b"\n", b"\n\n", b"\r", b"\t", b" ", b"\x0b", b"\x0c", b"\x1b[2J", b"\x1c", b"\x7f", b"\xc2\x85", b"\xff",
-    b"\xef\xbb\xbf", b"\xff\xfe", "\u2028".encode(), "\u0663".encode(), "\u202e".encode(), "\ufeff".encode(),
-    b"\xed\xa0\x80", b"\xc0\x80", b"\x1f\x8b", b'"', b"'", b"\\", b"\\ud800", b"\\u0000", b"\\u000a", b"{", b"}", b"[",
-    b"]", b",", b":", b"=", b"null", b"true", b"{}", b"[]", b'"id"', b'"scores": {"lm": 1}, ', b'"key": "7", ',
-    b'"ref": "x", ', b"<s>", b"</s>", b"<unk>", b"<eps>", b"#0", b"../", b"/dev/zero", b"%s%n",
+    b"nan",
+    b"-inf",
+    b"inf",
+    b"1e999",
+    b"1e308",
+    b"-1e308",
+    b"1e-320",
+    b"1_0",
+    b"9" * 30,
+    b"9" * 5000,
+    b"-",
+    b"--1",
+    b"\0",
+    b"\n",
+    b"\n\n",
+    b"\r",
+    b"\t",
+    b" ",
+    b"\x0b",
+    b"\x0c",
+    b"\x1b[2J",
+    b"\x1c",
+    b"\x7f",
+    b"\xc2\x85",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    "\u2028".encode(),
+    "\u0663".encode(),
+    "\u202e".encode(),
+    "\ufeff".encode(),
+    b"\xed\xa0\x80",
+    b"\xc0\x80",
+    b"\x1f\x8b",
+    b'"',
+    b"'",
+    b"\\",
+    b"\\ud800",
+    b"\\u0000",
+    b"\\u000a",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"=",
+    b"null",
+    b"true",
+    b"{}",
+    b"[]",
+    b'"id"',
+    b'"scores": {"lm": 1}, ',
+    b'"key": "7", ',
+    b'"ref": "x", ',
+    b"<s>",
+    b"</s>",
+    b"<unk>",
+    b"<eps>",
+    b"#0",
+    b"../",
+    b"/dev/zero",
+    b"%s%n",
 ]
 _NUMBERS = [
-    b"0", b"-0", b"-1", b"1", b"255", b"65536", b"2147483647", b"2147483648", b"-2147483649", b"4294967295",
-    b"9223372036854775807", b"9223372036854775808", b"1000000000", b"1e308", b"-1e308", b"1e309", b"1e-400", b"nan",
-    b"inf", b"-inf", b"0x10", b"1e5", b"0.1.2", "١٢".encode(), b"9" * 400,
+    b"0",
+    b"-0",
+    b"-1",
+    b"1",
+    b"255",
+    b"65536",
+    b"2147483647",
+    b"2147483648",
+    b"-2147483649",
+    b"4294967295",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"1000000000",
+    b"1e308",
+    b"-1e308",
+    b"1e309",
+    b"1e-400",
+    b"nan",
+    b"inf",
+    b"-inf",
+    b"0x10",
+    b"1e5",
+    b"0.1.2",
+    "١٢".encode(),
+    b"9" * 400,
 ]
 _PACKED_NUMBERS = [
-    *(struct.pack("<i", number) for number in (0, 1, -1, 255, 1 << 16, 10**6, 10**9, 2**31 - 1, -(2**31))),
-    *(struct.pack("<q", number) for number in (0, -1, 2**31, 2**32, 10**12, 2**62, 2**63 - 1, -(2**63))),
-    *(struct.pack("<f", number) for number in (float("nan"), float("inf"), -float("inf"), 3e38, 1e-45, -1.0)),
-    struct.pack(">I", 2**31 - 1), b"\0" * 8, b"\xff" * 8,
+    *(
+        struct.pack("<i", number)
+        for number in (0, 1, -1, 255, 1 << 16, 10**6, 10**9, 2**31 - 1, -(2**31))
+    ),
+    *(
+        struct.pack("<q", number)
+        for number in (0, -1, 2**31, 2**32, 10**12, 2**62, 2**63 - 1, -(2**63))
+    ),
+    *(
+        struct.pack("<f", number)
+        for number in (float("nan"), float("inf"), -float("inf"), 3e38, 1e-45, -1.0)
+    ),
+    struct.pack(">I", 2**31 - 1),
+    b"\0" * 8,
+    b"\xff" * 8,
 ]
 _NUMBER = re.compile(rb"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 
@@ -51,7 +141,9 @@ def flip_bit(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
 
 
 def set_byte(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
-    data[chance.randrange(len(data))] = chance.choice((0, 10, 32, 127, 128, 255, chance.randrange(256)))
+    data[chance.randrange(len(data))] = chance.choice(
+        (0, 10, 32, 127, 128, 255, chance.randrange(256))
+    )
 
 
 def delete(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
@@ -81,7 +173,9 @@ def insert_token(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
 
 def nest(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
     start = chance.randrange(len(data) + 1)
-    data[start:start] = chance.choice((b"[", b'{"a":', b"(", b"<")) * chance.choice((5, 900, 3000, 60_000))
+    data[start:start] = chance.choice((b"[", b'{"a":', b"(", b"<")) * chance.choice(
+        (5, 900, 3000, 60_000)
+    )
 
 
 def splice(data: bytearray, chance: _Chance, others: Sequence[bytes]) -> None:
@@ -130,11 +224,15 @@ def change_packed_number(data: bytearray, chance: _Chance, _: Sequence[bytes]) -
 
 def damage_encoding(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
     text = data.decode("utf-8", "replace")
-    data[:] = text.encode(chance.choice(("utf-16", "utf-16-be", "latin-1", "cp1252", "utf-8-sig")), "replace")
+    data[:] = text.encode(
+        chance.choice(("utf-16", "utf-16-be", "latin-1", "cp1252", "utf-8-sig")), "replace"
+    )
 
 
 def change_line_ends(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
-    data[:] = data.replace(b"\n", chance.choice((b"\r\n", b"\r", "\u2028".encode(), b"\n\n", b"\x0b", b"")))
+    data[:] = data.replace(
+        b"\n", chance.choice((b"\r\n", b"\r", "\u2028".encode(), b"\n\n", b"\x0b", b""))
+    )
 
 
 def pack_badly(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
@@ -145,10 +243,26 @@ def pack_badly(data: bytearray, chance: _Chance, _: Sequence[bytes]) -> None:
 
 Damage = Callable[[bytearray, _Chance, Sequence[bytes]], None]
 DAMAGES: Mapping[str, tuple[Damage, int]] = {  # with how often each comes
-    damage.__name__: (damage, weight) for damage, weight in (
-        (flip_bit, 6), (set_byte, 4), (delete, 4), (duplicate, 4), (repeat_often, 1), (cut, 2), (insert_token, 10),
-        (nest, 1), (splice, 2), (repeat_line, 3), (drop_line, 2), (swap_lines, 1), (swap_tokens, 4),
-        (change_number, 6), (change_packed_number, 4), (damage_encoding, 1), (change_line_ends, 1), (pack_badly, 1),
+    damage.__name__: (damage, weight)
+    for damage, weight in (
+        (flip_bit, 6),
+        (set_byte, 4),
+        (delete, 4),
+        (duplicate, 4),
+        (repeat_often, 1),
+        (cut, 2),
+        (insert_token, 10),
+        (nest, 1),
+        (splice, 2),
+        (repeat_line, 3),
+        (drop_line, 2),
+        (swap_lines, 1),
+        (swap_tokens, 4),
+        (change_number, 6),
+        (change_packed_number, 4),
+        (damage_encoding, 1),
+        (change_line_ends, 1),
+        (pack_badly, 1),
     )
 }
 _WEIGHTS = [weight for _, weight in DAMAGES.values()]
@@ -157,13 +271,16 @@ _WEIGHTS = [weight for _, weight in DAMAGES.values()]
 def damaged_bytes(content: bytes, chance: _Chance, others: Sequence[bytes]) -> bytes:
     """One to four damages, one after the other."""
     data = bytearray(content)
-    for damage, _ in chance.choices(list(DAMAGES.values()), _WEIGHTS, k=chance.choice((1, 1, 1, 2, 2, 3, 4))):
+    for damage, _ in chance.choices(
+        list(DAMAGES.values()), _WEIGHTS, k=chance.choice((1, 1, 1, 2, 2, 3, 4))
+    ):
         if data:
             damage(data, chance, others)
     return bytes(data[:MOST])
 
 
-# ---- that know the format: what is packed is damaged inside, and packed again with checksums that fit ----
+# ---- that know the format: what is packed is damaged inside, and packed again with checksums that
+# fit ----
 
 
 def damaged(content: bytes, chance: _Chance, others: Sequence[bytes]) -> bytes:
@@ -189,12 +306,16 @@ def _in_zip(content: bytes, chance: _Chance, others: Sequence[bytes]) -> bytes |
         return None
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    name = chance.choice([name for name in members for _ in range(4 if name.endswith(".pkl") else 1)])
+    name = chance.choice(
+        [name for name in members for _ in range(4 if name.endswith(".pkl") else 1)]
+    )
     change = chance.random()
     if change < 0.05:
         del members[name]
     elif change < 0.1:
-        members[chance.choice((name + "x", "../" + name, name.replace("data", "Data")))] = members.pop(name)
+        members[chance.choice((name + "x", "../" + name, name.replace("data", "Data")))] = (
+            members.pop(name)
+        )
     elif name.endswith(".pkl") and change < 0.6:
         members[name] = _in_pickle(members[name], chance)
     else:
@@ -227,14 +348,47 @@ def _in_pickle(content: bytes, chance: _Chance) -> bytes:
 
 
 _VALUES: list[Any] = [
-    None, True, False, 0, -1, 1, 2**31, 2**63, 10**18, 10**30, -0.5, 1e308, -1e308, 1e-320, float("nan"), float("inf"),
-    -float("inf"), "", " ", "a", "1", "nan", "\n", "\u2028", "\ud800", "\0", "x" * 5000, [], {}, [[]], [0], [None],
-    {"a": 1}, ["a"] * 3,
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**63,
+    10**18,
+    10**30,
+    -0.5,
+    1e308,
+    -1e308,
+    1e-320,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    "",
+    " ",
+    "a",
+    "1",
+    "nan",
+    "\n",
+    "\u2028",
+    "\ud800",
+    "\0",
+    "x" * 5000,
+    [],
+    {},
+    [[]],
+    [0],
+    [None],
+    {"a": 1},
+    ["a"] * 3,
 ]
 
 
 def _in_json(content: bytes, chance: _Chance, _: Sequence[bytes]) -> bytes | None:
-    """One value of a JSON document, or of one of its lines, replaced, left out or given another name."""
+    """One value of a JSON document, or of one of its lines, replaced, left out or given another
+    name.
+    """
     lines = content.split(b"\n")
     places = [place for place, line in enumerate(lines) if line[:1] in (b"{", b"[")]
     if not places:
@@ -250,7 +404,9 @@ def _in_json(content: bytes, chance: _Chance, _: Sequence[bytes]) -> bytes | Non
             return None
     for _ in range(chance.choice((1, 1, 2))):
         value = _other_value(value, chance)
-    lines[place] = json.dumps(value, ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass")
+    lines[place] = json.dumps(value, ensure_ascii=chance.random() < 0.5).encode(
+        "utf-8", "surrogatepass"
+    )
     return b"\n".join(lines)
 
 
@@ -267,7 +423,9 @@ def _other_member(value: Any, chance: _Chance) -> Any:
     if change < 0.1:
         del value[key]
     elif change < 0.2 and isinstance(value, dict):
-        value[str(chance.choice(_VALUES))[:20] if chance.random() < 0.5 else chance.choice(keys)] = value.pop(key)
+        value[
+            str(chance.choice(_VALUES))[:20] if chance.random() < 0.5 else chance.choice(keys)
+        ] = value.pop(key)
     elif change < 0.25 and isinstance(value, list):
         value.insert(key, value[key])
     else:

@@ -1,6 +1,7 @@
 """What reads files, with whole inputs to damage, and what must hold of each input that is read.
 
-A target's `read` raises InputError, or uses what it read: an AssertionError says that the result is none.
+A target's `read` raises InputError, or uses what it read: an AssertionError says that the result is
+none.
 """
 
 from __future__ import annotations
@@ -29,18 +30,25 @@ from lexicon_tools.pieces import convert
 from lexicon_tools.vocabulary import load_vocabulary
 from lexicon_tools.word_lists import read_word_lists, write_word_lists
 from lexicon_tools.words_txt import fit
-from rescorer.cli import rescore
+from rescorer.cli.rescore import rescore
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.language_model import LanguageModel
-from rescorer.models.light_rnn import LightRNN
+from rescorer.models.lightrnn import LightRNN
 from rescorer.models.loading import load
 from rescorer.models.ngram import Ngram
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_list import WordList
-from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS, read_lattices, read_nbest, words_txt, write_nbest
-from rescorer.recognition.formats.parsing import Faults
+from rescorer.recognition.formats import (
+    FORMATS,
+    LATTICE_FORMATS,
+    read_lattices,
+    read_nbest,
+    words_txt,
+    write_nbest,
+)
+from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, Hypothesis, NBest
 from rescorer.recognition.references import read_references
@@ -74,7 +82,7 @@ class Target:
 
 def all_targets(folder: Path) -> list[Target]:
     """Every target; what they need lies in a folder."""
-    model = make_model(layers=2)
+    model = make_model(num_layers=2)
     model.spelling = Spelling.learn(model.vocabulary.words)
     made = (_nbest, _lattices, _tables, _word_lists, _models, _commands)
     return [target for make in made for target in make(folder, model)]
@@ -95,7 +103,7 @@ def _case(path: Path) -> Case:
     return case
 
 
-def _beside(path: Path, name: str) -> Path:
+def _head_word_term(path: Path, name: str) -> Path:
     """A place for outputs, empty."""
     place = path.parent / name
     if place.is_dir() and not place.is_symlink():
@@ -107,12 +115,23 @@ def _beside(path: Path, name: str) -> Path:
 # ---- n-best lists ----
 
 _LISTS = [
-    NBest(f"utt-{i}", tuple(Hypothesis(str(n), ("the", "dây")[: n % 3], {FIRST_PASS: -n / 7}) for n in (1, 2, 3, 4)))
+    NBest(
+        f"utt-{i}",
+        tuple(
+            Hypothesis(str(n), ("the", "dây")[: n % 3], {FIRST_PASS: -n / 7}) for n in (1, 2, 3, 4)
+        ),
+    )
     for i in range(3)
 ]
 _MORE_NBEST = {
-    "jsonl": ['{"id": "a", "ref": "x y", "nbest": [{"text": "x", "score": -1.5}, {"text": "y", "score": -2}]}\n'],
-    "hyporadise": ['[{"input": ["a b", "a c"], "output": "a b"}, {"input": ["d"], "output": "d", "am_score": [1]}]'],
+    "jsonl": [
+        '{"id": "a", "ref": "x y", "nbest": [{"text": "x", "score": -1.5}, {"text": "y", '
+        '"score": -2}]}\n'
+    ],
+    "hyporadise": [
+        '[{"input": ["a b", "a c"], "output": "a b"}, {"input": ["d"], "output": "d", '
+        '"am_score": [1]}]'
+    ],
     "text": ["a-1 -1.5 x y\na-2 -2 x\nb-1 -3\n"],
 }
 
@@ -124,9 +143,16 @@ def _nbest(folder: Path, _: LightRNN) -> Iterator[Target]:
         if name == "text":
             cases.append(_file(gzip.compress(cases[0][""], mtime=0)))
         yield Target(f"nbest-{name}", cases, lambda path, name=name: _read_lists(path, name), 3)
-    yield Target("references", [_file("utt-1 the dây\nutt-2\n"),
-                                _file('{"id": "a", "ref": "x y"}\n{"id": "b", "ref": ""}'),
-                                _file(gzip.compress(b"a x y\nb z\n", mtime=0))], _read_references, 3)
+    yield Target(
+        "references",
+        [
+            _file("utt-1 the dây\nutt-2\n"),
+            _file('{"id": "a", "ref": "x y"}\n{"id": "b", "ref": ""}'),
+            _file(gzip.compress(b"a x y\nb z\n", mtime=0)),
+        ],
+        _read_references,
+        3,
+    )
 
 
 def _read_lists(path: Path, name: str) -> None:
@@ -137,7 +163,7 @@ def _read_lists(path: Path, name: str) -> None:
     except Exception as error:  # judged after the other way
         failed = error
     lists = read_nbest(path, name).lists
-    out = _beside(path, "out")
+    out = _head_word_term(path, "out")
     write_nbest(out, lists, name)
     assert read_nbest(out, name).lists == lists, "not what was written"
     if failed is not None:
@@ -177,8 +203,10 @@ J=1 S=2 E=0 a=-2 p=0.75
 J=2 S=3 E=2 a=-43000.5 p=0.75
 J=3 S=3 E=1 a=-4 p=0.25 W=won
 """
-_KALDI_TEXT = "utt-1\n0\t1\tthe\t0.5,2.25,3_1_1_12\n0\t2\tcat\n1\t2\tsat\t-1,8,7\n2\t0.125,0,5_5\n\n" \
-              "utt-2\n0\t1\t3\t1,1,\n1\n\n"
+_KALDI_TEXT = (
+    "utt-1\n0\t1\tthe\t0.5,2.25,3_1_1_12\n0\t2\tcat\n1\t2\tsat\t-1,8,7\n2\t0.125,0,5_5\n\n"
+    "utt-2\n0\t1\t3\t1,1,\n1\n\n"
+)
 _SYMBOLS = ("<eps>", *KNOWN)
 
 
@@ -187,10 +215,21 @@ def _drawn(*scores: str) -> list[Lattice]:
     found = []
     for number in range(3):
         lattice = random_lattice(draw, 7, 12, KNOWN)
-        labels = np.array([_SYMBOLS.index(lattice.symbols.labels[label] or "<eps>") for label in lattice.labels],
-                          dtype=np.int64)
-        found.append(Lattice(f"u{number}", Symbols(_SYMBOLS), lattice.states, lattice.sources, lattice.targets, labels,
-                             {name: draw.normal(size=lattice.arcs).round(3) for name in scores}))
+        labels = np.array(
+            [_SYMBOLS.index(lattice.symbols.labels[label] or "<eps>") for label in lattice.labels],
+            dtype=np.int64,
+        )
+        found.append(
+            Lattice(
+                f"u{number}",
+                Symbols(_SYMBOLS),
+                lattice.states,
+                lattice.sources,
+                lattice.targets,
+                labels,
+                {name: draw.normal(size=lattice.arcs).round(3) for name in scores},
+            )
+        )
     return found
 
 
@@ -207,14 +246,32 @@ def _lattices(folder: Path, _: LightRNN) -> Iterator[Target]:
         cases = [case, *map(_file, more[name])]
         if name != "k2":
             cases += [{key: gzip.compress(content, mtime=0) for key, content in case.items()}]
-        yield Target(f"lattice-{name}", cases, lambda path, name=name: _read_lattices(path, name, tables[name]), 4)
-        yield Target(f"lattice-{name}-passing-over", cases,
-                     lambda path, name=name: list(read_lattices(path, tables[name], name, Faults(_pass_over))), 1)
+        yield Target(
+            f"lattice-{name}",
+            cases,
+            lambda path, name=name: _read_lattices(path, name, tables[name]),
+            4,
+        )
+        yield Target(
+            f"lattice-{name}-passing-over",
+            cases,
+            lambda path, name=name: list(
+                read_lattices(path, tables[name], name, ErrorCollector(_pass_over))
+            ),
+            1,
+        )
     archive = folder / "lat.ark"
     LATTICE_FORMATS["kaldi-lattice"].write(archive, made["kaldi-lattice"])
-    keys = b"".join(f"u{number} {archive}:{place}\n".encode() for number, place in enumerate(_places(archive)))
-    yield Target("lattice-scp", [_file(keys)],
-                 lambda path: _read_lattices(path, "kaldi-lattice", symbols), 1, "in.scp")
+    keys = b"".join(
+        f"u{number} {archive}:{place}\n".encode() for number, place in enumerate(_places(archive))
+    )
+    yield Target(
+        "lattice-scp",
+        [_file(keys)],
+        lambda path: _read_lattices(path, "kaldi-lattice", symbols),
+        1,
+        "in.scp",
+    )
 
 
 def _places(archive: Path) -> list[int]:
@@ -231,16 +288,21 @@ def _read_lattices(path: Path, name: str, symbols: Path | None) -> None:
     lattices = list(read_lattices(path, symbols, name))
     assert lattices, "no lattice, and no error"
     for lattice in lattices:
-        assert all(np.isfinite(score).all() for score in lattice.scores.values()), "a score is not finite"
+        assert all(np.isfinite(score).all() for score in lattice.scores.values()), (
+            "a score is not finite"
+        )
         assert (lattice.sources < lattice.targets).all(), "not in topological order"
-    out = _beside(path, "out" + ("" if path.is_dir() else path.suffix))
+    out = _head_word_term(path, "out" + ("" if path.is_dir() else path.suffix))
     LATTICE_FORMATS[name].write(out, lattices)
-    again = {lattice.utterance: lattice for lattice in read_lattices(out, symbols, name)}  # a folder's by name
+    # a folder's by name
+    again = {lattice.utterance: lattice for lattice in read_lattices(out, symbols, name)}
     assert again.keys() == {lattice.utterance for lattice in lattices}, "not the same utterances"
     for one in lattices:
         two = again[one.utterance]
         # The writer may put empty arcs before and after; what is said stays.
-        assert np.sum(one.symbols.spoken[one.labels]) == np.sum(two.symbols.spoken[two.labels]), "words were lost"
+        assert np.sum(one.symbols.spoken[one.labels]) == np.sum(two.symbols.spoken[two.labels]), (
+            "words were lost"
+        )
 
 
 # ---- tables of words ----
@@ -256,13 +318,29 @@ def _tables(folder: Path, _: LightRNN) -> Iterator[Target]:
     yield Target("vocabulary", [saved], _read_vocabulary, 3)
     yield Target("vocabulary-of-model", [saved], load_vocabulary, 1)
     counts = "the\t12\ncat\t7\ndây\t3\n</s>\t5\n"
-    yield Target("counts", [_file(counts), _file(gzip.compress(counts.encode(), mtime=0))], _read_counts, 3)
+    yield Target(
+        "counts", [_file(counts), _file(gzip.compress(counts.encode(), mtime=0))], _read_counts, 3
+    )
     text = "the cat sat on the mat\nthe dog ran\n\nDây là 42 words at $3.50\n"
     yield Target("text-count", [_file(text)], lambda path: count_words([path]), 2)
-    yield Target("text-encode", [_file(text)], lambda path: Corpus.encode([path], vocabulary, _beside(path, "out")), 2)
-    yield Target("text-normalise", [_file(text)], lambda path: normalise_files([path], _beside(path, "out")), 2)
-    yield Target("text-oov", [_file(text), _file(gzip.compress(text.encode(), mtime=0))],
-                 lambda path: count_source(path, vocabulary), 1)
+    yield Target(
+        "text-encode",
+        [_file(text)],
+        lambda path: Corpus.encode([path], vocabulary, _head_word_term(path, "out")),
+        2,
+    )
+    yield Target(
+        "text-normalise",
+        [_file(text)],
+        lambda path: normalise_files([path], _head_word_term(path, "out")),
+        2,
+    )
+    yield Target(
+        "text-oov",
+        [_file(text), _file(gzip.compress(text.encode(), mtime=0))],
+        lambda path: count_source(path, vocabulary),
+        1,
+    )
 
 
 def _case_of(path: Path) -> Case:
@@ -271,10 +349,12 @@ def _case_of(path: Path) -> Case:
 
 def _read_vocabulary(path: Path) -> None:
     vocabulary = Vocabulary.load(path)
-    out = _beside(path, "out")
+    out = _head_word_term(path, "out")
     vocabulary.save(out)
     again = Vocabulary.load(out)
-    assert again.words == vocabulary.words and (again.counts == vocabulary.counts).all(), "not what was written"
+    assert again.words == vocabulary.words and (again.counts == vocabulary.counts).all(), (
+        "not what was written"
+    )
 
 
 def _read_counts(path: Path) -> None:
@@ -284,25 +364,42 @@ def _read_counts(path: Path) -> None:
 
 # ---- lists of words ----
 
-_NAMES_TSV = "Name\tCount\tAlternate Names\nJosé García\t1200\tPepe|Jose\nNguyễn\t7\t\nO'Neill\t0\tONL\n"
+_NAMES_TSV = (
+    "Name\tCount\tAlternate Names\nJosé García\t1200\tPepe|Jose\nNguyễn\t7\t\nO'Neill\t0\tONL\n"
+)
 _NAMES_CSV = 'first name,population\n"Smith, John",12\nZoë,3\n"two\nlines",4\n'
 
 
 def _word_lists(folder: Path, _: LightRNN) -> Iterator[Target]:
     vocabulary = make_vocabulary(case="lower")
     listed = "Phúc\t12\tnames,places\nbudapest\t3\tplaces\ncat\n"
-    yield Target("word-list", [_file("the\t3\nWizard\ndây\t0.5\n"), _file("a\t2\tnames\n")],
-                 lambda path: WordList.read(path, vocabulary), 3)
+    yield Target(
+        "word-list",
+        [_file("the\t3\nWizard\ndây\t0.5\n"), _file("a\t2\tnames\n")],
+        lambda path: WordList.read(path, vocabulary),
+        3,
+    )
     yield Target("word-lists", [_file(listed)], _read_word_lists, 3)
-    yield Target("gazetteer-tsv", [_file(_NAMES_TSV), _file(gzip.compress(_NAMES_TSV.encode(), mtime=0))],
-                 _read_gazetteer, 3, "names.tsv")
+    yield Target(
+        "gazetteer-tsv",
+        [_file(_NAMES_TSV), _file(gzip.compress(_NAMES_TSV.encode(), mtime=0))],
+        _read_gazetteer,
+        3,
+        "names.tsv",
+    )
     yield Target("gazetteer-csv", [_file(_NAMES_CSV)], _read_gazetteer, 3, "names.csv")
-    yield Target("gazetteer-plain", [_file("New York\nPhú Quốc\nO'Neill-Smith\n")], _read_gazetteer, 2, "names.txt")
+    yield Target(
+        "gazetteer-plain",
+        [_file("New York\nPhú Quốc\nO'Neill-Smith\n")],
+        _read_gazetteer,
+        2,
+        "names.txt",
+    )
 
 
 def _read_word_lists(path: Path) -> None:
     words = read_word_lists(path, case="lower")
-    out = _beside(path, "out")
+    out = _head_word_term(path, "out")
     write_word_lists(out, words)
     assert read_word_lists(out) == words, "not what was written"
 
@@ -310,7 +407,7 @@ def _read_word_lists(path: Path) -> None:
 def _read_gazetteer(path: Path) -> None:
     found = read_gazetteer([path])
     assert found.words and all(words.strip() for words in found.words)
-    found.save(_beside(path, "out"), report=_beside(path, "report"))
+    found.save(_head_word_term(path, "out"), report=_head_word_term(path, "report"))
 
 
 # ---- models ----
@@ -325,14 +422,19 @@ def _models(folder: Path, model: LightRNN) -> Iterator[Target]:
     _WEIGHTS.save(folder / "made")
     yield Target("weights", [_case(folder / "made")], _use_weights, 4)
     model.save(folder / "made")
-    plain = make_model(tied=False, own_width=0, cell_bias=False, half_steps=True)
+    plain = make_model(tied=False, residual_dim=0, cell_bias=False, two_step=True)
     cases = [_case(folder / "made")]
     plain.save(folder / "made")
     yield Target("lightrnn.pt", [*cases, _case(folder / "made")], _use_light_rnn, 1.5, "in.pt")
     arpa = write_arpa(folder / "lm.arpa")
-    yield Target("arpa", [_case_of(arpa), _file(gzip.compress(arpa.read_bytes(), mtime=0))], _use_ngram, 1.5,
-                 remark="The ARPA file is missing <unk>.  Substituting log10 probability -100.")
-    if (packed := _kenlm_binaries(arpa, folder)):
+    yield Target(
+        "arpa",
+        [_case_of(arpa), _file(gzip.compress(arpa.read_bytes(), mtime=0))],
+        _use_ngram,
+        1.5,
+        remark="The ARPA file is missing <unk>.  Substituting log10 probability -100.",
+    )
+    if packed := _kenlm_binaries(arpa, folder):
         yield Target("kenlm-binary", packed, _use_ngram, 1.5)
     yield Target("sentencepiece", _piece_models(), _use_pieces, 1)
     if (exported := _onnx(model)) is not None:
@@ -346,7 +448,9 @@ def _kenlm_binaries(arpa: Path, folder: Path) -> list[Case]:
         return []
     cases = []
     for kind in (["probing"], ["trie"], ["-q", "8", "trie"], ["-a", "64", "trie"]):
-        subprocess.run([program, *kind, str(arpa), str(folder / "made")], check=True, capture_output=True)
+        subprocess.run(
+            [program, *kind, str(arpa), str(folder / "made")], check=True, capture_output=True
+        )
         cases.append(_case(folder / "made"))
     return cases
 
@@ -358,8 +462,15 @@ def _piece_models() -> list[Case]:
     for kind, more in (("unigram", {}), ("bpe", {"byte_fallback": True})):
         written = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(KNOWN), model_writer=written, model_type=kind, vocab_size=300 if more else 25,
-            hard_vocab_limit=False, num_threads=1, minloglevel=3, **more)
+            sentence_iterator=iter(KNOWN),
+            model_writer=written,
+            model_type=kind,
+            vocab_size=300 if more else 25,
+            hard_vocab_limit=False,
+            num_threads=1,
+            minloglevel=3,
+            **more,
+        )
         cases.append(_file(written.getvalue()))
     return cases
 
@@ -371,7 +482,7 @@ def _onnx(model: LightRNN) -> bytes | None:
         import onnxruntime  # noqa: F401
     except ImportError:
         return None
-    from rescorer.models.onnx_export import as_onnx
+    from rescorer.models.lightrnn.onnx_export import as_onnx
 
     return as_onnx(model)
 
@@ -390,7 +501,7 @@ def _use_weights(path: Path) -> None:
         if weights.mixture.keys() == {"lightrnn", "ngram"}:
             mixed = weights.mixed(rows, kinds, ("lightrnn", "ngram"))
             assert not np.isnan(mixed).any(), "NaN from the mixture"
-    out = _beside(path, "out")
+    out = _head_word_term(path, "out")
     tuned.save(out)
     assert TunedWeights.load(out) == tuned, "not what was written"
 
@@ -430,8 +541,8 @@ def _use_pieces(path: Path) -> None:
     from lexicon_tools.pieces import PieceModel
 
     pieces = PieceModel(path)
-    convert(text, _beside(path, "out"), pieces.to_pieces)
-    convert(path.parent / "out", _beside(path, "words"), pieces.to_words)
+    convert(text, _head_word_term(path, "out"), pieces.to_pieces)
+    convert(path.parent / "out", _head_word_term(path, "words"), pieces.to_words)
 
 
 def _use_onnx(path: Path) -> None:
@@ -449,27 +560,52 @@ def _commands(folder: Path, model: LightRNN) -> Iterator[Target]:
     lm = folder / "lightrnn.pt"
     model.save(lm)
     references = folder / "ref"
-    references.write_text("".join(f"utt-{number} the dây\n" for number in range(3)), encoding="utf-8")
+    references.write_text(
+        "".join(f"utt-{number} the dây\n" for number in range(3)), encoding="utf-8"
+    )
     symbols = folder / "words.txt"
     write_nbest(folder / "lists.jsonl", _LISTS, "jsonl")
     write_nbest(folder / "made", _LISTS, "text")
     lists = [_case(folder / "made"), _case_of(folder / "lists.jsonl")]
     yield Target("command-lists", lists, lambda path: _run(path, "--lm", lm), 0.3)
     LATTICE_FORMATS["htk"].write(folder / "made", _drawn(ACOUSTIC, FIRST_LM))
-    yield Target("command-htk", [_case(folder / "made"), _file(_HTK)], lambda path: _run(path, "--lm", lm), 0.3)
+    yield Target(
+        "command-htk",
+        [_case(folder / "made"), _file(_HTK)],
+        lambda path: _run(path, "--lm", lm),
+        0.3,
+    )
     LATTICE_FORMATS["kaldi-lattice"].write(folder / "made", _drawn(GRAPH, ACOUSTIC))
-    yield Target("command-kaldi", [_case(folder / "made"), _file(_KALDI_TEXT)],
-                 lambda path: _run(path, "--lm", lm, "--symbols", symbols, "--nbest-output", _beside(path, "n")), 0.3)
+    yield Target(
+        "command-kaldi",
+        [_case(folder / "made"), _file(_KALDI_TEXT)],
+        lambda path: _run(
+            path, "--lm", lm, "--symbols", symbols, "--nbest-output", _head_word_term(path, "n")
+        ),
+        0.3,
+    )
     _WEIGHTS.save(folder / "made")
     given = json.loads(_case(folder / "made")[""])
     for weights in given.values():
         weights["mixture"] = {"lightrnn": 1.0} if weights["mixture"] else {}
-    yield Target("command-weights", [_file(json.dumps(given, indent=2))],
-                 lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--weights", path, out=path), 0.3)
-    yield Target("command-references", [_case_of(references)],
-                 lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--ref", path, out=path), 0.2)
-    yield Target("command-bias", [_file("the\ndây\t2\n")],
-                 lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--bias", path, out=path), 0.2)
+    yield Target(
+        "command-weights",
+        [_file(json.dumps(given, indent=2))],
+        lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--weights", path, out=path),
+        0.3,
+    )
+    yield Target(
+        "command-references",
+        [_case_of(references)],
+        lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--ref", path, out=path),
+        0.2,
+    )
+    yield Target(
+        "command-bias",
+        [_file("the\ndây\t2\n")],
+        lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--bias", path, out=path),
+        0.2,
+    )
 
 
 class CommandError(Exception):
@@ -477,7 +613,7 @@ class CommandError(Exception):
 
 
 def _run(given: Path, *options: str | Path, out: Path | None = None) -> None:
-    output = _beside(out or given, "best")
+    output = _head_word_term(out or given, "best")
     result = CliRunner().invoke(rescore, [str(given), *map(str, options), "--output", str(output)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception

@@ -1,6 +1,7 @@
 """The formats of n-best lists and of lattices: one file each, and the two tables of them all.
 
-A reader checks everything it is given; what a file cannot be read as is an InputError that names file, line and remedy.
+A reader checks everything it is given; what a file cannot be read as is an InputError that names
+file, line and remedy.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ from types import MappingProxyType
 
 from rescorer.errors import InputError
 from rescorer.files import open_binary
-from rescorer.recognition.formats import espnet, htk, hyporadise, json_lines, k2, kaldi_lattice, kaldi_nbest, text
-from rescorer.recognition.formats.parsing import Faults, check_lists, empty, head
+from rescorer.recognition.formats import (
+    espnet,
+    htk,
+    hyporadise,
+    json_lines,
+    k2,
+    kaldi_lattice,
+    kaldi_nbest,
+    text,
+)
+from rescorer.recognition.formats.parsing import ErrorCollector, check_lists, empty, head
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import FIRST_LM, GRAPH, NBest
 
@@ -41,16 +51,18 @@ class Format:
 
 _BINARY_HEAD = 1024  # bytes
 
-FORMATS: Mapping[str, Format] = MappingProxyType({
-    format.name: format
-    for format in (
-        Format("kaldi", kaldi_nbest.matches, kaldi_nbest.read, kaldi_nbest.write),
-        Format("jsonl", json_lines.matches, json_lines.read, json_lines.write),
-        Format("espnet", espnet.matches, espnet.read, espnet.write),
-        Format("hyporadise", hyporadise.matches, hyporadise.read, hyporadise.write),
-        Format("text", text.matches, text.read, text.write),
-    )
-})
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        format.name: format
+        for format in (
+            Format("kaldi", kaldi_nbest.matches, kaldi_nbest.read, kaldi_nbest.write),
+            Format("jsonl", json_lines.matches, json_lines.read, json_lines.write),
+            Format("espnet", espnet.matches, espnet.read, espnet.write),
+            Format("hyporadise", hyporadise.matches, hyporadise.read, hyporadise.write),
+            Format("text", text.matches, text.read, text.write),
+        )
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -61,29 +73,39 @@ class LatticeFormat:
         name: what users call it by.
         lm_score: the name of the score that holds the language model's part.
         matches: whether what lies at a path has this format, by its content.
-        read: the lattices at a path, one after the other; with a table of words where the format counts them.
+        read: the lattices at a path, one after the other; with a table of words where the format
+            counts them.
         write: writes lattices as they come, whole or not at all.
     """
 
     name: str
     lm_score: str
     matches: Callable[[Path], bool]
-    read: Callable[[Path, Path | None, Faults], Iterator[Lattice]]
+    read: Callable[[Path, Path | None, ErrorCollector], Iterator[Lattice]]
     write: Callable[[Path, Iterable[Lattice]], None]
 
 
-LATTICE_FORMATS: Mapping[str, LatticeFormat] = MappingProxyType({
-    format.name: format
-    for format in (
-        LatticeFormat("kaldi-lattice", GRAPH, kaldi_lattice.matches, kaldi_lattice.read, kaldi_lattice.write),
-        LatticeFormat("k2", FIRST_LM, k2.matches, k2.read, k2.write),
-        LatticeFormat("htk", FIRST_LM, htk.matches, htk.read, htk.write),
-    )
-})
+LATTICE_FORMATS: Mapping[str, LatticeFormat] = MappingProxyType(
+    {
+        format.name: format
+        for format in (
+            LatticeFormat(
+                "kaldi-lattice",
+                GRAPH,
+                kaldi_lattice.matches,
+                kaldi_lattice.read,
+                kaldi_lattice.write,
+            ),
+            LatticeFormat("k2", FIRST_LM, k2.matches, k2.read, k2.write),
+            LatticeFormat("htk", FIRST_LM, htk.matches, htk.read, htk.write),
+        )
+    }
+)
 
 
 def lattice_format(path: str | Path, name: str | None = None) -> LatticeFormat | None:
-    """The format of the lattices at a path, from its content unless its name is given; None where there are none.
+    """The format of the lattices at a path, from its content unless its name is given; None where
+    there are none.
 
     Raises:
         InputError: the path cannot be read.
@@ -94,26 +116,36 @@ def lattice_format(path: str | Path, name: str | None = None) -> LatticeFormat |
 
 
 def read_lattices(
-    path: str | Path, symbols: str | Path | None = None, format: str | None = None, faults: Faults | None = None,
+    path: str | Path,
+    symbols: str | Path | None = None,
+    format: str | None = None,
+    collector: ErrorCollector | None = None,
 ) -> Iterator[Lattice]:
-    """The lattices of a file or folder, one after the other; the format is found from the content unless it is named.
+    """The lattices of a file or folder, one after the other; the format is found from the content
+    unless it is named.
 
     Args:
-        symbols: the table of words (words.txt), for formats that count them; the one beside the file without it.
-        faults: what becomes of utterances that cannot be used.
+        symbols: the table of words (words.txt), for formats that count them; the one beside the
+            file without it.
+        collector: what becomes of utterances that cannot be used.
 
     Raises:
         InputError: there are no lattices, or what is wrong with them.
     """
     found = lattice_format(path, format)
     if found is None:
-        raise InputError("no lattices", expected=f"one of {', '.join(LATTICE_FORMATS)}", file=path,
-                         remedy="convert the file, or name its format")
-    return found.read(Path(path), Path(symbols) if symbols else None, faults or Faults())
+        raise InputError(
+            "no lattices",
+            expected=f"one of {', '.join(LATTICE_FORMATS)}",
+            file=path,
+            remedy="convert the file, or name its format",
+        )
+    return found.read(Path(path), Path(symbols) if symbols else None, collector or ErrorCollector())
 
 
 def write_lattices(path: str | Path, lattices: Iterable[Lattice], format: str) -> None:
-    """Write lattices as they come, whole or not at all; compressed where the name of a file ends in .gz.
+    """Write lattices as they come, whole or not at all; compressed where the name of a file ends in
+    .gz.
 
     Raises:
         InputError: lattices that this format cannot hold, or the place cannot be written.
@@ -123,7 +155,9 @@ def write_lattices(path: str | Path, lattices: Iterable[Lattice], format: str) -
 
 @dataclass(frozen=True)
 class NBestFile:
-    """The lists of one file or folder, the name of the format they came in, and what a user should know of them."""
+    """The lists of one file or folder, the name of the format they came in, and what a user should
+    know of them.
+    """
 
     path: Path
     format: str
@@ -145,11 +179,13 @@ def read_nbest(path: str | Path, format: str | None = None) -> NBestFile:
 
 
 def write_nbest(path: str | Path, lists: Iterable[NBest], format: str) -> None:
-    """Write n-best lists, whole or not at all; compressed where the name of a file ends in .gz or .xz.
+    """Write n-best lists, whole or not at all; compressed where the name of a file ends in .gz or
+    .xz.
 
     Raises:
-        InputError: no such format, lists that no file can hold (none, ids or keys that repeat or hold white space,
-            different scores, NaN) or that this format cannot hold, or the place cannot be written.
+        InputError: no such format, lists that no file can hold (none, ids or keys that repeat or
+            hold white space, different scores, NaN) or that this format cannot hold, or the place
+            cannot be written.
     """
     path = Path(path)
     _named(format).write(path, check_lists(lists, path))
@@ -157,29 +193,42 @@ def write_nbest(path: str | Path, lists: Iterable[NBest], format: str) -> None:
 
 def _named(name: str) -> Format:
     if name not in FORMATS:
-        raise InputError(f"unknown format {name!r}", expected=f"{_names()}", remedy="choose one of these")
+        raise InputError(
+            f"unknown format {name!r}", expected=f"{_names()}", remedy="choose one of these"
+        )
     return FORMATS[name]
 
 
 def _find(path: Path) -> Format:
     if os.path.isdir(path) or kaldi_nbest.folder_of(path) is not None:
-        # The only format in a folder: its reader says best what is wrong with another folder, or with a part of one.
+        # The only format in a folder: its reader says best what is wrong with another folder, or
+        # with a part of one.
         return FORMATS["kaldi"]
     if _is_binary(path):
-        raise InputError("binary, and no lattices", expected=f"one of {_names()}", file=path, remedy="check the path")
+        raise InputError(
+            "binary, and no lattices",
+            expected=f"one of {_names()}",
+            file=path,
+            remedy="check the path",
+        )
     if not head(path):
         raise empty(path)
     found = next((format for format in FORMATS.values() if format.matches(path)), None)
     if found is None:
         raise InputError(
-            "the format is not known by its content", expected=f"one of {_names()}", file=path, line=1,
+            "the format is not known by its content",
+            expected=f"one of {_names()}",
+            file=path,
+            line=1,
             remedy="convert the file, or name its format",
         )
     return found
 
 
 def _is_binary(path: Path) -> bool:
-    """Whether it begins with a NUL and what is no UTF-8. What cannot be read is told by whoever reads on."""
+    """Whether it begins with a NUL and what is no UTF-8. What cannot be read is told by whoever
+    reads on.
+    """
     with open_binary(path) as file:
         try:
             beginning = file.read(_BINARY_HEAD)

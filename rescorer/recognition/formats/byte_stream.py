@@ -1,4 +1,6 @@
-"""The bytes of a file of any length, plain or compressed, seen through a window that slides over them."""
+"""The bytes of a file of any length, plain or compressed, seen through a window that slides over
+them.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +39,21 @@ class ByteStream:
         if is_unpacked(self._file):
             self._file.close()
             raise InputError(
-                f"is compressed, and byte {byte} of it is wanted", expected="a file that is not compressed",
-                remedy="unpack it, or give the archive instead of the .scp", file=self.path,
+                f"is compressed, and byte {byte} of it is wanted",
+                expected="a file that is not compressed",
+                remedy="unpack it, or give the archive instead of the .scp",
+                file=self.path,
             )
         try:
             self._file.seek(byte)
         except OSError as error:
             self._file.close()
-            raise InputError(f"byte {byte} cannot be sought: {error.strerror}", expected="a place in the file",
-                             remedy="make the .scp again", file=self.path) from None
+            raise InputError(
+                f"byte {byte} cannot be sought: {error.strerror}",
+                expected="a place in the file",
+                remedy="make the .scp again",
+                file=self.path,
+            ) from None
 
     def __enter__(self) -> ByteStream:
         return self
@@ -81,8 +89,11 @@ class ByteStream:
             return self._file.read1(size)  # type: ignore[attr-defined,no-any-return]
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             # What came before is good: it is used first.
-            self._broken = InputError(f"byte {self.byte + len(self.window)} or later: cannot be read on: {error}",
-                                      remedy="the file is damaged or cut short: make it again", file=self.path)
+            self._broken = InputError(
+                f"byte {self.byte + len(self.window)} or later: cannot be read on: {error}",
+                remedy="the file is damaged or cut short: make it again",
+                file=self.path,
+            )
             return b""
 
     def peek(self, count: int) -> bytes:
@@ -94,7 +105,8 @@ class ByteStream:
     def skip(self, count: int) -> None:
         """Pass over bytes of the window.
 
-        What lies far behind them waits apart: after a great piece, a small one costs no more than before it.
+        What lies far behind them waits apart: after a great piece, a small one costs no more than
+        before it.
         """
         self.line += self.window.count(b"\n", 0, count)
         self.byte += count

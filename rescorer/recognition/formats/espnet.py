@@ -1,8 +1,9 @@
-"""The JSON object of mlm-scoring, made from ESPnet's: `{"utt": {"hyp_1": {"score": -1.2, "text": "…"}, "ref": "…"}}`.
+"""The JSON object of mlm-scoring, made from ESPnet's: `{"utt": {"hyp_1": {"score": -1.2, "text":
+"…"}, "ref": "…"}}`.
 
-Scores are natural-log probabilities; the object of a hypothesis is told in `json_values`. N of `hyp_N` is the place in
-the recogniser's own order, and the key: mlm-scoring sorts the members by name, so their order says nothing, and a
-re-ranked list comes back in the recogniser's order.
+Scores are natural-log probabilities; the object of a hypothesis is told in `json_values`. N of
+`hyp_N` is the place in the recogniser's own order, and the key: mlm-scoring sorts the members by
+name, so their order says nothing, and a re-ranked list comes back in the recogniser's order.
 """
 
 from __future__ import annotations
@@ -14,14 +15,24 @@ from typing import Any
 
 from rescorer.files import write_lines
 from rescorer.recognition.formats import json_values as js
-from rescorer.recognition.formats.parsing import Lists, Place, by_number, check_id, check_numbers, head, show
+from rescorer.recognition.formats.parsing import (
+    Lists,
+    Place,
+    by_number,
+    check_id,
+    check_numbers,
+    head,
+    show,
+)
 from rescorer.recognition.nbest import Hypothesis, NBest
 
 _HYPOTHESIS = re.compile(r"hyp_([0-9]{1,18})")
 
 
 def matches(path: Path) -> bool:
-    """Whether the file begins with an object of objects. Raises InputError where it cannot be read."""
+    """Whether the file begins with an object of objects. Raises InputError where it cannot be
+    read.
+    """
     return js.is_object_of_objects(head(path))
 
 
@@ -41,8 +52,14 @@ def read(path: Path, remarks: list[str]) -> list[NBest]:
 
 def _parse(utterance: str, value: Any, place: Place) -> NBest:
     members = js.as_object(value, "its value", place)
-    hypotheses = [_hypothesis(name, member, place) for name, member in members.items() if name.startswith("hyp")]
-    return NBest(utterance, tuple(by_number(hypotheses)), js.as_reference(members.get("ref"), "ref", place))
+    hypotheses = [
+        _hypothesis(name, member, place)
+        for name, member in members.items()
+        if name.startswith("hyp")
+    ]
+    return NBest(
+        utterance, tuple(by_number(hypotheses)), js.as_reference(members.get("ref"), "ref", place)
+    )
 
 
 def _hypothesis(name: str, value: Any, place: Place) -> Hypothesis:
@@ -53,11 +70,16 @@ def _hypothesis(name: str, value: Any, place: Place) -> Hypothesis:
 
 
 def write(path: Path, lists: Sequence[NBest]) -> None:
-    """Write the lists. Raises InputError where the file cannot be written, or a hypothesis key is no number."""
+    """Write the lists. Raises InputError where the file cannot be written, or a hypothesis key is
+    no number.
+    """
     check_numbers(lists, Place(path))
     write_lines(path, js.document(map(_format, lists), "{", "}"))
 
 
 def _format(nbest: NBest) -> str:
-    members: dict[str, Any] = {f"hyp_{h.key}": js.hypothesis_members(h, h.key) for h in nbest.hypotheses}
-    return f"{js.dump(nbest.utterance)}: {js.dump({**members, **js.reference_members(nbest.reference, 'ref')})}"
+    members: dict[str, Any] = {
+        f"hyp_{h.key}": js.hypothesis_members(h, h.key) for h in nbest.hypotheses
+    }
+    content = {**members, **js.reference_members(nbest.reference, "ref")}
+    return f"{js.dump(nbest.utterance)}: {js.dump(content)}"

@@ -1,10 +1,12 @@
-"""HyPoradise JSON: `[{"input": ["hypothesis", …], "output": "reference"}, …]`, a format without scores.
+"""HyPoradise JSON: `[{"input": ["hypothesis", …], "output": "reference"}, …]`, a format without
+scores.
 
-An utterance's id is its `id` or `uid` where it has one, else its place in the file from 1. What the format does not
-hold is kept beside in members of our own: `input_scores`, the named natural-log scores of each hypothesis, and
-`input_keys`. Any other member that is a list of numbers, one a hypothesis, in all records is a score of its name
-(`score`: `first_pass`); greater is better. Without any score each hypothesis scores `rank`: minus its place in the
-list, from 0. `input` is written in list order, so a re-ranked list comes out re-ranked for whoever reads `input` alone.
+An utterance's id is its `id` or `uid` where it has one, else its place in the file from 1. What the
+format does not hold is kept beside in members of our own: `input_scores`, the named natural-log
+scores of each hypothesis, and `input_keys`. Any other member that is a list of numbers, one a
+hypothesis, in all records is a score of its name (`score`: `first_pass`); greater is better.
+Without any score each hypothesis scores `rank`: minus its place in the list, from 0. `input` is
+written in list order, so a re-ranked list comes out re-ranked for whoever reads `input` alone.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, remarks: list[str]) -> list[NBest]:
-    """The lists of a file, in its order; `remarks` takes a line of what was read as a score, one of what was not.
+    """The lists of a file, in its order; `remarks` takes a line of what was read as a score, one of
+    what was not.
 
     Raises:
         InputError: anything that is not as the module says, with the number of the record, from 1.
@@ -48,12 +51,23 @@ def read(path: Path, remarks: list[str]) -> list[NBest]:
 
 
 def _score_members(records: Sequence[Any]) -> tuple[dict[str, str], list[str]]:
-    """The members that are scores with the names of these, and what was left out of the numbers, with the reason."""
+    """The members that are scores with the names of these, and what was left out of the numbers,
+    with the reason.
+    """
     objects = [record for record in records if isinstance(record, dict)]
-    numeric = dict.fromkeys(name for record in objects for name, value in record.items()
-                            if name not in _OWN and _has_numbers(value))
-    taken = {name for record in objects for named in _listed(record.get("input_scores")) if isinstance(named, dict)
-             for name in named}
+    numeric = dict.fromkeys(
+        name
+        for record in objects
+        for name, value in record.items()
+        if name not in _OWN and _has_numbers(value)
+    )
+    taken = {
+        name
+        for record in objects
+        for named in _listed(record.get("input_scores"))
+        if isinstance(named, dict)
+        for name in named
+    }
     scores: dict[str, str] = {}
     left_out = []
     for member in numeric:
@@ -79,12 +93,21 @@ def _has_numbers(value: Any) -> bool:
 
 
 def _fault(member: str, records: Sequence[dict[str, Any]]) -> str:
-    """Why a member is no score of every hypothesis: what most often, and in how many records; nothing if it is one."""
-    faults = Counter(filter(None, (_fault_of(record.get(member), len(_listed(record.get("input"))))
-                                   for record in records)))
-    if not faults:
+    """Why a member is no score of every hypothesis: what most often, and in how many records;
+    nothing if it is one.
+    """
+    collector = Counter(
+        filter(
+            None,
+            (
+                _fault_of(record.get(member), len(_listed(record.get("input"))))
+                for record in records
+            ),
+        )
+    )
+    if not collector:
         return ""
-    (fault, count), *_ = faults.most_common(1)
+    (fault, count), *_ = collector.most_common(1)
     return f"{fault} in {count} of {len(records)} records"
 
 
@@ -97,7 +120,11 @@ def _fault_of(value: Any, hypotheses: int) -> str:
         return "it has not one number a hypothesis"
     if not all(map(_is_number, value)):
         return "not all of it are numbers"
-    return "" if all(abs(number) < 1e300 and math.isfinite(number) for number in value) else "a number is not finite"
+    return (
+        ""
+        if all(abs(number) < 1e300 and math.isfinite(number) for number in value)
+        else "a number is not finite"
+    )
 
 
 def _name_fault(name: str, taken: set[str]) -> str:
@@ -111,8 +138,8 @@ def _parse(record: Any, number: int, named: Mapping[str, str], place: Place) -> 
     if "input" not in members:
         raise place.error('no "input"', 'an object with "input" and "output"', "add it")
     texts = js.as_list(members["input"], "input", place)
-    scores = _beside("input_scores", [{} for _ in texts], members, place)
-    keys = _beside("input_keys", [str(i) for i in range(1, len(texts) + 1)], members, place)
+    scores = _head_word_term("input_scores", [{} for _ in texts], members, place)
+    keys = _head_word_term("input_keys", [str(i) for i in range(1, len(texts) + 1)], members, place)
     hypotheses = tuple(
         _hypothesis(*parts, place.within(f"hypothesis {i}"))
         for i, parts in enumerate(zip(texts, scores, keys, strict=True), start=1)
@@ -126,16 +153,22 @@ def _parse(record: Any, number: int, named: Mapping[str, str], place: Place) -> 
     return nbest if named or "input_scores" in members else ranked(nbest)
 
 
-def _beside(name: str, default: list[Any], members: dict[str, Any], place: Place) -> list[Any]:
+def _head_word_term(
+    name: str, default: list[Any], members: dict[str, Any], place: Place
+) -> list[Any]:
     """What stands beside each of `input`."""
     values = js.as_list(members.get(name, default), name, place)
     if len(values) != len(default):
-        raise place.error(f"{name} has {len(values)} members", f"{len(default)} as in input", "make both again")
+        raise place.error(
+            f"{name} has {len(values)} members", f"{len(default)} as in input", "make both again"
+        )
     return values
 
 
 def _hypothesis(text: Any, scores: Any, key: Any, place: Place) -> Hypothesis:
-    return Hypothesis(js.as_id(key, "key", place), js.as_words(text, "text", place), js.as_scores(scores, place))
+    return Hypothesis(
+        js.as_id(key, "key", place), js.as_words(text, "text", place), js.as_scores(scores, place)
+    )
 
 
 def write(path: Path, lists: Sequence[NBest]) -> None:

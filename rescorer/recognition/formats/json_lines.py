@@ -1,8 +1,9 @@
 """JSON lines: one utterance a line, the format that holds everything a list has.
 
-`{"id": "utt", "nbest": [{"text": "words", "score": -1.2}, …], "ref": "words"}`; `ref` may be left out. The object of a
-hypothesis, with more named scores and a key of its own, is told in `json_values`. Hypotheses stand in list order, so
-a re-ranked list is written re-ranked; `key` then remembers each one's first place.
+`{"id": "utt", "nbest": [{"text": "words", "score": -1.2}, …], "ref": "words"}`; `ref` may be left
+out. The object of a hypothesis, with more named scores and a key of its own, is told in
+`json_values`. Hypotheses stand in list order, so a re-ranked list is written re-ranked; `key` then
+remembers each one's first place.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from rescorer.recognition.nbest import NBest
 
 
 def matches(path: Path) -> bool:
-    """Whether the file begins with an object that is an utterance. Raises InputError where it cannot be read."""
+    """Whether the file begins with an object that is an utterance. Raises InputError where it
+    cannot be read.
+    """
     first = head(path)
     return first.lstrip().startswith("{") and not js.is_object_of_objects(first)
 
@@ -53,5 +56,9 @@ def write(path: Path, lists: Sequence[NBest]) -> None:
 
 
 def _format(nbest: NBest) -> str:
-    hypotheses = [js.hypothesis_members(h, str(number)) for number, h in enumerate(nbest.hypotheses, start=1)]
-    return js.dump({"id": nbest.utterance, **js.reference_members(nbest.reference, "ref"), "nbest": hypotheses})
+    hypotheses = [
+        js.hypothesis_members(h, str(number)) for number, h in enumerate(nbest.hypotheses, start=1)
+    ]
+    return js.dump(
+        {"id": nbest.utterance, **js.reference_members(nbest.reference, "ref"), "nbest": hypotheses}
+    )

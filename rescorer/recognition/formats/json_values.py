@@ -1,8 +1,10 @@
-"""What the JSON formats share: JSON read with every surprise made an InputError, and the object of one hypothesis.
+"""What the JSON formats share: JSON read with every surprise made an InputError, and the object of
+one hypothesis.
 
-A hypothesis is `{"text": words, "score": number, "scores": {name: number}, "key": its own key}`. `score` is the
-recogniser's one score (`first_pass`), `scores` holds all others by name; one of the two must be there. `key` is there
-only where it is not what the place says. All scores are natural-log probabilities. Other members are passed over.
+A hypothesis is `{"text": words, "score": number, "scores": {name: number}, "key": its own key}`.
+`score` is the recogniser's one score (`first_pass`), `scores` holds all others by name; one of the
+two must be there. `key` is there only where it is not what the place says. All scores are
+natural-log probabilities. Other members are passed over.
 """
 
 from __future__ import annotations
@@ -15,7 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from rescorer.files import read_lines
-from rescorer.recognition.formats.parsing import Place, check_id, check_score_name, empty, finite, show, split_words
+from rescorer.recognition.formats.parsing import (
+    Place,
+    check_id,
+    check_score_name,
+    empty,
+    finite,
+    show,
+    split_words,
+)
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis
 
 _REPAIR = "make the file again"
@@ -28,7 +38,8 @@ def load(text: str, place: Place) -> Any:
     """One JSON value.
 
     Raises:
-        InputError: it does not parse, names a member twice, or is nested too deeply; with the line where that is known.
+        InputError: it does not parse, names a member twice, or is nested too deeply; with the line
+            where that is known.
     """
     try:
         return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, place))
@@ -39,7 +50,11 @@ def load(text: str, place: Place) -> Any:
         ) from None
     except (ValueError, RecursionError) as error:
         # Integers of thousands of digits, and a tower of brackets.
-        cause = "is nested too deeply" if isinstance(error, RecursionError) else "holds a number that is too long"
+        cause = (
+            "is nested too deeply"
+            if isinstance(error, RecursionError)
+            else "holds a number that is too long"
+        )
         raise place.error(f"JSON {cause}", _expected(place), _REPAIR) from None
 
 
@@ -51,7 +66,9 @@ def _unique(pairs: list[tuple[str, Any]], place: Place) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
-        raise place.error(f"member {show(twice)} is there twice", "unique names", "take one out, or rename it")
+        raise place.error(
+            f"member {show(twice)} is there twice", "unique names", "take one out, or rename it"
+        )
     return members
 
 
@@ -64,7 +81,9 @@ def load_document(path: Path) -> Any:
 
 
 def is_object_of_objects(head: str) -> bool:
-    """Whether a file that begins so is one object whose members are objects, not one object a line."""
+    """Whether a file that begins so is one object whose members are objects, not one object a
+    line.
+    """
     return bool(_OBJECT_OF_OBJECTS.match(head)) and '"nbest"' not in head.partition("\n")[0]
 
 
@@ -90,7 +109,9 @@ def as_words(value: Any, what: str, place: Place) -> tuple[str, ...]:
 
 
 def as_id(value: Any, what: str, place: Place) -> str:
-    """`value`, which is an id: a string, or a whole number as some toolkits write it. Raises InputError else."""
+    """`value`, which is an id: a string, or a whole number as some toolkits write it. Raises
+    InputError else.
+    """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise place.error(f"{what} is {show(value)}", "a string", _CORRECT)
     return check_id(str(value), place, what)
@@ -103,30 +124,44 @@ def as_score(value: Any, what: str, place: Place) -> float:
     try:
         return finite(float(value), value, place)
     except OverflowError:
-        raise place.error(f"{what} {show(value)} is too large", "a finite number", _CORRECT) from None
+        raise place.error(
+            f"{what} {show(value)} is too large", "a finite number", _CORRECT
+        ) from None
 
 
 def as_scores(value: Any, place: Place) -> dict[str, float]:
     """The named scores of an object. Raises InputError where it is not one, or holds no numbers."""
     named = as_object(value, "scores", place)
-    return {check_score_name(name, place): as_score(number, name, place) for name, number in named.items()}
+    return {
+        check_score_name(name, place): as_score(number, name, place)
+        for name, number in named.items()
+    }
 
 
 def as_reference(value: Any, what: str, place: Place) -> tuple[str, ...] | None:
-    """The words of a reference, or None where it is null or not there. Raises InputError for what is no string."""
+    """The words of a reference, or None where it is null or not there. Raises InputError for what
+    is no string.
+    """
     return None if value is None else as_words(value, what, place)
 
 
 def parse_hypothesis(value: Any, key: str, place: Place) -> Hypothesis:
-    """The hypothesis of an object; `key` is what its place says. Raises InputError as the module says."""
+    """The hypothesis of an object; `key` is what its place says. Raises InputError as the module
+    says.
+    """
     members = as_object(value, "the hypothesis", place)
-    for needed, there in (("text", "text" in members), ("score", "score" in members or "scores" in members)):
+    for needed, there in (
+        ("text", "text" in members),
+        ("score", "score" in members or "scores" in members),
+    ):
         if not there:
             raise place.error(f'no "{needed}"', 'an object with "text" and "score"', "add it")
     scores = {FIRST_PASS: as_score(members["score"], "score", place)} if "score" in members else {}
     named = as_scores(members.get("scores", {}), place)
     if twice := scores.keys() & named.keys():
-        raise place.error(f'"score" and {show(*twice)} in "scores" are one score', "one of them", "take one out")
+        raise place.error(
+            f'"score" and {show(*twice)} in "scores" are one score', "one of them", "take one out"
+        )
     key = as_id(members["key"], "key", place) if "key" in members else key
     return Hypothesis(key, as_words(members["text"], "text", place), {**scores, **named})
 
@@ -160,7 +195,9 @@ def dump(value: Mapping[str, Any] | str) -> str:
 
 
 def document(items: Iterable[str], opening: str, closing: str) -> Iterator[str]:
-    """The lines of a list or an object, one item a line: a reader of lines can find its way in it."""
+    """The lines of a list or an object, one item a line: a reader of lines can find its way in
+    it.
+    """
     yield opening
     before = None
     for item in items:

@@ -35,8 +35,12 @@ class Ragged:
 
     def take(self, indices: np.ndarray) -> Ragged:
         """The column of these arcs; -1 is an arc without values."""
-        begins, ends = (np.append(splits, 0)[indices] for splits in (self.splits[:-1], self.splits[1:]))
-        return Ragged(np.concatenate([[0], np.cumsum(ends - begins)]), self.values[spans(begins, ends)])
+        begins, ends = (
+            np.append(splits, 0)[indices] for splits in (self.splits[:-1], self.splits[1:])
+        )
+        return Ragged(
+            np.concatenate([[0], np.cumsum(ends - begins)]), self.values[spans(begins, ends)]
+        )
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -50,14 +54,24 @@ def load(path: Path) -> dict[str, Any]:
         try:
             content = read_torch_zip(file, ["_k2.ragged.RaggedTensor"])
         except HoldsCode as code:
-            raise place.error(f"holds code: {code}", "tensors, texts and numbers only", "delete this attribute before "
-                              "as_dict(); never open a file from a stranger with torch.load") from None
+            raise place.error(
+                f"holds code: {code}",
+                "tensors, texts and numbers only",
+                "delete this attribute before "
+                "as_dict(); never open a file from a stranger with torch.load",
+            ) from None
         except Damaged as error:
-            raise place.error(f"damaged, cut short, or no file of torch.save: {error}", "a .pt file of Fsa.as_dict()",
-                              AGAIN) from None
+            raise place.error(
+                f"damaged, cut short, or no file of torch.save: {error}",
+                "a .pt file of Fsa.as_dict()",
+                AGAIN,
+            ) from None
     if not (isinstance(content, dict) and all(isinstance(name, str) for name in content)):
-        raise place.error("no dictionary of attributes", "what Fsa.as_dict() gives",
-                          "save fsa.as_dict() with torch.save")
+        raise place.error(
+            "no dictionary of attributes",
+            "what Fsa.as_dict() gives",
+            "save fsa.as_dict() with torch.save",
+        )
     content = {name: _ragged(name, value, place) for name, value in content.items()}
     check_plain(content, place)
     return content
@@ -76,14 +90,19 @@ def check_plain(content: Mapping[str, Any], place: Place) -> None:
                 seen.add(id(item))
                 waiting.extend([*item, *item.values()] if isinstance(item, dict) else item)
             elif not (item is None or type(item) in (bool, int, float, str)):
-                raise place.error(f"attribute {show(name)} holds a {type(item).__name__}",
-                                  "tensors with a row for each arc, and texts, numbers and lists",
-                                  "delete the attribute before as_dict()")
+                raise place.error(
+                    f"attribute {show(name)} holds a {type(item).__name__}",
+                    "tensors with a row for each arc, and texts, numbers and lists",
+                    "delete the attribute before as_dict()",
+                )
 
 
 def too_deep(name: str, place: Place) -> InputError:
-    return place.error(f"attribute {show(name)} is ragged on several levels", "one list for each arc",
-                       "delete the attribute before as_dict()")
+    return place.error(
+        f"attribute {show(name)} is ragged on several levels",
+        "one list for each arc",
+        "delete the attribute before as_dict()",
+    )
 
 
 def _ragged(name: str, value: Any, place: Place) -> Any:
@@ -95,8 +114,13 @@ def _ragged(name: str, value: Any, place: Place) -> Any:
         raise too_deep(name, place)
     if isinstance(state, tuple) and len(state) == 3:
         splits, _, values = state
-        if (all(isinstance(each, np.ndarray) and each.ndim == 1 for each in (splits, values))
-                and splits.dtype.kind == "i" and len(splits) and splits[0] == 0 and splits[-1] == len(values)
-                and (splits[1:] >= splits[:-1]).all()):
+        if (
+            all(isinstance(each, np.ndarray) and each.ndim == 1 for each in (splits, values))
+            and splits.dtype.kind == "i"
+            and len(splits)
+            and splits[0] == 0
+            and splits[-1] == len(values)
+            and (splits[1:] >= splits[:-1]).all()
+        ):
             return Ragged(splits.astype(np.int64), values)
     raise place.error(f"attribute {show(name)} is no ragged tensor", "row splits and values", AGAIN)

@@ -1,4 +1,6 @@
-"""Where the lattices of one of Kaldi's archives stand, or of an .scp; `kaldi_lattice` says what these are."""
+"""Where the lattices of one of Kaldi's archives stand, or of an .scp; `kaldi_lattice` says what
+these are.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +16,29 @@ from rescorer.recognition.formats import kaldi_lattice_binary as binary
 from rescorer.recognition.formats import kaldi_lattice_text as text
 from rescorer.recognition.formats.byte_stream import ByteStream
 from rescorer.recognition.formats.kaldi_fst import AGAIN
-from rescorer.recognition.formats.parsing import Faults, Place, check_id, empty, filled_lines, show
+from rescorer.recognition.formats.parsing import (
+    ErrorCollector,
+    Place,
+    check_id,
+    empty,
+    filled_lines,
+    show,
+)
 
 _BLANK_LINE = re.compile(rb"\n[ \t\r\f\v]*\n")
 _KEY = re.compile(rb"\s*(\S{1,1000})(?=\s)")
 _LONGEST_KEY = 1001
 _COST = rb"(?:-?(?:[0-9.]+(?:e[+-]?[0-9]+)?|Infinity|inf|nan)|BadNumber)"
-_WEIGHTED = re.compile(rb"\s*[0-9]+(?:\s+[0-9]+\s+\S+(?:\s+\S+)?)?\s+" + _COST + rb"," + _COST + rb"(?:,[0-9_]*)?\s*")
+_WEIGHTED = re.compile(
+    rb"\s*[0-9]+(?:\s+[0-9]+\s+\S+(?:\s+\S+)?)?\s+" + _COST + rb"," + _COST + rb"(?:,[0-9_]*)?\s*"
+)
 _BARE = re.compile(rb"\s*[0-9]+(?:\s+[0-9]+){0,3}\s*")  # all weights are left out
 _TARGET = re.compile(r"(.*?)(?::([0-9]{1,18}))?")
 
 
 def matches(path: Path) -> bool:
-    """Whether a file begins as an archive of lattices does, or is an .scp whose first entry leads to one.
+    """Whether a file begins as an archive of lattices does, or is an .scp whose first entry leads
+    to one.
 
     An .scp that is named so is taken for one where its first file is not there.
 
@@ -71,7 +83,8 @@ def _is_text(rest: bytes) -> bool:
         return _is_archive(b"\n".join(lines)) if b"".join(lines).strip() else bool(first)
     is_whole = len(block) < len(lines) - 1
     return any(map(_WEIGHTED.fullmatch, block)) or (
-        is_whole and len(block[0].split()) > 2 and all(map(_BARE.fullmatch, block)))
+        is_whole and len(block[0].split()) > 2 and all(map(_BARE.fullmatch, block))
+    )
 
 
 def _leads_to_lattice(path: Path, begin: bytes) -> bool:
@@ -97,11 +110,15 @@ def _target(path: Path, rest: str) -> tuple[Path, int]:
     """(file, byte) that a line of an .scp leads to."""
     match = _TARGET.fullmatch(rest)
     name, byte = (match[1], int(match[2] or 0)) if match else (rest, 0)
-    return next((file for file in (Path(name), path.parent / name) if _is_file(file)), Path(name)), byte
+    return next(
+        (file for file in (Path(name), path.parent / name) if _is_file(file)), Path(name)
+    ), byte
 
 
 def _is_file(path: Path) -> bool:
-    """Whether it is a file, and no folder or device; what is too long for a name or holds a NUL is none."""
+    """Whether it is a file, and no folder or device; what is too long for a name or holds a NUL is
+    none.
+    """
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -121,7 +138,7 @@ class Entry(NamedTuple):
     content: Callable[[], binary.Binary | text.Text]
 
 
-def entries(path: Path, faults: Faults) -> Generator[Entry, None, None]:
+def entries(path: Path, collector: ErrorCollector) -> Generator[Entry, None, None]:
     """The entries, each id once."""
     with ByteStream(path) as stream:
         begin = _begin(stream)
@@ -130,22 +147,26 @@ def entries(path: Path, faults: Faults) -> Generator[Entry, None, None]:
             raise empty(path)
     is_scp = not _is_archive(begin) and (path.suffix == ".scp" or _leads_to_lattice(path, begin))
     seen: set[str] = set()
-    for entry in (_scp if is_scp else _archive)(path, faults):
+    for entry in (_scp if is_scp else _archive)(path, collector):
         if entry.utterance in seen:
-            faults.add(entry.place.error("the utterance was there before", "unique ids", "take one out, or rename it"))
+            collector.add(
+                entry.place.error(
+                    "the utterance was there before", "unique ids", "take one out, or rename it"
+                )
+            )
         else:
             seen.add(entry.utterance)
             yield entry
 
 
-def _archive(path: Path, faults: Faults) -> Iterator[Entry]:
+def _archive(path: Path, collector: ErrorCollector) -> Iterator[Entry]:
     """The entries of an archive. After one whose end cannot be found there is none."""
     with ByteStream(path) as stream:
         while True:
             try:
                 entry = _next(stream)
             except InputError as error:
-                faults.add(error)
+                collector.add(error)
                 return
             if entry is None:
                 return
@@ -153,7 +174,9 @@ def _archive(path: Path, faults: Faults) -> Iterator[Entry]:
 
 
 def _next(stream: ByteStream) -> Entry | None:
-    """The next entry, which is passed; None where the archive ends. Raises InputError where its end is not found."""
+    """The next entry, which is passed; None where the archive ends. Raises InputError where its end
+    is not found.
+    """
     while stream.peek(1) and not (rest := stream.window.lstrip()):
         stream.skip(len(stream.window))
     if not stream.window:
@@ -162,8 +185,11 @@ def _next(stream: ByteStream) -> Entry | None:
     place = Place(stream.path, part=f"byte {stream.byte}")
     begin = stream.peek(_LONGEST_KEY)
     if (match := _KEY.match(begin)) is None:
-        raise place.error(f"begins with {show(begin[:40])}", "the id of an utterance and a space", AGAIN)
-    key = check_id(match[1].decode(errors="surrogateescape"), place)  # a surrogate is what no id may hold
+        raise place.error(
+            f"begins with {show(begin[:40])}", "the id of an utterance and a space", AGAIN
+        )
+    # a surrogate is what no id may hold
+    key = check_id(match[1].decode(errors="surrogateescape"), place)
     stream.skip(match.end())
     if stream.peek(1) in (b" ", b"\t"):
         stream.skip(1)
@@ -171,7 +197,9 @@ def _next(stream: ByteStream) -> Entry | None:
 
 
 def _found(stream: ByteStream, key: str, counted: bool) -> Entry:
-    """The entry of a key that was passed. `counted`: the lines before are. Raises InputError as `_next` does."""
+    """The entry of a key that was passed. `counted`: the lines before are. Raises InputError as
+    `_next` does.
+    """
     place = Place(stream.path, part=f"utterance {show(key)}")
     begin = stream.peek(64).partition(b"\n")[0]
     if stream.window[:4] == binary.MAGIC or b"\0" in begin or not stream.window:
@@ -185,11 +213,18 @@ def _found(stream: ByteStream, key: str, counted: bool) -> Entry:
 
     def at(line: int) -> Place:
         line += first + 1
-        return place._replace(line=line) if counted else place.within(f"line {line} from its beginning")
+        return (
+            place._replace(line=line)
+            if counted
+            else place.within(f"line {line} from its beginning")
+        )
 
     if not end and not _is_complete(lines):
-        raise at(len(lines) - 1).error("the file ends inside the lattice", "a final state and a blank line",
-                                       "the file is damaged or cut short: make it again")
+        raise at(len(lines) - 1).error(
+            "the file ends inside the lattice",
+            "a final state and a blank line",
+            "the file is damaged or cut short: make it again",
+        )
     stream.skip(len(content))
     lines = lines[:-2] if end else lines[:-1]  # without the blank ones
     return Entry(key, at(-1), lambda: _parsed(head, lines, at))
@@ -202,20 +237,27 @@ def _is_complete(lines: list[bytes]) -> bool:
 
 def _parsed(head: bytes, lines: list[bytes], at: Callable[[int], Place]) -> text.Text:
     if head.strip():
-        raise at(-1).error(f"{show(head.decode(errors='replace').strip())} after the id of an utterance",
-                           "the id alone, or a binary lattice", "correct the line, or make the archive again")
+        raise at(-1).error(
+            f"{show(head.decode(errors='replace').strip())} after the id of an utterance",
+            "the id alone, or a binary lattice",
+            "correct the line, or make the archive again",
+        )
     return text.parse(lines, at)
 
 
-def _scp(path: Path, faults: Faults) -> Iterator[Entry]:
+def _scp(path: Path, collector: ErrorCollector) -> Iterator[Entry]:
     """The entries of an .scp."""
+    is_filled = False
     for place, line in filled_lines(path):
+        is_filled = True
         try:
             entry = _scp_entry(path, place, line)
         except InputError as error:
-            faults.add(error)
+            collector.add(error)
         else:
             yield entry
+    if not is_filled:  # bytes such as 0x1f are white space in text alone
+        raise empty(path)
 
 
 def _scp_entry(path: Path, place: Place, line: str) -> Entry:
@@ -227,7 +269,10 @@ def _scp_entry(path: Path, place: Place, line: str) -> Entry:
         raise place.error(show(rest), "a file, or file:byte", "name files: commands are not run")
     file, byte = _target(path, rest)
     if not _is_file(file):
-        raise place.error(f"there is no file {show(str(file))}", "an archive",
-                          "correct the path, or go to the folder where Kaldi ran")
+        raise place.error(
+            f"there is no file {show(str(file))}",
+            "an archive",
+            "correct the path, or go to the folder where Kaldi ran",
+        )
     with ByteStream(file, byte) as stream:
         return _found(stream, key, counted=not byte)

@@ -1,7 +1,9 @@
-"""One lattice as Kaldi has it, before it is a lattice of ours and after: weights on arcs and on final states.
+"""One lattice as Kaldi has it, before it is a lattice of ours and after: weights on arcs and on
+final states.
 
-A CompactLattice accepts words, and transition ids are a part of its weights; a Lattice turns transition ids into words,
-one arc for each. Costs are negated natural logs, and scores are negated here.
+A CompactLattice accepts words, and transition ids are a part of its weights; a Lattice turns
+transition ids into words, one arc for each. Costs are negated natural logs, and scores are negated
+here.
 
 Shapes: A arcs, F final states.
 """
@@ -18,7 +20,8 @@ from rescorer.recognition.lattice import SILENCE, Arcs, Lattice, LatticeError, S
 from rescorer.recognition.nbest import ACOUSTIC, GRAPH
 
 TRANSITION_IDS = "transition_ids"  # the field of the arcs
-TYPE, PRECISION, TEXT, SPELLED = "type", "precision", "text", "spelled"  # names in a lattice's header
+# names in a lattice's header
+TYPE, PRECISION, TEXT, SPELLED = "type", "precision", "text", "spelled"
 COMPACT, LATTICE = "compact", "lattice"  # types
 FLOAT, DOUBLE = "float", "double"  # precisions
 AGAIN = "make the archive again"
@@ -51,11 +54,15 @@ class Fst(NamedTuple):
 
     @property
     def endings(self) -> np.ndarray:
-        """[F] bool: which final states really are final; a weight of two infinities says that a state is not."""
-        return np.asarray(~np.isposinf(self.costs[len(self.sources):]).all(axis=1))
+        """[F] bool: which final states really are final; a weight of two infinities says that a
+        state is not.
+        """
+        return np.asarray(~np.isposinf(self.costs[len(self.sources) :]).all(axis=1))
 
 
-def to_lattice(fst: Fst, utterance: str, symbols: Symbols, place: Place, *, text: bool, spelled: bool) -> Lattice:
+def to_lattice(
+    fst: Fst, utterance: str, symbols: Symbols, place: Place, *, text: bool, spelled: bool
+) -> Lattice:
     """The lattice of an FST. Raises InputError where it is none."""
     ending = fst.endings
     finals = fst.finals[ending]
@@ -63,13 +70,22 @@ def to_lattice(fst: Fst, utterance: str, symbols: Symbols, place: Place, *, text
     with np.errstate(invalid="ignore"):  # what is not finite is found below
         scores = 0.0 - fst.costs[rows]  # not -costs: the score of 0 is 0, not -0
     arcs = Arcs(
-        np.concatenate([fst.sources, finals]), np.concatenate([fst.targets, np.full(len(finals), fst.states)]),
+        np.concatenate([fst.sources, finals]),
+        np.concatenate([fst.targets, np.full(len(finals), fst.states)]),
         np.concatenate([fst.labels, np.full(len(finals), SILENCE)]),
-        {ACOUSTIC: scores[:, 1], GRAPH: scores[:, 0]}, {TRANSITION_IDS: fst.ids.take(rows)},
+        {ACOUSTIC: scores[:, 1], GRAPH: scores[:, 0]},
+        {TRANSITION_IDS: fst.ids.take(rows)},
     )
-    header = {TYPE: COMPACT if fst.compact else LATTICE, PRECISION: fst.precision, TEXT: text, SPELLED: spelled}
+    header = {
+        TYPE: COMPACT if fst.compact else LATTICE,
+        PRECISION: fst.precision,
+        TEXT: text,
+        SPELLED: spelled,
+    }
     try:
-        return assemble(utterance, symbols, max(fst.start, 0), arcs, states=fst.states, header=header)
+        return assemble(
+            utterance, symbols, max(fst.start, 0), arcs, states=fst.states, header=header
+        )
     except LatticeError as error:
         raise place.error(error.found, error.expected, error.remedy) from None
 
@@ -80,7 +96,8 @@ def of_lattice(lattice: Lattice, place: Place) -> Fst:
     A second one, or one with a label, becomes an arc into a further state that is final.
 
     Raises:
-        InputError: the lattice has no acoustic or no graph score, or one that is too great for its precision.
+        InputError: the lattice has no acoustic or no graph score, or one that is too great for its
+            precision.
     """
     first = np.zeros(lattice.arcs, bool)
     ends = np.flatnonzero(lattice.ends & (lattice.labels == SILENCE))
@@ -94,9 +111,16 @@ def of_lattice(lattice: Lattice, place: Place) -> Fst:
     ids = (ids if isinstance(ids, TransitionIds) else no_ids(lattice.arcs)).take(rows)
     precision = lattice.header.get(PRECISION, FLOAT)
     return Fst(
-        _is_compact(lattice, ids, len(inner)), precision, 0 if lattice.states else -1,
-        max(0, lattice.states - 1) + len(others), lattice.sources[inner], targets[inner], lattice.labels[inner],
-        np.concatenate([lattice.sources[final], targets[others]]), _costs(lattice, rows, precision, place), ids,
+        _is_compact(lattice, ids, len(inner)),
+        precision,
+        0 if lattice.states else -1,
+        max(0, lattice.states - 1) + len(others),
+        lattice.sources[inner],
+        targets[inner],
+        lattice.labels[inner],
+        np.concatenate([lattice.sources[final], targets[others]]),
+        _costs(lattice, rows, precision, place),
+        ids,
     )
 
 
@@ -112,9 +136,11 @@ def _costs(lattice: Lattice, rows: np.ndarray, precision: str, place: Place) -> 
     for column, name in enumerate((GRAPH, ACOUSTIC)):
         score = lattice.scores.get(name)
         if score is None and lattice.arcs:
-            raise place.error(f"no score is named {name}, only {', '.join(map(show, lattice.scores)) or 'none'}",
-                              f"{ACOUSTIC} and {GRAPH}, the two costs of Kaldi's lattices",
-                              "name the scores so, or write another format")
+            raise place.error(
+                f"no score is named {name}, only {', '.join(map(show, lattice.scores)) or 'none'}",
+                f"{ACOUSTIC} and {GRAPH}, the two costs of Kaldi's lattices",
+                "name the scores so, or write another format",
+            )
         costs[:, column] = 0.0 - np.append(np.zeros(0) if score is None else score, 0.0)[rows]
     if precision == FLOAT and (worst := np.abs(costs).max(initial=0.0)) > np.finfo(np.float32).max:
         raise place.error(f"a cost of {worst}", "costs that a float holds", "correct the score")

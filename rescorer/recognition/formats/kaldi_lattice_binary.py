@@ -1,8 +1,9 @@
 """Kaldi's lattices in binary: OpenFst's `vector` FST, little-endian, with Kaldi's weights.
 
-A header; then for each state its final weight, the number of its arcs (int64), and the arcs: input label, output label,
-weight, target. Labels and states are int32. A weight is the graph and the acoustic cost (two floats or two doubles),
-in a CompactLattice followed by the number of transition ids (int32) and the ids. All are multiples of four bytes.
+A header; then for each state its final weight, the number of its arcs (int64), and the arcs: input
+label, output label, weight, target. Labels and states are int32. A weight is the graph and the
+acoustic cost (two floats or two doubles), in a CompactLattice followed by the number of transition
+ids (int32) and the ids. All are multiples of four bytes.
 
 Shapes: S states, A arcs, F final states. A word is four bytes here.
 """
@@ -29,7 +30,11 @@ _VERSION = 2
 _SYMBOLS = 0b11  # flags: tables of symbols follow
 _PROPERTIES = 0b11  # expanded and mutable; OpenFst finds the others
 _LONGEST = 1 << 24  # transition ids of one arc: two days of speech
-_CUT = ("the file ends inside the lattice", "the rest of it", "the file is damaged or cut short: make it again")
+_CUT = (
+    "the file ends inside the lattice",
+    "the rest of it",
+    "the file is damaged or cut short: make it again",
+)
 
 
 class _Type(NamedTuple):
@@ -41,8 +46,10 @@ class _Type(NamedTuple):
 
 
 _TYPES = {
-    "lattice4": _Type(False, FLOAT, 2), "lattice8": _Type(False, DOUBLE, 4),
-    "compactlattice44": _Type(True, FLOAT, 2), "compactlattice84": _Type(True, DOUBLE, 4),
+    "lattice4": _Type(False, FLOAT, 2),
+    "lattice8": _Type(False, DOUBLE, 4),
+    "compactlattice44": _Type(True, FLOAT, 2),
+    "compactlattice84": _Type(True, DOUBLE, 4),
 }
 _NAMES = {(kind.compact, kind.precision): name for name, kind in _TYPES.items()}
 
@@ -65,7 +72,8 @@ def read(stream: ByteStream, place: Place) -> Binary:
     """The FST at the beginning of a stream, which is passed.
 
     Raises:
-        InputError: it is damaged, cut short or of another type, so that what follows it cannot be found.
+        InputError: it is damaged, cut short or of another type, so that what follows it cannot be
+            found.
     """
     began = stream.byte
 
@@ -94,22 +102,33 @@ def _need(stream: ByteStream, count: int, at: Callable[[int], Place]) -> bytes:
 def _read_header(stream: ByteStream, at: Callable[[int], Place]) -> tuple[_Type, int, int]:
     """(type, start, S) from the header, which is passed."""
     if _need(stream, 4, at) != MAGIC:
-        raise at(stream.byte).error(f"begins with {show(stream.window[:4])}", f"an OpenFst file, {MAGIC!r}", AGAIN)
+        raise at(stream.byte).error(
+            f"begins with {show(stream.window[:4])}", f"an OpenFst file, {MAGIC!r}", AGAIN
+        )
     stream.skip(4)
     if (name := _read_name(stream, at)) != "vector":
-        raise at(stream.byte).error(f"an FST of type {show(name)}", "vector", "convert it with fstconvert")
+        raise at(stream.byte).error(
+            f"an FST of type {show(name)}", "vector", "convert it with fstconvert"
+        )
     if (name := _read_name(stream, at)) not in _TYPES:
-        raise at(stream.byte).error(f"arcs of type {show(name)}", ", ".join(_TYPES),
-                                    "give lattices of Kaldi: other FSTs have no acoustic costs")
+        raise at(stream.byte).error(
+            f"arcs of type {show(name)}",
+            ", ".join(_TYPES),
+            "give lattices of Kaldi: other FSTs have no acoustic costs",
+        )
     version, flags, _, start, states, _ = _HEADER.unpack(_need(stream, _HEADER.size, at))
     if version != _VERSION:
         raise at(stream.byte).error(f"version {version}", f"version {_VERSION}", AGAIN)
     if flags & _SYMBOLS:
-        raise at(stream.byte).error("the FST holds tables of symbols", "none: Kaldi cannot read them either",
-                                    "take them out with fstsymbols --clear_isymbols --clear_osymbols")
+        raise at(stream.byte).error(
+            "the FST holds tables of symbols",
+            "none: Kaldi cannot read them either",
+            "take them out with fstsymbols --clear_isymbols --clear_osymbols",
+        )
     if states < 0 or not -1 <= start < max(states, 1):
-        raise at(stream.byte).error(f"{states} states and the start {start}", "a start below the number of states",
-                                    AGAIN)
+        raise at(stream.byte).error(
+            f"{states} states and the start {start}", "a start below the number of states", AGAIN
+        )
     stream.skip(_HEADER.size)
     return _TYPES[name], start, states
 
@@ -117,14 +136,17 @@ def _read_header(stream: ByteStream, at: Callable[[int], Place]) -> tuple[_Type,
 def _read_name(stream: ByteStream, at: Callable[[int], Place]) -> str:
     (length,) = struct.unpack("<i", _need(stream, 4, at))
     if not 0 < length < 100:
-        raise at(stream.byte).error(f"the name of a type has {length} bytes", "a name such as vector", AGAIN)
+        raise at(stream.byte).error(
+            f"the name of a type has {length} bytes", "a name such as vector", AGAIN
+        )
     name = _need(stream, 4 + length, at)[4:].decode("latin-1")
     stream.skip(4 + length)
     return name
 
 
 class _Layout:
-    """Where things stand in the states of an FST, as far as they were walked, in words from their beginning.
+    """Where things stand in the states of an FST, as far as they were walked, in words from their
+    beginning.
 
     Attributes:
         kind, states: from the header.
@@ -163,9 +185,13 @@ def _walk(layout: _Layout, stream: ByteStream, at: Callable[[int], Place]) -> bo
 
 
 def _walk_compact(layout: _Layout, words: memoryview, at: Callable[[int], Place]) -> int:
-    """Append the arcs of the next state; where the state after it begins. IndexError where the window ends."""
+    """Append the arcs of the next state; where the state after it begins. IndexError where the
+    window ends.
+    """
     weight, append = layout.kind.weight, layout.arcs.append
-    count_at = layout.next + weight + 1 + _length(words[layout.next + weight], layout.next + weight, at)
+    count_at = (
+        layout.next + weight + 1 + _length(words[layout.next + weight], layout.next + weight, at)
+    )
     arc, length_at, rest = count_at + 2, 2 + weight, 4 + weight
     for _ in range(_count(words, count_at, at)):
         append(arc)
@@ -188,7 +214,9 @@ def _walk_plain(layout: _Layout, words: memoryview, at: Callable[[int], Place]) 
 
 def _length(length: int, word: int, at: Callable[[int], Place]) -> int:
     if not 0 <= length < _LONGEST:
-        raise at(word).error(f"a string of {length} transition ids", f"from 0 to {_LONGEST - 1}", AGAIN)
+        raise at(word).error(
+            f"a string of {length} transition ids", f"from 0 to {_LONGEST - 1}", AGAIN
+        )
     return length
 
 
@@ -214,9 +242,16 @@ def _fst(kind: _Type, start: int, layout: _Layout, words: np.ndarray) -> tuple[F
         targets = words[after[: len(arcs)]]
     number = np.arange(layout.states)
     fst = Fst(
-        kind.compact, kind.precision, start, layout.states,
-        np.repeat(number, np.frombuffer(layout.counts, np.int64)), targets.astype(np.int64),
-        words[arcs + 1].astype(np.int64), number, _costs(kind, words[weights[:, None] + np.arange(kind.weight)]), ids,
+        kind.compact,
+        kind.precision,
+        start,
+        layout.states,
+        np.repeat(number, np.frombuffer(layout.counts, np.int64)),
+        targets.astype(np.int64),
+        words[arcs + 1].astype(np.int64),
+        number,
+        _costs(kind, words[weights[:, None] + np.arange(kind.weight)]),
+        ids,
     )
     return fst, arcs
 
@@ -235,26 +270,35 @@ def to_bytes(fst: Fst) -> bytes:
     """The FST as Kaldi writes it."""
     name = _NAMES[fst.compact, fst.precision]
     names = b"".join(struct.pack("<i", len(each)) + each.encode() for each in ("vector", name))
-    return MAGIC + names + _HEADER.pack(_VERSION, 0, _PROPERTIES, fst.start, fst.states, 0) + _body(fst, _TYPES[name])
+    return (
+        MAGIC
+        + names
+        + _HEADER.pack(_VERSION, 0, _PROPERTIES, fst.start, fst.states, 0)
+        + _body(fst, _TYPES[name])
+    )
 
 
 def _body(fst: Fst, kind: _Type) -> bytes:
     """The states, each with its arcs."""
     arcs = len(fst.sources)
     ids = fst.ids.packed()
-    # A row for each state, then one for each arc; the weight of a state that is not final is infinite.
+    # A row for each state, then one for each arc; the weight of a state that is not final is
+    # infinite.
     rows = np.full(fst.states, -1)
     rows[fst.finals] = arcs + np.arange(len(fst.finals))
     rows = np.concatenate([rows, np.arange(arcs)])
     ids = ids.take(rows)
     costs = np.append(fst.costs, [[np.inf, np.inf]], axis=0)[rows].astype(_dtype(kind))
-    heads = np.where(np.arange(len(rows)) < fst.states, 0, 2)  # labels stand before the weight of an arc
+    # labels stand before the weight of an arc
+    heads = np.where(np.arange(len(rows)) < fst.states, 0, 2)
     sizes = heads + kind.weight + kind.compact * (1 + ids.lengths) + np.where(heads == 0, 2, 1)
     order = np.lexsort((np.arange(len(rows)), np.concatenate([np.arange(fst.states), fst.sources])))
     begins = np.empty(len(rows), np.int64)
     begins[order] = np.cumsum(sizes[order]) - sizes[order]
     words = np.zeros(int(sizes.sum()), "<i4")
-    words[(begins + heads)[:, None] + np.arange(kind.weight)] = costs.view("<i4").reshape(-1, kind.weight)
+    words[(begins + heads)[:, None] + np.arange(kind.weight)] = costs.view("<i4").reshape(
+        -1, kind.weight
+    )
     if kind.compact:
         words[begins + heads + kind.weight] = ids.lengths
         first = begins + heads + kind.weight + 1

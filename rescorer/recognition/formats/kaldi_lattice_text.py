@@ -1,11 +1,12 @@
-"""Kaldi's lattices as text: after the utterance's id a line for each arc and each final state, and a blank line.
+"""Kaldi's lattices as text: after the utterance's id a line for each arc and each final state, and
+a blank line.
 
     CompactLattice   source target word graph,acoustic,3_1_1        state graph,acoustic,3_1_1
     Lattice          source target transition-id word graph,acoustic         state graph,acoustic
 
-A weight of nothing but zeros is left out. The first line's state is the start. Words are numbers, or spelled out after
-Kaldi's int2sym.pl. The text does not tell its precision: costs are floats, as for Kaldi, unless one of the lattice is
-written with more characters than a float can need.
+A weight of nothing but zeros is left out. The first line's state is the start. Words are numbers,
+or spelled out after Kaldi's int2sym.pl. The text does not tell its precision: costs are floats, as
+for Kaldi, unless one of the lattice is written with more characters than a float can need.
 
 Shapes: A arcs, F final states.
 """
@@ -48,7 +49,9 @@ class Text(NamedTuple):
 
     @property
     def numbered(self) -> bool:
-        """Whether words are numbers. One that is none among many is damage, and one number among words is a word."""
+        """Whether words are numbers. One that is none among many is damage, and one number among
+        words is a word.
+        """
         return 2 * sum(map(bytes.isdigit, self.labels)) >= len(self.labels)
 
     def by_number(self) -> Fst:
@@ -57,8 +60,9 @@ class Text(NamedTuple):
             return self.fst._replace(labels=_numbers(self.labels))
         except (ValueError, OverflowError):
             arc = next((arc for arc, label in enumerate(self.labels) if not _is_number(label)), 0)
-            raise self.arc_place(arc).error(f"word {show(_text(self.labels[arc]))} is not a number", "the id of a word",
-                                            AGAIN) from None
+            raise self.arc_place(arc).error(
+                f"word {show(_text(self.labels[arc]))} is not a number", "the id of a word", AGAIN
+            ) from None
 
     def by_word(self) -> tuple[Fst, Symbols]:
         """The FST and the words that it spells out. Raises InputError for one that is no word."""
@@ -118,12 +122,15 @@ def _is_compact(rows: Iterable[list[bytes]]) -> bool:
 
 
 def _columns(rows: list[list[bytes]], compact: bool) -> tuple[Fst, Sequence[bytes]]:
-    """The FST, and the labels of its arcs. Raises ValueError or OverflowError for a bad line among them."""
+    """The FST, and the labels of its arcs. Raises ValueError or OverflowError for a bad line among
+    them.
+    """
     width, one = _ARC[compact], _ONE[compact]
     if not {1, 2, width - 1, width}.issuperset(map(len, rows)):
         raise ValueError("fields")
     arcs = [row if len(row) == width else [*row, one] for row in rows if len(row) > 2]
-    finals = list({row[0]: row for row in rows if len(row) < 3}.values())  # the last says it, as in Kaldi
+    # the last says it, as in Kaldi
+    finals = list({row[0]: row for row in rows if len(row) < 3}.values())
     fields = list(zip(*arcs, strict=False)) or [()] * width
     weights = [*fields[-1], *(row[1] if len(row) == 2 else one for row in finals)]
     costs, ids, precision = _weights(weights, compact)
@@ -133,7 +140,9 @@ def _columns(rows: list[list[bytes]], compact: bool) -> tuple[Fst, Sequence[byte
         inputs = np.concatenate([_numbers(fields[2]), np.zeros(len(finals), np.int64)])
         if inputs.max(initial=0) > np.iinfo(np.int32).max:
             raise ValueError("too great a number")
-        ids = PackedIds(inputs.astype(np.int32), np.arange(len(inputs)), (inputs != 0).astype(np.int64))
+        ids = PackedIds(
+            inputs.astype(np.int32), np.arange(len(inputs)), (inputs != 0).astype(np.int64)
+        )
     start = int(rows[0][0]) if rows else -1
     states = 1 + max(int(each.max(initial=-1)) for each in (sources, targets, final))
     fst = Fst(compact, precision, start, states, sources, targets, sources, final, costs, ids)
@@ -152,7 +161,9 @@ def _numbers(column: Sequence[bytes]) -> np.ndarray:
 
 
 def _weights(weights: list[bytes], compact: bool) -> tuple[np.ndarray, TransitionIds | None, str]:
-    """(costs [A + F, 2], ids [A + F] of a CompactLattice, precision). Raises ValueError for a bad weight."""
+    """(costs [A + F, 2], ids [A + F] of a CompactLattice, precision). Raises ValueError for a bad
+    weight.
+    """
     parts = [weight.split(b",") for weight in weights]
     if not {3 if compact else 2}.issuperset(map(len, parts)):
         raise ValueError("weight")
@@ -172,7 +183,11 @@ def to_text(fst: Fst, utterance: str, labels: Sequence[str] | None) -> bytes:
     """The lattice as Kaldi writes it, words spelled out where there are `labels`."""
     arcs = len(fst.sources)
     weights = _weight_texts(fst)
-    words = fst.labels.tolist() if labels is None else [labels[label] or EPSILON for label in fst.labels.tolist()]
+    words = (
+        fst.labels.tolist()
+        if labels is None
+        else [labels[label] or EPSILON for label in fst.labels.tolist()]
+    )
     middle: Iterable[str] = map(str, words)
     if not fst.compact:
         inputs = (ids.decode() or "0" for ids in fst.ids.texts())
@@ -189,20 +204,31 @@ def _weight_texts(fst: Fst) -> list[str]:
     """[A + F] with the tab before it, or nothing where a weight is left out."""
     graph, acoustic = (_cost_texts(fst.costs[:, column], fst.precision) for column in (0, 1))
     if not fst.compact:
-        return ["" if g == a == "0" else f"\t{g},{a}" for g, a in zip(graph, acoustic, strict=False)]
+        return [
+            "" if g == a == "0" else f"\t{g},{a}" for g, a in zip(graph, acoustic, strict=False)
+        ]
     ids = (each.decode() for each in fst.ids.texts())
-    return ["" if g == a == "0" and not i else f"\t{g},{a},{i}" for g, a, i in zip(graph, acoustic, ids, strict=False)]
+    return [
+        "" if g == a == "0" and not i else f"\t{g},{a},{i}"
+        for g, a, i in zip(graph, acoustic, ids, strict=False)
+    ]
 
 
 def _cost_texts(costs: np.ndarray, precision: str) -> list[str]:
-    """Each as short as it can be to be read back as the same number; one of doubles is long enough to tell them."""
+    """Each as short as it can be to be read back as the same number; one of doubles is long enough
+    to tell them.
+    """
     if precision == FLOAT:
         texts = costs.astype(np.float32).astype("U").tolist()
         texts = [text if len(text) <= _LONGEST_FLOAT else f"{float(text):.9g}" for text in texts]
     else:
-        texts = [repr(cost).removesuffix(".0") for cost in costs.tolist()]  # as they are measured, so they are written
+        # as they are measured, so they are written
+        texts = [repr(cost).removesuffix(".0") for cost in costs.tolist()]
         with np.errstate(over="ignore"):
             is_float = (costs.astype(np.float32) == costs).tolist()
         if max(map(len, texts), default=0) <= _LONGEST_FLOAT:
-            texts = [text if same else f"{float(text):.16e}" for text, same in zip(texts, is_float, strict=False)]
+            texts = [
+                text if same else f"{float(text):.16e}"
+                for text, same in zip(texts, is_float, strict=False)
+            ]
     return [text.removesuffix(".0") for text in texts]

@@ -1,14 +1,17 @@
-"""Kaldi's n-best folder: `words_text` and one file of costs a score, each with a line `utt-N …` a hypothesis.
+"""Kaldi's n-best folder: `words_text` and one file of costs a score, each with a line `utt-N …` a
+hypothesis.
 
-As the scripts around `lattice-to-nbest` and `nbest-to-linear` lay it out: `acwt` holds acoustic costs, unscaled;
-`lmwt.nolm` the graph costs less the language model (transitions, pronunciations, silences); `lmwt.lmonly` those of the
-language model alone; any other `lmwt.NAME` the costs NAME. Costs are negated natural logs and are negated here, so that
-all scores inside are log-probabilities. Files are joined by key, never by the order of lines; N is the place in the
-recogniser's own order, and the key. Each file may be compressed, with .gz or .xz at its name or without.
-References are not part of the format.
+As the scripts around `lattice-to-nbest` and `nbest-to-linear` lay it out: `acwt` holds acoustic
+costs, unscaled; `lmwt.nolm` the graph costs less the language model (transitions, pronunciations,
+silences); `lmwt.lmonly` those of the language model alone; any other `lmwt.NAME` the costs NAME.
+Costs are negated natural logs and are negated here, so that all scores inside are
+log-probabilities. Files are joined by key, never by the order of lines; N is the place in the
+recogniser's own order, and the key. Each file may be compressed, with .gz or .xz at its name or
+without. References are not part of the format.
 
-All files are written in one order of lines, for Kaldi's scripts paste them line by line: by number, or as an input has
-them. Where hypotheses come in another order than their numbers, it is written as their ranks, from 1: `rank.rescored`.
+All files are written in one order of lines, for Kaldi's scripts paste them line by line: by number,
+or as an input has them. Where hypotheses come in another order than their numbers, it is written as
+their ranks, from 1: `rank.rescored`.
 """
 
 from __future__ import annotations
@@ -46,40 +49,59 @@ _OTHER = "lmwt."
 
 
 def matches(path: Path) -> bool:
-    """Whether the path is a folder with the words of n-best lists. Raises InputError where it cannot be read."""
+    """Whether the path is a folder with the words of n-best lists. Raises InputError where it
+    cannot be read.
+    """
     return os.path.isdir(path) and WORDS in _members(path)
 
 
 def read(path: Path, remarks: list[str]) -> list[NBest]:
     """The lists of a folder, in the order of first appearance in its `words_text`.
 
-    Scores are those that have a file; where there is none, each hypothesis scores `rank`: minus its place, from 0.
+    Scores are those that have a file; where there is none, each hypothesis scores `rank`: minus its
+    place, from 0.
 
     Raises:
-        InputError: no such folder, a key without words, a key without a score, or a line that is not as the module
-            says, with file and line.
+        InputError: no such folder, a key without words, a key without a score, or a line that is
+            not as the module says, with file and line.
     """
     members = _folder(path)
     words = _read_words(members[WORDS])
     costs = {score: _read_costs(file, words) for score, file in _score_files(members).items()}
-    lists = group((
-        (text.utterance, Hypothesis(text.n, text.words, {score: 0.0 - cost[key] for score, cost in costs.items()}))
-        for key, text in words.items()
-    ), path)
+    lists = group(
+        (
+            (
+                text.utterance,
+                Hypothesis(
+                    text.n, text.words, {score: 0.0 - cost[key] for score, cost in costs.items()}
+                ),
+            )
+            for key, text in words.items()
+        ),
+        path,
+    )
     return lists if costs else [ranked(nbest) for nbest in lists]
 
 
 def _folder(path: Path) -> dict[str, Path]:
     if (file := folder_of(path)) is not None:
         raise InputError(
-            "is one file of a Kaldi n-best folder", expected="the folder", remedy=f"give {file}", file=path
+            "is one file of a Kaldi n-best folder",
+            expected="the folder",
+            remedy=f"give {file}",
+            file=path,
         )
     members = _members(path)
     if WORDS not in members:
-        # Of a decode directory of Kaldi's: a folder of lists, or else its first archive of lattices.
-        inside = [child.parent for child in sorted(path.glob(f"*/{WORDS}*"))] or sorted(path.glob("lat.*"))
+        # Of a decode directory of Kaldi's: a folder of lists, or else its first archive of
+        # lattices.
+        inside = [child.parent for child in sorted(path.glob(f"*/{WORDS}*"))] or sorted(
+            path.glob("lat.*")
+        )
         raise InputError(
-            f"the folder has no {WORDS}", expected="a Kaldi n-best folder", file=path,
+            f"the folder has no {WORDS}",
+            expected="a Kaldi n-best folder",
+            file=path,
             remedy=f"give {inside[0]}" if inside else f"give the folder that holds {WORDS}",
         )
     return members
@@ -95,15 +117,22 @@ def _members(folder: Path) -> dict[str, Path]:
     """The n-best files of a folder by their names without .gz or .xz."""
     members: dict[str, Path] = {}
     try:
-        files = sorted(file for file in folder.iterdir() if _is_part(_bare(file.name)) and file.is_file())
+        files = sorted(
+            file for file in folder.iterdir() if _is_part(_bare(file.name)) and file.is_file()
+        )
     except OSError as error:
         raise InputError(
-            f"cannot be read: {error.strerror}", expected="a Kaldi n-best folder", remedy="check the path", file=folder
+            f"cannot be read: {error.strerror}",
+            expected="a Kaldi n-best folder",
+            remedy="check the path",
+            file=folder,
         ) from None
     for file in files:
         if (name := _bare(file.name)) in members:
             raise InputError(
-                f"{members[name].name} and {file.name} are one file", expected="one of them", remedy="take one away",
+                f"{members[name].name} and {file.name} are one file",
+                expected="one of them",
+                remedy="take one away",
                 file=folder,
             )
         members[name] = file
@@ -127,11 +156,18 @@ def _score_of(name: str) -> str | None:
 def _score_files(members: dict[str, Path]) -> dict[str, Path]:
     """The file of each score, those that Kaldi writes first."""
     files: dict[str, Path] = {}
-    for name in [*(name for name in _SCORES if name in members), *(name for name in members if name not in _SCORES)]:
+    for name in [
+        *(name for name in _SCORES if name in members),
+        *(name for name in members if name not in _SCORES),
+    ]:
         if (score := _score_of(name)) is not None:
             place = Place(members[name])
             if check_score_name(score, place) in files:
-                raise place.error(f"holds {score} as {files[score].name} does", "one file a score", "take one away")
+                raise place.error(
+                    f"holds {score} as {files[score].name} does",
+                    "one file a score",
+                    "take one away",
+                )
             files[score] = members[name]
     return files
 
@@ -152,7 +188,9 @@ def _read_words(file: Path) -> dict[str, _Text]:
         key, text = [*line.split(maxsplit=1), ""][:2]
         if key in words:
             first = words[key].place.line
-            raise place.error(f"key {show(key)} is there twice", f"once, on line {first}", "take one out")
+            raise place.error(
+                f"key {show(key)} is there twice", f"once, on line {first}", "take one out"
+            )
         words[key] = _Text(place, *split_numbered(key, place), split_words(text, place))
     if not words:
         raise empty(file)
@@ -165,55 +203,86 @@ def _read_costs(file: Path, words: Mapping[str, _Text]) -> dict[str, float]:
     for place, line in filled_lines(file):
         fields = line.split()
         if len(fields) != 2:
-            raise place.error(f"{len(fields)} fields", "utt-N cost", "correct the line, or make the file again")
+            raise place.error(
+                f"{len(fields)} fields", "utt-N cost", "correct the line, or make the file again"
+            )
         key, cost = fields
         if key not in words:
-            raise place.error(f"key {show(key)} has no words", f"the keys of {WORDS}", "make both files again")
+            raise place.error(
+                f"key {show(key)} has no words", f"the keys of {WORDS}", "make both files again"
+            )
         if key in costs:
             raise place.error(f"key {show(key)} is there twice", "unique keys", "take one out")
         costs[key] = parse_score(cost, place)
     if (missing := next((key for key in words if key not in costs), None)) is not None:
         raise words[missing].place.error(
-            f"key {show(missing)} has no cost in {file.name}", "one for each key", "make both files again"
+            f"key {show(missing)} has no cost in {file.name}",
+            "one for each key",
+            "make both files again",
         )
     return costs
 
 
 def line_order(folders: Iterable[Path]) -> dict[str, int]:
-    """The keys of folders, one after the other, in the order of the lines of `words_text`, each with its place."""
-    keys = (line.split(maxsplit=1)[0] for folder in folders for _, line in filled_lines(_folder(folder)[WORDS]))
+    """The keys of folders, one after the other, in the order of the lines of `words_text`, each
+    with its place.
+    """
+    keys = (
+        line.split(maxsplit=1)[0]
+        for folder in folders
+        for _, line in filled_lines(_folder(folder)[WORDS])
+    )
     return {key: place for place, key in enumerate(keys)}
 
 
-def write(path: Path, lists: Sequence[NBest], order: Mapping[str, int] | None = None,
-          alignments: Mapping[str, str] | None = None) -> None:
-    """Write the folder, whole or not at all; one that is there is replaced if it holds n-best files only.
+def write(
+    path: Path,
+    lists: Sequence[NBest],
+    order: Mapping[str, int] | None = None,
+    alignments: Mapping[str, str] | None = None,
+) -> None:
+    """Write the folder, whole or not at all; one that is there is replaced if it holds n-best files
+    only.
 
     Args:
-        order: the place of each key among the lines; by number, one list after the other, without it. Lists with an
-            order are re-ranked ones, whose ranks are written even where they are the numbers.
+        order: the place of each key among the lines; by number, one list after the other, without
+            it. Lists with an order are re-ranked ones, whose ranks are written even where they are
+            the numbers.
         alignments: by key `utt-N`, transition ids with spaces between: Kaldi's `ali.gz`.
 
     Raises:
-        InputError: a hypothesis key is no number, a score's name means another score in this format, the folder holds
-            other things, or it cannot be written.
+        InputError: a hypothesis key is no number, a score's name means another score in this
+            format, the folder holds other things, or it cannot be written.
     """
     check_numbers(lists, Place(path))
     files = {score: _file_of(score, path) for score in lists[0].score_names}
-    rows = [(f"{nbest.utterance}-{h.key}", h) for nbest in lists for h in by_number(nbest.hypotheses)]
+    rows = [
+        (f"{nbest.utterance}-{h.key}", h) for nbest in lists for h in by_number(nbest.hypotheses)
+    ]
     if order is not None:
         rows.sort(key=lambda row: order[row[0]])
-    ranks = {f"{nbest.utterance}-{h.key}": rank for nbest in lists for rank, h in enumerate(nbest.hypotheses, start=1)}
-    is_ranked = order is not None or any(by_number(each.hypotheses) != [*each.hypotheses] for each in lists)
+    ranks = {
+        f"{nbest.utterance}-{h.key}": rank
+        for nbest in lists
+        for rank, h in enumerate(nbest.hypotheses, start=1)
+    }
+    is_ranked = order is not None or any(
+        by_number(each.hypotheses) != [*each.hypotheses] for each in lists
+    )
     with whole_path(path) as folder:
         _check_replaceable(path)
         folder.mkdir()
         write_lines(folder / WORDS, (" ".join((key, *h.words)) for key, h in rows))
         for score, file in files.items():
             # Not -score: the cost of 0 is 0, not -0.
-            write_lines(folder / file, (f"{key} {format_score(0.0 - h.scores[score])}" for key, h in rows))
+            write_lines(
+                folder / file, (f"{key} {format_score(0.0 - h.scores[score])}" for key, h in rows)
+            )
         if alignments is not None:
-            write_lines(folder / f"{ALIGNMENTS}.gz", (f"{key} {alignments[key]}".rstrip() for key, _ in rows))
+            write_lines(
+                folder / f"{ALIGNMENTS}.gz",
+                (f"{key} {alignments[key]}".rstrip() for key, _ in rows),
+            )
         if is_ranked:
             write_lines(folder / RANKS, (f"{key} {ranks[key]}" for key, _ in rows))
 
@@ -222,7 +291,8 @@ def _file_of(score: str, path: Path) -> str:
     file = _FILES.get(score, _OTHER + score)
     if _score_of(_bare(file)) != score:
         raise Place(path).error(
-            f"a score named {show(score)} would be read as {_score_of(_bare(file))}", "another name",
+            f"a score named {show(score)} would be read as {_score_of(_bare(file))}",
+            "another name",
             "rename the score, or write the format jsonl",
         )
     return file
@@ -235,5 +305,7 @@ def _check_replaceable(path: Path) -> None:
         if child.is_dir() or not (_is_part(name) or name == ALIGNMENTS or child.name == RANKS):
             raise InputError(
                 f"the folder holds {show(child.name)}, which is no part of an n-best list",
-                expected="a new folder, or one with n-best files only", remedy="choose another place", file=path,
+                expected="a new folder, or one with n-best files only",
+                remedy="choose another place",
+                file=path,
             )

@@ -1,4 +1,6 @@
-"""What the readers and writers of every format share: where something stands, what may stand there, and the errors."""
+"""What the readers and writers of every format share: where something stands, what may stand there,
+and the errors.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ from rescorer.errors import InputError
 from rescorer.files import read_lines
 from rescorer.recognition.nbest import RANK, Hypothesis, NBest
 
-# White space would split an id where `utt words` is written; control characters are the mark of a damaged file;
-# a lone surrogate (JSON can spell one) has no UTF-8 form; a byte order mark is lost where it comes first.
+# White space would split an id where `utt words` is written; control characters are the mark of a
+# damaged file; a lone surrogate (JSON can spell one) has no UTF-8 form; a byte order mark is lost
+# where it comes first.
 _BAD_IN_ID = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 _BAD_IN_WORDS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 # A score name is part of a file name in Kaldi's format.
@@ -54,7 +57,8 @@ def show(value: object) -> str:
 
 
 def head(path: Path) -> str:
-    """The first lines of a file that are not blank, to know its format by; nothing for a folder or a blank file.
+    """The first lines of a file that are not blank, to know its format by; nothing for a folder or
+    a blank file.
 
     Raises:
         InputError: the file cannot be read, or is not UTF-8 text.
@@ -70,8 +74,14 @@ def head(path: Path) -> str:
 
 
 def filled_lines(path: Path) -> Iterator[tuple[Place, str]]:
-    """The lines of a text file that are not blank, and where they stand. Raises InputError as `read_lines` does."""
-    return ((Place(path, number), line) for number, line in read_lines(path) if line and not line.isspace())
+    """The lines of a text file that are not blank, and where they stand. Raises InputError as
+    `read_lines` does.
+    """
+    return (
+        (Place(path, number), line)
+        for number, line in read_lines(path)
+        if line and not line.isspace()
+    )
 
 
 def parse_score(text: str, place: Place) -> float:
@@ -82,7 +92,9 @@ def parse_score(text: str, place: Place) -> float:
     except ValueError:
         value = None
     if value is None:
-        raise place.error(f"{show(text)} is not a number", "a score", "correct it, or make the file again")
+        raise place.error(
+            f"{show(text)} is not a number", "a score", "correct it, or make the file again"
+        )
     return finite(value, text, place)
 
 
@@ -92,18 +104,28 @@ def format_score(value: float) -> str:
 
 
 def finite(value: float, found: object, place: Place) -> float:
-    """`value`, which was read from `found`. Raises InputError for NaN and infinities: they cannot be weighed."""
+    """`value`, which was read from `found`. Raises InputError for NaN and infinities: they cannot
+    be weighed.
+    """
     if not math.isfinite(value):
         raise place.error(
-            f"score {show(found)} is not finite", "a finite number", "take the hypothesis out, or correct its score"
+            f"score {show(found)} is not finite",
+            "a finite number",
+            "take the hypothesis out, or correct its score",
         )
     return value
 
 
 def split_words(text: str, place: Place) -> tuple[str, ...]:
-    """The words of a text, split on white space; may be none. Raises InputError for control characters."""
+    """The words of a text, split on white space; may be none. Raises InputError for control
+    characters.
+    """
     if bad := _BAD_IN_WORDS.search(text):
-        raise place.error(f"the text holds {bad.group()!r}", "words", "make the file again, or take the character out")
+        raise place.error(
+            f"the text holds {bad.group()!r}",
+            "words",
+            "make the file again, or take the character out",
+        )
     return tuple(text.split())
 
 
@@ -112,7 +134,8 @@ def check_id(text: str, place: Place, what: str = "utterance id") -> str:
     if not text or _BAD_IN_ID.search(text):
         raise place.error(
             f"{what} {show(text)} is empty, or holds white space or control characters",
-            "one printable token", "rename it",
+            "one printable token",
+            "rename it",
         )
     return text
 
@@ -136,23 +159,31 @@ def split_numbered(key: str, place: Place) -> tuple[str, str]:
     match = _NUMBERED.fullmatch(key)
     if not match:
         raise place.error(
-            f"key {show(key)} has no number at its end", "utt-N", "number the hypotheses of each utterance from 1"
+            f"key {show(key)} has no number at its end",
+            "utt-N",
+            "number the hypotheses of each utterance from 1",
         )
     return check_id(match[1], place), match[2]
 
 
 def check_numbers(lists: Iterable[NBest], place: Place) -> None:
-    """Raises InputError for a hypothesis key that is no number: formats with `utt-N` or `hyp_N` cannot hold it."""
+    """Raises InputError for a hypothesis key that is no number: formats with `utt-N` or `hyp_N`
+    cannot hold it.
+    """
     for nbest in lists:
         for hypothesis in nbest.hypotheses:
             if not re.fullmatch(_NUMBER, hypothesis.key):
                 raise place.within(f"utterance {show(nbest.utterance)}").error(
-                    f"hypothesis key {show(hypothesis.key)}", "a number", "write the format jsonl, which holds any key"
+                    f"hypothesis key {show(hypothesis.key)}",
+                    "a number",
+                    "write the format jsonl, which holds any key",
                 )
 
 
 def group(entries: Iterable[tuple[str, Hypothesis]], path: Path) -> list[NBest]:
-    """The lists of (utterance, hypothesis) pairs that come in any order: by first appearance, each by ascending N."""
+    """The lists of (utterance, hypothesis) pairs that come in any order: by first appearance, each
+    by ascending N.
+    """
     members: dict[str, list[Hypothesis]] = {}
     for utterance, hypothesis in entries:
         members.setdefault(utterance, []).append(hypothesis)
@@ -169,12 +200,16 @@ def by_number(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
 
 def ranked(nbest: NBest) -> NBest:
     """A list that came without scores, with `rank`: minus the place of each hypothesis, from 0."""
-    scored = (hypothesis.with_scores({RANK: float(-place)}) for place, hypothesis in enumerate(nbest.hypotheses))
+    scored = (
+        hypothesis.with_scores({RANK: float(-place)})
+        for place, hypothesis in enumerate(nbest.hypotheses)
+    )
     return replace(nbest, hypotheses=tuple(scored))
 
 
-class Faults:
-    """What becomes of utterances that cannot be used: the first ends the command, or all are passed over and kept here.
+class ErrorCollector:
+    """What becomes of utterances that cannot be used: the first ends the command, or all are passed
+    over and kept here.
 
     Attributes:
         skip: pass over.
@@ -195,7 +230,8 @@ class Faults:
 class Lists:
     """The lists of one file as they come in.
 
-    What holds for every file: at least one list, no empty list, ids and keys unique, the same score names everywhere.
+    What holds for every file: at least one list, no empty list, ids and keys unique, the same score
+    names everywhere.
     """
 
     def __init__(self, path: Path) -> None:
@@ -207,11 +243,17 @@ class Lists:
         """Take one list. Raises InputError where it does not fit in with those before."""
         if nbest.utterance in self._lists:
             raise place.error(
-                f"utterance {show(nbest.utterance)} is there twice", "unique ids", "take one out, or rename it"
+                f"utterance {show(nbest.utterance)} is there twice",
+                "unique ids",
+                "take one out, or rename it",
             )
         place = place.within(f"utterance {show(nbest.utterance)}")
         if not nbest.hypotheses:
-            raise place.error("no hypotheses", "at least one", "take the utterance out, or give it an empty hypothesis")
+            raise place.error(
+                "no hypotheses",
+                "at least one",
+                "take the utterance out, or give it an empty hypothesis",
+            )
         self._check_keys(nbest.hypotheses, place)
         self._check_names(nbest.hypotheses, place)
         self._lists[nbest.utterance] = nbest
@@ -221,7 +263,9 @@ class Lists:
         for hypothesis in hypotheses:
             if hypothesis.key in seen:
                 raise place.error(
-                    f"hypothesis key {show(hypothesis.key)} is there twice", "unique keys", "take one out, or rename it"
+                    f"hypothesis key {show(hypothesis.key)} is there twice",
+                    "unique keys",
+                    "take one out, or rename it",
                 )
             seen.add(hypothesis.key)
 
@@ -231,7 +275,8 @@ class Lists:
         for hypothesis in hypotheses:
             if hypothesis.scores.keys() != self._names.keys():
                 raise place.within(f"hypothesis {show(hypothesis.key)}").error(
-                    f"scores {_list(hypothesis.scores)}", f"{_list(self._names)} as in the first hypothesis",
+                    f"scores {_list(hypothesis.scores)}",
+                    f"{_list(self._names)} as in the first hypothesis",
                     "give every hypothesis the same scores",
                 )
 
@@ -248,11 +293,15 @@ def _list(names: Iterable[str]) -> str:
 
 def empty(path: Path) -> InputError:
     """The error for a file with nothing in it."""
-    return InputError("the file is empty", expected="at least one utterance", remedy="make it again", file=path)
+    return InputError(
+        "the file is empty", expected="at least one utterance", remedy="make it again", file=path
+    )
 
 
 def check_lists(lists: Iterable[NBest], path: Path) -> list[NBest]:
-    """`lists`, all of which every format can hold. Raises InputError with the place in `lists` where one cannot."""
+    """`lists`, all of which every format can hold. Raises InputError with the place in `lists`
+    where one cannot.
+    """
     collected = Lists(path)
     for nbest in lists:
         place = Place(path)
@@ -276,4 +325,8 @@ def _check_hypothesis(hypothesis: Hypothesis, place: Place) -> None:
 
 def _check_words(words: Sequence[str], place: Place) -> None:
     if split_words(" ".join(words), place) != tuple(words):
-        raise place.error("a word is empty or holds white space", "words", "split the words before they are written")
+        raise place.error(
+            "a word is empty or holds white space",
+            "words",
+            "split the words before they are written",
+        )

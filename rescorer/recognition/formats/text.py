@@ -1,8 +1,9 @@
 """Plain text, one hypothesis a line: `utt-N score words…`, between blanks or tabs.
 
-The score is a natural-log probability; it is read as `first_pass`. N is the place in the recogniser's own order, and
-the key; lines may stand in any order. The format holds one score a hypothesis: of lists that have more, `total` is
-written where they have it, else `first_pass`, and the others and the references are left out.
+The score is a natural-log probability; it is read as `first_pass`. N is the place in the
+recogniser's own order, and the key; lines may stand in any order. The format holds one score a
+hypothesis: of lists that have more, `total` is written where they have it, else `first_pass`, and
+the others and the references are left out.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from rescorer.recognition.nbest import FIRST_PASS, TOTAL, Hypothesis, NBest
 
 
 def matches(path: Path) -> bool:
-    """Whether the first line has a hyphen in its first field and a number next. Raises InputError as `head` does."""
+    """Whether the first line has a hyphen in its first field and a number next. Raises InputError
+    as `head` does.
+    """
     fields = head(path).partition("\n")[0].split(maxsplit=2)
     try:
         return "-" in fields[0] and float(fields[1]) is not None
@@ -49,10 +52,15 @@ def _entries(path: Path) -> Iterator[tuple[str, Hypothesis]]:
     for place, line in filled_lines(path):
         key, score, words = _fields(line, place)
         if key in lines:
-            raise place.error(f"key {show(key)} is there twice", f"once, on line {lines[key]}", "take one out")
+            raise place.error(
+                f"key {show(key)} is there twice", f"once, on line {lines[key]}", "take one out"
+            )
         lines[key] = place.line
         utterance, n = split_numbered(key, place)
-        yield utterance, Hypothesis(n, split_words(words, place), {FIRST_PASS: parse_score(score, place)})
+        yield (
+            utterance,
+            Hypothesis(n, split_words(words, place), {FIRST_PASS: parse_score(score, place)}),
+        )
 
 
 def _fields(line: str, place: Place) -> tuple[str, str, str]:
@@ -66,17 +74,23 @@ def write(path: Path, lists: Sequence[NBest]) -> None:
     """Write the lists, with one of their scores.
 
     Raises:
-        InputError: they have neither `total` nor `first_pass`, a key is no number, or the file cannot be written.
+        InputError: they have neither `total` nor `first_pass`, a key is no number, or the file
+            cannot be written.
     """
     check_numbers(lists, Place(path))
     names = lists[0].score_names
     name = next((name for name in (TOTAL, FIRST_PASS) if name in names), None)
     if name is None:
         raise Place(path).error(
-            f"the lists have the scores {', '.join(names) or 'none'}", f"{TOTAL} or {FIRST_PASS} for the format text",
+            f"the lists have the scores {', '.join(names) or 'none'}",
+            f"{TOTAL} or {FIRST_PASS} for the format text",
             "write the format jsonl, which holds all scores",
         )
-    write_lines(path, (
-        f"{nbest.utterance}-{h.key} {format_score(h.scores[name])} {' '.join(h.words)}".rstrip()
-        for nbest in lists for h in nbest.hypotheses
-    ))
+    write_lines(
+        path,
+        (
+            f"{nbest.utterance}-{h.key} {format_score(h.scores[name])} {' '.join(h.words)}".rstrip()
+            for nbest in lists
+            for h in nbest.hypotheses
+        ),
+    )

@@ -1,4 +1,5 @@
-"""The transition ids on the arcs of Kaldi's lattices: a column that stays as the file has it until it is asked for.
+"""The transition ids on the arcs of Kaldi's lattices: a column that stays as the file has it until
+it is asked for.
 
 Shapes: A arcs, N ids of all arcs.
 """
@@ -34,7 +35,9 @@ class PackedIds:
 
     def take(self, indices: np.ndarray) -> PackedIds:
         """The column of these arcs; -1 is an arc without ids."""
-        return PackedIds(self.pool, np.append(self.begins, 0)[indices], np.append(self.lengths, 0)[indices])
+        return PackedIds(
+            self.pool, np.append(self.begins, 0)[indices], np.append(self.lengths, 0)[indices]
+        )
 
     def joined(self, indices: np.ndarray, lengths: np.ndarray) -> PackedIds:
         """The column of arcs that have the ids of so many [X] of these arcs [N] each, in a row."""
@@ -80,7 +83,9 @@ class SpelledIds:
         """The same as numbers."""
         lengths = np.array([ids.count(b"_") + bool(ids) for ids in self.spelled], np.int64)
         values = b"_".join(filter(None, self.spelled)).split(b"_") if lengths.any() else []
-        return PackedIds(np.array(list(map(int, values)), np.int32), np.cumsum(lengths) - lengths, lengths)
+        return PackedIds(
+            np.array(list(map(int, values)), np.int32), np.cumsum(lengths) - lengths, lengths
+        )
 
     def texts(self) -> list[bytes]:
         return self.spelled
@@ -103,10 +108,19 @@ def no_ids(arcs: int) -> PackedIds:
 
 
 def spelled_ids(texts: list[bytes]) -> SpelledIds:
-    """The column of ids as a file has them. Raises ValueError where they are not numbers with _ between."""
+    """The column of ids as a file has them. Raises ValueError where they are not numbers with _
+    between.
+    """
     line = b" ".join(texts)
     marks = line.translate(None, b"0123456789")
-    if marks.strip(b"_ ") or b"__" in line or b" _" in line or b"_ " in line or line[:1] == b"_" or line[-1:] == b"_":
+    if (
+        marks.strip(b"_ ")
+        or b"__" in line
+        or b" _" in line
+        or b"_ " in line
+        or line[:1] == b"_"
+        or line[-1:] == b"_"
+    ):
         raise ValueError("not numbers with _ between")
     if _HUGE in line.translate(_SHAPES):
         raise ValueError("too great a number")

@@ -1,0 +1,127 @@
+"""What rescoring reads for lists and for lattices alike: utterances, references, lists of words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from rescorer.errors import InputError
+from rescorer.files import read_lines
+from rescorer.models.word_list import read_counted
+from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.nbest import NBest
+from rescorer.recognition.references import read_references
+from rescorer.reports.error_rate import Words
+from rescorer.rescoring.settings import InputFiles, OutputFiles
+from rescorer.rescoring.weights import TunedWeights
+
+_Utterance = TypeVar("_Utterance", NBest, Lattice)
+
+
+def read_weights(files: InputFiles) -> TunedWeights | None:
+    """The weights to apply; None if there are none."""
+    return TunedWeights.load(files.weights) if files.weights else None
+
+
+def read_words(path: Path | None) -> frozenset[str]:
+    """The words of a list, such as --words or --bias; none without a path."""
+    return frozenset(word for word, _ in read_counted(path)) if path else frozenset()
+
+
+def references_of(path: Path | None) -> Mapping[str, Words]:
+    """The references of a file; none without a path."""
+    return read_references(path) if path else {}
+
+
+def need_references(files: InputFiles, outputs: OutputFiles, held: bool = False) -> None:
+    """Check that there are references if an option needs them.
+
+    Args:
+        held: whether the input holds references.
+
+    Raises:
+        InputError: there are none.
+    """
+    if files.reference or files.tune_reference or held:
+        return
+    if option := "--words" if files.listed else "--wer-output" if outputs.report else "":
+        raise InputError(
+            f"{option} without --ref",
+            remedy="give the references that errors are counted against",
+        )
+
+
+def choose(utterances: Iterable[_Utterance], files: InputFiles) -> Iterator[_Utterance]:
+    """The utterances that --utterances lists; all without it.
+
+    Raises:
+        InputError: the input holds none of them.
+    """
+    if files.utterances is None:
+        yield from utterances
+        return
+    wanted = _first_fields(files.utterances)
+    found = False
+    for each in utterances:
+        if each.utterance in wanted:
+            found = True
+            yield each
+    if not found:
+        raise InputError(
+            f"none of the utterances of {files.utterances}",
+            remedy="check the ids",
+            file=files.name,
+        )
+
+
+def _first_fields(path: Path) -> frozenset[str]:
+    fields = frozenset(field for _, line in read_lines(path) for field in line.split()[:1])
+    if not fields:
+        raise InputError(
+            "no utterance in the list",
+            expected="utterance first on each line",
+            remedy="check the file",
+            file=path,
+        )
+    return fields
+
+
+def check_references(
+    utterances: Collection[str], references: Mapping[str, Words], file: str
+) -> list[str]:
+    """Check that every utterance has a reference.
+
+    Returns:
+        A line with the number of references that are skipped, if some have no utterance.
+
+    Raises:
+        InputError: an utterance has no reference; the message names the first.
+    """
+    if missing := set(utterances) - references.keys():
+        raise InputError(
+            f"{len(missing)} hypotheses without a reference, the first is {min(missing)}",
+            expected="the same utterances",
+            remedy="give the references of these utterances, or choose some with --utterances",
+            file=file,
+        )
+    if more := references.keys() - set(utterances):
+        return [
+            f"{file}: {len(more)} of its {len(references)} references have no hypotheses here, "
+            f"the first is {min(more)}: skipped"
+        ]
+    return []
+
+
+def bias_remarks(files: InputFiles, bias: Collection[str], words: Collection[str]) -> list[str]:
+    """A line with the number of words of --bias that the input holds.
+
+    Args:
+        bias: the words of --bias.
+        words: the distinct words of the input.
+    """
+    if not files.bias:
+        return []
+    found = len(frozenset(bias).intersection(words))
+    hint = "" if found else ": write them as the input does, in the same case"
+    return [f"{found} of the {len(bias)} words of {files.bias} are in the input{hint}"]

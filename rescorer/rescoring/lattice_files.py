@@ -1,0 +1,260 @@
+"""Rescore files of lattices: each lattice is read, expanded, scored and written before the next.
+
+Only what the results need is kept: words, n-best lists, counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rescorer.errors import InputError
+from rescorer.models.language_model import LanguageModel
+from rescorer.models.ngram import Ngram
+from rescorer.progress import Progress, silent
+from rescorer.recognition.formats import LatticeFormat, kaldi_nbest, write_nbest
+from rescorer.recognition.formats.parsing import ErrorCollector, check_lists
+from rescorer.recognition.inputs import read_lattice_files
+from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.word_pieces import as_pieces, join_pieces
+from rescorer.reports.error_rate import Words
+from rescorer.reports.report import MBR_ROW, RESCORED_ROW
+from rescorer.rescoring.bias import biased_lattices
+from rescorer.rescoring.cluster import Executor, serial_executor
+from rescorer.rescoring.inputs import (
+    bias_remarks,
+    choose,
+    need_references,
+    read_weights,
+    read_words,
+    references_of,
+)
+from rescorer.rescoring.lattice import (
+    RescoredLattice,
+    default_weights,
+    first_batch,
+    rescore_lattices,
+    split_old_lm,
+    without_old_lm,
+)
+from rescorer.rescoring.lattice_results import (
+    InputSummary,
+    LatticeResults,
+    WordRows,
+    check_used_references,
+)
+from rescorer.rescoring.lattice_tuning import tune_lattices
+from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
+from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
+from rescorer.rescoring.weights import TunedWeights
+
+
+@dataclass(frozen=True, eq=False)
+class LatticeInput:
+    """Lattices to read, with all that is read beside them.
+
+    Attributes:
+        lattices: one after the other as the files are read, with the score `bias` if words are
+            expected.
+        format: the format that the lattices come in.
+        weights: the weights to apply; None if there are none yet.
+        references: the words against which errors are counted; empty if there are none.
+        tune_references: the words on which weights are tuned; empty if they are not.
+        listed: words whose errors are reported apart.
+        bias: words that are expected.
+        collector: collects the utterances that are skipped.
+    """
+
+    files: InputFiles
+    lattices: Iterable[Lattice]
+    format: LatticeFormat
+    weights: TunedWeights | None
+    references: Mapping[str, Words]
+    tune_references: Mapping[str, Words]
+    listed: frozenset[str]
+    bias: frozenset[str]
+    collector: ErrorCollector
+
+
+def open_lattices(
+    files: InputFiles,
+    outputs: OutputFiles,
+    format: LatticeFormat,
+    settings: RescoreSettings,
+    lattice_settings: LatticeSettings,
+) -> LatticeInput:
+    """Read all that is read beside lattices, and prepare to read the lattices."""
+    need_references(files, outputs)
+    weights = read_weights(files)
+    references, tune_references = map(references_of, (files.reference, files.tune_reference))
+    listed, bias = read_words(files.listed), read_words(files.bias)
+    collector = ErrorCollector(lattice_settings.skip_bad)
+    symbols = files.symbols or files.bpe_model
+    lattices: Iterable[Lattice] = choose(
+        read_lattice_files(files.paths, format, symbols, collector), files
+    )
+    if files.bpe_model:
+        lattices = _joined(lattices, collector)
+    if files.old_lm_model:
+        old = Ngram.load(files.old_lm_model)
+        lattices = split_old_lm(lattices, old, settings.memory_bytes, collector)
+    if lattice_settings.old_lm == "drop":
+        lattices = map(without_old_lm, lattices)
+    if files.bias:
+        lattices = biased_lattices(lattices, bias)
+    return LatticeInput(
+        files,
+        lattices,
+        format,
+        weights,
+        references or tune_references,
+        tune_references,
+        listed,
+        bias,
+        collector,
+    )
+
+
+def _joined(lattices: Iterable[Lattice], collector: ErrorCollector) -> Iterator[Lattice]:
+    """Lattices of words, made from lattices of word pieces."""
+    for lattice in lattices:
+        try:
+            yield join_pieces(lattice)
+        except InputError as error:
+            collector.add(error)
+
+
+def rescore_lattice_files(
+    source: LatticeInput,
+    models: Sequence[LanguageModel],
+    outputs: OutputFiles,
+    settings: RescoreSettings,
+    lattice_settings: LatticeSettings,
+    say: Say,
+    executor: Executor = serial_executor,
+    progress: Progress = silent,
+) -> Outcome:
+    """Expand and score lattices, with weights that are given, tuned here, or chosen by default.
+
+    Writes lattices, n-best lists and confidences, if `outputs` names files for them;
+    `write_outcome` writes the rest.
+    """
+    memory, expansion = settings.memory_bytes, lattice_settings.expansion
+    lattices, weights = source.lattices, source.weights
+    if source.tune_references:
+        lattices = list(lattices)
+        _check_tune_references(lattices, source, say)
+        weights = tune_lattices(
+            lattices,
+            source.tune_references,
+            models,
+            expansion,
+            memory,
+            kind=settings.mixture,
+            executor=executor,
+            progress=progress,
+        )
+        say_tuned(weights, say)
+
+    rows = WordRows(source.references)
+    summary = InputSummary(models, source.files.name, rows, weights)
+    coming = summary.passing(lattices)
+    used = weights
+    if used is None:
+        first, coming = first_batch(coming)
+        if first:
+            used, reason = default_weights(first, models, memory)
+            say_defaults(reason, say)
+
+    rescored = rescore_lattices(coming, models, used, expansion, memory, source.collector, executor)
+    results = LatticeResults(rows, outputs, lattice_settings, source.collector)
+    done = _checked(results.passing(rescored), source, summary, rows, say)
+    _write_lattices(done, source, outputs.lattices)
+
+    if outputs.nbest:
+        _write_n_best(outputs.nbest, results)
+    if outputs.confidences:
+        results.write_confidences(outputs.confidences)
+    result = MBR_ROW if lattice_settings.mbr else RESCORED_ROW
+    return Outcome(
+        rows.words(result),
+        rows.report(result, weights is not None, source.listed) if source.references else None,
+        weights if source.tune_references else None,
+        summary.word_counts,
+        models,
+    )
+
+
+def _check_tune_references(lattices: Sequence[Lattice], source: LatticeInput, say: Say) -> None:
+    utterances = [lattice.utterance for lattice in lattices]
+    path = source.files.tune_reference
+    for line in check_used_references(utterances, source.tune_references, path, source.collector):
+        say(line)
+
+
+def _checked(
+    rescored: Iterable[RescoredLattice],
+    source: LatticeInput,
+    summary: InputSummary,
+    rows: WordRows,
+    say: Say,
+) -> Iterator[RescoredLattice]:
+    """The lattices; after the last, remarks on the input are printed and references checked.
+
+    The checks run while the lattices are written, so that a fault leaves no file.
+
+    Raises:
+        InputError: there is no lattice, or one without a reference.
+    """
+    yield from rescored
+    for line in (
+        *summary.vocabulary_remarks(),
+        *bias_remarks(source.files, source.bias, summary.word_counts),
+        *summary.path_remarks(),
+        *_skipped(source.collector),
+    ):
+        say(line)
+    utterances = rows.words(RESCORED_ROW)
+    if not utterances:
+        raise InputError(
+            "no lattice can be used",
+            expected="at least one",
+            remedy="see above, or check the file",
+            file=source.files.name,
+        )
+    if source.references:
+        path = source.files.reference or source.files.tune_reference
+        remarks = check_used_references(utterances, source.references, path, source.collector)
+        if source.files.reference:  # tuning has already printed those of --tune
+            for line in remarks:
+                say(line)
+
+
+def _skipped(collector: ErrorCollector) -> Iterator[str]:
+    if collector.errors:
+        yield f"{len(collector.errors)} utterances cannot be used and are skipped:"
+        yield from (f"  {error}" for error in collector.errors)
+
+
+def _write_lattices(
+    rescored: Iterable[RescoredLattice], source: LatticeInput, path: Path | None
+) -> None:
+    """Write lattices in the format that they came in; without a path only run through them."""
+    if path is None:
+        deque(rescored, maxlen=0)
+        return
+    written: Iterable[Lattice] = (each.as_first_pass(source.format.lm_score) for each in rescored)
+    if source.files.bpe_model:
+        written = map(as_pieces, written)
+    source.format.write(path, written)
+
+
+def _write_n_best(path: Path, results: LatticeResults) -> None:
+    """Write the lists as JSON lines if the path has the suffix .jsonl, else as Kaldi's folder."""
+    if ".jsonl" in path.suffixes:
+        write_nbest(path, results.nbest, "jsonl")
+    else:
+        lists = check_lists(results.nbest, path)
+        kaldi_nbest.write(path, lists, alignments=results.alignments or None)

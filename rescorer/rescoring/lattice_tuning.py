@@ -1,0 +1,142 @@
+"""Weights tuned on lattices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+from rescorer.errors import InputError
+from rescorer.models.language_model import LanguageModel
+from rescorer.progress import Progress, silent
+from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.nbest import (
+    Hypothesis,
+    NBest,
+)
+from rescorer.reports.error_rate import Words
+from rescorer.rescoring.arc_totals import known_totals
+from rescorer.rescoring.cluster import Executor, serial_executor
+from rescorer.rescoring.expansion import (
+    ExpansionSettings,
+)
+from rescorer.rescoring.lattice import first_pass_weights, rescore_lattices
+from rescorer.rescoring.lattice_paths import n_best
+from rescorer.rescoring.nbest import (
+    MEMORY,
+    check_score_names,
+    scored_lists,
+    tune_lists,
+)
+from rescorer.rescoring.prefix_tree import SentenceScorer
+from rescorer.rescoring.rescored_lattice import RescoredLattice, paths_list
+from rescorer.rescoring.weights import TunedWeights
+
+# Paths of each lattice in each round; 100 take 1.2 to 1.4 times as long, with no fewer errors.
+_TUNING_PATHS = 50
+_TUNING_ROUNDS = 3
+
+
+def tune_lattices(
+    lattices: Sequence[Lattice],
+    references: Mapping[str, Words],
+    models: Sequence[LanguageModel],
+    settings: ExpansionSettings | None = None,
+    memory: int = MEMORY,
+    *,
+    kind: str = "linear",
+    executor: Executor = serial_executor,
+    progress: Progress = silent,
+) -> TunedWeights:
+    """Weights with the fewest word errors on these lattices, as in minimum-error-rate training
+    (Och, 2003).
+
+    Weights are tuned on n-best lists. The first round uses the best paths of the first pass. Each
+    later round rescores the lattices with the weights so far and adds their best paths to the
+    lists. A lattice is dropped from expansion once its best path is in its list.
+
+    Raises:
+        InputError: no lattice with a path, or a score with a name that rescoring uses.
+    """
+    lattices = [lattice for lattice in lattices if lattice.arcs]
+    if not lattices:
+        raise InputError("no lattice with a path", expected="at least one utterance")
+    for lattice in lattices:
+        check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
+    guide = first_pass_weights(lattices[0])
+    lists = [
+        paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
+        for lattice in lattices
+    ]
+    scorer = SentenceScorer(models, memory, executor)
+
+    def tuned(turn: int) -> TunedWeights:
+        return tune_lists(
+            lists,
+            references,
+            scored_lists(lists, scorer),
+            kind=kind,
+            progress=progress,
+            stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}",
+        )
+
+    weights = tuned(1)
+    growing = list(range(len(lattices)))  # lattices whose lists may lack their best path
+    for turn in range(2, _TUNING_ROUNDS + 2):
+        if not weights.weights.lm_scale:
+            break  # the models do not help
+        sizes = [len(each.hypotheses) for each in lists]
+        rescored = rescore_lattices(
+            [lattices[place] for place in growing],
+            models,
+            weights,
+            settings,
+            memory,
+            executor=executor,
+        )
+        stage = f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}"
+        growing = _add_best_paths(lists, growing, rescored, partial(progress, stage))
+        if sizes == [len(each.hypotheses) for each in lists]:
+            break
+        weights = tuned(turn)
+        if not growing:
+            break
+    return weights
+
+
+def _add_best_paths(
+    lists: list[NBest],
+    places: Sequence[int],
+    rescored: Iterable[RescoredLattice],
+    progress: Callable[[int, int], None],
+) -> list[int]:
+    """Add the best paths of rescored lattices to the lists at these places.
+
+    Returns:
+        The places of the lists that lacked the best path of their lattice.
+    """
+    lacking = []
+    for done, (place, lattice) in enumerate(zip(places, rescored, strict=True), start=1):
+        known = {hypothesis.words for hypothesis in lists[place].hypotheses}
+        found = lattice.n_best(_TUNING_PATHS)
+        lists[place] = _joined(lists[place], found)
+        if found.hypotheses[0].words not in known:
+            lacking.append(place)
+        progress(done, len(places))
+    return lacking
+
+
+def _joined(old: NBest, new: NBest) -> NBest:
+    """The hypotheses of both lists, with the scores that `old` names.
+
+    Hypotheses that are equal up to rounding occur once.
+    """
+    names = old.score_names
+    pool = {
+        (h.words, *(round(h.scores[name], 4) for name in names)): h
+        for h in (*new.hypotheses, *old.hypotheses)
+    }
+    ordered = (
+        Hypothesis(str(place), h.words, {name: h.scores[name] for name in names})
+        for place, h in enumerate(reversed(pool.values()), start=1)
+    )
+    return NBest(old.utterance, tuple(ordered))

@@ -1,0 +1,175 @@
+"""Rescore files of n-best lists: read and check them, score and rank them, write them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rescorer.models.language_model import LanguageModel
+from rescorer.progress import Progress, silent
+from rescorer.recognition.formats import kaldi_nbest, write_nbest
+from rescorer.recognition.formats.parsing import check_lists
+from rescorer.recognition.inputs import read_nbest_files
+from rescorer.recognition.known_sums import without_known_sums
+from rescorer.recognition.nbest import RANK, NBest
+from rescorer.reports.error_rate import Words
+from rescorer.rescoring import nbest
+from rescorer.rescoring.bias import biased_lists
+from rescorer.rescoring.cluster import Executor, serial_executor
+from rescorer.rescoring.default_weights import untuned
+from rescorer.rescoring.inputs import (
+    bias_remarks,
+    check_references,
+    choose,
+    need_references,
+    read_weights,
+    read_words,
+    references_of,
+)
+from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
+from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
+from rescorer.rescoring.unknown_words import check_vocabulary, word_counts
+from rescorer.rescoring.weights import TunedWeights
+
+
+@dataclass(frozen=True, eq=False)
+class ListInput:
+    """N-best lists that are read and checked, with all that is read beside them.
+
+    Attributes:
+        lists: with the score `bias` if words are expected.
+        format: the format that the lists came in.
+        weights: the weights to apply; None if there are none yet.
+        references: the words against which errors are counted; empty if there are none.
+        tune_references: the words on which weights are tuned; empty if they are not.
+        listed: words whose errors are reported apart.
+        word_counts: hypotheses that hold each word.
+        notes: what a user should know about the input, in lines.
+    """
+
+    files: InputFiles
+    lists: tuple[NBest, ...]
+    format: str
+    weights: TunedWeights | None
+    references: Mapping[str, Words]
+    tune_references: Mapping[str, Words]
+    listed: frozenset[str]
+    word_counts: Counter[str]
+    notes: tuple[str, ...]
+
+
+def read_lists(files: InputFiles, outputs: OutputFiles, settings: RescoreSettings) -> ListInput:
+    """Read lists and all that is read beside them, and check everything that needs no model."""
+    weights = read_weights(files)
+    read = read_nbest_files(files.paths, settings.format)
+    lists: Sequence[NBest] = read.lists
+    notes = list(read.remarks)
+    if read.format == "kaldi":
+        lists, remarks = without_known_sums(lists, files.name)
+        notes += remarks
+    lists = list(choose(lists, files))
+    held = held_references(lists)
+    need_references(files, outputs, held=bool(held))
+    references, tune_references = map(references_of, (files.reference, files.tune_reference))
+    utterances = [each.utterance for each in lists]
+    for path, found in ((files.reference, references), (files.tune_reference, tune_references)):
+        if path:
+            notes += check_references(utterances, found, str(path))
+    counts, bias = word_counts(lists), read_words(files.bias)
+    listed = read_words(files.listed)
+    notes += [*score_remarks(lists), *bias_remarks(files, bias, counts)]
+    if held and not references and not tune_references:
+        references = held
+        notes.append("the lists hold references: errors are counted against them")
+    if files.bias:
+        lists = biased_lists(lists, bias)
+    nbest.check_score_names(lists[0].score_names, ())
+    return ListInput(
+        files,
+        tuple(lists),
+        read.format,
+        weights,
+        references or tune_references,
+        tune_references,
+        listed,
+        counts,
+        tuple(notes),
+    )
+
+
+def held_references(lists: Sequence[NBest]) -> dict[str, Words]:
+    """The references that the lists hold; none unless all lists have one."""
+    held = {each.utterance: each.reference for each in lists if each.reference is not None}
+    return dict(held) if len(held) == len(lists) else {}
+
+
+def score_remarks(lists: Sequence[NBest]) -> list[str]:
+    """A line if the lists have no scores."""
+    if lists[0].score_names == (RANK,):
+        return [
+            "these lists have no scores: the language model is used with the rank in the list alone"
+        ]
+    return []
+
+
+def rescore_list_files(
+    source: ListInput,
+    models: Sequence[LanguageModel],
+    outputs: OutputFiles,
+    settings: RescoreSettings,
+    say: Say,
+    executor: Executor = serial_executor,
+    progress: Progress = silent,
+) -> Outcome:
+    """Score and rank lists, with weights that are given, tuned here, or chosen by default.
+
+    Writes the ranked lists, if `outputs` names a file for them; `write_outcome` writes the rest.
+    """
+    names = [model.name for model in models]
+    nbest.check_score_names(source.lists[0].score_names, names)
+    unknown = check_vocabulary(source.word_counts, models, str(source.files.name))
+    for note in (*source.notes, *unknown):
+        say(note)
+
+    lists: Sequence[NBest] = source.lists
+    scored = nbest.score_lists(lists, models, settings.memory_bytes, executor)
+    tuned = source.weights
+    if source.tune_references:
+        tuned = nbest.tune_lists(
+            lists, source.tune_references, scored, kind=settings.mixture, progress=progress
+        )
+        say_tuned(tuned, say)
+    if tuned:
+        weights = tuned.weights
+    else:
+        chosen = untuned(lists, scored)
+        lists, scored, weights = chosen.lists, chosen.scored, chosen.default.weights
+        say_defaults(chosen.default.reason, say)
+
+    ranked = nbest.rerank(lists, scored, weights)
+    report = None
+    if source.references:
+        report = nbest.report(lists, source.references, scored, tuned, weights, source.listed)
+    if outputs.nbest:
+        _write_ranked(outputs.nbest, ranked, source)
+    return Outcome(
+        {each.utterance: each.hypotheses[0].words for each in ranked},
+        report,
+        tuned if source.tune_references else None,
+        source.word_counts,
+        models,
+    )
+
+
+def _write_ranked(path: Path, ranked: Sequence[NBest], source: ListInput) -> None:
+    """Write lists in the format that they came in.
+
+    Kaldi's keep the order of the input's lines, because its scripts paste files line by line.
+    """
+    if source.format == "kaldi":
+        order = kaldi_nbest.line_order(source.files.paths)
+        kaldi_nbest.write(path, check_lists(ranked, path), order)
+    else:
+        write_nbest(path, ranked, source.format)

@@ -1,0 +1,165 @@
+"""What `rescore` can be told: its settings, and the files that it reads and writes.
+
+This module imports nothing that takes long to load: the options of the command are made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rescorer.settings import check, setting
+
+
+@dataclass(frozen=True)
+class RescoreSettings:
+    """Settings of lists and lattices alike."""
+
+    format: str | None = setting(
+        None,
+        "Format of the input: kaldi, jsonl, espnet, hyporadise or text; kaldi-lattice, k2 or htk. "
+        "The content tells it by default.",
+        group="Input",
+    )
+    mixture: str = setting(
+        "linear", "How --tune mixes several models.", choices=("linear", "log-linear")
+    )
+    device: str = setting("cpu", "Device of the models: cpu, cuda or cuda:N.", group="Models")
+    memory: int = setting(
+        1024,
+        "Memory for histories in MiB. It changes totals by float32 rounding (1e-5), and so the "
+        "order of hypotheses that are as close.",
+        minimum=1,
+        metavar="MIB",
+    )
+    scheduler: str | None = setting(
+        None,
+        "Address of a Dask scheduler whose workers score; the result is the same.",
+        metavar="tcp://HOST:PORT",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.memory << 20
+
+
+@dataclass(frozen=True)
+class ExpansionSettings:
+    """How far a lattice is expanded.
+
+    `ExpansionSettings(order=0, beam=math.inf, max_histories=0)` is exact.
+    """
+
+    order: int = setting(
+        4,
+        "Histories with the same last N-1 words merge; 0: none merge, which is exact.",
+        minimum=0,
+        metavar="N",
+    )
+    beam: float = setting(
+        16.0,
+        "Beam in nats of the total: histories outside it are pruned; inf: none are.",
+        above=0,
+        group="Lattices",
+    )
+    max_histories: int = setting(
+        32, "Largest number of histories of a lattice state; 0: no limit.", minimum=0
+    )
+    compact: bool = setting(
+        False,
+        "Write small lattices: of paths with the same words only the best, as Kaldi does; paths "
+        "more than a quarter of the beam behind the best share histories, not more than half.",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def apart(self) -> float:
+        """Nats behind the best path; paths within have totals of their own history."""
+        return self.beam / (4 if self.compact else 2)
+
+
+@dataclass(frozen=True)
+class LatticeSettings:
+    """Settings of lattices alone."""
+
+    expansion: ExpansionSettings = setting(ExpansionSettings(), "How far a lattice is expanded.")
+    old_lm: str = setting(
+        "keep",
+        "Keep or drop the score of the first pass's language model: first_lm, or Kaldi's graph "
+        "costs.",
+        choices=("keep", "drop"),
+        group="Lattices",
+    )
+    nbest: int = setting(
+        100, "Hypotheses of each lattice in --nbest-output.", minimum=1, metavar="N"
+    )
+    mbr: bool = setting(
+        False,
+        "Print the minimum-Bayes-risk hypothesis (the best of several local optima), not the best "
+        "path.",
+        group="Lattices",
+    )
+    skip_bad: bool = setting(False, "Skip utterances that cannot be used, and list them.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class InputFiles:
+    """The files that `rescore` reads beside the models.
+
+    Attributes:
+        paths: lists or lattices, in one or several files of one format.
+        weights: tuned weights; None if there are none yet.
+        tune_reference: references on which weights are tuned.
+        reference: references against which errors are counted.
+        listed: words whose errors are reported apart.
+        bias: words that are expected.
+        utterances: the only utterances that are rescored.
+        symbols, bpe_model: the words or word pieces of lattices.
+        old_lm_model: the n-gram model in the graph costs of Kaldi's lattices.
+    """
+
+    paths: tuple[Path, ...]
+    weights: Path | None = None
+    tune_reference: Path | None = None
+    reference: Path | None = None
+    listed: Path | None = None
+    bias: Path | None = None
+    utterances: Path | None = None
+    symbols: Path | None = None
+    bpe_model: Path | None = None
+    old_lm_model: Path | None = None
+
+    @property
+    def name(self) -> Path:
+        """The input as messages name it."""
+        first, last = self.paths[0], self.paths[-1]
+        return first if len(self.paths) == 1 else Path(f"{first} … {last}")
+
+
+@dataclass(frozen=True)
+class OutputFiles:
+    """The files that `rescore` writes; None: not written.
+
+    Attributes:
+        weights: the weights that were tuned.
+        nbest: the lists with all scores, best hypothesis first.
+        lattices: the rescored lattices.
+        confidences: the minimum-Bayes-risk words with their confidences.
+        unknown_words: the words that a model does not know.
+        report: the report as JSON.
+    """
+
+    weights: Path | None = None
+    nbest: Path | None = None
+    lattices: Path | None = None
+    confidences: Path | None = None
+    unknown_words: Path | None = None
+    report: Path | None = None

@@ -1,0 +1,115 @@
+"""Settings: frozen dataclasses whose fields carry their help, their bounds and their choices.
+
+A field is declared with `setting`. The command line, `--config` files and the reference pages of
+the documentation are made from these declarations; `check` holds every value to them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+REQUIRED = dataclasses.MISSING
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a field of a settings dataclass says about itself.
+
+    Attributes:
+        help: one line: what the setting does, then its unit.
+        minimum, maximum: bounds that a number may take.
+        above, below: bounds that a number must not reach.
+        choices: the texts that are allowed; empty: any.
+        group: heading under which `--help` shows the option; empty: only `--help-all` shows it.
+        option: whether the command line has it; if not, only Python does.
+        flags: other names of the option, such as `-o`.
+        off: name of the flag that turns a true or false setting off; `no-NAME` if it is empty.
+        metavar: what stands for the value in the help; the type if it is empty.
+    """
+
+    help: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: Sequence[str] = ()
+    group: str = ""
+    option: bool = True
+    flags: Sequence[str] = ()
+    off: str = ""
+    metavar: str = ""
+
+    def fault(self, value: object) -> str:
+        """What is wrong with a value that is not None, as `expected …`; empty if nothing is."""
+        values = value if isinstance(value, tuple) else (value,)
+        if self.choices and any(each not in self.choices for each in values):
+            return f"expected one of {', '.join(self.choices)}"
+        if any(isinstance(each, float) and math.isnan(each) for each in values):
+            return "expected a number"
+        bounded = [each for each in values if isinstance(each, (int, float))]
+        return "" if all(map(self._within, bounded)) else f"expected {self.bounds}"
+
+    def _within(self, number: float) -> bool:
+        return (
+            (self.minimum is None or number >= self.minimum)
+            and (self.maximum is None or number <= self.maximum)
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+        )
+
+    @property
+    def bounds(self) -> str:
+        """The bounds in words, such as `at least 0 and below 1`."""
+        named = (
+            ("at least", self.minimum),
+            ("more than", self.above),
+            ("at most", self.maximum),
+            ("less than", self.below),
+        )
+        return " and ".join(f"{words} {bound:g}" for words, bound in named if bound is not None)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A setting of a dataclass: its name, its resolved type, its default and its declaration."""
+
+    name: str
+    type: Any
+    default: Any
+    declaration: Declaration
+
+
+def setting(default: Any, help: str, **declaration: Any) -> Any:
+    """A field of a settings dataclass, with the attributes of `Declaration`.
+
+    Args:
+        default: `REQUIRED` if there is none.
+    """
+    metadata = {"declaration": Declaration(help=help, **declaration)}
+    if default is REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def settings_fields(kind: type[Any]) -> Iterator[Field]:
+    """The fields of a settings dataclass that were declared with `setting`, in order."""
+    types = get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if "declaration" in field.metadata:
+            yield Field(field.name, types[field.name], field.default, field.metadata["declaration"])
+
+
+def check(settings: Any) -> None:
+    """Hold every value of a settings dataclass to its declaration; for `__post_init__`.
+
+    Raises:
+        ValueError: naming the field, its value and what was expected.
+    """
+    for field in settings_fields(type(settings)):
+        value = getattr(settings, field.name)
+        if value is not None and (fault := field.declaration.fault(value)):
+            raise ValueError(f"{field.name} = {value!r}: {fault}")

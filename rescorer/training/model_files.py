@@ -1,0 +1,245 @@
+"""From a model file to another: what `lexicon add-words` and `remove-words`, `lightrnn reallocate`
+and `spell` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rescorer.errors import InputError
+from rescorer.files import sole_use
+from rescorer.models.lightrnn import LightRNN
+from rescorer.models.loading import usable_device
+from rescorer.models.spelling import Spelling
+from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_list import WordList
+from rescorer.training.corpus import Corpus, read_sentences
+from rescorer.training.new_words.add_words import Addition, add_words, remove_words
+from rescorer.training.reallocation.assign import Assignment
+from rescorer.training.reallocation.reallocate import reallocate
+from rescorer.training.reallocation.unseen import read_lists
+from rescorer.training.settings import FineTuningSettings, NewWordSettings, ReallocationSettings
+from rescorer.work_folders import temporary_folder
+
+_Say = Callable[[str], None]
+
+
+def add_words_file(
+    model_path: Path,
+    list_path: Path,
+    output: Path,
+    settings: NewWordSettings | None = None,
+    *,
+    texts: Sequence[Path] = (),
+    like: Path | None = None,
+    finetune: int | None = None,
+    replay: Sequence[Path] = (),
+    device: str = "cpu",
+    say: _Say,
+) -> Addition | None:
+    """What `lexicon add-words` does; None if the model knows all the words and is copied.
+
+    Args:
+        list_path: the new words, `word` or `word<TAB>pseudo-count` a line.
+        texts: example sentences, one a line.
+        like: a list of known words that the new ones are like.
+        finetune: steps of training on the examples.
+        replay: old text, for that training and for the reallocation.
+
+    Raises:
+        InputError: a file or a setting cannot be used; then nothing was written.
+    """
+    settings = _with_finetuning(settings or NewWordSettings(), texts, replay, finetune)
+    model = _load(model_path, output, device)
+    words = _read(list_path, model, settings.prior, say)
+    known = model.knows(words.words)
+    say(f"{len(words.words)} words in {list_path}, {known.sum()} of them known already: skipped")
+    if known.all():
+        model.save(output)
+        return None
+    words = words.take(~known)
+    liked = _read_like(like, model) if like else ()
+    with _corpus(replay, model.vocabulary) as old_text:
+        new, addition = add_words(
+            model,
+            words.words,
+            words.counts,
+            examples=read_sentences(texts),
+            like=liked,
+            replay=old_text,
+            settings=settings,
+            say=say,
+        )
+    if texts and addition.with_examples < addition.words:
+        say(
+            f"{addition.words - addition.with_examples} of the {addition.words} new words are in "
+            "no "
+            f"sentence of {', '.join(map(str, texts))}: similar words decide their cells"
+        )
+    say(addition.describe())
+    _note(
+        new,
+        "additions",
+        words=len(words.words),
+        pseudo_counts=float(words.counts.sum()),
+        prior=settings.prior,
+        seed=settings.seed,
+        list=list_path.name,
+        texts=[path.name for path in texts],
+        like=like.name if like else None,
+        replay=[path.name for path in replay],
+        finetune=finetune,
+        move=settings.move,
+        rows=addition.rows,
+        columns=addition.columns,
+        mass=addition.mass,
+    )
+    new.save(output)
+    return addition
+
+
+def reallocate_file(
+    model_path: Path,
+    texts: Sequence[Path],
+    output: Path,
+    settings: ReallocationSettings,
+    *,
+    work: Path,
+    lists: Path | None,
+    threads: int | None,
+    device: str,
+    say: _Say,
+) -> Assignment:
+    """What `lightrnn reallocate` does, or goes on with where it was cut.
+
+    Args:
+        work: a folder for what a call that is cut goes on from.
+        lists: made by `lexicon vocabulary --list`.
+
+    Raises:
+        InputError: a file or a setting cannot be used; then nothing was written.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    model = _load(model_path, output, device)
+    ids = read_lists(lists, model.vocabulary) if lists else ()
+    with sole_use(work):
+        corpus = Corpus.encode(texts, model.vocabulary, work / "texts.ids")
+        found = reallocate(model, corpus, settings, lists=ids, work=work, say=say, progress=True)
+    say(found.describe())
+    _note(
+        model,
+        "reallocations",
+        texts=[path.name for path in texts],
+        words=len(corpus),
+        moved=found.moved,
+    )
+    model.save(output)
+    return found
+
+
+def remove_words_file(model_path: Path, list_path: Path, output: Path, *, say: _Say) -> int:
+    """What `lexicon remove-words` does; returns how many words were removed.
+
+    Raises:
+        InputError: a file cannot be used, or the list holds a mark such as `<unk>`; then nothing
+            was written.
+    """
+    model = _load(model_path, output, "cpu")
+    words = _read(list_path, model, 1.0, say)
+    known = words.take(model.knows(words.words)).words
+    say(f"{len(words.words)} words in {list_path}, {len(known)} of them known and removed")
+    new = remove_words(model, known) if known else model
+    _note(new, "removals", words=len(known), list=list_path.name)
+    new.save(output)
+    return len(known)
+
+
+def spell_file(model_path: Path, output: Path, *, say: _Say) -> None:
+    """What `lightrnn spell` does: the model learns from its own words how words are spelled.
+
+    Raises:
+        InputError: a file cannot be used; then nothing was written.
+    """
+    model = _load(model_path, output, "cpu")
+    model.spelling = Spelling.learn(model.vocabulary.words)
+    say(f"{len(model.spelling.pieces)} pieces of words, learnt from {len(model.vocabulary)} words")
+    model.save(output)
+
+
+def _with_finetuning(
+    settings: NewWordSettings, texts: Sequence[Path], replay: Sequence[Path], steps: int | None
+) -> NewWordSettings:
+    """The settings with so many steps; options that need each other are checked before any work."""
+    if steps is not None and not texts:
+        raise InputError(
+            "--finetune without sentences to train on",
+            remedy="give sentences with the new words by --text, or leave out --finetune",
+        )
+    if settings.move and not replay:
+        raise InputError(
+            "--move without text that tells where the old words belong",
+            remedy="give text such as the model was trained on by --replay, or leave out --move",
+        )
+    if replay and steps is None and not settings.move:
+        raise InputError(
+            "--replay is for --finetune and --move", remedy="give one of them, or leave it out"
+        )
+    if steps is None:
+        return settings
+    return replace(settings, fine_tuning=FineTuningSettings(steps))
+
+
+@contextmanager
+def _corpus(texts: Sequence[Path], vocabulary: Vocabulary) -> Iterator[Corpus | None]:
+    """Texts as ids in a file that is gone afterwards; None without any."""
+    if not texts:
+        yield None
+        return
+    with temporary_folder() as folder:
+        yield Corpus.encode(texts, vocabulary, folder / "replay.ids")
+
+
+def _load(path: Path, output: Path, device: str) -> LightRNN:
+    if output.exists() and output.resolve() == path.resolve():
+        raise InputError(
+            "is the model that is read",
+            expected="a path of its own",
+            remedy="give another --output; the old model stays as it is",
+            file=output,
+        )
+    return LightRNN.load(path, usable_device(device))
+
+
+def _read(path: Path, model: LightRNN, prior: float, say: _Say) -> WordList:
+    words = WordList.read(path, model.vocabulary, count=prior)
+    if words.lowered:
+        say(f"{words.lowered} words lower-cased, as the vocabulary is")
+    if words.repeated:
+        say(f"{words.repeated} lines repeat a word and are passed over")
+    return words
+
+
+def _read_like(path: Path, model: LightRNN) -> list[str]:
+    words = WordList.read(path, model.vocabulary).words
+    known = list(compress(words, model.knows(words)))
+    if not known:
+        raise InputError(
+            f"the model knows none of its {len(words)} words",
+            expected="words of its vocabulary",
+            remedy="list known words that the new ones are like",
+            file=path,
+        )
+    return known
+
+
+def _note(model: LightRNN, kind: str, **facts: Any) -> None:
+    """Add to what the file says of its own making."""
+    model.provenance = {**model.provenance, kind: [*model.provenance.get(kind, []), facts]}

@@ -1,0 +1,99 @@
+"""The commands and the Python of the documentation work, on small files under their names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from doc_examples import (
+    ROOT,
+    blocks,
+    commands,
+    known_options,
+    make_files,
+    run_command,
+    run_python,
+)
+
+from rescorer.models.lightrnn import LightRNN
+from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS
+
+DOCS = ROOT / "docs"
+# docs/results and docs/experiments.md show commands that take hours, on data of the reader.
+RECORDS = {*(DOCS / "results").glob("*.md"), DOCS / "experiments.md"}
+PAGES = sorted({*DOCS.rglob("*.md")} - RECORDS)
+WITH_EXAMPLES = [
+    page for page in PAGES if any(block.language in ("sh", "python") for block in blocks(page))
+]
+_OTHER_OPTIONS = {  # of torchrun, dask and Kaldi's scripts
+    *("--max_restarts", "--protocol", "--lm-scale", "--config", "--print-config"),
+    *("--help", "--help-all", "--version"),
+}
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(DOCS).as_posix()
+
+
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name_of)
+def test_examples(
+    page: Path,
+    sentences: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick_tuning: None,
+    english_model: LightRNN,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_files(sentences)
+    for block in blocks(page):
+        if block.reason:
+            continue
+        if block.language == "sh":
+            for words in commands(block.code):
+                run_command(words)
+        elif block.language == "python":
+            run_python(block.code, page)
+
+
+def test_most_examples_are_run() -> None:
+    examples = [
+        block for page in PAGES for block in blocks(page) if block.language in ("sh", "python")
+    ]
+    left_out = [block for block in examples if block.reason]
+    assert len(examples) > 20 and len(left_out) <= len(examples) / 3
+
+
+def test_every_block_names_its_language() -> None:
+    known = {"sh", "python", "json", "text", "yaml"}
+    found = {(name_of(page), block.language) for page in PAGES for block in blocks(page)}
+    assert {language for _, language in found} <= known, found
+
+
+def test_options_exist() -> None:
+    known = {*_OTHER_OPTIONS, *known_options()}
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        found = set(re.findall(r"`(--[a-z][a-z0-9_-]+)", prose))
+        unknown = {option for option in found - known if "kaldi" not in page.name}
+        assert not unknown, (name_of(page), unknown)
+
+
+def test_all_formats_have_a_row() -> None:
+    text = (DOCS / "reference/formats.md").read_text(encoding="utf-8")
+    lists, lattices = text.split("## Lattices")
+    lattices = lattices.split("## References")[0]
+    assert set(re.findall(r"^\| `([\w-]+)` \|", lists, re.MULTILINE)) == set(FORMATS)
+    assert set(re.findall(r"^\| `([\w-]+)` \|", lattices, re.MULTILINE)) == set(LATTICE_FORMATS)
+
+
+def test_paths_of_the_repository_exist() -> None:
+    tops = "rescorer|recipes|benchmarks|tools|examples|tests|lexicon_tools|notebooks"
+    named = {
+        path
+        for page in (*PAGES, ROOT / "CONTRIBUTING.md")
+        for path in re.findall(rf"`((?:{tops})/[\w./-]*)[` ]", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10
+    assert not [path for path in sorted(named) if "NAME" not in path and not (ROOT / path).exists()]

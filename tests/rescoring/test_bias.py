@@ -1,0 +1,226 @@
+"""Expected words: what they add to the totals of lists and of every path of a lattice, and how much
+they are worth.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import bad, good
+from conftest import make_model
+from tiny import KNOWN, nbest
+from tiny_lattices import all_paths, random_lattice, words_of
+
+import rescorer
+from rescorer.errors import InputError
+from rescorer.recognition.formats import read_nbest, write_nbest
+from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_PASS, NBest
+from rescorer.rescoring.bias import biased_lattices, biased_lists
+from rescorer.rescoring.expansion import ExpansionSettings
+from rescorer.rescoring.lattice import default_weights, rescore_lattices
+from rescorer.rescoring.lattice_tuning import tune_lattices
+from rescorer.rescoring.weights import TunedWeights, Weights
+
+EXACT = ExpansionSettings(order=0, beam=math.inf, max_histories=0)
+NAMES = frozenset({"cat", "strange"})
+LISTS = [
+    nbest("one", ("the mat sat", -1.0), ("the cat sat", -3.0), ("strange cat cat", -9.0)),
+    nbest("two", ("", -3.0), ("dog", -3.5)),
+]
+
+
+def counted(lists: list[NBest]) -> list[list[float]]:
+    return [[hypothesis.scores[BIAS] for hypothesis in each.hypotheses] for each in lists]
+
+
+def lattice(seed: int) -> Lattice:
+    drawn = random_lattice(np.random.default_rng(seed), 6, 16, (*KNOWN[:4], "strange"))
+    return replace(drawn, utterance=f"u{seed}", scores={ACOUSTIC: 10 * drawn.scores["score"]})
+
+
+def test_each_expected_word_counts() -> None:
+    assert counted(biased_lists(LISTS, NAMES)) == [[0, 1, 3], [0, 0]]
+
+
+def test_its_scale_is_what_a_word_is_worth() -> None:
+    """The model is the same, so that totals differ by the scale times the count; -2 and -8 nats are
+    made up for.
+    """
+    model = make_model()
+    weights = Weights({FIRST_PASS: 1.0, BIAS: 2.5}, lm_scale=0.7, mixture={"lightrnn": 1.0})
+    plain = rescorer.rescore(LISTS, model, replace(weights, scales={FIRST_PASS: 1.0}))
+    biased = rescorer.rescore(LISTS, model, weights, bias=NAMES)
+    for before, after in zip(plain, biased, strict=True):
+        totals = {hypothesis.key: hypothesis.scores["total"] for hypothesis in before.hypotheses}
+        for hypothesis in after.hypotheses:
+            names = sum(word in NAMES for word in hypothesis.words)
+            assert hypothesis.scores["total"] == pytest.approx(
+                totals[hypothesis.key] + 2.5 * names, abs=1e-5
+            )
+    without = rescorer.rescore(
+        LISTS, model, Weights({FIRST_PASS: 1.0, BIAS: 0.0}, lm_scale=0.0), bias=NAMES
+    )
+    great = rescorer.rescore(
+        LISTS, model, Weights({FIRST_PASS: 1.0, BIAS: 9.0}, lm_scale=0.0), bias=NAMES
+    )
+    assert without[0].hypotheses[0].words == ("the", "mat", "sat")
+    assert (
+        great[0].hypotheses[0].words == ("strange", "cat", "cat")
+        and great[1].hypotheses[0].words == ()
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_best_paths_of_lattices_are_those_of_all_paths(seed: int) -> None:
+    """Held against every path of the lattice, with the language model asked sentence by
+    sentence.
+    """
+    model, found = make_model(), lattice(seed)
+    paths = all_paths(found)
+    if not paths:
+        pytest.skip("this draw has no path")
+    weights = Weights(
+        {ACOUSTIC: 0.1, BIAS: 3.0}, lm_scale=0.4, word_penalty=0.2, mixture={"lightrnn": 1.0}
+    )
+    totals = []
+    for path in paths:
+        words = words_of(found, path)
+        totals.append(
+            0.1 * found.scores[ACOUSTIC][path].sum()
+            + 3.0 * sum(word in NAMES for word in words)
+            + 0.4 * model.logprob(words)
+            - 0.2 * len(words)
+        )
+    (result,) = rescore_lattices(
+        biased_lattices([found], NAMES), model, TunedWeights(weights, weights), EXACT
+    )
+    best = result.n_best(1).hypotheses[0]
+    assert best.scores["total"] == pytest.approx(max(totals), abs=1e-4)
+    assert best.scores[BIAS] == sum(word in NAMES for word in best.words)
+
+
+def test_lattices_may_have_different_symbol_tables() -> None:
+    """Labels of one table mean nothing in another."""
+    found = [each for each in map(lattice, range(6)) if each.arcs]
+    for each in biased_lattices(found, NAMES):
+        words = np.array([each.symbols.words[label] for label in each.labels])
+        assert each.scores[BIAS].tolist() == np.isin(words, sorted(NAMES)).astype(float).tolist()
+
+
+def test_the_scale_of_the_first_pass_is_zero() -> None:
+    tuned, _ = default_weights(list(biased_lattices([lattice(0)], NAMES)), [make_model()])
+    assert tuned.first_pass.scales == {ACOUSTIC: 0.1, BIAS: 0.0}
+    assert tuned.weights.scales == {ACOUSTIC: 0.1, BIAS: 5.0}
+
+
+@pytest.mark.usefixtures("quick_tuning")
+def test_tuning_lattices_finds_a_scale() -> None:
+    """Of two readings, whose scores say nothing, the one with the name was said: nothing but the
+    scale tells.
+    """
+    found = [each for each in map(lattice, range(40)) if each.arcs]
+    found = [replace(each, scores={ACOUSTIC: np.zeros(each.arcs)}) for each in found]
+    references = {}
+    for each in found:
+        readings = [words_of(each, path) for path in all_paths(each)]
+        references[each.utterance] = max(
+            readings, key=lambda words: sum(word in NAMES for word in words)
+        )
+    tuned = tune_lattices(list(biased_lattices(found, NAMES)), references, [make_model()], EXACT)
+    assert tuned.weights.scales[BIAS] > 0.3
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    make_model().save("lightrnn.pt")
+    write_nbest("lists.jsonl", LISTS, "jsonl")
+    Path("ref").write_text("one strange cat cat\ntwo dog\n")
+    Path("names").write_text("cat\t17\nstrange\nnobody\n")
+    return tmp_path
+
+
+LM = ("--lm", "lightrnn.pt")
+
+
+@pytest.mark.usefixtures("quick_tuning")
+def test_command(here: Path) -> None:
+    assert good("lists.jsonl", *LM).stdout.startswith("one the ")
+    plain = good("lists.jsonl", *LM, "--bias", "names", "--nbest-output", "out.jsonl")
+    assert "2 of the 3 words of names are in the input\n" in plain.stderr
+    assert plain.stdout.startswith("one strange cat cat\n"), "5 nats each make up for the score"
+    assert {
+        hypothesis.scores[BIAS]
+        for each in read_nbest("out.jsonl").lists
+        for hypothesis in each.hypotheses
+    } == {0.0, 1.0, 3.0}
+    good(
+        "lists.jsonl",
+        *LM,
+        "--bias",
+        "names",
+        "--tune",
+        "ref",
+        "--weights",
+        "w.json",
+        "--output",
+        "best",
+    )
+    assert Path("best").read_text().startswith("one strange cat cat\n")
+    assert json.loads(Path("w.json").read_text())["weights"]["scales"][BIAS] > 0
+    assert (
+        good("lists.jsonl", *LM, "--bias", "names", "--weights", "w.json").stdout
+        == Path("best").read_text()
+    )
+    forgotten = bad("lists.jsonl", *LM, "--weights", "w.json")
+    assert "the scores here are first_pass, the weights are for first_pass, bias" in forgotten
+
+
+def test_words_in_another_case_are_reported(here: Path) -> None:
+    Path("NAMES").write_text("CAT\n")
+    messages = good("lists.jsonl", *LM, "--bias", "NAMES").stderr
+    assert (
+        "0 of the 1 words of NAMES are in the input: write them as the input does, in the same case"
+        in messages
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("cat\nnew york\n", ["names:2: ", "'new york' is not one word", "a line of its own"]),
+        ("cat\tmany\n", ["names:1: ", "'many' after the word", "word<TAB>count"]),
+        ("\n \n", ["names: no word in the list"]),
+        ("<unk>\n", ["names:1: ", "is a special token, not a word"]),
+    ],
+)
+def test_bad_lists_of_words(here: Path, content: str, expected: list[str]) -> None:
+    Path("names").write_text(content)
+    line = bad("lists.jsonl", *LM, "--bias", "names", "--output", "best")
+    assert all(part in line for part in expected) and not Path("best").exists()
+
+
+def test_scores_of_that_name_are_not_overwritten(here: Path) -> None:
+    good("lists.jsonl", *LM, "--bias", "names", "--nbest-output", "out.jsonl")
+    assert "'one' has a score 'bias' already" in bad("out.jsonl", *LM, "--bias", "names")
+    biased = next(biased_lattices([lattice(0)], NAMES))
+    with pytest.raises(InputError, match="has a score 'bias' already"):
+        next(biased_lattices([biased], NAMES))
+
+
+def test_a_string_is_refused() -> None:
+    """A path, or a name, is a collection of letters: to count those would do nothing, in
+    silence.
+    """
+    for refused in (
+        lambda: rescorer.rescore(LISTS, make_model(), bias="names.txt"),
+        lambda: list(biased_lattices([], "cat")),
+    ):
+        with pytest.raises(InputError, match=r"given as one text.*a set or a list of words"):
+            refused()
