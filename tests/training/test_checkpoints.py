@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_model, make_vocabulary
-from tiny_training import SETTINGS, corpora_in, make_trainer, rows_of
+from killed_training import assert_same, die, die_after, result_of
+from tiny_training import SETTINGS, corpora_in, make_trainer
 
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN
@@ -30,50 +30,6 @@ from rescorer.training.settings import TrainingSettings
 @pytest.fixture
 def folder(sentences: Path) -> Path:
     return sentences.parent
-
-
-def result_of(folder: Path) -> dict[str, Any]:
-    """All that must be equal after two runs."""
-    checkpoint = read_torch(folder / "work" / "checkpoint.pt")
-    kept = read_torch(folder / "lightrnn.pt")
-    return {
-        "parameters": checkpoint["model"]["parameters"],
-        "cells": checkpoint["model"]["cells"],
-        "optimiser": checkpoint["optimiser"]["state"],
-        "random": checkpoint["random"],
-        "best": checkpoint["best"],
-        "kept": {name: kept[name] for name in ("parameters", "cells", "provenance")},
-        "log": [{**row, "seconds": None} for row in rows_of(folder)],
-    }
-
-
-def assert_same(one: Any, other: Any) -> None:
-    assert type(one) is type(other)
-    if isinstance(one, dict):
-        assert list(one) == list(other)
-        for key in one:
-            assert_same(one[key], other[key])
-    elif torch.is_tensor(one):
-        assert torch.equal(one, other)
-    else:
-        assert one == other
-
-
-def die(*_: Any, **__: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def die_after(times: int, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function; its caller is killed right after that number of calls."""
-    calls = iter(range(1, times + 1))
-
-    def wrapped(*args: Any, **keywords: Any) -> Any:
-        result = function(*args, **keywords)
-        if next(calls, times) == times:
-            die()
-        return result
-
-    return wrapped
 
 
 def die_halfway(times: int, name: str) -> Callable[..., Any]:

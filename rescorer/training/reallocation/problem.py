@@ -10,7 +10,7 @@ nats, totals over the corpus.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -70,12 +70,15 @@ class DenseCosts:
         )
 
 
-@dataclass(frozen=True)
-class Table:
-    """All words and all cells of one assignment."""
+CostsT = TypeVar("CostsT", Costs, Floats)
 
-    row_costs: Costs  # [V, R]
-    column_costs: Costs  # [V, C]
+
+@dataclass(frozen=True)
+class _Assignment(Generic[CostsT]):
+    """Words to assign to cells, with their costs."""
+
+    row_costs: CostsT  # [V, R]
+    column_costs: CostsT  # [V, C]
     start: Cells  # [V]
     bonus: Doubles  # [V] nats that a word saves in its start cell
     free_cells: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; None: all
@@ -88,6 +91,11 @@ class Table:
     @property
     def columns(self) -> int:
         return int(self.column_costs.shape[1])
+
+
+@dataclass(frozen=True)
+class Table(_Assignment[Costs]):
+    """All words and all cells of one assignment."""
 
     def total(self, cells: Cells) -> float:
         """Cost of an assignment in nats, without the bonus."""
@@ -113,23 +121,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(_Assignment[Floats]):
     """A small table, or a block of a large one, with dense costs for the solvers."""
-
-    row_costs: Floats  # [V, R]
-    column_costs: Floats  # [V, C]
-    start: Cells  # [V]
-    bonus: Doubles  # [V] nats that a word saves in its start cell
-    free_cells: NDArray[np.bool_] | None = None  # [R, C] cells that may be taken; None: all
-    device: torch.device | str = "cpu"  # of the dual ascent
-
-    @property
-    def rows(self) -> int:
-        return int(self.row_costs.shape[1])
-
-    @property
-    def columns(self) -> int:
-        return int(self.column_costs.shape[1])
 
     def free_cell_numbers(self) -> Cells:
         """Cells that may be taken, ascending."""
