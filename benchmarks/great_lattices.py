@@ -165,8 +165,7 @@ def main() -> None:
         rows=rows,
         notes=[
             "A chain has a level of the search for each state, and every level costs some "
-            "50 calls of NumPy: "
-            "that is most of its time."
+            "50 calls of NumPy: that is most of its time."
         ],
     )
     print(path)

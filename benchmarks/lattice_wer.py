@@ -185,8 +185,7 @@ def main() -> None:
     measured.note(
         f"{len(test)} lattices, {sum(map(len, references[1].values())):,} words, "
         f"{sum(each.arcs for each in test):,} arcs; the 1000-best lists took {seconds:.1f} s to "
-        "find "
-        f"and hold {sum(len(each.hypotheses) for each in longer):,} sentences."
+        f"find and hold {sum(len(each.hypotheses) for each in longer):,} sentences."
     )
     measured.finish()
 

@@ -223,8 +223,7 @@ def main() -> None:
             )
     measured.note(
         f"{len(names.words):,} names; of {len(text.tokens):,} words and sentence ends of held-out "
-        "text "
-        f"{text.is_name.sum():,} are names; {arguments.threads} threads."
+        f"text {text.is_name.sum():,} are names; {arguments.threads} threads."
     )
     if arguments.many and arguments.gazetteers:
         words = unknown_names(model, arguments.gazetteers, arguments.many)

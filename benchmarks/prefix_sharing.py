@@ -105,8 +105,7 @@ def main() -> None:
     )
     measured.note(
         f"The least of {arguments.repeats} runs. Each alone: batches of {_BATCH:,} hypotheses of "
-        "similar "
-        "length."
+        "similar length."
     )
     measured.finish()
 

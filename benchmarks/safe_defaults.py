@@ -438,8 +438,7 @@ NOTES = [
     "The model that fits badly is a KenLM trigram of the Penn Treebank (10,000 words), opened with "
     "the English model's spelling.",
     "Tuned weights: those of the development set of the same kind, by a search of fewer rounds "
-    "than "
-    "the command's.",
+    "than the command's.",
     "The pool weighs every set by its words. Intervals are of the bootstrap over utterances.",
 ]
 

@@ -62,8 +62,7 @@ def main() -> None:
                 "Each output is compared with that of a run that nothing killed, and with what "
                 "lay there before.",
                 "Of `train`, `outputs new` counts trainings that were killed and taken up until "
-                "their end, with the same "
-                "parameters and table.",
+                "their end, with the same parameters and table.",
             ),
             {path: digest(path) for path in MEASURES},
         ).write()

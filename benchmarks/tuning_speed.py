@@ -301,11 +301,9 @@ def write(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
         rows=rows,
         notes=[
             "Processor seconds of one thread, the least of the repeats; both versions ran in turn "
-            "on the same "
-            "machine, beside other work.",
+            "on the same machine, beside other work.",
             "Lists: both searches of --tune, first pass and with the models; the lists were "
-            "scored before. "
-            "Lattices: all of tune_lattices, expansion and scoring included.",
+            "scored before. Lattices: all of tune_lattices, expansion and scoring included.",
             "Errors are those of the default seed, on the development lists and, where there are "
             "some, on test.",
         ],

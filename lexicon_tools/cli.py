@@ -138,8 +138,7 @@ def gazetteer(
     metavar="FILE N",
     help="Its words are always in, each as if seen N times more; may be repeated. Made by `lexicon "
     "gazetteer`, or a word or word<TAB>count a line, called by its file's name up to the first "
-    "dot. Which "
-    "lists a word is in goes to OUTPUT with .lists.tsv.",
+    "dot. Which lists a word is in goes to OUTPUT with .lists.tsv.",
 )
 @click.option("-o", "--output", type=_OUTPUT, required=True, help="Where word<TAB>count lines go.")
 @click.option("--min-count", type=click.IntRange(min=1), default=1, show_default=True)

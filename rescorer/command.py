@@ -142,8 +142,7 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             cause = f"{error}".partition("\n")[0][:120]
             say(
                 f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, "
-                "a smaller "
-                "input or model, or take a machine with more"
+                "a smaller input or model, or take a machine with more"
             )
             sys.exit(2)
 

@@ -186,8 +186,7 @@ def main() -> None:
     )
     print(
         f"{len(names)} of {len(candidates)} candidates, {len(spoken)} sentences to speak; "
-        "with.txt holds "
-        f"{sum(of_names.values())} words that are names"
+        f"with.txt holds {sum(of_names.values())} words that are names"
     )
 
 

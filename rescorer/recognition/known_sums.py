@@ -41,8 +41,7 @@ def without_known_sums(lists: Sequence[NBest], folder: Path) -> tuple[list[NBest
         files = ", ".join(f"lmwt.{name}" for name in left_out)
         remarks.append(
             f"{folder}: left out as sums of other scores or outputs of a rescoring: {files}; a "
-            "file that "
-            f"is to count is to have another name, such as lmwt.my_{left_out[0]}"
+            f"file that is to count is to have another name, such as lmwt.my_{left_out[0]}"
         )
     if more := [name for name in kept if name not in _KALDIS and name != "rank"]:
         remarks.append(

@@ -208,27 +208,14 @@ def _fits(
     lattice: Lattice, weights: Weights, models: Sequence[LanguageModel], collector: ErrorCollector
 ) -> bool:
     """Whether the weights match the lattice and the models; if not, report the error."""
+    names = [model.name for model in models]
     try:
-        check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
+        check_score_names(lattice.score_names, names, lattice.utterance)
+        if lattice.arcs:
+            weights.check_names(lattice.score_names, names, lattice.utterance)
     except InputError as error:
         collector.add(error)
         return False
-    pairs = (
-        ("score", lattice.score_names, weights.scales),
-        ("model", tuple(model.name for model in models), weights.mixture),
-    )
-    for what, have, want in pairs:
-        if set(have) != set(want) and lattice.arcs:
-            collector.add(
-                InputError(
-                    f"utterance {lattice.utterance!r}: the {what}s here are "
-                    f"{', '.join(have) or 'none'}, the weights are for "
-                    f"{', '.join(want) or 'none'}",
-                    remedy="give the files that the weights were tuned with, "
-                    "or tune new ones with --tune",
-                )
-            )
-            return False
     return True
 
 

@@ -15,7 +15,7 @@ Shapes: U utterances, H hypotheses of all of them, n nodes of the prefix tree, K
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -102,6 +102,29 @@ class Weights:
             - self.new_word_penalty * kinds.new
         )
         return np.asarray(combine(torch.from_numpy(counted), mixture, self.mixture_kind).numpy())
+
+    def check_names(
+        self, scores: Collection[str], models: Collection[str], utterance: str | None = None
+    ) -> None:
+        """Check that these weights are for these raw scores and models.
+
+        Args:
+            scores: names of the raw scores.
+            models: names of the models.
+            utterance: utterance that has these scores; None: all have them.
+
+        Raises:
+            InputError: a name has no weight, or a weight has no name.
+        """
+        where = "" if utterance is None else f"utterance {utterance!r}: "
+        for what, have, want in (("score", scores, self.scales), ("model", models, self.mixture)):
+            if set(have) != set(want):
+                raise InputError(
+                    f"{where}the {what}s here are {', '.join(have) or 'none'}, the weights are for "
+                    f"{', '.join(want) or 'none'}",
+                    remedy="give the files that the weights were tuned with, or tune new weights "
+                    "with --tune",
+                )
 
     def muted(self, models: Weights) -> Weights:
         """These weights, with a language-model scale of 0 and the mixture of other weights."""
@@ -209,18 +232,9 @@ class ScoredLists:
         return replace(self, model_names=(), paths=empty)
 
     def _check(self, weights: Weights) -> None:
-        pairs = (
-            ("score", self.score_names, weights.scales),
-            ("model", self.model_names, weights.mixture),
-        )
-        for what, have, want in pairs:
-            if set(have) != set(want) and (what == "score" or weights.lm_scale):
-                raise InputError(
-                    f"the {what}s here are {', '.join(have) or 'none'}, the weights are for "
-                    f"{', '.join(want) or 'none'}",
-                    remedy="give the files that the weights were tuned with, or tune new weights "
-                    "with --tune",
-                )
+        # Weights without a language model fit any.
+        models = self.model_names if weights.lm_scale else tuple(weights.mixture)
+        weights.check_names(self.score_names, models)
 
 
 @dataclass(frozen=True)

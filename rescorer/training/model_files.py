@@ -80,8 +80,7 @@ def add_words_file(
     if texts and addition.with_examples < addition.words:
         say(
             f"{addition.words - addition.with_examples} of the {addition.words} new words are in "
-            "no "
-            f"sentence of {', '.join(map(str, texts))}: similar words decide their cells"
+            f"no sentence of {', '.join(map(str, texts))}: similar words decide their cells"
         )
     say(addition.describe())
     _note(

@@ -65,8 +65,7 @@ def fuzz(targets: Sequence[Target], inputs: int, seed: int, findings: Path | Non
     found = sum(len(outcome.findings) for outcome in outcomes)
     print(
         f"{total} inputs, {found} findings, {sum(outcome.seconds for outcome in outcomes):.0f} s "
-        "of the processor, "
-        f"{time.monotonic() - begin:.0f} s"
+        f"of the processor, {time.monotonic() - begin:.0f} s"
     )
     return outcomes
 
