@@ -85,7 +85,8 @@ class Command(click.Command):
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             group = getattr(param, "group", EVERYDAY) or ("More options" if everything else "")
-            record = param.get_help_record(ctx)
+            # Some versions of click list arguments, too: the usage line and the text name those.
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None and group:
                 groups.setdefault(group, []).append(record)
         last = groups.pop(EVERYDAY, [])

@@ -16,9 +16,9 @@ from rescorer.command_line import Command
 @new_model_option
 @user_errors
 def spell(path: Path, output: Path) -> None:
-    """Let MODEL, of an older release, learn from its own words how unknown ones are spelled.
+    """Learn from the words of MODEL how unknown words are spelled, if MODEL was trained without.
 
-    Nothing is trained. With a model that can spell, `rescore` tells unknown words apart.
+    The network stays as it is. With spellings, `rescore` tells unknown words apart.
     """
     from rescorer.training.model_files import spell_file
 

@@ -220,7 +220,7 @@ def _find(path: Path) -> Format:
             expected=f"one of {_names()}",
             file=path,
             line=1,
-            remedy="convert the file, or name its format",
+            remedy="name the format, or convert the file, such as to lines `utt-1 -12.3 the words`",
         )
     return found
 
