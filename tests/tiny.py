@@ -78,3 +78,11 @@ def nbest(utterance: str, *hypotheses: tuple[str, float] | tuple[str, dict[str, 
             for place, (text, scores) in enumerate(hypotheses, start=1)
         ),
     )
+
+
+# Three lists: of three hypotheses, of an empty first one, and of one alone.
+LISTS = [
+    nbest("one", ("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)),
+    nbest("two", ("", -3.0), ("dog", -3.5)),
+    nbest("three", ("a dog ran", 0.0)),
+]

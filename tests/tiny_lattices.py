@@ -14,6 +14,35 @@ from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM
 
 EMPTY = ""
 HTK = LATTICE_FORMATS["htk"]
+# Two lattices with all fields that are read: words on links, and words on nodes.
+HTK_LINKS = """# words on links
+VERSION=1.1
+UTTERANCE=utt-1
+lmname=trigram
+base=10 lmscale=2 wdpenalty=-0.5
+N=4 L=4
+I=0 t=0.00
+I=1 t=0.10
+I=2
+I=3 t=0.50
+J=0 S=0 E=1 W=a v=1 a=-1 l=-0.3 n=-7 p=0.75 d=:a,0.1:
+J=1 S=0 E=2 W=b(2) a=-2 r=-1
+J=2 S=1 E=3 W=!NULL l=-0.5
+J=3 S=2 E=3 W=c x1=4 a=-3
+"""
+HTK_NODES = """VERSION=1.0
+start=3
+end=0
+N=4 L=4
+I=0 t=0.9 W=!SENT_END v=1
+I=1 t=0.4 W=one v=2
+I=2 t=0.4 W=two(3) v=3
+I=3 t=0.0 W=!SENT_START v=1
+J=0 S=1 E=0 a=-1 p=0.25
+J=1 S=2 E=0 a=-2 p=0.75
+J=2 S=3 E=2 a=-43000.5 p=0.75
+J=3 S=3 E=1 a=-4 p=0.25 W=won
+"""
 
 
 def make_lattice(

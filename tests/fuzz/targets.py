@@ -19,7 +19,7 @@ import numpy as np
 from click.testing import CliRunner
 from conftest import WORDS, make_model, make_vocabulary
 from tiny import KNOWN, write_arpa
-from tiny_lattices import random_lattice
+from tiny_lattices import HTK_LINKS, HTK_NODES, random_lattice
 
 from fuzz.mutations import Case
 from lexicon_tools.counts import count_words, read_counts
@@ -177,32 +177,6 @@ def _read_references(path: Path) -> None:
 
 # ---- lattices ----
 
-_HTK = """VERSION=1.1
-UTTERANCE=utt-1
-base=10 lmscale=2 wdpenalty=-0.5
-N=4 L=4
-I=0 t=0.00
-I=1 t=0.10
-I=2
-I=3 t=0.50
-J=0 S=0 E=1 W=a v=1 a=-1 l=-0.3 n=-7 p=0.75 d=:a,0.1:
-J=1 S=0 E=2 W=b(2) a=-2 r=-1
-J=2 S=1 E=3 W=!NULL l=-0.5
-J=3 S=2 E=3 W=c x1=4 a=-3
-"""
-_HTK_NODES = """VERSION=1.0
-start=3
-end=0
-N=4 L=4
-I=0 t=0.9 W=!SENT_END v=1
-I=1 t=0.4 W=one v=2
-I=2 t=0.4 W=two(3) v=3
-I=3 t=0.0 W=!SENT_START v=1
-J=0 S=1 E=0 a=-1 p=0.25
-J=1 S=2 E=0 a=-2 p=0.75
-J=2 S=3 E=2 a=-43000.5 p=0.75
-J=3 S=3 E=1 a=-4 p=0.25 W=won
-"""
 _KALDI_TEXT = (
     "utt-1\n0\t1\tthe\t0.5,2.25,3_1_1_12\n0\t2\tcat\n1\t2\tsat\t-1,8,7\n2\t0.125,0,5_5\n\n"
     "utt-2\n0\t1\t3\t1,1,\n1\n\n"
@@ -238,7 +212,7 @@ def _lattices(folder: Path, _: LightRNN) -> Iterator[Target]:
     write_lines(symbols, (f"{word} {number}" for number, word in enumerate(_SYMBOLS)))
     made = {"kaldi-lattice": _drawn(GRAPH, ACOUSTIC), "k2": _drawn(ACOUSTIC, FIRST_LM)}
     made["htk"] = made["k2"]
-    more = {"kaldi-lattice": [_KALDI_TEXT], "htk": [_HTK, _HTK_NODES], "k2": []}
+    more = {"kaldi-lattice": [_KALDI_TEXT], "htk": [HTK_LINKS, HTK_NODES], "k2": []}
     tables = {"kaldi-lattice": symbols, "k2": symbols, "htk": None}
     for name, format in LATTICE_FORMATS.items():
         format.write(folder / "made", made[name])
@@ -571,7 +545,7 @@ def _commands(folder: Path, model: LightRNN) -> Iterator[Target]:
     LATTICE_FORMATS["htk"].write(folder / "made", _drawn(ACOUSTIC, FIRST_LM))
     yield Target(
         "command-htk",
-        [_case(folder / "made"), _file(_HTK)],
+        [_case(folder / "made"), _file(HTK_LINKS)],
         lambda path: _run(path, "--lm", lm),
         0.3,
     )

@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 from conftest import make_model
-from tiny import nbest
+from tiny import LISTS, nbest
 
 from rescorer.recognition.nbest import FIRST_PASS
 from rescorer.rescoring.nbest import report, score_lists
 from rescorer.rescoring.weights import TunedWeights, Weights
-
-LISTS = [
-    nbest("one", ("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)),
-    nbest("two", ("", -3.0), ("dog", -3.5)),
-    nbest("three", ("a dog ran", 0.0)),
-]
 
 
 @pytest.fixture

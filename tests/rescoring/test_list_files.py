@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import make_model
-from tiny import nbest
+from tiny import LISTS, nbest
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats import read_nbest, write_nbest
@@ -20,12 +20,6 @@ from rescorer.rescoring.list_files import (
 )
 from rescorer.rescoring.nbest import rescore
 from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
-
-LISTS = [
-    nbest("one", ("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)),
-    nbest("two", ("", -3.0), ("dog", -3.5)),
-    nbest("three", ("a dog ran", 0.0)),
-]
 
 
 def test_score_remarks() -> None:

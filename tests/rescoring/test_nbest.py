@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import make_model
-from tiny import KNOWN, make_ngram, nbest
+from tiny import KNOWN, LISTS, make_ngram, nbest
 
 import rescorer
 from rescorer.errors import InputError
@@ -18,12 +18,6 @@ from rescorer.recognition.nbest import ACOUSTIC, FIRST_PASS, Hypothesis, NBest
 from rescorer.rescoring.nbest import report, rerank, score_lists, tune_lists
 from rescorer.rescoring.tuning import TuningSettings
 from rescorer.rescoring.weights import Weights
-
-LISTS = [
-    nbest("one", ("the cat sat", -1.0), ("the cat ran", -1.5), ("a cat sat", -2.0)),
-    nbest("two", ("", -3.0), ("dog", -3.5)),
-    nbest("three", ("a dog ran", 0.0)),
-]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiny_lattices import HTK_LINKS, HTK_NODES
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats import htk
@@ -25,35 +26,6 @@ needs_data = pytest.mark.skipif(
     not DATA, reason="RESCORER_DATA does not name the folder of real data"
 )
 LN10 = math.log(10)
-
-LINKS = """# words on links
-VERSION=1.1
-UTTERANCE=utt-1
-lmname=trigram
-base=10 lmscale=2 wdpenalty=-0.5
-N=4 L=4
-I=0 t=0.00
-I=1 t=0.10
-I=2
-I=3 t=0.50
-J=0 S=0 E=1 W=a v=1 a=-1 l=-0.3 n=-7 p=0.75 d=:a,0.1:
-J=1 S=0 E=2 W=b(2) a=-2 r=-1
-J=2 S=1 E=3 W=!NULL l=-0.5
-J=3 S=2 E=3 W=c x1=4 a=-3
-"""
-NODES = """VERSION=1.0
-start=3
-end=0
-N=4 L=4
-I=0 t=0.9 W=!SENT_END v=1
-I=1 t=0.4 W=one v=2
-I=2 t=0.4 W=two(3) v=3
-I=3 t=0.0 W=!SENT_START v=1
-J=0 S=1 E=0 a=-1 p=0.25
-J=1 S=2 E=0 a=-2 p=0.75
-J=2 S=3 E=2 a=-43000.5 p=0.75
-J=3 S=3 E=1 a=-4 p=0.25 W=won
-"""
 
 
 def read(path: Path, text: str | None = None) -> Lattice:
@@ -119,7 +91,7 @@ def written(path: Path, lattice: Lattice) -> Lattice:
 
 
 def test_words_on_links(tmp_path: Path) -> None:
-    lattice = read(tmp_path / "x.slf", LINKS)
+    lattice = read(tmp_path / "x.slf", HTK_LINKS)
     assert lattice.utterance == "utt-1"
     assert spelled(lattice) == [(0, 1, "a"), (0, 2, "b(2)"), (1, 3, ""), (2, 3, "c"), (3, 4, "")]
     assert heard(lattice) == ["a", "b", "", "c", ""]
@@ -150,7 +122,7 @@ def test_words_on_links(tmp_path: Path) -> None:
 
 
 def test_the_file_that_is_written(tmp_path: Path) -> None:
-    htk.write(tmp_path / "y.lat", [read(tmp_path / "x.slf", LINKS.replace("base=10 ", ""))])
+    htk.write(tmp_path / "y.lat", [read(tmp_path / "x.slf", HTK_LINKS.replace("base=10 ", ""))])
     assert (tmp_path / "y.lat").read_text().splitlines() == [
         "VERSION=1.1",
         "UTTERANCE=utt-1",
@@ -176,7 +148,7 @@ def test_the_file_that_is_written(tmp_path: Path) -> None:
 
 
 def test_words_on_nodes_are_of_the_links_that_enter(tmp_path: Path) -> None:
-    lattice = read(tmp_path / "a b.slf", NODES.replace("start", "UTTERANCE=u\nstart"))
+    lattice = read(tmp_path / "a b.slf", HTK_NODES.replace("start", "UTTERANCE=u\nstart"))
     assert spelled(lattice) == [
         (0, 2, "two(3)"),
         (0, 1, "won"),
@@ -204,7 +176,7 @@ def test_a_word_on_the_start(tmp_path: Path) -> None:
 
 
 def test_long_names(tmp_path: Path) -> None:
-    long = LINKS
+    long = HTK_LINKS
     for short, name in (
         ("J=", "J="),
         (" S=", " START="),
@@ -220,7 +192,7 @@ def test_long_names(tmp_path: Path) -> None:
         ("N=4 L=4", "NODES=4\n\nLINKS=4"),
     ):
         long = long.replace(short, name)
-    assert_same(read(tmp_path / "x.slf", LINKS), read(tmp_path / "x.slf", long))
+    assert_same(read(tmp_path / "x.slf", HTK_LINKS), read(tmp_path / "x.slf", long))
 
 
 @pytest.mark.parametrize(
@@ -346,9 +318,9 @@ def test_ids(tmp_path: Path, header: str, token: str, utterance: str) -> None:
 def test_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    (folder / "b.slf").write_text(LINKS)
-    (folder / "a.slf.gz").write_bytes(gzip.compress(NODES.encode()))
-    (folder / "c.lat").write_text(LINKS.replace("utt-1", "x/y"))
+    (folder / "b.slf").write_text(HTK_LINKS)
+    (folder / "a.slf.gz").write_bytes(gzip.compress(HTK_NODES.encode()))
+    (folder / "c.lat").write_text(HTK_LINKS.replace("utt-1", "x/y"))
     (folder / "README").write_text("not a lattice")
     assert htk.matches(folder)
     lattices = list(htk.read(folder, None, ErrorCollector()))
@@ -366,7 +338,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 def test_faults_are_passed_over(tmp_path: Path) -> None:
-    for name, text in (("a", LINKS), ("b", LINKS), ("c", "N=1\n"), ("d", NODES)):
+    for name, text in (("a", HTK_LINKS), ("b", HTK_LINKS), ("c", "N=1\n"), ("d", HTK_NODES)):
         (tmp_path / f"{name}.slf").write_text(text)
     collector = ErrorCollector(skip=True)
     assert [lattice.utterance for lattice in htk.read(tmp_path, None, collector)] == ["utt-1", "d"]
@@ -401,8 +373,8 @@ def test_other_formats_are_not_claimed(tmp_path: Path, name: str, content: bytes
 def test_what_is_claimed(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("\ufeff\n# a comment\n  VERSION=1.0\n", encoding="utf-8")
     assert htk.matches(tmp_path / "x") and not htk.matches(tmp_path)
-    (tmp_path / "cut.slf.gz").write_bytes(gzip.compress(LINKS.encode())[:-9])
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(LINKS.encode())[:-9])
+    (tmp_path / "cut.slf.gz").write_bytes(gzip.compress(HTK_LINKS.encode())[:-9])
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(HTK_LINKS.encode())[:-9])
     assert htk.matches(tmp_path / "cut.slf.gz") and htk.matches(tmp_path)
     with pytest.raises(
         InputError, match=r"cut.slf.gz:\d+: cannot be read on.*remedy: the file is damaged"
@@ -465,7 +437,7 @@ def test_what_is_claimed(tmp_path: Path) -> None:
 def test_errors(tmp_path: Path, old: str, new: str, line: int | None, expected: list[str]) -> None:
     path = tmp_path / "x.slf"
     with pytest.raises(InputError) as caught:
-        read(path, LINKS.replace(old, new))
+        read(path, HTK_LINKS.replace(old, new))
     message = str(caught.value)
     assert message.startswith(f"{path}: " if line is None else f"{path}:{line}: "), message
     assert "; expected " in message and "; remedy: " in message and len(message.splitlines()) == 1
@@ -482,13 +454,13 @@ def test_cycles(tmp_path: Path) -> None:
 
 def test_words_on_the_nodes_of_backward_lattices_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"x.slf:2: words on the nodes of a backward lattice"):
-        read(tmp_path / "x.slf", NODES.replace("start", "dir=b\nstart"))
-    read(tmp_path / "x.slf", LINKS.replace("base", "dir=b base"))
+        read(tmp_path / "x.slf", HTK_NODES.replace("start", "dir=b\nstart"))
+    read(tmp_path / "x.slf", HTK_LINKS.replace("base", "dir=b base"))
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("<eps> 0\n")
-    (tmp_path / "x.slf").write_text(LINKS)
+    (tmp_path / "x.slf").write_text(HTK_LINKS)
     with pytest.raises(InputError, match=r"SLF spells its words; remedy: leave .*words.txt out"):
         list(htk.read(tmp_path / "x.slf", tmp_path / "words.txt", ErrorCollector()))
     (tmp_path / "empty").mkdir()
@@ -496,13 +468,13 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         list(htk.read(tmp_path / "empty", None, ErrorCollector()))
     with pytest.raises(InputError, match="cannot be read"):
         list(htk.read(tmp_path / "absent.slf", None, ErrorCollector()))
-    (tmp_path / "a b.slf").write_text(NODES)
+    (tmp_path / "a b.slf").write_text(HTK_NODES)
     with pytest.raises(InputError, match="utterance id 'a b'"):
         read(tmp_path / "a b.slf")
 
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:
-    lattice = read(tmp_path / "x.slf", LINKS)
+    lattice = read(tmp_path / "x.slf", HTK_LINKS)
     with pytest.raises(
         InputError, match=r"several lattices for one file.*remedy: give the name of a folder"
     ):
@@ -683,7 +655,7 @@ def _damaged(text: str, chance: random.Random) -> bytes:
     return data
 
 
-@pytest.mark.parametrize("text", [LINKS, NODES])
+@pytest.mark.parametrize("text", [HTK_LINKS, HTK_NODES])
 def test_a_damaged_file_is_read_or_refused(tmp_path: Path, text: str) -> None:
     chance = random.Random(len(text))
     count = 0
