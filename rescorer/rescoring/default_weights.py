@@ -9,9 +9,9 @@ words:
     lm_scale = spread_ratio · trust · median_u σ_u(f) / median_u σ_u(g)
 
 σ_u is the standard deviation over the best hypotheses of utterance u by f; mean, below 0, is log P
-a word over all hypotheses. So the language model's part of a total varies by a fixed share of what
-the first pass's part varies by, whatever the unit of f. It decides where f hardly differs, or where
-its own preference is far stronger than usual. Medians ignore a few wild lists.
+a word over all hypotheses. So lm_scale · g has a fixed share of the standard deviation of f,
+whatever the unit of f. The language model decides where f hardly differs, or where its own
+preference is far stronger than usual. Medians ignore a few wild lists.
 
 trust is 1 where the language model fits these words and 0 where it does not: it falls with the
 logarithm of its perplexity on the first hypotheses, and with the share of their words that it does
@@ -247,8 +247,9 @@ def _cautious(
     scale = settings.spread_ratio * trust * spread / lm_spread
     penalty = first_pass.word_penalty + scale * returned
     reason = (
-        f"lm_scale {scale:.3g}, chosen with caution: the language model's part varies by "
-        f"{settings.spread_ratio * trust:.2g} of the first pass's ({fit.describe()})"
+        f"lm_scale {scale:.3g}, a cautious choice: the language model's scores times lm_scale have "
+        f"{settings.spread_ratio * trust:.2g} of the first pass's standard deviation "
+        f"({fit.describe()})"
     )
     return DefaultWeights(replace(weights, lm_scale=scale, word_penalty=penalty), reason)
 
