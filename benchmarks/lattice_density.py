@@ -32,7 +32,7 @@ from rescorer.recognition.nbest import GRAPH
 from rescorer.recognition.references import read_references
 from rescorer.reports.error_rate import Words, error_rate
 from rescorer.rescoring.expansion import ExpansionSettings
-from rescorer.rescoring.lattice import best_words, default_weights, rescore_lattices
+from rescorer.rescoring.lattice import best_words, first_pass_weights, rescore_lattices
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.trellis import Trellis
 
@@ -108,7 +108,7 @@ def rows(
         if each.utterance in references and each.states
     ]
     reading = time.process_time() - begin
-    own = default_weights(lattices[0], [model]).first_pass
+    own = first_pass_weights(lattices[0])
     first = [best_words(each, own) for each in lattices]
     found = [row(archive.name, "first pass", lattices, first, reading, references)]
     for name, settings in (

@@ -32,8 +32,8 @@ from rescorer.recognition.formats import read_lattices, read_nbest
 from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
 from rescorer.recognition.references import read_references
 from rescorer.reports.error_rate import ErrorRate, error_rate
+from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.default_weights import DefaultSettings, untuned
-from rescorer.rescoring.expansion import known_totals
 from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices
 from rescorer.rescoring.lattice import default_weights as lattice_weights
 from rescorer.rescoring.lattice_paths import n_best

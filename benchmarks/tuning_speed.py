@@ -12,6 +12,7 @@ the package serves all but the synthetic lists.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -26,18 +27,27 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from benchmarks.machine import machine
-from benchmarks.results import record
-
 ROOT = Path(__file__).parents[1]
 _SYNTHETIC_LISTS, _SYNTHETIC_SIZE = 32, 2000
+
+
+def of_version(name: str, present: str, former: str) -> Any:
+    """What the version on the path calls so, in the present module or in its former one."""
+    try:
+        module = importlib.import_module(f"rescorer.{present}")
+    except ModuleNotFoundError:
+        module = importlib.import_module(f"rescorer.{former}")
+    return getattr(module, name)
+
+
+def path_scores() -> Any:
+    return of_version("PathScores", "rescoring.prefix_tree", "rescoring.history_tree")
 
 
 def synthetic(models: int) -> tuple[Any, np.ndarray]:
     """Lists of 2,000 random hypotheses of 12 words: the reference with up to 8 words replaced, or a
     word left out.
     """
-    from rescorer.rescoring.prefix_tree import PathScores
     from rescorer.rescoring.weights import ScoredLists
     from rescorer.rescoring.word_kinds import WordKinds
 
@@ -62,7 +72,7 @@ def synthetic(models: int) -> tuple[Any, np.ndarray]:
         raw[:, None],
         lengths,
         np.arange(0, count, _SYNTHETIC_SIZE),
-        PathScores(log_probs, WordKinds(none, none > 0, none > 0), paths),
+        path_scores()(log_probs, WordKinds(none, none > 0, none > 0), paths),
     ), errors
 
 
@@ -95,7 +105,6 @@ def save_scored(path: Path, lists_file: Path) -> None:
 
 
 def read_scored(path: Path) -> tuple[Any, np.ndarray]:
-    from rescorer.rescoring.prefix_tree import PathScores
     from rescorer.rescoring.weights import ScoredLists
     from rescorer.rescoring.word_kinds import WordKinds
 
@@ -110,7 +119,7 @@ def read_scored(path: Path) -> tuple[Any, np.ndarray]:
         found["raw"],
         found["lengths"],
         found["begins"],
-        PathScores(found["log_probs"], kinds, paths),
+        path_scores()(found["log_probs"], kinds, paths),
     ), found["errors"]
 
 
@@ -148,9 +157,10 @@ def measure_lattices(data: Path, count: int) -> dict[str, Any]:
     from rescorer.models.open_vocabulary import open_vocabulary
     from rescorer.recognition.formats import read_lattices
     from rescorer.recognition.references import read_references
-    from rescorer.reports.error_rate import errors
-    from rescorer.rescoring.lattice import rescore_lattices, tune_lattices
+    from rescorer.rescoring.lattice import rescore_lattices
 
+    errors = of_version("errors", "reports.error_rate", "rescoring.error_rate")
+    tune_lattices = of_version("tune_lattices", "rescoring.lattice_tuning", "rescoring.lattice")
     folder, models = data / "lattices", open_vocabulary([load()])
     every = list(
         read_lattices(
@@ -189,7 +199,7 @@ def run_version(code: Path, case: str, arguments: argparse.Namespace, work: Path
     """One case in a process of its own."""
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(code), str(ROOT / "benchmarks")]),
+        "PYTHONPATH": str(code),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
@@ -264,6 +274,10 @@ def main() -> None:
 
 
 def write(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
+    # Imported here: the process of the other version has no such modules.
+    from benchmarks.machine import machine
+    from benchmarks.results import record
+
     columns = {
         "case": "input",
         "hypotheses": "hypotheses",

@@ -5,6 +5,7 @@ imported late.
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,6 +116,16 @@ def python_files() -> list[str]:
     folders = [ROOT / folder for folder in (*OURS, "recipes", "tools", "benchmarks")]
     files = [path for folder in folders for path in folder.rglob("*.py") if "out" not in path.parts]
     return sorted(path.relative_to(ROOT).as_posix() for path in files)
+
+
+@pytest.mark.parametrize("path", python_files())
+def test_imported_names_exist(path: str) -> None:
+    """Imports inside functions, too, which nothing else may call in the tests."""
+    for name in imports((ROOT / path).read_text(encoding="utf-8"), path):
+        module, _, member = name.rpartition(".")
+        if module.partition(".")[0] in OURS:
+            found = importlib.import_module(module)
+            assert hasattr(found, member) or importlib.util.find_spec(name), f"{path}: {name}"
 
 
 @pytest.mark.parametrize("path", python_files())
