@@ -46,13 +46,23 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "command_line": (*BASE, "command", "command_line"),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
+    "pronunciation": (*BASE, "progress", "pronunciation"),
     "reports": (*BASE, "models", "recognition", "reports"),
     "training": (*BASE, "models", "recognition", "training"),
-    "rescoring": (*BASE, "progress", "models", "recognition", "reports", "rescoring"),
+    "rescoring": (
+        *BASE,
+        "progress",
+        "models",
+        "pronunciation",
+        "recognition",
+        "reports",
+        "rescoring",
+    ),
     "cli": (
         *BASE,
         "progress",
         "models",
+        "pronunciation",
         "recognition",
         "reports",
         "training",
@@ -62,7 +72,15 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     # the Python API: what `import rescorer` offers
-    "__init__": (*BASE, "models", "recognition", "reports", "training", "rescoring"),
+    "__init__": (
+        *BASE,
+        "models",
+        "pronunciation",
+        "recognition",
+        "reports",
+        "training",
+        "rescoring",
+    ),
 }
 OWNERS = {
     "kenlm": ("rescorer/models/ngram.py",),

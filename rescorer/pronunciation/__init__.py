@@ -1,0 +1,3 @@
+"""How words sound: lexicons, grapheme-to-phoneme conversion, confusions of phones, and an index of
+words by their sound.
+"""
