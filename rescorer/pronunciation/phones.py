@@ -70,10 +70,10 @@ class PhoneSet:
 
 
 # CMUdict's phones without stress digits
-ARPABET = PhoneSet(
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W "
-    "Y Z ZH".split()
-)
+_ARPABET = """
+AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH
+"""
+ARPABET = PhoneSet(_ARPABET.split())
 
 
 def without_stress(phone: str) -> str:

@@ -5,7 +5,7 @@ from rescorer.pronunciation.phones import ARPABET, PhoneSet, without_stress
 
 
 def test_ids_are_places_in_the_set():
-    assert ARPABET.ids("HH EH L OW".split()).tolist() == [
+    assert ARPABET.ids(["HH", "EH", "L", "OW"]).tolist() == [
         ARPABET.symbols.index(phone) for phone in ("HH", "EH", "L", "OW")
     ]
     assert len(ARPABET) == 39
