@@ -118,8 +118,6 @@ def _row(field: Field) -> str:
 
 
 def _default(field: Field) -> str:
-    if field.default is dataclasses.MISSING:
-        return "required"
     return "" if field.default is None or field.default == () else f"`{field.default}`"
 
 

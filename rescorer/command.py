@@ -9,16 +9,20 @@ import functools
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import click
+from typing_extensions import ParamSpec
 
 from rescorer.errors import InputError, one_line
 from rescorer.inputs import command_inputs, is_seekable
 from rescorer.parallel import signals_interrupt
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _INPUTS, _OUTPUTS = "rescorer inputs", "rescorer outputs"  # in click's context
 _STDIN = "/dev/stdin"
@@ -43,7 +47,12 @@ class InputPath(click.Path):
         super().__init__(path_type=Path)
         self._pipe = pipe
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
         given = os.fsdecode(super().convert(value, param, ctx))
         path = Path(_STDIN if given == "-" else given)
         _remember(_INPUTS, path, param, ctx, self._pipe)
@@ -56,7 +65,12 @@ class OutputPath(click.Path):
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         _remember(_OUTPUTS, path, param, ctx)
         return path
@@ -106,7 +120,7 @@ def _holds(folder: Path, path: Path) -> bool:
     )
 
 
-def _check_paths(given: Mapping[str, Any]) -> None:
+def _check_paths(given: Mapping[str, Sequence[tuple[NamedPath, bool]]]) -> None:
     inputs, outputs = given.get(_INPUTS, []), given.get(_OUTPUTS, [])
     for named, pipe in inputs:
         if not (pipe or is_seekable(named.path)):
@@ -119,34 +133,40 @@ def _check_paths(given: Mapping[str, Any]) -> None:
     refuse_replacing([named for named, _ in inputs], [named for named, _ in outputs])
 
 
-def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+def user_errors(command: Callable[P, R]) -> Callable[P, R]:
     """One line on stderr and status 2 for what a user can cause, Ctrl-C and the signals that end a
     process too.
     """
 
     @functools.wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            with signals_interrupt(), command_inputs():
-                _check_paths(click.get_current_context().meta)
-                return command(*args, **kwargs)
-        except InputError as error:
-            say(f"error: {error}")
-            sys.exit(2)
-        except KeyboardInterrupt:
-            say("error: interrupted, every output file is whole or as it was; remedy: run it again")
-            sys.exit(2)
-        except (MemoryError, RuntimeError) as error:
-            if not _lacks_memory(error):
-                raise
-            cause = f"{error}".partition("\n")[0][:120]
-            say(
-                f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, "
-                "a smaller input or model, or take a machine with more"
-            )
-            sys.exit(2)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        with one_line_errors(), signals_interrupt(), command_inputs():
+            _check_paths(click.get_current_context().meta)
+            return command(*args, **kwargs)
 
     return guarded
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Print what a user can cause in one line on stderr, Ctrl-C too, and leave with status 2."""
+    try:
+        yield
+    except InputError as error:
+        say(f"error: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("error: interrupted, every output file is whole or as it was; remedy: run it again")
+        sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        if not _lacks_memory(error):
+            raise
+        cause = f"{error}".partition("\n")[0][:120]
+        say(
+            f"error: not enough memory{cause and f': {cause}'}; remedy: give less --memory, "
+            "a smaller input or model, or take a machine with more"
+        )
+        sys.exit(2)
 
 
 def _lacks_memory(error: Exception) -> bool:

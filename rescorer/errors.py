@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copyreg
 from pathlib import Path
-from typing import Any
 
 # not printable by themselves, but part of the spelling in Persian and Indic scripts
 _JOINERS = "\u200c\u200d"
@@ -40,7 +39,7 @@ class InputError(Exception):
         ]
         super().__init__("; ".join(part for part in parts if part))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         # A copy from another process keeps the whole message: it is not cut as one part.
         return copyreg.__newobj__, (type(self), str(self))  # type: ignore[attr-defined]
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from rescorer.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 RATIO_VARIABLE = "RESCORER_UNPACK_RATIO"
 _RATIO = 100.0  # text and lattices have 3 to 20
@@ -61,7 +64,7 @@ class _Limited(io.RawIOBase):
     def seekable(self) -> bool:
         return self._file.seekable()
 
-    def readinto(self, buffer: Any, /) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
         self._position += count
         if self._position > self._limit:

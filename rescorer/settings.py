@@ -8,11 +8,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    TypedDict,
+    TypeGuard,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-REQUIRED = dataclasses.MISSING
+from typing_extensions import Unpack
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,37 +88,75 @@ class Declaration:
         return " and ".join(f"{words} {bound:g}" for words, bound in named if bound is not None)
 
 
+class DeclarationOptions(TypedDict, total=False):
+    """What `setting` takes beside the default and the help: attributes of `Declaration`."""
+
+    minimum: float
+    maximum: float
+    above: float
+    below: float
+    choices: Sequence[str]
+    group: str
+    option: bool
+    flags: Sequence[str]
+    off: str
+    metavar: str
+
+
 @dataclass(frozen=True)
 class Field:
     """A setting of a dataclass: its name, its resolved type, its default and its declaration."""
 
     name: str
-    type: Any
-    default: Any
+    annotation: object
+    default: object
     declaration: Declaration
 
+    @property
+    def value_type(self) -> tuple[type[object], bool]:
+        """The type of one value, and whether the setting is a tuple of such values."""
+        annotation = self.annotation
+        if get_origin(annotation) in (Union, types.UnionType):
+            annotation = next(part for part in get_args(annotation) if part is not type(None))
+        many = get_origin(annotation) is tuple
+        kind = get_args(annotation)[0] if many else annotation
+        assert isinstance(kind, type), f"{self.name} has no type that an option can have"
+        return kind, many
 
-def setting(default: Any, help: str, **declaration: Any) -> Any:
-    """A field of a settings dataclass, with the attributes of `Declaration`.
 
-    Args:
-        default: `REQUIRED` if there is none.
-    """
+def setting(default: T, help: str, **declaration: Unpack[DeclarationOptions]) -> T:
+    """A field of a settings dataclass, with the attributes of `Declaration`."""
     metadata = {"declaration": Declaration(help=help, **declaration)}
-    if default is REQUIRED:
-        return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def settings_fields(kind: type[Any]) -> Iterator[Field]:
+def settings_fields(kind: type[DataclassInstance]) -> Iterator[Field]:
     """The fields of a settings dataclass that were declared with `setting`, in order."""
-    types = get_type_hints(kind)
+    hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if "declaration" in field.metadata:
-            yield Field(field.name, types[field.name], field.default, field.metadata["declaration"])
+            yield Field(field.name, hints[field.name], field.default, field.metadata["declaration"])
 
 
-def check(settings: Any) -> None:
+def option_fields(kind: type[DataclassInstance]) -> list[Field]:
+    """The fields of a settings dataclass that are options, those of settings within it included."""
+    found: list[Field] = []
+    for field in settings_fields(kind):
+        if field.declaration.option:
+            found += option_fields(field.annotation) if is_settings(field.annotation) else [field]
+    return found
+
+
+def is_settings(annotation: object) -> TypeGuard[type[DataclassInstance]]:
+    """Whether a type is a settings dataclass."""
+    return (
+        isinstance(annotation, type)
+        and dataclasses.is_dataclass(annotation)
+        and any(True for _ in settings_fields(annotation))
+    )
+
+
+def check(settings: DataclassInstance) -> None:
     """Hold every value of a settings dataclass to its declaration; for `__post_init__`.
 
     Raises:

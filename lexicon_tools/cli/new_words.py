@@ -35,13 +35,6 @@ from rescorer.training.settings import NewWordSettings
     help="Old text, such as MODEL was trained on; may be repeated.",
 )
 @settings_options(settings=NewWordSettings)
-@click.option(
-    "--finetune",
-    type=click.IntRange(min=1),
-    metavar="STEPS",
-    help="Train the network for so many steps on the sentences of --text that hold new words, "
-    "beside as many words of --replay, or of text that MODEL samples. Old words change, too.",
-)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @user_errors
 def add_words(
@@ -52,7 +45,6 @@ def add_words(
     like: Path | None,
     replay: tuple[Path, ...],
     settings: NewWordSettings,
-    finetune: int | None,
     device: str,
 ) -> None:
     """Give the words of WORDS cells in the table of MODEL.
@@ -71,7 +63,6 @@ def add_words(
         texts=texts,
         like=like,
         replay=replay,
-        finetune=finetune,
         device=device,
         say=say,
     )

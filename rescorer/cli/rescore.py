@@ -13,9 +13,10 @@ from click.core import ParameterSource
 
 from rescorer.cli.models import open_models
 from rescorer.command import InputPath, OutputPath, print_lines, say, user_errors
-from rescorer.command_line import Command, Option, option_fields, settings_options
+from rescorer.command_line import Command, Option, settings_options
 from rescorer.errors import InputError
 from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
+from rescorer.settings import option_fields
 
 if TYPE_CHECKING:
     from rescorer.rescoring.cluster import Executor

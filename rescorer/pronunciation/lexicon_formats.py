@@ -67,8 +67,8 @@ def read_lexicon(
         parse = _PARSERS[format or _found_format(lines)]
     except _Refused as refused:
         raise InputError(refused.found, remedy=refused.remedy, file=path) from None
-    entries = [_fitted(entry, phones, path) for entry in parse(lines, path)]
-    kept = [entry.named for entry in entries if entry is not None]
+    fit = _Fit(phones, path)
+    kept = [fitted for entry in parse(lines, path) if (fitted := fit.entry(entry))]
     if not kept:
         raise InputError("no pronunciation", expected="`word phone phone …` a line", file=path)
     if phones is None:
@@ -168,10 +168,6 @@ class _Entry:
     phones: list[str]
     probability: float = 1.0
 
-    @property
-    def named(self) -> tuple[str, Pronunciation]:
-        return self.word, Pronunciation(tuple(self.phones), self.probability)
-
 
 def _parse_lexicon(lines: list[_Line], path: str | Path) -> Iterator[_Entry]:
     for line in lines:
@@ -207,36 +203,51 @@ def _parse_cmudict(lines: list[_Line], path: str | Path) -> Iterator[_Entry]:
 _PARSERS = {"lexicon": _parse_lexicon, "lexiconp": _parse_lexiconp, "cmudict": _parse_cmudict}
 
 
-def _fitted(entry: _Entry, phones: PhoneSet | None, path: str | Path) -> _Entry | None:
-    """The entry in the phones of the set; None if it is no word and has other phones.
+class _Fit:
+    """Brings entries into the phones of a set."""
 
-    Raises:
-        InputError: it has no phones, an unknown one, or a word that is reserved.
-    """
-    if entry.word in _RESERVED or not entry.phones:
-        found = f"the word {entry.word!r}" + ("" if entry.phones else " has no phones")
-        expected = "`word phone phone …`" if not entry.phones else "no symbol of graphs"
-        remedy = "correct or delete the line"
-        raise InputError(found, expected=expected, remedy=remedy, file=path, line=entry.line)
-    if phones is None:
-        return entry
-    fitted = [_fitted_phone(phone, phones) for phone in entry.phones]
-    unknown = [old for old, new in zip(entry.phones, fitted, strict=True) if not new]
-    if unknown and _SPECIAL.fullmatch(entry.word):
-        return None
-    if unknown:
-        raise InputError(
-            f"unknown phone {unknown[0]!r} of the word {entry.word!r}",
-            expected=f"one of {' '.join(phones.symbols)}",
-            remedy="correct the line, or read the lexicon with its own phone set",
-            file=path,
+    def __init__(self, phones: PhoneSet | None, path: str | Path) -> None:
+        self._phones, self._path = phones, path
+        self._names: dict[str, str] = {}  # by phone of the file; empty: not in the set
+
+    def entry(self, entry: _Entry) -> tuple[str, Pronunciation] | None:
+        """A word and its pronunciation; None if it is no word and has other phones.
+
+        Raises:
+            InputError: it has no phones, an unknown one, or a word that is reserved.
+        """
+        if not entry.phones:
+            raise self._error(entry, " has no phones", "`word phone phone …`")
+        if entry.word in _RESERVED:
+            raise self._error(entry, "", "no symbol of Kaldi's and k2's graphs")
+        names = [self._name(phone) for phone in entry.phones]
+        if "" in names:
+            if _SPECIAL.fullmatch(entry.word):
+                return None
+            found = f" has the unknown phone {entry.phones[names.index('')]!r}"
+            symbols = " ".join(self._phones.symbols) if self._phones else ""
+            raise self._error(entry, found, f"one of {symbols}")
+        return entry.word, Pronunciation(tuple(names), entry.probability)
+
+    def _name(self, phone: str) -> str:
+        if phone not in self._names:
+            self._names[phone] = _fitted_phone(phone, self._phones)
+        return self._names[phone]
+
+    def _error(self, entry: _Entry, found: str, expected: str) -> InputError:
+        return InputError(
+            f"the word {entry.word!r}{found}",
+            expected=expected,
+            remedy="correct or delete the line",
+            file=self._path,
             line=entry.line,
         )
-    return _Entry(entry.line, entry.word, fitted, entry.probability)
 
 
-def _fitted_phone(phone: str, phones: PhoneSet) -> str:
+def _fitted_phone(phone: str, phones: PhoneSet | None) -> str:
     """The phone as the set has it, without stress or position if it must; empty if it lacks it."""
+    if phones is None:
+        return phone
     bare = without_position(phone)
     names = (phone, without_stress(phone), bare, without_stress(bare))
     return next((name for name in names if name in phones), "")

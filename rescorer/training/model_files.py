@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from rescorer.training.new_words.add_words import Addition, add_words, remove_wo
 from rescorer.training.reallocation.assign import Assignment
 from rescorer.training.reallocation.reallocate import reallocate
 from rescorer.training.reallocation.unseen import read_lists
-from rescorer.training.settings import FineTuningSettings, NewWordSettings, ReallocationSettings
+from rescorer.training.settings import NewWordSettings, ReallocationSettings
 from rescorer.work_folders import temporary_folder
 
 _Say = Callable[[str], None]
@@ -39,7 +38,6 @@ def add_words_file(
     *,
     texts: Sequence[Path] = (),
     like: Path | None = None,
-    finetune: int | None = None,
     replay: Sequence[Path] = (),
     device: str = "cpu",
     say: _Say,
@@ -50,13 +48,13 @@ def add_words_file(
         list_path: the new words, `word` or `word<TAB>pseudo-count` a line.
         texts: example sentences, one a line.
         like: a list of known words that the new ones are like.
-        finetune: steps of training on the examples.
-        replay: old text, for that training and for the reallocation.
+        replay: old text, for fine-tuning and for the reallocation.
 
     Raises:
         InputError: a file or a setting cannot be used; then nothing was written.
     """
-    settings = _with_finetuning(settings or NewWordSettings(), texts, replay, finetune)
+    settings = settings or NewWordSettings()
+    _check_texts(settings, texts, replay)
     model = _load(model_path, output, device)
     words = _read(list_path, model, settings.prior, say)
     known = model.knows(words.words)
@@ -83,25 +81,29 @@ def add_words_file(
             f"no sentence of {', '.join(map(str, texts))}: similar words decide their cells"
         )
     say(addition.describe())
-    _note(
-        new,
-        "additions",
-        words=len(words.words),
-        pseudo_counts=float(words.counts.sum()),
-        prior=settings.prior,
-        seed=settings.seed,
-        list=list_path.name,
-        texts=[path.name for path in texts],
-        like=like.name if like else None,
-        replay=[path.name for path in replay],
-        finetune=finetune,
-        move=settings.move,
-        rows=addition.rows,
-        columns=addition.columns,
-        mass=addition.mass,
-    )
+    files = {
+        "list": list_path.name,
+        "texts": [path.name for path in texts],
+        "like": like.name if like else None,
+        "replay": [path.name for path in replay],
+    }
+    _note(new, "additions", **_facts(addition, words, settings), **files)
     new.save(output)
     return addition
+
+
+def _facts(addition: Addition, words: WordList, settings: NewWordSettings) -> dict[str, object]:
+    return {
+        "words": len(words.words),
+        "pseudo_counts": float(words.counts.sum()),
+        "prior": settings.prior,
+        "seed": settings.seed,
+        "finetune": settings.finetune,
+        "move": settings.move,
+        "rows": addition.rows,
+        "columns": addition.columns,
+        "mass": addition.mass,
+    }
 
 
 def reallocate_file(
@@ -173,11 +175,9 @@ def spell_file(model_path: Path, output: Path, *, say: _Say) -> None:
     model.save(output)
 
 
-def _with_finetuning(
-    settings: NewWordSettings, texts: Sequence[Path], replay: Sequence[Path], steps: int | None
-) -> NewWordSettings:
-    """The settings with so many steps; options that need each other are checked before any work."""
-    if steps is not None and not texts:
+def _check_texts(settings: NewWordSettings, texts: Sequence[Path], replay: Sequence[Path]) -> None:
+    """Raises InputError if a setting lacks its text, or a text its setting; before any work."""
+    if settings.finetune and not texts:
         raise InputError(
             "--finetune without sentences to train on",
             remedy="give sentences with the new words by --text, or leave out --finetune",
@@ -187,13 +187,10 @@ def _with_finetuning(
             "--move without text that tells where the old words belong",
             remedy="give text such as the model was trained on by --replay, or leave out --move",
         )
-    if replay and steps is None and not settings.move:
+    if replay and not (settings.finetune or settings.move):
         raise InputError(
             "--replay is for --finetune and --move", remedy="give one of them, or leave it out"
         )
-    if steps is None:
-        return settings
-    return replace(settings, fine_tuning=FineTuningSettings(steps))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from rescorer.settings import REQUIRED, check, setting
+from rescorer.settings import check, setting
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 TABLE_INITS = ("ppmi", "frequency")
@@ -186,7 +186,6 @@ class ContextSettings:
 class FineTuningSettings:
     """How a network is fine-tuned on example sentences and replayed text."""
 
-    steps: int = setting(REQUIRED, "Training steps.", minimum=1)
     batch_size: int = setting(32, "Streams of text read side by side.", minimum=2)
     bptt: int = setting(35, "Words that gradients flow through.", minimum=1)
     example_share: float = setting(
@@ -208,10 +207,9 @@ class FineTuningSettings:
     def example_streams(self) -> int:
         return min(max(1, round(self.example_share * self.batch_size)), self.batch_size - 1)
 
-    @property
-    def replayed_words(self) -> int:
-        """Words of old text that the steps read."""
-        return self.steps * self.bptt * (self.batch_size - self.example_streams)
+    def replayed_words(self, steps: int) -> int:
+        """Words of old text that so many steps read."""
+        return steps * self.bptt * (self.batch_size - self.example_streams)
 
 
 @dataclass(frozen=True)
@@ -229,8 +227,16 @@ class NewWordSettings(ContextSettings):
     )
     grow: str = setting("rows", "What the table adds if the free cells are too few.", choices=GROW)
     move: bool = setting(False, "Reallocate all words, on the replayed text.")
-    fine_tuning: FineTuningSettings | None = setting(
-        None, "How the network is fine-tuned; None: not at all.", option=False
+    finetune: int | None = setting(
+        None,
+        "Train the network for so many steps on the sentences of --text that hold new words, "
+        "beside as many words of --replay, or of text that MODEL samples. Old words change, too.",
+        minimum=1,
+        group="Fine-tuning",
+        metavar="STEPS",
+    )
+    fine_tuning: FineTuningSettings = setting(
+        FineTuningSettings(), "How the network is fine-tuned.", option=False
     )
     reallocation: ReallocationSettings = setting(
         ReallocationSettings(min_gain=0.01), "How all words are reallocated.", option=False

@@ -399,6 +399,7 @@ def test_words_come_and_go(here: Path) -> None:
         ("horse\n", ["--prior", "0"], "prior"),
         ("".join(f"n{number}\n" for number in range(99)), ["--grow", "no"], "cells"),
         ("horse\n", ["--finetune", "3"], "--finetune without sentences"),
+        ("horse\n", ["--config", "finetune.toml"], "--finetune without sentences"),
         ("horse\n", ["--finetune", "3", "--text", "others.txt"], "no example sentence holds"),
         ("horse\n", ["--move"], "--move without text"),
         ("horse\n", ["--replay", "others.txt"], "--replay is for --finetune and --move"),
@@ -409,6 +410,7 @@ def test_words_that_cannot_come(here: Path, words: str, options: list[str], expe
     make_model().save("lightrnn.pt")
     Path("new.txt").write_text(words)
     Path("others.txt").write_text("the cat sat\n")
+    Path("finetune.toml").write_text("finetune = 3\n")
     assert expected in bad(
         run("add-words", "lightrnn.pt", "new.txt", "--output", "new.pt", *options)
     )

@@ -10,9 +10,9 @@ import pytest
 from cli.test_rescore import LISTS, bad, good, run
 from conftest import make_model
 
-from rescorer.command_line import option_fields
 from rescorer.recognition.formats import write_nbest
 from rescorer.rescoring.settings import ExpansionSettings, LatticeSettings, RescoreSettings
+from rescorer.settings import option_fields
 
 LM = ("--lm", "lightrnn.pt")
 

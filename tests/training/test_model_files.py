@@ -148,6 +148,11 @@ def test_a_prior_below_0_is_no_setting() -> None:
         NewWordSettings(prior=-1.0)
 
 
+def test_no_step_of_fine_tuning_is_no_setting() -> None:
+    with pytest.raises(ValueError, match="finetune = 0"):
+        NewWordSettings(finetune=0)
+
+
 def test_bad_requests(files: dict[str, Path]) -> None:
     model, words, new = files["lightrnn.pt"], files["words"], files["new.pt"]
     for said, call in {

@@ -29,7 +29,7 @@ from rescorer.training.new_words.context_sets import ContextSets, Examples
 from rescorer.training.new_words.contexts import read_text, row_log_probs, sample_text
 from rescorer.training.new_words.finetune import fine_tune
 from rescorer.training.reallocation.reallocate import reallocate
-from rescorer.training.settings import FineTuningSettings, NewWordSettings
+from rescorer.training.settings import NewWordSettings
 
 _TEST_WORDS = 200_000  # words at the end of a text whose perplexity accepts a reallocation
 
@@ -103,7 +103,7 @@ def add_words(
     _check(model, replay, settings)
     model.eval()
     occurrences = Examples.found(model, words, examples, settings.examples)
-    if settings.fine_tuning and not occurrences.sentences:
+    if settings.finetune and not occurrences.sentences:
         raise InputError(
             "no example sentence holds one of the new words",
             expected="sentences to train on",
@@ -119,9 +119,9 @@ def add_words(
     example_ids = _encode(new, occurrences.sentences)
     if settings.move and replay is not None:
         _reallocate(new, replay, example_ids, like, settings, say)
-    if settings.fine_tuning:
-        _fine_tune(model, new, replay, example_ids, settings, settings.fine_tuning)
-    if settings.move or settings.fine_tuning:
+    if settings.finetune:
+        _fine_tune(model, new, replay, example_ids, settings, settings.finetune)
+    if settings.move or settings.finetune:
         state = read_text(new, text.ids).state
         calibrate(new, targets, state, draws=settings.row_contexts, seed=settings.seed)
     return new, _measure(model, new, targets, len(set(occurrences.words)), settings)
@@ -209,15 +209,16 @@ def _fine_tune(
     replay: Corpus | None,
     examples: np.ndarray,
     settings: NewWordSettings,
-    fine_tuning: FineTuningSettings,
+    steps: int,
 ) -> None:
     """Fine-tune on the examples and the replayed text, or text sampled from the old model."""
+    fine_tuning = settings.fine_tuning
     if replay is None:
-        words = min(fine_tuning.replayed_words, fine_tuning.replay_words)
+        words = min(fine_tuning.replayed_words(steps), fine_tuning.replay_words)
         ids = sample_text(old, words, settings.seed + 2).ids.T.ravel()
     else:
         ids = replay.ids
-    fine_tune(new, examples, ids, fine_tuning, seed=settings.seed)
+    fine_tune(new, examples, ids, fine_tuning, steps=steps, seed=settings.seed)
 
 
 # ---- the report ----
@@ -238,7 +239,7 @@ def _measure(
         perplexity(log_probs_of(each, text.ids.T.ravel(), batch_size=streams, bptt=16))
         for each in (model, new)
     )
-    is_network_same = not (settings.move or settings.fine_tuning)
+    is_network_same = not (settings.move or settings.finetune)
     state = text.state if is_network_same else read_text(new, text.ids).state
     mass = float(mean_probabilities(new, ids, state, draws=settings.row_contexts).sum())
     return Addition(

@@ -31,6 +31,7 @@ def fine_tune(
     replay: np.ndarray,
     settings: FineTuningSettings,
     *,
+    steps: int,
     seed: int,
 ) -> None:
     """Train the model in place on both texts [N] of ids, each sentence followed by `</s>`.
@@ -48,9 +49,9 @@ def fine_tune(
         torch.manual_seed(seed)  # dropout is random
         model.train()
         state = model.start_states(settings.batch_size).detach()
-        for step in range(settings.steps):
+        for step in range(steps):
             for group in optimiser.param_groups:
-                group["lr"] = settings.lr * (1 - step / settings.steps)
+                group["lr"] = settings.lr * (1 - step / steps)
             begin = step * settings.bptt
             parts = [
                 example_streams.read(begin, settings.bptt),

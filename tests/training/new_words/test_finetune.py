@@ -26,11 +26,10 @@ def test_both_texts_are_learnt(device: str, share: float) -> None:
     model = make_model(dropout=0.1).to(device)
     examples, replay = np.array([2, 3, 5, 0]), np.array([8, 4, 6, 7, 2, 9, 0] * 5)
     before = [perplexity(log_probs_of(model, text)) for text in (examples, replay)]
-    settings = FineTuningSettings(80, batch_size=8, bptt=7, example_share=share, lr=0.02)
-    assert settings.example_streams == 8 * share and settings.replayed_words == 80 * 7 * 8 * (
-        1 - share
-    )
-    fine_tune(model, examples, replay, settings, seed=1)
+    settings = FineTuningSettings(batch_size=8, bptt=7, example_share=share, lr=0.02)
+    assert settings.example_streams == 8 * share
+    assert settings.replayed_words(80) == 80 * 7 * 8 * (1 - share)
+    fine_tune(model, examples, replay, settings, steps=80, seed=1)
     assert not model.training and all(parameter.grad is None for parameter in model.parameters())
     for text, old in zip((examples, replay), before, strict=True):
         assert perplexity(log_probs_of(model, text)) < 0.5 * old
@@ -41,7 +40,8 @@ def test_the_seed_decides_alone() -> None:
     for outside, seed in ((1, 3), (2, 3), (1, 4)):
         model = make_model(dropout=0.2)
         torch.manual_seed(outside)
-        fine_tune(model, np.array([2, 3, 0]), np.arange(11), FineTuningSettings(5), seed=seed)
+        examples, replay = np.array([2, 3, 0]), np.arange(11)
+        fine_tune(model, examples, replay, FineTuningSettings(), steps=5, seed=seed)
         assert torch.initial_seed() == outside
         found.append(model.row_in.weight.detach().clone())
     assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
@@ -50,7 +50,6 @@ def test_the_seed_decides_alone() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"steps": 0},
         {"batch_size": 1},
         {"bptt": 0},
         {"example_share": 1.0},
@@ -61,9 +60,9 @@ def test_the_seed_decides_alone() -> None:
 )
 def test_settings_check_themselves(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
-        FineTuningSettings(**{"steps": 1, **bad})
+        FineTuningSettings(**bad)
 
 
 def test_either_text_has_a_stream() -> None:
-    assert FineTuningSettings(1, batch_size=2, example_share=0.01).example_streams == 1
-    assert FineTuningSettings(1, batch_size=2, example_share=0.99).example_streams == 1
+    assert FineTuningSettings(batch_size=2, example_share=0.01).example_streams == 1
+    assert FineTuningSettings(batch_size=2, example_share=0.99).example_streams == 1

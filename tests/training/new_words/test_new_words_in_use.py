@@ -180,12 +180,10 @@ def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
     model = remove_free_cells(trained)
     examples = [line[1:] for line in EXAMPLES]  # a sentence begins with it, as with no other animal
     before = copy.deepcopy(model.state_dict())
-    tuning = FineTuningSettings(60, batch_size=8, bptt=10, lr=2e-3)
-    settings = NewWordSettings(grow=grow, fine_tuning=tuning)
+    tuning = FineTuningSettings(batch_size=8, bptt=10, lr=2e-3)
+    settings = NewWordSettings(grow=grow, finetune=60, fine_tuning=tuning)
     given = {"examples": examples, "replay": corpus_of(model) if replayed else None}
-    plain = added(
-        model, ["emu"], 6.0, examples=examples, settings=replace(settings, fine_tuning=None)
-    )
+    plain = added(model, ["emu"], 6.0, examples=examples, settings=replace(settings, finetune=None))
     torch.manual_seed(1)
     tuned, report = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)  # type: ignore[arg-type]
     likelier = [each.logprob(line) for line in examples for each in (tuned, plain)]
@@ -204,7 +202,7 @@ def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
 
 
 def test_fine_tuning_needs_examples(trained: LightRNN) -> None:
-    settings = replace(QUICK, fine_tuning=FineTuningSettings(2))
+    settings = replace(QUICK, finetune=2)
     with pytest.raises(InputError, match=r"no example sentence holds.*remedy"):
         added(trained, ["emu"], examples=[["the", "cat", "sat"]], settings=settings)
 
@@ -222,7 +220,7 @@ def test_old_words_move(trained: LightRNN, steps: int) -> None:
         trained.vocabulary, WordTable(trained.table.rows, trained.table.columns, cells)
     )
     settings = NewWordSettings(
-        move=True, fine_tuning=FineTuningSettings(steps, batch_size=4) if steps else None
+        move=True, finetune=steps or None, fine_tuning=FineTuningSettings(batch_size=4)
     )
     lines: list[str] = []
     new, report = add_words(
