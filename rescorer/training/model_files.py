@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -236,6 +235,8 @@ def _read_like(path: Path, model: LightRNN) -> list[str]:
     return known
 
 
-def _note(model: LightRNN, kind: str, **facts: Any) -> None:
+def _note(model: LightRNN, kind: str, **facts: object) -> None:
     """Add to what the file says of its own making."""
-    model.provenance = {**model.provenance, kind: [*model.provenance.get(kind, []), facts]}
+    earlier = model.provenance.get(kind, [])
+    assert isinstance(earlier, list)  # reading the file checks it
+    model.provenance = {**model.provenance, kind: [*earlier, facts]}
