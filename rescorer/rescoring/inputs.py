@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines
-from rescorer.models.word_list import read_counted
+from rescorer.models.word_list import read_word_list
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
@@ -26,7 +26,7 @@ def read_weights(files: InputFiles) -> TunedWeights | None:
 
 def read_words(path: Path | None) -> frozenset[str]:
     """The words of a list, such as --words or --bias; none without a path."""
-    return frozenset(word for word, _ in read_counted(path)) if path else frozenset()
+    return frozenset(listed.word for listed in read_word_list(path)) if path else frozenset()
 
 
 def references_of(path: Path | None) -> Mapping[str, Words]:
