@@ -134,7 +134,7 @@ def rescore_list_files(
         say(note)
 
     lists: Sequence[NBest] = source.lists
-    scored = nbest.score_lists(lists, models, settings.memory_bytes, executor)
+    scored = nbest.score_lists(lists, models, settings.memory_bytes, executor, progress)
     tuned = source.weights
     if source.tune_references:
         tuned = nbest.tune_lists(

@@ -18,6 +18,7 @@ from rescorer.models.loading import usable_device
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_list import WordList
+from rescorer.progress import Progress, silent
 from rescorer.training.corpus import Corpus, read_sentences
 from rescorer.training.new_words.add_words import Addition, add_words, remove_words
 from rescorer.training.reallocation.assign import Assignment
@@ -116,6 +117,7 @@ def reallocate_file(
     threads: int | None,
     device: str,
     say: _Say,
+    progress: Progress = silent,
 ) -> Assignment:
     """What `lightrnn reallocate` does, or goes on with where it was cut.
 
@@ -132,7 +134,9 @@ def reallocate_file(
     ids = read_lists(lists, model.vocabulary) if lists else ()
     with sole_use(work):
         corpus = Corpus.encode(texts, model.vocabulary, work / "texts.ids")
-        found = reallocate(model, corpus, settings, lists=ids, work=work, say=say, progress=True)
+        found = reallocate(
+            model, corpus, settings, lists=ids, work=work, say=say, progress=progress
+        )
     say(found.describe())
     _note(
         model,
