@@ -1,12 +1,10 @@
-"""Words and the lists (places, surnames, …) that they come from: `word<TAB>count<TAB>lists`, commas
-between lists.
+"""Words and the lists (places, surnames, …) that they are on, of several files together.
 
-A list that a user made has a word a line, or `word<TAB>count`, and is called by its file's name.
+A list that names no list in its lines is called by its file's name.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,18 +12,8 @@ from pathlib import Path
 
 from rescorer.errors import InputError
 from rescorer.files import write_lines
-from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
-from rescorer.recognition.formats.parsing import Place, filled_lines, show
-
-LIST_NAME = re.compile(r"[A-Za-z0-9_+-]+")
-_LINE = re.compile(
-    r"(?P<word>\S+)(?:\t(?P<count>[0-9]{1,18})"
-    rf"(?:\t(?P<lists>{LIST_NAME.pattern}(?:,{LIST_NAME.pattern})*))?)?"
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_MARKS = (SENTENCE_START, SENTENCE_END, UNKNOWN)
-_EXPECTED = "a word, word<TAB>count or word<TAB>count<TAB>lists"
-_REMEDY = "correct the line, or make words of names with `lexicon gazetteer`"
+from rescorer.models.word_list import LIST_NAME, read_word_list
+from rescorer.recognition.formats.parsing import show
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +45,27 @@ def list_name(path: Path) -> str:
 
 
 def read_word_lists(path: str | Path, *, case: str = "as-is") -> dict[str, Listed]:
-    """The words of a file, plain, .gz or .xz; with case "lower", words that then are one are
-    joined.
+    """The words of a list; with case "lower", words that then are one are joined.
 
-    Blank lines are passed over; a word without a count counts once.
+    A word without a count counts once. A word that is on no named list is on the list of the file.
 
     Raises:
-        InputError: a line that is not `word<TAB>count<TAB>lists`, `word<TAB>count` or `word`, with
-            its number, or none.
+        InputError: as `read_word_list`, or a count is no whole number.
     """
     path = Path(path)
     words: dict[str, Listed] = {}
-    for place, line in filled_lines(path):
-        found = _LINE.fullmatch(line.rstrip())
-        if not found or _CONTROL.search(found["word"]) or found["word"].lower() in _MARKS:
-            raise place.error(repr(line[:80]), _EXPECTED, _REMEDY)
-        word = found["word"].lower() if case == "lower" else found["word"]
-        lists = tuple(found["lists"].split(",")) if found["lists"] else (list_name(path),)
-        _join(words, word, Listed(int(found["count"] or 1), lists))
-    if not words:
-        raise Place(path).error("no word", _EXPECTED, _REMEDY)
+    for listed in read_word_list(path):
+        count = 1 if listed.count is None else listed.count
+        if not isinstance(count, int):
+            raise InputError(
+                f"the count {count:g} of {listed.word[:80]!r}",
+                expected="a whole number",
+                remedy="round it",
+                file=path,
+                line=listed.line,
+            )
+        word = listed.word.lower() if case == "lower" else listed.word
+        _join(words, word, Listed(count, listed.lists or (list_name(path),)))
     return words
 
 

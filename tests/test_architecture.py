@@ -48,7 +48,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "recognition": (*BASE, "recognition"),
     "pronunciation": (*BASE, "progress", "pronunciation"),
     "reports": (*BASE, "models", "recognition", "reports"),
-    "training": (*BASE, "models", "recognition", "training"),
+    "training": (*BASE, "progress", "models", "recognition", "training"),
     "rescoring": (
         *BASE,
         "progress",

@@ -55,16 +55,19 @@ def reallocate(
     Nothing is trained. The embeddings stay with their rows and columns, which other words share
     then: train on afterwards, or compare perplexities first.
     """
+    from rescorer.progress import ProgressDisplay
     from rescorer.training.model_files import reallocate_file
 
-    reallocate_file(
-        path,
-        texts,
-        output,
-        settings if seed is None else settings.with_seed(seed),
-        work=work or output.with_name(f"{output.name}.work"),
-        lists=lists,
-        threads=threads,
-        device=device,
-        say=say,
-    )
+    with ProgressDisplay(say) as display:
+        reallocate_file(
+            path,
+            texts,
+            output,
+            settings if seed is None else settings.with_seed(seed),
+            work=work or output.with_name(f"{output.name}.work"),
+            lists=lists,
+            threads=threads,
+            device=device,
+            say=display.say,
+            progress=display,
+        )

@@ -46,18 +46,21 @@ def train(
     device: str,
 ) -> None:
     """Train a LightRNN on TEXTS, a sentence a line, plain, .gz or .xz."""
+    from rescorer.progress import ProgressDisplay
     from rescorer.training.train import train_model
 
-    train_model(
-        texts,
-        valid,
-        vocabulary,
-        output,
-        work or output.with_name(f"{output.name}.work"),
-        network=network,
-        table_settings=table,
-        training=training,
-        threads=threads,
-        device=device,
-        say=say,
-    )
+    with ProgressDisplay(say) as display:
+        train_model(
+            texts,
+            valid,
+            vocabulary,
+            output,
+            work or output.with_name(f"{output.name}.work"),
+            network=network,
+            table_settings=table,
+            training=training,
+            threads=threads,
+            device=device,
+            say=display.say,
+            progress=display,
+        )

@@ -18,7 +18,7 @@ from typing_extensions import Self, TypeVar
 from rescorer.models.torch_file import Content, write_torch
 from rescorer.models.vocabulary import UNKNOWN, Vocabulary
 
-Provenance = dict[str, Any]  # JSON: how a model was made
+Provenance = dict[str, object]  # JSON: how a model was made
 
 
 class AdamOptions(TypedDict, total=False):

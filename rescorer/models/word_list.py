@@ -1,12 +1,13 @@
-"""Word lists of users: a word a line, with or without a count after a tab.
+"""Word lists: `word`, `word<TAB>count` or `word<TAB>count<TAB>lists` a line, commas between lists.
 
-`lexicon gazetteer` also writes such lists, with a third column. Its counts are numbers of people or
-inhabitants, not counts in a text, so they are ignored.
+Users write the first two, `lexicon gazetteer` and `lexicon vocabulary` the third: `lists` names the
+lists (places, surnames, …) that the word is on, and the count is of people or inhabitants.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,16 +17,55 @@ import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines
-from rescorer.models.language_model import SENTENCE_END, UNKNOWN
 from rescorer.models.vocabulary import Vocabulary
 
+LIST_NAME = re.compile("[A-Za-z0-9_+-]+")
+
+_WHOLE = re.compile("[0-9]{1,18}")  # fits int64, and is converted fast
 _JOINERS = "\u200c\u200d"  # invisible, but part of the spelling in Persian and in Indic scripts
 _MAX_COUNT = 1e12
+_REMEDY = "write a word on a line of its own, or make words of names with `lexicon gazetteer`"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedWord:
+    """A line of a word list.
+
+    Attributes:
+        line: its number, from 1.
+        count: None if the line has none; an int if it is a whole number.
+        lists: the names of the lists that the word is on; empty if the line names none.
+    """
+
+    line: int
+    word: str
+    count: float | None
+    lists: tuple[str, ...]
+
+
+def read_word_list(path: str | Path) -> Iterator[ListedWord]:
+    """The lines of a UTF-8 word list, plain, .gz or .xz; empty lines are skipped.
+
+    Raises:
+        InputError: the file cannot be read or has no word, a word is a special token or holds white
+            space or control characters, or a line has another form.
+    """
+    is_empty = True
+    for number, line in read_lines(path):
+        if line.strip():
+            is_empty = False
+            yield _parse(line.rstrip(), path, number)
+    if is_empty:
+        raise InputError(
+            "no word in the list", expected="a word a line", remedy="check the file", file=path
+        )
 
 
 @dataclass(frozen=True)
 class WordList:
     """The distinct words of a list in the case of a vocabulary, with the number of changes.
+
+    The count of a line that names lists is ignored: it is no count in a text.
 
     Attributes:
         words: the words in the order of the file.
@@ -41,22 +81,22 @@ class WordList:
 
     @classmethod
     def read(cls, path: str | Path, vocabulary: Vocabulary, *, count: float = 1.0) -> WordList:
-        """Read a UTF-8 list, plain, .gz or .xz; empty lines are skipped.
+        """Read a list.
 
         Args:
             vocabulary: defines the case of the words.
             count: count of words without one.
 
         Raises:
-            InputError: the file cannot be read or has no word, or a line is not `word`,
-                `word<TAB>count`, or `word<TAB>count<TAB>lists` of `lexicon gazetteer`.
+            InputError: as `read_word_list`.
         """
         counts: dict[str, float] = {}
         lowered = repeated = 0
-        for original, its_count in read_counted(path):
-            word = vocabulary.normalise(original)
-            lowered += word != original
+        for listed in read_word_list(path):
+            word = vocabulary.normalise(listed.word)
+            lowered += word != listed.word
             repeated += word in counts
+            its_count = None if listed.lists else listed.count
             counts.setdefault(word, count if its_count is None else its_count)
         return cls(
             tuple(counts), np.fromiter(counts.values(), np.float64, len(counts)), lowered, repeated
@@ -68,67 +108,54 @@ class WordList:
         return WordList(words, self.counts[keep], self.lowered, self.repeated)
 
 
-def read_counted(path: str | Path) -> Iterator[tuple[str, float | None]]:
-    """The word of each line of a list, and its count or None.
-
-    Raises:
-        InputError: as in `WordList.read`.
-    """
-    is_empty = True
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        word, *rest = line.rstrip().split("\t")
-        _check(word, path, number)
-        is_empty = False
-        count = _count(rest, path, number) if rest else None
-        yield word, count if len(rest) == 1 else None  # the count of a gazetteer is ignored
-    if is_empty:
+def _parse(text: str, path: str | Path, line: int) -> ListedWord:
+    word, *rest = text.split("\t")
+    if fault := _word_fault(word):
         raise InputError(
-            "no word in the list", expected="a word a line", remedy="check the file", file=path
+            f"{word[:80]!r} {fault}",
+            expected="a spoken word without white space and control characters",
+            remedy=_REMEDY,
+            file=path,
+            line=line,
         )
+    if not rest:
+        return ListedWord(line, word, None, ())
+    count = _count(rest[0])
+    lists = tuple(rest[1].split(",")) if len(rest) == 2 else ()
+    is_uninhabited = count == 0 and lists  # a place in a gazetteer
+    if (
+        len(rest) > 2
+        or not (0 < count <= _MAX_COUNT or is_uninhabited)
+        or not all(map(LIST_NAME.fullmatch, lists))
+    ):
+        raise InputError(
+            f"{' '.join(rest)[:80]!r} after the word",
+            expected="nothing, a count above 0, or word<TAB>count<TAB>lists",
+            remedy=_REMEDY,
+            file=path,
+            line=line,
+        )
+    return ListedWord(line, word, count, lists)
 
 
-def _check(word: str, path: str | Path, line: int) -> None:
+def _word_fault(word: str) -> str:
+    """Why a text is no word that is spoken; empty if it is one."""
     hidden = [
         character
         for character in word
         if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")
         and character not in _JOINERS
     ]
-    if not word or word.split() != [word] or hidden:
-        what = (
-            f"holds {unicodedata.name(hidden[0], repr(hidden[0]))}" if hidden else "is not one word"
-        )
-        raise InputError(
-            f"{word[:80]!r} {what}",
-            expected="a word without white space and control characters",
-            remedy="put each word of a name on a line of its own",
-            file=path,
-            line=line,
-        )
-    if word in (SENTENCE_END, UNKNOWN) or (word.startswith("<") and word.endswith(">")):
-        raise InputError(
-            f"{word[:80]!r} is a special token, not a word",
-            expected="words that are spoken",
-            remedy="remove the line",
-            file=path,
-            line=line,
-        )
+    if hidden:
+        return f"holds {unicodedata.name(hidden[0], repr(hidden[0]))}"
+    if word.split() != [word]:
+        return "is not one word"
+    return "is a special token, not a word" if word.startswith("<") and word.endswith(">") else ""
 
 
-def _count(fields: list[str], path: str | Path, line: int) -> float:
+def _count(text: str) -> float:
+    """The number that a text writes, as an int if it is a whole one; NaN for other texts."""
     try:
-        count = float(fields[0])
+        return int(text) if _WHOLE.fullmatch(text) else float(text)
     except ValueError:
-        count = math.nan
-    uninhabited = len(fields) == 2 and count == 0  # a place in a gazetteer
-    if len(fields) > 2 or not (0 < count <= _MAX_COUNT or uninhabited):
-        raise InputError(
-            f"{' '.join(fields)[:80]!r} after the word",
-            expected="a count above 0, or nothing",
-            remedy="write word<TAB>count",
-            file=path,
-            line=line,
-        )
-    return count
+        return math.nan

@@ -35,6 +35,8 @@ _DATA_MARK = "@DATA@"
 def read_lists(named: Iterable[str]) -> dict[str, list[str]]:
     """Read lists given as NAME=FILE: a word a line, alone or before a tab; plain, .gz or .xz.
 
+    Unlike a word list, FILE may be any table of names: only its first column is read.
+
     Raises:
         InputError: not NAME=FILE, a name given twice, or a file that cannot be read.
     """

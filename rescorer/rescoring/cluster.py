@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rescorer.errors import InputError
 
@@ -78,14 +78,14 @@ class Cluster:
                 # The number of workers may change.
                 full = len(waiting) >= _AHEAD * max(1, len(self._client.nthreads()))
             if full:
-                yield self._result(waiting.popleft())
+                yield pickle.loads(self._result(waiting.popleft()))
         while waiting:
-            yield self._result(waiting.popleft())
+            yield pickle.loads(self._result(waiting.popleft()))
 
-    def _result(self, future: Future) -> Any:
+    def _result(self, future: Future) -> bytes:
+        """The pickled result of a piece of work."""
         with self._scheduler():
-            found = _result(future)
-        return pickle.loads(found)
+            return _result(future)
 
     @contextmanager
     def _scheduler(self) -> Iterator[None]:

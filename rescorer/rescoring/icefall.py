@@ -1,5 +1,18 @@
 """Second passes as in icefall: k2's lattices and scales in, k2's best paths by scale out.
 
+The total of a path is icefall's am / lm_scale + lm, where am = scores - lm_scores and
+
+    lm = (1 - weight) · lm_scores + weight · new        or, without a weight, lm = new
+
+and new is the natural log of the probability of its words and `</s>`; several models are mixed word
+by word with equal weights. Lattices without `lm_scores` have am = scores, and no weight. Expected
+words add to lm.
+
+Lattices are expanded once, at the median scale. Merging of histories is right for this scale and
+approximate for the others. Paths near the best one have the scores of their own history; a path
+further behind has those of a better one (`ExpansionSettings.apart`). With
+`ExpansionSettings(order=0, beam=math.inf, max_histories=0)` all scores are exact.
+
 Shapes: U utterances, A arcs.
 """
 
@@ -8,9 +21,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 import numpy as np
+import torch
+from typing_extensions import Self
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
@@ -26,6 +41,17 @@ from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import DEFAULT_SCALES, TunedWeights, Weights
 
 
+class Fsas(Protocol):
+    """An Fsa or FsaVec of k2."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def to(self, device: torch.device | str, /) -> Self: ...
+
+    def as_dict(self) -> dict[str, object]: ...
+
+
 @dataclass(frozen=True, eq=False)
 class RescoredFsas:
     """The result of a second pass for each scale, under icefall's keys such as "lm_scale_0.5".
@@ -37,12 +63,12 @@ class RescoredFsas:
             is lm.
     """
 
-    best_paths: Mapping[str, Any]
-    lattices: Mapping[str, Any]
+    best_paths: Mapping[str, Fsas]
+    lattices: Mapping[str, Fsas]
 
 
 def rescore_with_lightrnn(
-    lattice: Any,
+    lattice: Fsas,
     models: LanguageModel | Sequence[LanguageModel],
     symbols: Symbols,
     lm_scale_list: Sequence[float],
@@ -56,19 +82,6 @@ def rescore_with_lightrnn(
     memory: int = MEMORY,
 ) -> RescoredFsas:
     """Score all paths of lattices with language models, and find the best ones for each scale.
-
-    The total of a path is icefall's am / lm_scale + lm, where am = scores - lm_scores and
-
-        lm = (1 - weight) · lm_scores + weight · new        or, without a weight, lm = new
-
-    and new is the natural log of the probability of its words and `</s>`; several models are mixed
-    word by word with equal weights. Lattices without `lm_scores` have am = scores, and no weight.
-    Words of `bias` add to lm.
-
-    Lattices are expanded once, at the median scale. Merging of histories is right for this scale
-    and approximate for the others. Paths near the best one have the scores of their own history; a
-    path further behind has those of a better one (`ExpansionSettings.apart`). With
-    `ExpansionSettings(order=0, beam=math.inf, max_histories=0)` all scores are exact.
 
     Args:
         lattice: k2's Fsa or FsaVec of U, on any device; it is not changed. The best path of a
@@ -86,36 +99,28 @@ def rescore_with_lightrnn(
             are no lm_scores, bias_scale is not finite; or as `to_lattices` and `rescore_lattices`.
     """
     _check(lm_scale_list, weight, bias_scale)
-    read = to_lattices(lattice, symbols, utterances)
-    if weight is not None and any(each.arcs and FIRST_LM not in each.scores for each in read):
-        raise InputError(
-            "a weight, but the lattices have no lm_scores",
-            expected="both or none",
-            remedy="leave weight out: am / lm_scale + new",
-        )
-    share = 1.0 if weight is None else weight
-    worth = bias_scale if bias else 0.0
-    middle = sorted(lm_scale_list)[len(lm_scale_list) // 2]
-    spoken = [join_pieces(each) for each in read] if word_pieces else read
+    lattices = to_lattices(lattice, symbols, utterances)
+    _check_lm_scores(lattices, weight)
+    if word_pieces:
+        lattices = [join_pieces(each) for each in lattices]
     if bias:
-        spoken = list(biased_lattices(spoken, bias))
-    names = {name for each in spoken for name in each.scores}
+        lattices = list(biased_lattices(lattices, bias))
+    interpolation = _Interpolation(1.0 if weight is None else weight, bias_scale if bias else 0.0)
+    weights = interpolation.weights(
+        lattices, models, sorted(lm_scale_list)[len(lm_scale_list) // 2]
+    )
     rescored = [
-        each.lattice
-        for each in rescore_lattices(
-            spoken, models, _weights(names, middle, share, worth, models), settings, memory
-        )
+        each.lattice for each in rescore_lattices(lattices, models, weights, settings, memory)
     ]
     if word_pieces:
-        rescored = list(map(as_pieces, rescored))
+        rescored = [as_pieces(each) for each in rescored]
     by_scale = {
-        f"lm_scale_{scale}": [_with_totals(each, scale, share, worth) for each in rescored]
+        f"lm_scale_{scale}": [interpolation.with_totals(each, scale) for each in rescored]
         for scale in lm_scale_list
     }
-    device = lattice.device
     return RescoredFsas(
-        {key: to_fsas(_best_paths(each), device) for key, each in by_scale.items()},
-        {key: to_fsas(each, device) for key, each in by_scale.items()},
+        {key: to_fsas(_best_paths(each), lattice.device) for key, each in by_scale.items()},
+        {key: to_fsas(each, lattice.device) for key, each in by_scale.items()},
     )
 
 
@@ -135,46 +140,60 @@ def _check(scales: Sequence[float], weight: float | None, bias_scale: float) -> 
         raise InputError(f"bias_scale {bias_scale}", expected="a finite number of nats")
 
 
-def _weights(
-    names: set[str],
-    scale: float,
-    share: float,
-    worth: float,
-    models: LanguageModel | Sequence[LanguageModel],
-) -> TunedWeights:
-    """Weights whose totals are icefall's at a scale. The first pass, which guides the pruning, has
-    the old model.
+def _check_lm_scores(lattices: Sequence[Lattice], weight: float | None) -> None:
+    if weight is not None and any(each.arcs and FIRST_LM not in each.scores for each in lattices):
+        raise InputError(
+            "a weight, but the lattices have no lm_scores",
+            expected="both or none",
+            remedy="leave weight out: am / lm_scale + new",
+        )
 
-    Args:
-        names: names of the raw scores.
-        share: share of the new language model in lm.
-        worth: nats that each expected word adds.
+
+@dataclass(frozen=True)
+class _Interpolation:
+    """The interpolation of the old and the new language model into lm.
+
+    Attributes:
+        share: share of the new language model; the old one has the rest.
+        bias_scale: nats that each expected word adds.
     """
-    scales = {
-        **dict.fromkeys(names, 0.0),
-        **dict.fromkeys(names & {ACOUSTIC, FIRST_PASS}, 1 / scale),
-        **dict.fromkeys(names & {BIAS}, worth),
-    }
-    old = names & {FIRST_LM}
-    used = [models] if isinstance(models, LanguageModel) else models
-    return TunedWeights(
-        Weights(
-            {**scales, **dict.fromkeys(old, 1 - share)},
-            lm_scale=share,
-            mixture={model.name: 1 / len(used) for model in used},
-        ),
-        Weights({**scales, **dict.fromkeys(old, 1.0)}, lm_scale=0.0),
-    )
 
+    share: float
+    bias_scale: float
 
-def _with_totals(lattice: Lattice, scale: float, share: float, worth: float) -> Lattice:
-    """The lattice with the two scores am / lm_scale and lm, whose sum is the total."""
-    scores = lattice.scores
-    old = scores.get(FIRST_LM, np.zeros(lattice.arcs))
-    am = scores[ACOUSTIC] if ACOUSTIC in scores else scores[FIRST_PASS]
-    expected = worth * scores.get(BIAS, np.zeros(lattice.arcs))
-    lm = (1 - share) * old + share * scores[LM_SCORE] + expected
-    return replace(lattice, scores={ACOUSTIC: am / scale, FIRST_LM: lm})
+    def weights(
+        self,
+        lattices: Sequence[Lattice],
+        models: LanguageModel | Sequence[LanguageModel],
+        scale: float,
+    ) -> TunedWeights:
+        """Weights whose totals are icefall's at a scale. The first pass, which guides the pruning,
+        has the old model.
+        """
+        names = {name for each in lattices for name in each.scores}
+        scales = {
+            **dict.fromkeys(names, 0.0),
+            **dict.fromkeys(names & {ACOUSTIC, FIRST_PASS}, 1 / scale),
+            **dict.fromkeys(names & {BIAS}, self.bias_scale),
+        }
+        old = names & {FIRST_LM}
+        used = [models] if isinstance(models, LanguageModel) else models
+        return TunedWeights(
+            Weights(
+                {**scales, **dict.fromkeys(old, 1 - self.share)},
+                lm_scale=self.share,
+                mixture={model.name: 1 / len(used) for model in used},
+            ),
+            Weights({**scales, **dict.fromkeys(old, 1.0)}, lm_scale=0.0),
+        )
+
+    def with_totals(self, lattice: Lattice, scale: float) -> Lattice:
+        """The lattice with the two scores am / lm_scale and lm, whose sum is the total."""
+        scores, zeros = lattice.scores, np.zeros(lattice.arcs)
+        am = scores[ACOUSTIC] if ACOUSTIC in scores else scores[FIRST_PASS]
+        models = (1 - self.share) * scores.get(FIRST_LM, zeros) + self.share * scores[LM_SCORE]
+        lm = models + self.bias_scale * scores.get(BIAS, zeros)
+        return replace(lattice, scores={ACOUSTIC: am / scale, FIRST_LM: lm})
 
 
 def _best_paths(lattices: Sequence[Lattice]) -> list[Lattice]:

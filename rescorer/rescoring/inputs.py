@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines
-from rescorer.models.word_list import read_counted
+from rescorer.models.word_list import read_word_list
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.references import read_references
@@ -19,18 +20,45 @@ from rescorer.rescoring.weights import TunedWeights
 _Utterance = TypeVar("_Utterance", NBest, Lattice)
 
 
-def read_weights(files: InputFiles) -> TunedWeights | None:
-    """The weights to apply; None if there are none."""
-    return TunedWeights.load(files.weights) if files.weights else None
+@dataclass(frozen=True, eq=False)
+class SideInputs:
+    """What is read beside lists or lattices.
+
+    Attributes:
+        weights: the weights to apply; None if there are none yet.
+        references: the words against which errors are counted; empty if there are none.
+        tune_references: the words on which weights are tuned; empty if they are not.
+        listed: words whose errors are reported apart.
+        bias: words that are expected.
+    """
+
+    files: InputFiles
+    weights: TunedWeights | None
+    references: Mapping[str, Words]
+    tune_references: Mapping[str, Words]
+    listed: frozenset[str]
+    bias: frozenset[str]
+
+    @classmethod
+    def read(cls, files: InputFiles) -> SideInputs:
+        """Read the files. Raises InputError if one cannot be used."""
+        tune_references = _references_of(files.tune_reference)
+        return cls(
+            files,
+            TunedWeights.load(files.weights) if files.weights else None,
+            _references_of(files.reference) or tune_references,
+            tune_references,
+            read_words(files.listed),
+            read_words(files.bias),
+        )
 
 
 def read_words(path: Path | None) -> frozenset[str]:
     """The words of a list, such as --words or --bias; none without a path."""
-    return frozenset(word for word, _ in read_counted(path)) if path else frozenset()
+    return frozenset(listed.word for listed in read_word_list(path)) if path else frozenset()
 
 
-def references_of(path: Path | None) -> Mapping[str, Words]:
-    """The references of a file; none without a path."""
+def _references_of(path: Path | None) -> Mapping[str, Words]:
     return read_references(path) if path else {}
 
 

@@ -6,7 +6,7 @@ Only what the results need is kept: words, n-best lists, counts.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,18 +19,10 @@ from rescorer.recognition.formats.parsing import ErrorCollector, check_lists
 from rescorer.recognition.inputs import read_lattice_files
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.word_pieces import as_pieces, join_pieces
-from rescorer.reports.error_rate import Words
 from rescorer.reports.report import MBR_ROW, RESCORED_ROW
 from rescorer.rescoring.bias import biased_lattices
 from rescorer.rescoring.cluster import Executor, serial_executor
-from rescorer.rescoring.inputs import (
-    bias_remarks,
-    choose,
-    need_references,
-    read_weights,
-    read_words,
-    references_of,
-)
+from rescorer.rescoring.inputs import SideInputs, bias_remarks, choose, need_references
 from rescorer.rescoring.lattice import (
     RescoredLattice,
     default_weights,
@@ -59,22 +51,12 @@ class LatticeInput:
         lattices: one after the other as the files are read, with the score `bias` if words are
             expected.
         format: the format that the lattices come in.
-        weights: the weights to apply; None if there are none yet.
-        references: the words against which errors are counted; empty if there are none.
-        tune_references: the words on which weights are tuned; empty if they are not.
-        listed: words whose errors are reported apart.
-        bias: words that are expected.
         collector: collects the utterances that are skipped.
     """
 
-    files: InputFiles
+    side: SideInputs
     lattices: Iterable[Lattice]
     format: LatticeFormat
-    weights: TunedWeights | None
-    references: Mapping[str, Words]
-    tune_references: Mapping[str, Words]
-    listed: frozenset[str]
-    bias: frozenset[str]
     collector: ErrorCollector
 
 
@@ -87,9 +69,7 @@ def open_lattices(
 ) -> LatticeInput:
     """Read all that is read beside lattices, and prepare to read the lattices."""
     need_references(files, outputs)
-    weights = read_weights(files)
-    references, tune_references = map(references_of, (files.reference, files.tune_reference))
-    listed, bias = read_words(files.listed), read_words(files.bias)
+    side = SideInputs.read(files)
     collector = ErrorCollector(lattice_settings.skip_bad)
     symbols = files.symbols or files.bpe_model
     lattices: Iterable[Lattice] = choose(
@@ -103,18 +83,8 @@ def open_lattices(
     if lattice_settings.old_lm == "drop":
         lattices = map(without_old_lm, lattices)
     if files.bias:
-        lattices = biased_lattices(lattices, bias)
-    return LatticeInput(
-        files,
-        lattices,
-        format,
-        weights,
-        references or tune_references,
-        tune_references,
-        listed,
-        bias,
-        collector,
-    )
+        lattices = biased_lattices(lattices, side.bias)
+    return LatticeInput(side, lattices, format, collector)
 
 
 def _joined(lattices: Iterable[Lattice], collector: ErrorCollector) -> Iterator[Lattice]:
@@ -141,14 +111,14 @@ def rescore_lattice_files(
     Writes lattices, n-best lists and confidences, if `outputs` names files for them;
     `write_outcome` writes the rest.
     """
-    memory, expansion = settings.memory_bytes, lattice_settings.expansion
-    lattices, weights = source.lattices, source.weights
-    if source.tune_references:
+    side, memory, expansion = source.side, settings.memory_bytes, lattice_settings.expansion
+    lattices, weights = source.lattices, side.weights
+    if side.tune_references:
         lattices = list(lattices)
         _check_tune_references(lattices, source, say)
         weights = tune_lattices(
             lattices,
-            source.tune_references,
+            side.tune_references,
             models,
             expansion,
             memory,
@@ -158,39 +128,49 @@ def rescore_lattice_files(
         )
         say_tuned(weights, say)
 
-    rows = WordRows(source.references)
-    summary = InputSummary(models, source.files.name, rows, weights)
-    coming = summary.passing(lattices)
-    used = weights
-    if used is None:
-        first, coming = first_batch(coming)
-        if first:
-            used, reason = default_weights(first, models, memory)
-            say_defaults(reason, say)
-
+    rows = WordRows(side.references)
+    summary = InputSummary(models, side.files.name, rows, weights)
+    used, coming = _weights_to_use(weights, summary.passing(lattices), models, memory, say)
     rescored = rescore_lattices(coming, models, used, expansion, memory, source.collector, executor)
     results = LatticeResults(rows, outputs, lattice_settings, source.collector)
     done = _checked(results.passing(rescored), source, summary, rows, say)
     _write_lattices(done, source, outputs.lattices)
 
-    if outputs.nbest:
-        _write_n_best(outputs.nbest, results)
-    if outputs.confidences:
-        results.write_confidences(outputs.confidences)
+    _write_results(results, outputs)
     result = MBR_ROW if lattice_settings.mbr else RESCORED_ROW
     return Outcome(
         rows.words(result),
-        rows.report(result, weights is not None, source.listed) if source.references else None,
-        weights if source.tune_references else None,
+        rows.report(result, weights is not None, side.listed) if side.references else None,
+        weights if side.tune_references else None,
         summary.word_counts,
         models,
     )
 
 
+def _weights_to_use(
+    weights: TunedWeights | None,
+    lattices: Iterable[Lattice],
+    models: Sequence[LanguageModel],
+    memory: int,
+    say: Say,
+) -> tuple[TunedWeights | None, Iterable[Lattice]]:
+    """The weights, or default ones for the first batch; and all lattices."""
+    if weights is not None:
+        return weights, lattices
+    first, lattices = first_batch(lattices)
+    if not first:
+        return None, lattices
+    weights, reason = default_weights(first, models, memory)
+    say_defaults(reason, say)
+    return weights, lattices
+
+
 def _check_tune_references(lattices: Sequence[Lattice], source: LatticeInput, say: Say) -> None:
     utterances = [lattice.utterance for lattice in lattices]
-    path = source.files.tune_reference
-    for line in check_used_references(utterances, source.tune_references, path, source.collector):
+    path = source.side.files.tune_reference
+    for line in check_used_references(
+        utterances, source.side.tune_references, path, source.collector
+    ):
         say(line)
 
 
@@ -211,7 +191,7 @@ def _checked(
     yield from rescored
     for line in (
         *summary.vocabulary_remarks(),
-        *bias_remarks(source.files, source.bias, summary.word_counts),
+        *bias_remarks(source.side.files, source.side.bias, summary.word_counts),
         *summary.path_remarks(),
         *_skipped(source.collector),
     ):
@@ -222,12 +202,12 @@ def _checked(
             "no lattice can be used",
             expected="at least one",
             remedy="see above, or check the file",
-            file=source.files.name,
+            file=source.side.files.name,
         )
-    if source.references:
-        path = source.files.reference or source.files.tune_reference
-        remarks = check_used_references(utterances, source.references, path, source.collector)
-        if source.files.reference:  # tuning has already printed those of --tune
+    if source.side.references:
+        path = source.side.files.reference or source.side.files.tune_reference
+        remarks = check_used_references(utterances, source.side.references, path, source.collector)
+        if source.side.files.reference:  # tuning has already printed those of --tune
             for line in remarks:
                 say(line)
 
@@ -246,9 +226,16 @@ def _write_lattices(
         deque(rescored, maxlen=0)
         return
     written: Iterable[Lattice] = (each.as_first_pass(source.format.lm_score) for each in rescored)
-    if source.files.bpe_model:
+    if source.side.files.bpe_model:
         written = map(as_pieces, written)
     source.format.write(path, written)
+
+
+def _write_results(results: LatticeResults, outputs: OutputFiles) -> None:
+    if outputs.nbest:
+        _write_n_best(outputs.nbest, results)
+    if outputs.confidences:
+        results.write_confidences(outputs.confidences)
 
 
 def _write_n_best(path: Path, results: LatticeResults) -> None:

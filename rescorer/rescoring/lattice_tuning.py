@@ -67,7 +67,7 @@ def tune_lattices(
         paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
         for lattice in lattices
     ]
-    scorer = SentenceScorer(models, memory, executor)
+    scorer = SentenceScorer(models, memory, executor, progress)
 
     def tuned(turn: int) -> TunedWeights:
         return tune_lists(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rescorer.models.language_model import LanguageModel
@@ -20,18 +20,15 @@ from rescorer.rescoring.bias import biased_lists
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import untuned
 from rescorer.rescoring.inputs import (
+    SideInputs,
     bias_remarks,
     check_references,
     choose,
     need_references,
-    read_weights,
-    read_words,
-    references_of,
 )
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
 from rescorer.rescoring.unknown_words import check_vocabulary, word_counts
-from rescorer.rescoring.weights import TunedWeights
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,28 +38,20 @@ class ListInput:
     Attributes:
         lists: with the score `bias` if words are expected.
         format: the format that the lists came in.
-        weights: the weights to apply; None if there are none yet.
-        references: the words against which errors are counted; empty if there are none.
-        tune_references: the words on which weights are tuned; empty if they are not.
-        listed: words whose errors are reported apart.
         word_counts: hypotheses that hold each word.
         notes: what a user should know about the input, in lines.
     """
 
-    files: InputFiles
+    side: SideInputs
     lists: tuple[NBest, ...]
     format: str
-    weights: TunedWeights | None
-    references: Mapping[str, Words]
-    tune_references: Mapping[str, Words]
-    listed: frozenset[str]
     word_counts: Counter[str]
     notes: tuple[str, ...]
 
 
 def read_lists(files: InputFiles, outputs: OutputFiles, settings: RescoreSettings) -> ListInput:
     """Read lists and all that is read beside them, and check everything that needs no model."""
-    weights = read_weights(files)
+    side = SideInputs.read(files)
     read = read_nbest_files(files.paths, settings.format)
     lists: Sequence[NBest] = read.lists
     notes = list(read.remarks)
@@ -72,31 +61,22 @@ def read_lists(files: InputFiles, outputs: OutputFiles, settings: RescoreSetting
     lists = list(choose(lists, files))
     held = held_references(lists)
     need_references(files, outputs, held=bool(held))
-    references, tune_references = map(references_of, (files.reference, files.tune_reference))
     utterances = [each.utterance for each in lists]
-    for path, found in ((files.reference, references), (files.tune_reference, tune_references)):
+    for path, references in (
+        (files.reference, side.references),
+        (files.tune_reference, side.tune_references),
+    ):
         if path:
-            notes += check_references(utterances, found, str(path))
-    counts, bias = word_counts(lists), read_words(files.bias)
-    listed = read_words(files.listed)
-    notes += [*score_remarks(lists), *bias_remarks(files, bias, counts)]
-    if held and not references and not tune_references:
-        references = held
+            notes += check_references(utterances, references, str(path))
+    counts = word_counts(lists)
+    notes += [*score_remarks(lists), *bias_remarks(files, side.bias, counts)]
+    if held and not side.references:
+        side = replace(side, references=held)
         notes.append("the lists hold references: errors are counted against them")
     if files.bias:
-        lists = biased_lists(lists, bias)
+        lists = biased_lists(lists, side.bias)
     nbest.check_score_names(lists[0].score_names, ())
-    return ListInput(
-        files,
-        tuple(lists),
-        read.format,
-        weights,
-        references or tune_references,
-        tune_references,
-        listed,
-        counts,
-        tuple(notes),
-    )
+    return ListInput(side, tuple(lists), read.format, counts, tuple(notes))
 
 
 def held_references(lists: Sequence[NBest]) -> dict[str, Words]:
@@ -127,18 +107,19 @@ def rescore_list_files(
 
     Writes the ranked lists, if `outputs` names a file for them; `write_outcome` writes the rest.
     """
+    side = source.side
     names = [model.name for model in models]
     nbest.check_score_names(source.lists[0].score_names, names)
-    unknown = check_vocabulary(source.word_counts, models, str(source.files.name))
+    unknown = check_vocabulary(source.word_counts, models, str(side.files.name))
     for note in (*source.notes, *unknown):
         say(note)
 
     lists: Sequence[NBest] = source.lists
-    scored = nbest.score_lists(lists, models, settings.memory_bytes, executor)
-    tuned = source.weights
-    if source.tune_references:
+    scored = nbest.score_lists(lists, models, settings.memory_bytes, executor, progress)
+    tuned = side.weights
+    if side.tune_references:
         tuned = nbest.tune_lists(
-            lists, source.tune_references, scored, kind=settings.mixture, progress=progress
+            lists, side.tune_references, scored, kind=settings.mixture, progress=progress
         )
         say_tuned(tuned, say)
     if tuned:
@@ -149,15 +130,17 @@ def rescore_list_files(
         say_defaults(chosen.default.reason, say)
 
     ranked = nbest.rerank(lists, scored, weights)
-    report = None
-    if source.references:
-        report = nbest.report(lists, source.references, scored, tuned, weights, source.listed)
+    report = (
+        nbest.report(lists, side.references, scored, tuned, weights, side.listed)
+        if side.references
+        else None
+    )
     if outputs.nbest:
         _write_ranked(outputs.nbest, ranked, source)
     return Outcome(
         {each.utterance: each.hypotheses[0].words for each in ranked},
         report,
-        tuned if source.tune_references else None,
+        tuned if side.tune_references else None,
         source.word_counts,
         models,
     )
@@ -169,7 +152,7 @@ def _write_ranked(path: Path, ranked: Sequence[NBest], source: ListInput) -> Non
     Kaldi's keep the order of the input's lines, because its scripts paste files line by line.
     """
     if source.format == "kaldi":
-        order = kaldi_nbest.line_order(source.files.paths)
+        order = kaldi_nbest.line_order(source.side.files.paths)
         kaldi_nbest.write(path, check_lists(ranked, path), order)
     else:
         write_nbest(path, ranked, source.format)

@@ -37,17 +37,19 @@ def score_lists(
     models: Sequence[LanguageModel],
     memory: int = MEMORY,
     executor: Executor = serial_executor,
+    progress: Progress = silent,
 ) -> ScoredLists:
     """Score lists with the models, once whatever the weights.
 
     Args:
         memory: bytes for the histories of one level.
         executor: runs the models, in this process or on a cluster.
+        progress: gets the number of scored hypotheses.
 
     Raises:
         InputError: as `scored_lists`.
     """
-    return scored_lists(lists, SentenceScorer(models, memory, executor))
+    return scored_lists(lists, SentenceScorer(models, memory, executor, progress))
 
 
 def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:

@@ -15,6 +15,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
+from rescorer.progress import Progress, silent
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.word_kinds import WordKinds
 
@@ -154,6 +155,7 @@ def score_sentences(
     models: Sequence[LanguageModel],
     memory: int,
     executor: Executor = serial_executor,
+    progress: Progress = silent,
 ) -> PathScores:
     """Score sentences under every model, in one or more prefix trees.
 
@@ -164,10 +166,16 @@ def score_sentences(
         sentences: words without sentence marks.
         memory: bytes for the histories of one level.
         executor: runs the scoring of the trees.
+        progress: gets the number of scored sentences after each tree.
     """
     order = sorted(range(len(sentences)), key=lambda index: tuple(sentences[index]))
     groups = ([sentences[index] for index in group] for group in _groups(order, models, memory))
-    scores = PathScores.beside([tree for (tree,) in executor(_score_tree, models, groups)])
+    trees, done = [], 0
+    for (tree,) in executor(_score_tree, models, groups):
+        trees.append(tree)
+        done += tree.paths.shape[0]
+        progress("scoring", done, len(order))
+    scores = PathScores.beside(trees)
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
     return replace(scores, paths=scores.paths[back])
@@ -180,10 +188,16 @@ class SentenceScorer:
     """
 
     def __init__(
-        self, models: Sequence[LanguageModel], memory: int, executor: Executor = serial_executor
+        self,
+        models: Sequence[LanguageModel],
+        memory: int,
+        executor: Executor = serial_executor,
+        progress: Progress = silent,
     ) -> None:
         self.models = models
-        self._score = partial(score_sentences, models=models, memory=memory, executor=executor)
+        self._score = partial(
+            score_sentences, models=models, memory=memory, executor=executor, progress=progress
+        )
         # the row of each scored sentence
         self._places: dict[tuple[str, ...], int] = {}
         self._parts: list[PathScores] = []  # one for each call with new sentences

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
 from rescorer.errors import InputError
 from rescorer.models.lightrnn.old_keys import renamed_checkpoint
-from rescorer.models.torch_file import read_torch, write_torch
+from rescorer.models.torch_file import Content, read_torch, write_torch
 from rescorer.models.trainable import Trainable
 from rescorer.training.training_log import LogRow
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class RunIdentity(NamedTuple):
@@ -39,7 +42,7 @@ class Checkpoint:
     """
 
     model: Trainable
-    optimiser: dict[str, Any]
+    optimiser: dict[str, object]
     run: RunIdentity
     step: int
     reallocating: int
@@ -83,7 +86,7 @@ class Checkpoint:
             ) from None
 
     @classmethod
-    def _from_dict(cls, content: dict[str, Any], network: type[Trainable]) -> Checkpoint:
+    def _from_dict(cls, content: Content, network: type[Trainable]) -> Checkpoint:
         content = renamed_checkpoint(content)
         optimiser = content["optimiser"]
         # A file holds all keys as text.
@@ -140,7 +143,7 @@ def checkpoint_in(work: Path) -> Path:
     return work / "checkpoint.pt"
 
 
-def plain_dict(settings: Any) -> dict[str, object]:
+def plain_dict(settings: DataclassInstance) -> dict[str, object]:
     """A settings dataclass as a dictionary with lists for tuples, as it comes back from a file."""
     return {key: _plain(value) for key, value in asdict(settings).items()}
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from rescorer.errors import InputError
 from rescorer.files import whole_path
@@ -24,6 +23,7 @@ from rescorer.models.lightrnn import LightRNN
 from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.trainable import TextState, Trainable
 from rescorer.models.word_table import WordTable
+from rescorer.progress import Progress, silent
 from rescorer.training.checkpoints import Checkpoint, RunIdentity, checkpoint_in, plain_dict
 from rescorer.training.corpus import Corpus
 from rescorer.training.data_parallel import SINGLE_PROCESS, ProcessGroup
@@ -65,7 +65,7 @@ class Trainer:
         *,
         lists: Sequence[NDArray[np.int64]] = (),
         say: Callable[[str], None] = lambda line: None,
-        progress: bool = False,
+        progress: Progress = silent,
         processes: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
         """
@@ -76,7 +76,7 @@ class Trainer:
                 resumes from there.
             lists: ids of words of one kind; a reallocation uses them for zero-count words.
             say: takes one line about each event.
-            progress: show a bar with tokens a second and the time left.
+            progress: gets the number of words read, of all epochs.
             processes: the processes that train together, each with its own Trainer; only the
                 `say` of rank 0 is called.
 
@@ -152,19 +152,20 @@ class Trainer:
         saved = clock = time.monotonic()
         count = self.settings.interval_count
         interval_ends = [round(self.steps * k / count) for k in range(count + 1)]
-        with self._bar() as bar:
-            while self.step < self.steps:
-                bar.update(self.train_step())
-                now = time.monotonic()
-                self.seconds, clock = self.seconds + now - clock, now
-                if self.step in interval_ends:
-                    self._end_interval(interval_ends.index(self.step))
-                    clock = time.monotonic()
-                if self.step in interval_ends or self.processes.broadcast_flag(
-                    now - saved > self.settings.checkpoint_seconds
-                ):
-                    self._save_checkpoint()
-                    saved = time.monotonic()
+        self._show_progress()
+        while self.step < self.steps:
+            self.train_step()
+            self._show_progress()
+            now = time.monotonic()
+            self.seconds, clock = self.seconds + now - clock, now
+            if self.step in interval_ends:
+                self._end_interval(interval_ends.index(self.step))
+                clock = time.monotonic()
+            if self.step in interval_ends or self.processes.broadcast_flag(
+                now - saved > self.settings.checkpoint_seconds
+            ):
+                self._save_checkpoint()
+                saved = time.monotonic()
         self.processes.run_on_first(self._copy_best_to_output)
         return self.best
 
@@ -204,15 +205,8 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.model.device.type, dtype=torch.bfloat16)
 
-    def _bar(self) -> tqdm:
-        return tqdm(
-            total=self.settings.epochs * self.batched.size,
-            initial=self._tokens(),
-            unit="tok",
-            unit_scale=True,
-            mininterval=2.0,
-            disable=not self.progress,
-        )
+    def _show_progress(self) -> None:
+        self.progress("training", self._tokens(), self.settings.epochs * self.batched.size)
 
     def _tokens(self) -> int:
         """Number of words read so far; the last step of an epoch is shorter than the others."""

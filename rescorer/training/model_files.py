@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -19,6 +18,7 @@ from rescorer.models.loading import usable_device
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_list import WordList
+from rescorer.progress import Progress, silent
 from rescorer.training.corpus import Corpus, read_sentences
 from rescorer.training.new_words.add_words import Addition, add_words, remove_words
 from rescorer.training.reallocation.assign import Assignment
@@ -117,6 +117,7 @@ def reallocate_file(
     threads: int | None,
     device: str,
     say: _Say,
+    progress: Progress = silent,
 ) -> Assignment:
     """What `lightrnn reallocate` does, or goes on with where it was cut.
 
@@ -133,7 +134,9 @@ def reallocate_file(
     ids = read_lists(lists, model.vocabulary) if lists else ()
     with sole_use(work):
         corpus = Corpus.encode(texts, model.vocabulary, work / "texts.ids")
-        found = reallocate(model, corpus, settings, lists=ids, work=work, say=say, progress=True)
+        found = reallocate(
+            model, corpus, settings, lists=ids, work=work, say=say, progress=progress
+        )
     say(found.describe())
     _note(
         model,
@@ -236,6 +239,8 @@ def _read_like(path: Path, model: LightRNN) -> list[str]:
     return known
 
 
-def _note(model: LightRNN, kind: str, **facts: Any) -> None:
+def _note(model: LightRNN, kind: str, **facts: object) -> None:
     """Add to what the file says of its own making."""
-    model.provenance = {**model.provenance, kind: [*model.provenance.get(kind, []), facts]}
+    earlier = model.provenance.get(kind, [])
+    assert isinstance(earlier, list)  # reading the file checks it
+    model.provenance = {**model.provenance, kind: [*earlier, facts]}

@@ -17,6 +17,7 @@ from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.progress import Progress, silent
 from rescorer.training.corpus import Corpus
 from rescorer.training.data_parallel import ProcessGroup, data_parallel
 from rescorer.training.embedding_init import init_embeddings
@@ -40,6 +41,7 @@ def train_model(
     threads: int | None,
     device: str,
     say: Callable[[str], None],
+    progress: Progress = silent,
 ) -> float:
     """Train, or resume a training that was cut; returns the best validation perplexity.
 
@@ -84,7 +86,7 @@ def train_model(
             work,
             lists=lists,
             say=say,
-            progress=processes.is_first,
+            progress=progress if processes.is_first else silent,
             processes=processes,
         )
         best = trainer.run()

@@ -26,7 +26,7 @@ from lexicon_tools.word_lists import (
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.models.word_list import read_counted
+from rescorer.models.word_list import read_word_list
 from rescorer.recognition.formats import words_txt
 from rescorer.training.reallocation.unseen import read_lists
 
@@ -371,7 +371,7 @@ def test_real_lists() -> None:
         words_txt.read,
         lambda path: read_gazetteer([path]),
         lambda path: read_lists(path, make_vocabulary()),
-        lambda path: list(read_counted(path)),
+        lambda path: list(read_word_list(path)),
     ],
 )
 @pytest.mark.parametrize(

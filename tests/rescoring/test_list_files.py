@@ -39,7 +39,7 @@ def test_lists_are_read_rescored_and_written(tmp_path: Path) -> None:
     write_nbest(path, LISTS, "jsonl")
     files, outputs = InputFiles((path,)), OutputFiles(nbest=out)
     source = read_lists(files, outputs, RescoreSettings())
-    assert source.format == "jsonl" and source.weights is None and not source.references
+    assert source.format == "jsonl" and source.side.weights is None and not source.side.references
     messages: list[str] = []
     outcome = rescore_list_files(source, [model], outputs, RescoreSettings(), messages.append)
     expected = rescore(LISTS, model)

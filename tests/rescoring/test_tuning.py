@@ -264,11 +264,30 @@ def test_plain_lines_tell_the_time_left() -> None:
     ) as progress:
         for done in range(9):
             progress("weights", done, 8)
-    assert lines == [
-        "weights: 2 of 8, about 30 s left",
-        "weights: 5 of 8, about 15 s left",
-        "weights: 8 of 8, about 0 s left",
-    ]
+    assert lines[:2] == ["weights: 12 %, 00:35 left", "weights: 25 %, 00:30 left"]
+    assert lines[-1] == "weights: 100 %, 00:00 left"
+
+
+def test_a_log_gets_few_lines_of_a_long_stage() -> None:
+    lines: list[str] = []
+    seconds = iter(range(100_000))
+    with ProgressDisplay(
+        lines.append, terminal=False, clock=lambda: float(next(seconds))
+    ) as progress:
+        for done in range(0, 10_001):
+            progress("training", done, 10_000)
+    assert len(lines) == 20 and lines[0] == "training: 5 %, 2:38:20 left"
+
+
+def test_the_time_left_of_a_resumed_stage_counts_from_there() -> None:
+    lines: list[str] = []
+    seconds = iter(range(0, 1000, 10))
+    with ProgressDisplay(
+        lines.append, terminal=False, clock=lambda: float(next(seconds))
+    ) as progress:
+        for done in (80, 90, 100):
+            progress("training", done, 100)
+    assert lines == ["training: 90 %, 00:10 left", "training: 100 %, 00:00 left"]
 
 
 def test_a_terminal_has_a_bar(capsys: pytest.CaptureFixture[str]) -> None:

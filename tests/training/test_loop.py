@@ -133,12 +133,15 @@ def test_logs(folder: Path) -> None:
     assert valid[-1].value == pytest.approx(float(rows[-1]["valid_perplexity"]), abs=1e-3)
 
 
-def test_bar(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_counts_words_up_to_all_epochs(folder: Path) -> None:
     trainer = make_trainer(folder)
-    trainer.progress = True
+    steps: list[tuple[str, int, int]] = []
+    trainer.progress = lambda *step: steps.append(step)
     trainer.run()
-    shown = capsys.readouterr().err
-    assert "tok/s" in shown and "100%" in shown
+    total = trainer.settings.epochs * trainer.batched.size
+    training = [done for stage, done, _ in steps if stage == "training"]
+    assert training[0] == 0 and training[-1] == total and training == sorted(training)
+    assert {stage for stage, _, _ in steps} == {"training", "measuring costs"}
 
 
 # ---- any network that is Trainable ----

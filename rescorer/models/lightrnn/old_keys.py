@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rescorer.models.torch_file import Content
 
@@ -56,14 +56,14 @@ def _rename(values: Mapping[str, Value], names: Mapping[str, str]) -> dict[str, 
 _TRAINING = {"streams": "batch_size", "unroll": "bptt", "learning_rate": "lr"}
 
 
-def renamed_checkpoint(content: Mapping[str, Any]) -> dict[str, Any]:
+def renamed_checkpoint(content: Content) -> Content:
     """The content of a training checkpoint whose settings and log have keys of version 1.
 
     Others come back as they are. The model within has a version of its own.
     """
     settings = content["settings"]
     if "learning_rate" not in settings:
-        return dict(content)
+        return content
     renamed_settings = _rename(settings, _TRAINING)
     if "reallocation" in settings:
         renamed_settings["reallocation"] = _rename(settings["reallocation"], _TRAINING)

@@ -8,17 +8,18 @@ Shapes: V vocabulary, R rows, C columns, K columns with residual embeddings, E n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.lightrnn.initial_biases import head_word_log_odds
 from rescorer.models.word_table import WordTable
+from rescorer.progress import Progress, silent
 from rescorer.training.corpus import Corpus
 from rescorer.training.reallocation.assign import Assignment, assign
 from rescorer.training.reallocation.costs import CellCosts, cell_costs, costs_key
@@ -37,7 +38,7 @@ def reallocate(
     lists: Sequence[NDArray[np.int64]] = (),
     work: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
-    progress: bool = False,
+    progress: Progress = silent,
 ) -> Assignment:
     """Measure the costs of all words in all cells, assign the words, and move them in place.
 
@@ -47,23 +48,22 @@ def reallocate(
         work: a folder from which an interrupted call resumes, with the same model, text and
             settings; its files are removed at the end.
         say: takes one line about each stage.
-        progress: show bars with the time left.
+        progress: gets the words on which costs were measured, then the blocks assigned.
     """
     text = Corpus(corpus.ids[: settings.cost_words])
     costs = _measured_costs(model, text, settings, lists, work, progress)
     bonus = settings.min_gain * np.maximum(costs.tokens, settings.unseen_weight)
-    with tqdm(unit="block", disable=not progress) as bar:
-        result = assign(
-            costs.rows,
-            costs.columns,
-            start=model.table.cells,
-            settings=settings.assignment,
-            stay_bonus=bonus,
-            progress=lambda stage, cost, seconds: say(f"{stage}: {cost:.0f} nats, {seconds:.0f} s"),
-            checkpoint=work / _BLOCKS if work else None,
-            advance=lambda done, of: _update(bar, done, of),
-            device=model.device,
-        )
+    result = assign(
+        costs.rows,
+        costs.columns,
+        start=model.table.cells,
+        settings=settings.assignment,
+        stay_bonus=bonus,
+        progress=lambda stage, cost, seconds: say(f"{stage}: {cost:.0f} nats, {seconds:.0f} s"),
+        checkpoint=work / _BLOCKS if work else None,
+        advance=partial(progress, "assigning words"),
+        device=model.device,
+    )
     move(model, WordTable(model.table.rows, model.table.columns, result.cells))
     if work:
         for name in (_COSTS, _BLOCKS):
@@ -77,27 +77,26 @@ def _measured_costs(
     settings: ReallocationSettings,
     lists: Sequence[NDArray[np.int64]],
     work: Path | None,
-    progress: bool,
+    progress: Progress,
 ) -> CellCosts:
     """The costs: measured here, or read from the file of an interrupted call."""
     key = f"{settings.unseen_weight}-{costs_key(model, text)}"
     if work and (saved := CellCosts.load(work / _COSTS, key)):
         return saved
-    with tqdm(
-        total=len(text), unit="tok", unit_scale=True, mininterval=2.0, disable=not progress
-    ) as bar:
-        costs = cell_costs(
-            model, text, batch_size=settings.batch_size, bptt=settings.bptt, advance=bar.update
-        )
+    measured = 0
+
+    def advance(words: int) -> None:
+        nonlocal measured
+        measured += words
+        progress("measuring costs", measured, len(text))
+
+    costs = cell_costs(
+        model, text, batch_size=settings.batch_size, bptt=settings.bptt, advance=advance
+    )
     back_off_unseen(costs, model.vocabulary.words, lists, settings.unseen_weight)
     if work:
         costs.save(work / _COSTS, key)
     return costs
-
-
-def _update(bar: tqdm, done: int, of: int) -> None:
-    bar.total = of
-    bar.update(done - bar.n)
 
 
 @torch.no_grad()

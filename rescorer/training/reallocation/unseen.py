@@ -19,8 +19,8 @@ from scipy.sparse import csr_matrix
 
 from rescorer.chunks import chunks
 from rescorer.errors import InputError
-from rescorer.files import read_lines
 from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_list import read_word_list
 from rescorer.training.affixes import affix_weights, affixes
 from rescorer.training.reallocation.costs import CellCosts, LineCosts
 
@@ -91,22 +91,20 @@ def read_lists(path: Path, vocabulary: Vocabulary) -> list[NDArray[np.int64]]:
     """Ids of the words of each list, from a file that `lexicon vocabulary --list` writes.
 
     Raises:
-        InputError: a line is not `word<TAB>count<TAB>lists`.
+        InputError: as `read_word_list`, or a line names no list.
     """
     members: dict[str, list[str]] = {}
-    for number, line in read_lines(path):
-        word, _, rest = line.partition("\t")
-        count, _, names = rest.partition("\t")
-        if not (word and count.isdigit() and names):
+    for listed in read_word_list(path):
+        if not listed.lists:
             raise InputError(
-                f"{line[:80]!r}",
+                f"{listed.word[:80]!r} is on no list",
                 expected="word<TAB>count<TAB>lists",
                 remedy="make it again with `lexicon vocabulary`",
                 file=path,
-                line=number,
+                line=listed.line,
             )
-        for name in names.split(","):
-            members.setdefault(name, []).append(word)
+        for name in listed.lists:
+            members.setdefault(name, []).append(listed.word)
     encoded = (np.unique(vocabulary.encode(words)) for words in members.values())
     return [ids[ids != vocabulary.unknown_id] for ids in encoded]
 
