@@ -1,0 +1,150 @@
+"""Which names sound like what was written: spans of words are looked up among names by their phones.
+
+Shapes: M matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+import numpy as np
+
+from rescorer.pronunciation.confusions import Confusions
+from rescorer.pronunciation.index import SoundIndex
+from rescorer.pronunciation.phone_sequences import PhoneSequences
+from rescorer.pronunciation.pronouncer import Pronouncer
+from rescorer.settings import check, setting
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SoundSettings:
+    """How alike a name must sound to what was written."""
+
+    pronunciations: int = setting(
+        3, "Pronunciations of a word that are compared.", minimum=1, group=""
+    )
+    sound_bound: float = setting(
+        3.0,
+        "A name is a candidate if hearing it as what was written costs at most so many nats …",
+        minimum=0,
+        group="",
+    )
+    sound_bound_per_phone: float = setting(
+        1.0, "… and so many more for each phone of what was written.", minimum=0, group=""
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Alikes:
+    """Names that sound like spans, each pair once.
+
+    Attributes:
+        spans: int64[M] places among the spans that were looked up.
+        names: int64[M] places among the names.
+        sound: float64[M] log P(written phones | name) − log P(written phones | the span itself), at
+            most 0: how much less probable it is that the name was said.
+        phones: int64[M] number of phones of the span.
+    """
+
+    spans: np.ndarray
+    names: np.ndarray
+    sound: np.ndarray
+    phones: np.ndarray
+
+
+class SoundsLike:
+    """Finds the names that sound like spans of words.
+
+    Of the pronunciations of a name and of a span, the pair that sounds most alike counts.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[Words],
+        pronunciations: Sequence[Sequence[tuple[str, ...]]],
+        pronouncer: WordPhones,
+        confusions: Confusions,
+        settings: SoundSettings,
+    ) -> None:
+        """
+        Args:
+            names: the words of each name.
+            pronunciations: of each name, given by the user; empty: they follow from its words.
+        """
+        self._phones, self._settings = pronouncer, settings
+        self._costs = confusions.costs()
+        self._right = np.diag(self._costs.substitution)
+        entries, owners = [], []
+        for place, (words, given) in enumerate(zip(names, pronunciations, strict=True)):
+            for phones in map(self._phones.ids, given) if given else self._phones.of_words(words):
+                entries.append(phones)
+                owners.append(place)
+        self._owners = np.array(owners, np.int64)
+        self.silent = len(names) - len(set(owners))  # names without a pronunciation
+        self._index = SoundIndex.build(PhoneSequences.pack(entries), pronouncer.phones)
+
+    def find(self, spans: Sequence[Words]) -> Alikes:
+        """The names that sound like each span, without those of the same words."""
+        sequences, owners = [], []
+        for place, words in enumerate(spans):
+            for phones in self._phones.of_words(words):
+                sequences.append(phones)
+                owners.append(place)
+        packed = PhoneSequences.pack(sequences)
+        right = np.array([self._right[phones].sum() for phones in sequences], np.float64)
+        lengths = packed.lengths
+        settings = self._settings
+        bounds = right + settings.sound_bound + settings.sound_bound_per_phone * lengths
+        matches = self._index.search(packed, self._costs, bounds)
+        sound = np.minimum(0.0, right[matches.spans] - matches.costs)
+        return _best(
+            np.array(owners, np.int64)[matches.spans],
+            self._owners[matches.entries],
+            sound,
+            lengths[matches.spans],
+        )
+
+
+def _best(spans: np.ndarray, names: np.ndarray, sound: np.ndarray, phones: np.ndarray) -> Alikes:
+    """Each pair of a span and a name once, as the pronunciations that sound most alike."""
+    order = np.lexsort((-sound, names, spans))
+    spans, names = spans[order], names[order]
+    first = (np.diff(spans, prepend=-1) != 0) | (np.diff(names, prepend=-1) != 0)
+    kept = order[first]
+    return Alikes(spans[first], names[first], sound[kept], phones[kept])
+
+
+class WordPhones:
+    """Phones of words and of phrases, each word pronounced once."""
+
+    def __init__(self, pronouncer: Pronouncer, n: int) -> None:
+        """
+        Args:
+            n: pronunciations of a word at most, and of a phrase.
+        """
+        self._pronouncer, self._n = pronouncer, n
+        self._known: dict[str, tuple[np.ndarray, ...]] = {}
+        self.phones = pronouncer.phones
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Pronounce words together, which is faster than one by one."""
+        new = sorted(set(words) - self._known.keys())
+        for word, said in zip(new, self._pronouncer.pronounce(new, self._n), strict=True):
+            self._known[word] = tuple(self.ids(each.phones) for each in said)
+
+    def ids(self, phones: Iterable[str]) -> np.ndarray:
+        """int16[T] ids of phones. Raises InputError for a phone that is not in the set."""
+        return self.phones.ids(phones)
+
+    def of_words(self, words: Words) -> list[np.ndarray]:
+        """The pronunciations of a phrase; none if a word of it has none."""
+        self.learn(words)
+        ways = product(*(self._known[word] for word in words))
+        return [np.concatenate(way) for way in islice(ways, self._n)]
