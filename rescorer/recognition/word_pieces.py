@@ -17,7 +17,8 @@ import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.files import read_bytes
-from rescorer.recognition.lattice import SILENCE, Column, Lattice, Symbols, depths, spans
+from rescorer.recognition.graph import depths, spans
+from rescorer.recognition.lattice import SILENCE, Column, Lattice, Symbols
 
 WORD_PIECE = "word_piece"  # the piece that an arc had, among the fields of arcs
 UNKNOWN_PIECE = "<unk>"

@@ -26,7 +26,8 @@ from rescorer.recognition.formats.parsing import (
     show,
     split_words,
 )
-from rescorer.recognition.lattice import SILENT, Lattice, LatticeError, Symbols, assemble
+from rescorer.recognition.lattice import SILENT, Lattice, Symbols
+from rescorer.recognition.lattice_assembly import LatticeError, assemble
 
 _VARIANT = re.compile(r"(.+)\([0-9]+\)", re.DOTALL)
 _LONGEST_LINE = 1 << 16  # bytes: enough to know a format by

@@ -12,7 +12,8 @@ from rescorer.recognition.formats.htk.graph import Graph
 from rescorer.recognition.formats.htk.slf_file import SlfFile
 from rescorer.recognition.formats.htk.table import ON_LINKS
 from rescorer.recognition.formats.parsing import Place
-from rescorer.recognition.lattice import SILENCE, Arcs
+from rescorer.recognition.lattice import SILENCE
+from rescorer.recognition.lattice_assembly import Arcs
 
 
 def make_arcs(file: SlfFile, graph: Graph) -> Arcs:

@@ -119,11 +119,12 @@ class Table:
         row = len(self.lines)
         for name, text in texts.items():
             name = SHORT_NAMES.get(name, name)
-            if name not in self._fields:
-                continue
-            if name not in self._columns:
-                self._columns[name] = self._fields[name].column(name)
-            self._columns[name].add(text, row, place)
+            column = self._columns.get(name)
+            if column is None:
+                if name not in self._fields:
+                    continue
+                column = self._columns[name] = self._fields[name].column(name)
+            column.add(text, row, place)
         self.lines.append(place.line or 0)
 
     def __contains__(self, name: str) -> bool:

@@ -14,7 +14,8 @@ from tiny_lattices import HTK_LINKS
 
 from rescorer.errors import InputError
 from rescorer.recognition.formats import htk
-from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
+from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.lattice_assembly import Arcs, assemble
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, PRONUNCIATION
 
 
