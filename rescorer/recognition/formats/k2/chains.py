@@ -66,9 +66,10 @@ def make_chains(
     def renumbered(states: np.ndarray) -> np.ndarray:
         return np.asarray(states + states_before[np.searchsorted(sources, states)])
 
-    is_end = targets[arc] == final
-    label = np.where(is_first & ~is_end, labels[arc], 0)
-    label[is_last & is_end] = FINAL_LABEL
+    # k2's own labels: an arc's is on the first of its chain, that of the final state on the last.
+    enters_final = targets[arc] == final
+    label = np.where(is_first & ~enters_final, labels[arc], 0)
+    label[is_last & enters_final] = FINAL_LABEL
     rows = np.where(is_first, arc, -1)
     fields = {name: take_or_zero(column, rows) for name, column in columns.items()}
     return Arcs(
