@@ -76,29 +76,21 @@ def assemble(
     sources, targets = np.asarray(arcs.sources, np.int64), np.asarray(arcs.targets, np.int64)
     end = int(targets.max(initial=0)) if states is None else states
     _check(sources, targets, arcs.scores, start, end)
-    numbered = _number_densely(sources, targets, start, end)
-    order = _states_in_order(numbered)
-    number = np.full(numbered.end + 1, -1, dtype=np.int64)  # of each state in the lattice
-    number[order] = np.arange(len(order))
-    sources, targets = number[numbered.sources], number[numbered.targets]
-    kept = np.flatnonzero((sources >= 0) & (targets >= 0))
-    kept = kept[np.argsort(sources[kept], kind="stable")]
-    last_of_file = max(0, int(numbered.names[-1]) - 1)  # the end has no row of its own
-    rows = np.minimum(numbered.names[order], last_of_file)
+    kept = _keep(_number_densely(sources, targets, start, end))
     return Lattice(
         utterance,
         symbols,
-        len(order),
-        sources[kept],
-        targets[kept],
-        np.asarray(arcs.labels, np.int64)[kept],
-        {name: np.asarray(score, np.float64)[kept] for name, score in arcs.scores.items()},
-        {name: column.take(kept) for name, column in arcs.fields.items()},
-        {name: column.take(rows) for name, column in (state_fields or {}).items()},
+        len(kept.states),
+        kept.sources,
+        kept.targets,
+        np.asarray(arcs.labels, np.int64)[kept.arcs],
+        {name: np.asarray(score, np.float64)[kept.arcs] for name, score in arcs.scores.items()},
+        {name: column.take(kept.arcs) for name, column in arcs.fields.items()},
+        {name: column.take(kept.states) for name, column in (state_fields or {}).items()},
         header or {},
         own_scales or {},
         own_word_penalty,
-        trimmed=numbered.end - max(0, len(order) - 1),
+        kept.trimmed,
     )
 
 
@@ -128,6 +120,38 @@ def _number_densely(sources: np.ndarray, targets: np.ndarray, start: int, end: i
     names, numbers = np.unique(states, return_inverse=True)
     arcs = len(sources)
     return _Numbered(numbers[:arcs], numbers[arcs:-2], int(numbers[-2]), int(numbers[-1]), names)
+
+
+class _Kept(NamedTuple):
+    """What of a file is on a path.
+
+    Attributes:
+        states: [S] the file's number of each state of the lattice; that of the end is the last one
+            before it, because the file has no row for the end.
+        arcs: [A'] the file's arcs, by their source in the lattice.
+        sources, targets: [A'] states of the lattice.
+        trimmed: how many of the file's states are left out.
+    """
+
+    states: np.ndarray
+    arcs: np.ndarray
+    sources: np.ndarray
+    targets: np.ndarray
+    trimmed: int
+
+
+def _keep(numbered: _Numbered) -> _Kept:
+    """The states and arcs that are on a path, in topological order."""
+    order = _states_in_order(numbered)
+    number = np.full(numbered.end + 1, -1, dtype=np.int64)  # of each state in the lattice
+    number[order] = np.arange(len(order))
+    sources, targets = number[numbered.sources], number[numbered.targets]
+    arcs = np.flatnonzero((sources >= 0) & (targets >= 0))
+    arcs = arcs[np.argsort(sources[arcs], kind="stable")]
+    last_of_file = max(0, int(numbered.names[-1]) - 1)
+    states = np.minimum(numbered.names[order], last_of_file)
+    trimmed = numbered.end - max(0, len(order) - 1)
+    return _Kept(states, arcs, sources[arcs], targets[arcs], trimmed)
 
 
 def _states_in_order(numbered: _Numbered) -> np.ndarray:

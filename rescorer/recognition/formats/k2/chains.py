@@ -66,9 +66,7 @@ def make_chains(
     def renumbered(states: np.ndarray) -> np.ndarray:
         return np.asarray(states + states_before[np.searchsorted(sources, states)])
 
-    is_end = targets[arc] == final
-    label = np.where(is_first & ~is_end, labels[arc], 0)
-    label[is_last & is_end] = FINAL_LABEL
+    label = _labels_in_chains(labels[arc], targets[arc] == final, is_first, is_last)
     rows = np.where(is_first, arc, -1)
     fields = {name: take_or_zero(column, rows) for name, column in columns.items()}
     return Arcs(
@@ -76,8 +74,22 @@ def make_chains(
         np.where(is_last, renumbered(targets)[arc], inner_source + 1),
         _word_at(words, arc, position),
         {name: take_or_zero(score, rows) for name, score in scores.items()},
-        {LABEL: label.astype(np.int32), **fields},
+        {LABEL: label, **fields},
     )
+
+
+def _labels_in_chains(
+    labels: np.ndarray, enters_final: np.ndarray, is_first: np.ndarray, is_last: np.ndarray
+) -> np.ndarray:
+    """[A'] int32: k2's own labels. An arc's is on the first of its chain; -1, of the arcs into the
+    final state, on the last.
+
+    Args:
+        labels, enters_final: [A'] of the arc whose chain it is.
+    """
+    label = np.where(is_first & ~enters_final, labels, 0)
+    label[is_last & enters_final] = FINAL_LABEL
+    return label.astype(np.int32)
 
 
 def _word_at(words: Ragged, arc: np.ndarray, position: np.ndarray) -> np.ndarray:
