@@ -1,4 +1,4 @@
-"""Which names sound like what was written: spans of words are looked up among names by their phones.
+"""Names that sound like what was written: spans of words are looked up among them by phones.
 
 Shapes: M matches.
 """

@@ -47,12 +47,13 @@ class Symbols:
     Attributes:
         labels: as the file spells them; the first is "". Where the file counts its symbols, the
             index is their number.
-        words: what a language model hears for each, "" for nothing; the labels themselves without
-            it.
+        words: what was said for each, "" for nothing; the labels themselves without it.
+        model_words: what language models score for each; the words without it.
     """
 
     labels: tuple[str, ...]
     words: tuple[str, ...] = ()
+    model_words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.labels or self.labels[SILENCE].lower() not in SILENT:
@@ -61,8 +62,15 @@ class Symbols:
             object.__setattr__(
                 self, "words", tuple("" if is_silent(label) else label for label in self.labels)
             )
-        elif len(self.words) != len(self.labels):
+        if not self.model_words:
+            object.__setattr__(self, "model_words", self.words)
+        if not len(self.labels) == len(self.words) == len(self.model_words):
             raise ValueError(f"{len(self.labels)} labels and {len(self.words)} words")
+
+    @cached_property
+    def of_models(self) -> Symbols:
+        """The same labels, where what language models score stands for the words."""
+        return self if self.model_words is self.words else Symbols(self.labels, self.model_words)
 
     @cached_property
     def spoken(self) -> np.ndarray:

@@ -12,7 +12,10 @@ FIRST_LM = "first_lm"  # the language model that the recogniser used
 FIRST_PASS = "first_pass"  # one score that holds everything that the recogniser knew
 RANK = "rank"  # where no score came in: minus the place in the list, from 0
 PRONUNCIATION = "pronunciation"
-# how many of its words are expected ones; not the recogniser's, and of no log-probability
+# What expected names add; see rescorer.rescoring.candidates. Only `sound` is a log-probability.
+SOUND = "sound"
+SPELLING = "spelling"
+REPLACED = "replaced"
 BIAS = "bias"
 TOTAL = "total"  # what a rescored list was ranked by, where that was kept as a score
 

@@ -41,7 +41,7 @@ class ArcTotals:
         word_of = []
         for lattice in lattices:
             used, place = np.unique(lattice.labels, return_inverse=True)
-            words = [lattice.symbols.words[label] for label in used]
+            words = [lattice.symbols.model_words[label] for label in used]
             numbers = np.array(
                 [
                     index.setdefault(_spoken_word(word), len(index)) if word else NO_WORD

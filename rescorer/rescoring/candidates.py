@@ -2,9 +2,11 @@
 
 Spans of one to four words on the best paths of the first pass are looked up among the expected
 names. A name that sounds like a span becomes a path beside it. The path keeps the span's raw
-scores, and every arc of the lattice gets three more:
+scores, and every arc of the lattice gets four more:
 
     sound      log P(what was written | the name was said), less that of what was written; ≤ 0
+    spelling   −(edits from the letters of what was written to those of the name) / (letters of the
+               longer one), for each span that was replaced
     replaced   1 for each span that was replaced
     bias       the weight of each expected name, whether it was recognised or is a candidate
 
@@ -13,26 +15,29 @@ Shapes: A arcs, C candidates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 import numpy as np
 
 from rescorer.errors import InputError
+from rescorer.models.expected_words import marked
 from rescorer.pronunciation.confusions import Confusions
 from rescorer.pronunciation.sounds_like import SoundSettings, SoundsLike, WordPhones
-from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
-from rescorer.recognition.nbest import BIAS, REPLACED, SOUND
+from rescorer.recognition.lattice import SILENCE, Lattice, Symbols, take_or_zero
+from rescorer.recognition.nbest import BIAS, REPLACED, SOUND, SPELLING
+from rescorer.reports.error_rate import errors
 from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.lattice import first_pass_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.settings import check, setting
 
-CANDIDATE = "candidate"  # arc field: place among the candidates of the lattice, −1 for none
+# Arc field: on the first arc of a candidate its place among the candidates, which the header has
+# under the same name; −1 on all other arcs.
+CANDIDATE = "candidate"
 # Scales of the added scores in the first pass: a candidate never wins there.
-FIRST_PASS_SCALES = {SOUND: 1.0, REPLACED: -5.0, BIAS: 0.0}
+FIRST_PASS_SCALES = {SOUND: 1.0, SPELLING: 0.0, REPLACED: -5.0, BIAS: 0.0}
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class CandidateSearch:
         return names, found
 
     def add(self, lattices: Iterable[Lattice]) -> Iterator[Lattice]:
-        """The lattices with candidates, and with the three raw scores.
+        """The lattices with candidates, and with the four raw scores.
 
         Raises:
             InputError: a lattice has one of these scores already.
@@ -141,19 +146,21 @@ class CandidateSearch:
         return _with_candidates(lattice, kept, weights, labels)
 
     def _symbols_with_names(self, symbols: Symbols) -> tuple[Symbols, Mapping[str, int]]:
-        """The symbols with the words of all names, and the label of each word."""
+        """The symbols with a label for each expected word, and that label by word."""
         if symbols not in self._symbols:
-            known = {word: label for label, word in enumerate(symbols.words) if word}
-            words = {word for name in self._names.all() for word in name.words}
-            new = sorted(words - known.keys())
-            extended = Symbols((*symbols.labels, *new), (*symbols.words, *new))
-            known |= {word: len(symbols.labels) + place for place, word in enumerate(new)}
-            self._symbols[symbols] = extended, known
+            words = tuple(sorted({word for name in self._names.all() for word in name.words}))
+            extended = Symbols(
+                (*symbols.labels, *words),
+                (*symbols.words, *words),
+                (*symbols.model_words, *map(marked, words)),
+            )
+            labels = {word: len(symbols.labels) + place for place, word in enumerate(words)}
+            self._symbols[symbols] = extended, labels
         return self._symbols[symbols]
 
 
 def _check_scores(lattice: Lattice) -> None:
-    for name in (SOUND, REPLACED, BIAS):
+    for name in FIRST_PASS_SCALES:
         if name in lattice.scores:
             raise InputError(
                 f"utterance {lattice.utterance!r} has a score {name!r} already",
@@ -217,23 +224,117 @@ def _with_candidates(
 ) -> Lattice:
     """The lattice with a path for each candidate.
 
-    The path of a name has the arcs of its span, with other labels: so it keeps their scores and
+    The path of a name has the arcs of its span with other labels, so it keeps their scores and
     fields. A name with more words than the span has arcs gets further arcs with scores of 0.
     """
-    paths = [_path(lattice, candidate, labels) for candidate in candidates]
-    sizes = np.array([len(path.rows) for path in paths], np.int64)
-    marked = np.zeros(len(lattice.symbols.words))
-    for word, weight in weights.items():
-        marked[labels[word]] = weight
-    first = lattice.arcs + np.cumsum(sizes) - sizes  # the first arc of each candidate
-    rows = np.concatenate([np.arange(lattice.arcs), *(path.rows for path in paths)])
-    of_candidate = np.append(
-        np.full(lattice.arcs, -1), np.repeat(np.arange(len(candidates)), sizes)
-    )
-    all_labels = np.concatenate([lattice.labels, *(path.labels for path in paths)])
-    scores = {name: np.zeros(len(rows)) for name in (SOUND, REPLACED, BIAS)}
-    scores[BIAS][: lattice.arcs] = marked[lattice.labels]
+    paths = [_Path.of(lattice, each, labels) for each in candidates]
+    first = lattice.arcs + np.cumsum([0, *(len(path.rows) for path in paths)])[:-1]
+    beside = _beside(lattice, paths)
+    scores = {name: np.zeros(beside.arcs) for name in FIRST_PASS_SCALES}
+    expected = _expected_arcs(lattice, weights)
+    scores[BIAS][expected] = [weights[_word(lattice, arc)] for arc in expected]
+    beside.labels[expected] = [labels[_word(lattice, arc)] for arc in expected]
     scores[SOUND][first] = [each.sound for each in candidates]
+    scores[SPELLING][first] = [-_letter_distance(each) for each in candidates]
     scores[REPLACED][first] = [each.replaces for each in candidates]
     scores[BIAS][first] = [each.name.weight for each in candidates]
-    return _renumbered(lattice, paths, rows, all_labels, scores, of_candidate)
+    place = np.full(beside.arcs, -1)
+    place[first] = np.arange(len(candidates))
+    scored = beside.with_scores(scores)
+    marked = replace(
+        scored,
+        arc_fields={**scored.arc_fields, CANDIDATE: place},
+        own_scales={**lattice.own_scales, **FIRST_PASS_SCALES},
+        header={**lattice.header, CANDIDATE: tuple(candidates)},
+    )
+    return _in_order(marked, lattice.states, paths)
+
+
+def _expected_arcs(lattice: Lattice, words: Collection[str]) -> list[int]:
+    """The arcs whose word is among these."""
+    used = np.unique(lattice.labels)
+    wanted = [label for label in used.tolist() if lattice.symbols.words[label] in words]
+    found: list[int] = np.flatnonzero(np.isin(lattice.labels, wanted)).tolist()
+    return found
+
+
+def _word(lattice: Lattice, arc: int) -> str:
+    return lattice.symbols.words[lattice.labels[arc]]
+
+
+def _letter_distance(candidate: Candidate) -> float:
+    """Edits between the letters of what was written and of the name, a letter of the longer."""
+    written, name = "".join(candidate.written), "".join(candidate.name.words)
+    return errors(name, written) / max(len(written), len(name))
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The arcs of a candidate.
+
+    Attributes:
+        rows: the arc of the lattice that each repeats; -1 for an arc of zeros.
+        labels: of each arc: the words of the name, then silence.
+        states: the states of the lattice whose fields the states between the arcs repeat.
+        source, target: states of the lattice.
+    """
+
+    rows: tuple[int, ...]
+    labels: tuple[int, ...]
+    states: tuple[int, ...]
+    source: int
+    target: int
+
+    @classmethod
+    def of(cls, lattice: Lattice, candidate: Candidate, labels: Mapping[str, int]) -> _Path:
+        arcs, words = candidate.arcs, candidate.name.words
+        length = max(len(arcs), len(words))
+        targets = lattice.targets[list(arcs)].tolist()
+        return cls(
+            rows=arcs + (-1,) * (length - len(arcs)),
+            labels=(*(labels[word] for word in words), *[SILENCE] * (length - len(words))),
+            states=tuple([*targets, *[targets[-1]] * (length - len(arcs))][: length - 1]),
+            source=int(lattice.sources[arcs[0]]),
+            target=targets[-1],
+        )
+
+
+def _beside(lattice: Lattice, paths: Sequence[_Path]) -> Lattice:
+    """The lattice with the paths beside it: new states and arcs come last, so that the states are
+    not in topological order.
+    """
+    sources, targets, states = [], [], []
+    for path in paths:
+        between = [lattice.states + len(states) + k for k in range(len(path.states))]
+        sources += [path.source, *between]
+        targets += [*between, path.target]
+        states += path.states
+    rows = np.array([row for path in paths for row in path.rows], np.int64)
+    rows = np.append(np.arange(lattice.arcs), rows)
+    origin = np.append(np.arange(lattice.states), np.array(states, np.int64))
+    new_labels = np.array([label for path in paths for label in path.labels], np.int64)
+    return replace(
+        lattice,
+        states=lattice.states + len(states),
+        sources=np.append(lattice.sources, np.array(sources, np.int64)),
+        targets=np.append(lattice.targets, np.array(targets, np.int64)),
+        labels=np.append(lattice.labels, new_labels),
+        scores={name: take_or_zero(score, rows) for name, score in lattice.scores.items()},
+        arc_fields={name: take_or_zero(each, rows) for name, each in lattice.arc_fields.items()},
+        state_fields={name: each.take(origin) for name, each in lattice.state_fields.items()},
+    )
+
+
+def _in_order(lattice: Lattice, old_states: int, paths: Sequence[_Path]) -> Lattice:
+    """The lattice of `_beside` with its states in topological order: those of a path come right
+    after the state where it begins.
+    """
+    if not lattice.arcs:
+        return lattice
+    after = [path.source + 0.5 for path in paths for _ in path.states]
+    order = np.argsort(np.append(np.arange(old_states), after), kind="stable")
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    arcs = np.argsort(number[lattice.sources], kind="stable")
+    sources, targets = number[lattice.sources[arcs]], number[lattice.targets[arcs]]
+    return lattice.take(arcs, sources, targets, order)

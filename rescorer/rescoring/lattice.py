@@ -248,7 +248,11 @@ def _bare(lattice: Lattice) -> Lattice:
     symbols = Symbols(
         *(
             tuple(names[label] for label in used)
-            for names in (lattice.symbols.labels, lattice.symbols.words)
+            for names in (
+                lattice.symbols.labels,
+                lattice.symbols.words,
+                lattice.symbols.model_words,
+            )
         )
     )
     return replace(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rescorer.errors import InputError
+from rescorer.models.expected_words import unmarked
 from rescorer.models.language_model import LanguageModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.lattice import Lattice
@@ -57,7 +59,10 @@ def tune_lattices(
     Raises:
         InputError: no lattice with a path, or a score with a name that rescoring uses.
     """
-    lattices = [lattice for lattice in lattices if lattice.arcs]
+    # The lists hold what the models score: expected words are marked there.
+    lattices = [
+        replace(lattice, symbols=lattice.symbols.of_models) for lattice in lattices if lattice.arcs
+    ]
     if not lattices:
         raise InputError("no lattice with a path", expected="at least one utterance")
     for lattice in lattices:
@@ -71,7 +76,7 @@ def tune_lattices(
 
     def tuned(turn: int) -> TunedWeights:
         return tune_lists(
-            lists,
+            [_unmarked(each) for each in lists],
             references,
             scored_lists(lists, scorer),
             kind=kind,
@@ -101,6 +106,16 @@ def tune_lattices(
         if not growing:
             break
     return weights
+
+
+def _unmarked(nbest: NBest) -> NBest:
+    """The list with the words themselves."""
+    return replace(
+        nbest,
+        hypotheses=tuple(
+            replace(each, words=tuple(map(unmarked, each.words))) for each in nbest.hypotheses
+        ),
+    )
 
 
 def _add_best_paths(

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
+from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.lattice_assembly import Arcs, assemble
 from rescorer.recognition.nbest import NBest
 
 _START = 0

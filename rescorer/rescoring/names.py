@@ -81,10 +81,7 @@ def read_names(path: str | Path) -> tuple[Name, ...]:
     Raises:
         InputError: the file cannot be read or holds no name, or a field is wrong.
     """
-    names = _joined(
-        _name(line.split("\t"), path, number)
-        for number, line in _lines(path)
-    )
+    names = _joined(_name(line.split("\t"), path, number) for number, line in _lines(path))
     if not names:
         raise InputError(
             "no name in the list", expected="a name a line", remedy="check the file", file=path
