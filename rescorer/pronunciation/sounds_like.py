@@ -135,7 +135,9 @@ class WordPhones:
 
     def learn(self, words: Iterable[str]) -> None:
         """Pronounce words together, which is faster than one by one."""
-        new = sorted(set(words) - self._known.keys())
+        new = sorted({word for word in words if word not in self._known})
+        if not new:
+            return
         for word, said in zip(new, self._pronouncer.pronounce(new, self._n), strict=True):
             self._known[word] = tuple(self.ids(each.phones) for each in said)
 
