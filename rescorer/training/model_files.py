@@ -80,10 +80,7 @@ def add_words_file(
         new,
         "additions",
         pseudo_counts=float(words.counts.sum()),
-        list=list_path.name,
-        texts=[path.name for path in texts],
-        like=like.name if like else None,
-        replay=[path.name for path in replay],
+        **_file_names(list=list_path, texts=texts, like=like, replay=replay),
         **_chosen(settings),
         **_outcome(addition),
     )
@@ -98,6 +95,14 @@ def _describe(addition: Addition, texts: Sequence[Path], say: _Say) -> None:
             f"no sentence of {', '.join(map(str, texts))}: similar words decide their cells"
         )
     say(addition.describe())
+
+
+def _file_names(**files: Path | Sequence[Path] | None) -> dict[str, object]:
+    """The names of files or of several, without their folders."""
+    return {
+        key: [path.name for path in value] if isinstance(value, Sequence) else value and value.name
+        for key, value in files.items()
+    }
 
 
 def _chosen(settings: NewWordSettings) -> dict[str, object]:
