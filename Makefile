@@ -61,10 +61,11 @@ torture: venv
 	tools/install_k2.sh .venv-3.10/bin/python
 	touch $@
 
-K2_TESTS := recognition/formats/test_k2 recognition/test_word_pieces rescoring/test_icefall recipes/test_icefall \
-	models/lightrnn/test_network models/lightrnn/test_checkpoint rescoring/test_expansion rescoring/test_lattice
+K2_TESTS := recognition/formats/k2 recognition/test_word_pieces.py rescoring/test_icefall.py recipes/test_icefall.py \
+	models/lightrnn/test_network.py models/lightrnn/test_checkpoint.py rescoring/test_expansion.py \
+	rescoring/test_lattice.py
 test-k2: .venv-3.10/ready
-	.venv-3.10/bin/pytest $(K2_TESTS:%=tests/%.py)
+	.venv-3.10/bin/pytest $(addprefix tests/,$(K2_TESTS))
 
 test-3.10: .venv-3.10/ready kenlm
 	.venv-3.10/bin/pytest

@@ -153,6 +153,8 @@ def main() -> None:
             "rescorer/rescoring/expansion.py",
             "rescorer/rescoring/trellis.py",
             "rescorer/recognition/lattice.py",
+            "rescorer/recognition/lattice_assembly.py",
+            "rescorer/recognition/graph.py",
             "rescorer/recognition/formats/byte_stream.py",
             "rescorer/recognition/formats/kaldi_lattice_text.py",
         ],

@@ -14,7 +14,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar
+from typing import IO, ClassVar
 
 import numpy as np
 
@@ -68,7 +68,7 @@ _OPCODES = (
     + pickle.BINPERSID
 )
 
-MakeTensor = Callable[[np.ndarray], Any]
+MakeTensor = Callable[[np.ndarray], object]
 
 
 class Damaged(ValueError):
@@ -83,7 +83,7 @@ class HoldsCode(ValueError):
 class Pickled:
     """Stands for an object of a class that the caller named: its state as it was pickled."""
 
-    state: Any = None
+    state: object = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class _Storage:
     """The numbers of one or more tensors."""
 
     data: bytearray
-    dtype: np.dtype[Any]
+    dtype: np.dtype
 
 
 _REBUILD, _ORDERED, _OBJECT = _Name("_rebuild_tensor_v2"), _Name("OrderedDict"), _Name("object")
@@ -106,7 +106,7 @@ _REBUILD, _ORDERED, _OBJECT = _Name("_rebuild_tensor_v2"), _Name("OrderedDict"),
 
 def read_torch_zip(
     file: IO[bytes], classes: Collection[str] = (), tensor: MakeTensor = lambda array: array
-) -> Any:
+) -> object:
     """What torch.save was given.
 
     Args:
@@ -167,9 +167,9 @@ class _Unpickler(pickle._Unpickler):  # in Python: from C's, a damaged file can 
     of the stack.
     """
 
-    stack: list[Any]  # of the base class, as is `pop_mark`
-    pop_mark: Callable[[], list[Any]]
-    dispatch: ClassVar[dict[int, Any]] = {
+    stack: list[object]  # of the base class, as is `pop_mark`
+    pop_mark: Callable[[], list[object]]
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = {
         code: pickle._Unpickler.dispatch[code] for code in _OPCODES
     }
 
@@ -177,7 +177,7 @@ class _Unpickler(pickle._Unpickler):  # in Python: from C's, a damaged file can 
         self._members, self._classes, self._tensor = members, classes, tensor
         super().__init__(io.BytesIO(members.read("data.pkl")))
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> _Name | np.dtype:
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -188,7 +188,9 @@ class _Unpickler(pickle._Unpickler):  # in Python: from C's, a damaged file can 
             return _OBJECT
         raise HoldsCode(f"{module}.{name}"[:80])
 
-    def persistent_load(self, pid: Any) -> _Storage:
+    def persistent_load(self, pid: object) -> _Storage:
+        if not isinstance(pid, (tuple, list)):
+            raise ValueError("unknown storage")
         kind, dtype, key, _, numbers = pid
         if kind != "storage" or not isinstance(dtype, np.dtype) or type(key) is not str:
             raise ValueError("unknown storage")
@@ -200,7 +202,7 @@ class _Unpickler(pickle._Unpickler):  # in Python: from C's, a damaged file can 
     def load_reduce(self) -> None:
         arguments = self.stack.pop()
         function = self.stack[-1]
-        if function is _REBUILD:
+        if function is _REBUILD and isinstance(arguments, (tuple, list)):
             self.stack[-1] = self._tensor(_array(*arguments[:4]))
         elif function is _ORDERED and arguments == ():
             self.stack[-1] = OrderedDict()
@@ -227,7 +229,7 @@ class _Unpickler(pickle._Unpickler):  # in Python: from C's, a damaged file can 
         items = self.pop_mark()
         self._set(items[::2], items[1::2])
 
-    def _set(self, keys: Sequence[Any], values: Sequence[Any]) -> None:
+    def _set(self, keys: Sequence[object], values: Sequence[object]) -> None:
         made = self.stack[-1]
         plain = all(type(key) in (str, int, float, bool) for key in keys)
         if not isinstance(made, dict) or not plain:

@@ -84,7 +84,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
 }
 OWNERS = {
     "kenlm": ("rescorer/models/ngram.py",),
-    "k2": ("rescorer/recognition/formats/k2.py",),
+    "k2": ("rescorer/recognition/formats/k2/tensors.py",),
     "sentencepiece": ("rescorer/recognition/word_pieces.py", "rescorer/models/spelling.py"),
 }
 
@@ -192,7 +192,7 @@ def test_arrows_can_break(path: str, source: str) -> None:
     ("path", "source"),
     [
         ("rescorer/models/ngram.py", "import kenlm\nfrom rescorer.errors import InputError"),
-        ("rescorer/recognition/formats/k2.py", "import k2\nfrom ..lattice import Lattice"),
+        ("rescorer/recognition/formats/k2/tensors.py", "import k2\nfrom ...lattice import Lattice"),
         (
             "rescorer/cli/train.py",
             "from rescorer.training import trainer\nfrom rescorer.rescoring import nbest",

@@ -9,7 +9,8 @@ import numpy as np
 from tiny import KNOWN
 
 from rescorer.recognition.formats import LATTICE_FORMATS
-from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
+from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.lattice_assembly import Arcs, assemble
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM
 
 EMPTY = ""

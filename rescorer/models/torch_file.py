@@ -18,7 +18,7 @@ from torch import Tensor
 from rescorer.files import whole_path
 from rescorer.torch_zip import Damaged, read_torch_zip
 
-Content = Mapping[str, Any]  # of a file: its reader checks the types
+Content = Mapping[str, Any]  # of a file: whoever makes objects of it checks the types
 
 _TENSOR = "tensor"
 _MAX_DEPTH = 100  # of nested dictionaries and lists
@@ -34,9 +34,8 @@ def write_torch(content: Mapping[str, object], path: str | Path) -> None:
     """
     tensors: list[Tensor] = []
     plain = json.dumps(_without_tensors(content, tensors), ensure_ascii=False)
-    buffer = (
-        io.BytesIO()
-    )  # On a full disk torch's writer hides the cause, so Python writes the file.
+    # Python writes the file, because on a full disk torch's writer hides the cause.
+    buffer = io.BytesIO()
     torch.save({"plain": plain, "tensors": tensors}, buffer)
     with whole_path(path) as work:
         work.write_bytes(buffer.getbuffer())

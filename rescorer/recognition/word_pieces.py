@@ -7,17 +7,21 @@ Shapes: A arcs and S states of the lattice of pieces; C (arc, state before it) p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.files import read_bytes
-from rescorer.recognition.lattice import SILENCE, Column, Lattice, Symbols, depths, spans
+from rescorer.recognition.graph import depths, spans
+from rescorer.recognition.lattice import SILENCE, Lattice, Symbols, take_or_zero
+
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
 
 WORD_PIECE = "word_piece"  # the piece that an arc had, among the fields of arcs
 UNKNOWN_PIECE = "<unk>"
@@ -28,7 +32,7 @@ _NO_ARC = -1
 _MOST_ARCS = 30_000_000  # into the states of one level: some gigabytes
 
 
-def load_model(path: Path) -> Any:
+def load_model(path: Path) -> SentencePieceProcessor:
     """The SentencePieceProcessor of a .model file.
 
     Raises:
@@ -58,22 +62,21 @@ def load_model(path: Path) -> Any:
     return model
 
 
-def spoken_pieces(model: Any) -> list[str]:
+def spoken_pieces(model: SentencePieceProcessor) -> list[str]:
     """What each piece says, by id: control pieces nothing, the unknown piece "<unk>" whatever the
     model calls it.
 
     Id 0 says nothing either, whatever the model calls it (recognisers take it for the blank),
     unless it is unknown.
     """
-    ids = range(model.get_piece_size())
-    return [
-        UNKNOWN_PIECE
-        if model.is_unknown(number)
-        else ""
-        if number == 0 or model.is_control(number)
-        else model.id_to_piece(number)
-        for number in ids
-    ]
+    return [_spoken_piece(model, number) for number in range(model.get_piece_size())]
+
+
+def _spoken_piece(model: SentencePieceProcessor, number: int) -> str:
+    if model.is_unknown(number):
+        return UNKNOWN_PIECE
+    is_silent = number == 0 or model.is_control(number)
+    return "" if is_silent else model.id_to_piece(number)
 
 
 def read_pieces(path: Path) -> Symbols:
@@ -166,7 +169,9 @@ class _Words:
         words = tuple(self._finished)
         return Symbols(words, words)
 
-    def _lookup(self, keys: np.ndarray, work_out: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _lookup(
+        self, keys: np.ndarray, work_out: Callable[[int], tuple[int, int]]
+    ) -> tuple[np.ndarray, np.ndarray]:
         distinct, place = np.unique(keys, return_inverse=True)
         for key in distinct.tolist():
             if key not in self._steps:
@@ -316,19 +321,11 @@ class _Joining:
             sources=sources[order],
             targets=targets[order],
             labels=words[order],
-            scores=_rows(lattice.scores, arcs),
-            arc_fields=_rows(lattice.arc_fields, arcs),
+            scores={name: take_or_zero(score, arcs) for name, score in lattice.scores.items()},
+            arc_fields={
+                name: take_or_zero(column, arcs) for name, column in lattice.arc_fields.items()
+            },
             state_fields={
                 name: column.take(states) for name, column in lattice.state_fields.items()
             },
         )
-
-
-def _rows(columns: Mapping[str, Column], rows: np.ndarray) -> dict[str, Any]:
-    """Rows of columns; -1 is an empty one, as the formats' own columns know it too."""
-    return {
-        name: np.append(column, np.zeros(1, column.dtype))[rows]
-        if isinstance(column, np.ndarray)
-        else column.take(rows)
-        for name, column in columns.items()
-    }

@@ -17,7 +17,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from rescorer.recognition.lattice import SILENCE, Arcs, Column, Lattice, assemble, outgoing
+from rescorer.recognition.graph import outgoing
+from rescorer.recognition.lattice import SILENCE, Column, Lattice
+from rescorer.recognition.lattice_assembly import Arcs, assemble
 from rescorer.rescoring.lattice_paths import NO_WORD, words_on_arcs
 
 # Limits on how often an old arc is visited and how often it occurs in new arcs, on average. Above

@@ -24,7 +24,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order
 
 from rescorer.models.language_model import LanguageModel
-from rescorer.recognition.lattice import Lattice, runs, spans
+from rescorer.recognition.graph import runs, spans
+from rescorer.recognition.lattice import Lattice
 from rescorer.rescoring.arc_totals import NO_WORD, ArcTotals
 from rescorer.rescoring.growing import Growing
 from rescorer.rescoring.histories import MODELS_SHARE, Histories

@@ -11,7 +11,8 @@ from itertools import count
 
 import numpy as np
 
-from rescorer.recognition.lattice import Lattice, outgoing, runs, spans
+from rescorer.recognition.graph import outgoing, runs, spans
+from rescorer.recognition.lattice import Lattice
 from rescorer.rescoring.trellis import Trellis
 
 NO_WORD = 0

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from rescorer.recognition.lattice import Arcs, Lattice, assemble
+from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.lattice_assembly import Arcs, assemble
 from rescorer.rescoring.lattice_paths import NO_WORD, n_best, words_on_arcs
 from rescorer.rescoring.trellis import Trellis
 

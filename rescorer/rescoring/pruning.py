@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rescorer.recognition.lattice import runs
+from rescorer.recognition.graph import runs
 from rescorer.rescoring.trellis import Trellis
 
 

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from rescorer.recognition.lattice import Lattice, depths, runs, union
+from rescorer.recognition.graph import depths, runs
+from rescorer.recognition.lattice import Lattice, union
 
 Kind = Literal["best", "all"]
 

@@ -17,7 +17,7 @@ from tiny_lattices import all_paths, make_lattice, path_totals, random_lattice, 
 from tiny_pieces import needs_sentencepiece, train_pieces
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats.k2_file import Ragged
+from rescorer.recognition.formats.k2 import Ragged
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.word_pieces import as_pieces, join_pieces, read_pieces
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tiny_lattices import all_paths, make_lattice, path_totals, random_lattice, words_of
 
-from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
+from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.lattice_assembly import Arcs, assemble
 from rescorer.rescoring.lattice_paths import n_best, words_on_arcs
 from rescorer.rescoring.trellis import Trellis
 

@@ -1,4 +1,4 @@
-"""The formats of n-best lists and of lattices: one file each, and the two tables of them all.
+"""The formats of n-best lists and of lattices: one module each, and the two tables of them all.
 
 A reader checks everything it is given; what a file cannot be read as is an InputError that names
 file, line and remedy.

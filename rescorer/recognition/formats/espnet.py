@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rescorer.files import write_lines
 from rescorer.recognition.formats import json_values as js
@@ -50,7 +49,7 @@ def read(path: Path, remarks: list[str]) -> list[NBest]:
     return lists.done()
 
 
-def _parse(utterance: str, value: Any, place: Place) -> NBest:
+def _parse(utterance: str, value: js.JsonValue, place: Place) -> NBest:
     members = js.as_object(value, "its value", place)
     hypotheses = [
         _hypothesis(name, member, place)
@@ -62,7 +61,7 @@ def _parse(utterance: str, value: Any, place: Place) -> NBest:
     )
 
 
-def _hypothesis(name: str, value: Any, place: Place) -> Hypothesis:
+def _hypothesis(name: str, value: js.JsonValue, place: Place) -> Hypothesis:
     match = _HYPOTHESIS.fullmatch(name)
     if not match:
         raise place.error(f"member {show(name)}", "hyp_N", "number the hypotheses from 1")
@@ -78,7 +77,7 @@ def write(path: Path, lists: Sequence[NBest]) -> None:
 
 
 def _format(nbest: NBest) -> str:
-    members: dict[str, Any] = {
+    members: dict[str, object] = {
         f"hyp_{h.key}": js.hypothesis_members(h, h.key) for h in nbest.hypotheses
     }
     content = {**members, **js.reference_members(nbest.reference, "ref")}

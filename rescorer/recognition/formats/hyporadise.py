@@ -15,7 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from rescorer.files import write_lines
 from rescorer.recognition.formats import json_values as js
@@ -38,22 +38,31 @@ def read(path: Path, remarks: list[str]) -> list[NBest]:
         InputError: anything that is not as the module says, with the number of the record, from 1.
     """
     records = js.as_list(js.load_document(path), "the file", Place(path))
-    scores, left_out = _score_members(records)
+    scores = _score_members(records)
     lists = Lists(path)
     for number, record in enumerate(records, start=1):
         place = Place(path, part=f"record {number}")
-        lists.add(_parse(record, number, scores, place), place)
-    if scores:
-        remarks.append(f"{path}: read as scores, greater is better: {', '.join(scores)}")
-    if left_out:
-        remarks.append(f"{path}: not read as scores: {'; '.join(left_out)}")
+        lists.add(_parse(record, number, scores.names, place), place)
+    if scores.names:
+        remarks.append(f"{path}: read as scores, greater is better: {', '.join(scores.names)}")
+    if scores.left_out:
+        remarks.append(f"{path}: not read as scores: {'; '.join(scores.left_out)}")
     return lists.done()
 
 
-def _score_members(records: Sequence[Any]) -> tuple[dict[str, str], list[str]]:
-    """The members that are scores with the names of these, and what was left out of the numbers,
-    with the reason.
+class _ScoreMembers(NamedTuple):
+    """Which members of the records hold scores.
+
+    Attributes:
+        names: the name of the score of each such member.
+        left_out: members with numbers that are no scores, with the reason.
     """
+
+    names: dict[str, str]
+    left_out: list[str]
+
+
+def _score_members(records: Sequence[js.JsonValue]) -> _ScoreMembers:
     objects = [record for record in records if isinstance(record, dict)]
     numeric = dict.fromkeys(
         name
@@ -61,70 +70,72 @@ def _score_members(records: Sequence[Any]) -> tuple[dict[str, str], list[str]]:
         for name, value in record.items()
         if name not in _OWN and _has_numbers(value)
     )
-    taken = {
-        name
-        for record in objects
-        for named in _listed(record.get("input_scores"))
-        if isinstance(named, dict)
-        for name in named
-    }
-    scores: dict[str, str] = {}
-    left_out = []
+    taken = _named_scores(objects)
+    scores = _ScoreMembers({}, [])
     for member in numeric:
         name = FIRST_PASS if member == "score" else member
-        if fault := _fault(member, objects) or _name_fault(name, taken | {*scores.values()}):
-            left_out.append(f"{show(member)} ({fault})")
+        fault = _fault(member, objects) or _name_fault(name, taken)
+        if fault:
+            scores.left_out.append(f"{show(member)} ({fault})")
         else:
-            scores[member] = name
-    return scores, left_out
+            scores.names[member] = name
+            taken.add(name)
+    return scores
 
 
-def _listed(value: Any) -> list[Any]:
+def _named_scores(records: Sequence[dict[str, js.JsonValue]]) -> set[str]:
+    """The names of scores that `input_scores` has."""
+    return {
+        name
+        for record in records
+        for scores in _listed(record.get("input_scores"))
+        if isinstance(scores, dict)
+        for name in scores
+    }
+
+
+def _listed(value: js.JsonValue) -> list[js.JsonValue]:
     return value if isinstance(value, list) else []
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _has_numbers(value: Any) -> bool:
+def _has_numbers(value: js.JsonValue) -> bool:
     """Whether a member looks as if it told something of hypotheses in numbers."""
-    return _is_number(value) or any(map(_is_number, _listed(value)))
+    return bool(_numbers([value, *_listed(value)]))
 
 
-def _fault(member: str, records: Sequence[dict[str, Any]]) -> str:
-    """Why a member is no score of every hypothesis: what most often, and in how many records;
-    nothing if it is one.
+def _fault(member: str, records: Sequence[dict[str, js.JsonValue]]) -> str:
+    """Why a member is not a score of every hypothesis: the most frequent reason, and in how many
+    records; "" if it is one.
     """
-    collector = Counter(
-        filter(
-            None,
-            (
-                _fault_of(record.get(member), len(_listed(record.get("input"))))
-                for record in records
-            ),
-        )
-    )
-    if not collector:
+    faults = [
+        _fault_of(record.get(member), len(_listed(record.get("input")))) for record in records
+    ]
+    counts = Counter(fault for fault in faults if fault)
+    if not counts:
         return ""
-    (fault, count), *_ = collector.most_common(1)
+    (fault, count), *_ = counts.most_common(1)
     return f"{fault} in {count} of {len(records)} records"
 
 
-def _fault_of(value: Any, hypotheses: int) -> str:
+def _fault_of(value: js.JsonValue, hypotheses: int) -> str:
+    """Why a member of one record is not a score of each hypothesis; "" if it is."""
     if value is None:
         return "it is not there"
     if not isinstance(value, list):
         return "it is no list"
     if len(value) != hypotheses:
         return "it has not one number a hypothesis"
-    if not all(map(_is_number, value)):
+    numbers = _numbers(value)
+    if len(numbers) != hypotheses:
         return "not all of it are numbers"
-    return (
-        ""
-        if all(abs(number) < 1e300 and math.isfinite(number) for number in value)
-        else "a number is not finite"
-    )
+    are_finite = all(abs(number) < 1e300 and math.isfinite(number) for number in numbers)
+    return "" if are_finite else "a number is not finite"
+
+
+def _numbers(values: Sequence[js.JsonValue]) -> list[int | float]:
+    return [
+        value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
 
 
 def _name_fault(name: str, taken: set[str]) -> str:
@@ -133,30 +144,34 @@ def _name_fault(name: str, taken: set[str]) -> str:
     return "" if is_score_name(name) else "a score's name has letters, digits and _ . + - only"
 
 
-def _parse(record: Any, number: int, named: Mapping[str, str], place: Place) -> NBest:
+def _parse(record: js.JsonValue, number: int, named: Mapping[str, str], place: Place) -> NBest:
+    """The list of a record; named: the names of members that are scores."""
     members = js.as_object(record, "it", place)
     if "input" not in members:
         raise place.error('no "input"', 'an object with "input" and "output"', "add it")
     texts = js.as_list(members["input"], "input", place)
-    scores = _head_word_term("input_scores", [{} for _ in texts], members, place)
-    keys = _head_word_term("input_keys", [str(i) for i in range(1, len(texts) + 1)], members, place)
-    hypotheses = tuple(
+    no_scores: list[js.JsonValue] = [{} for _ in texts]
+    places: list[js.JsonValue] = [str(i) for i in range(1, len(texts) + 1)]
+    scores = _beside_input("input_scores", no_scores, members, place)
+    keys = _beside_input("input_keys", places, members, place)
+    hypotheses = [
         _hypothesis(*parts, place.within(f"hypothesis {i}"))
         for i, parts in enumerate(zip(texts, scores, keys, strict=True), start=1)
-    )
+    ]
     utterance = js.as_id(members.get("id", members.get("uid", number)), "utterance id", place)
-    hypotheses = tuple(
-        hypothesis.with_scores({name: float(members[member][i]) for member, name in named.items()})
+    columns = {name: _numbers(_listed(members[member])) for member, name in named.items()}
+    scored = tuple(
+        hypothesis.with_scores({name: float(column[i]) for name, column in columns.items()})
         for i, hypothesis in enumerate(hypotheses)
     )
-    nbest = NBest(utterance, hypotheses, js.as_reference(members.get("output"), "output", place))
+    nbest = NBest(utterance, scored, js.as_reference(members.get("output"), "output", place))
     return nbest if named or "input_scores" in members else ranked(nbest)
 
 
-def _head_word_term(
-    name: str, default: list[Any], members: dict[str, Any], place: Place
-) -> list[Any]:
-    """What stands beside each of `input`."""
+def _beside_input(
+    name: str, default: list[js.JsonValue], members: dict[str, js.JsonValue], place: Place
+) -> list[js.JsonValue]:
+    """The member with a value for each of `input`. Raises InputError where it has more or fewer."""
     values = js.as_list(members.get(name, default), name, place)
     if len(values) != len(default):
         raise place.error(
@@ -165,7 +180,9 @@ def _head_word_term(
     return values
 
 
-def _hypothesis(text: Any, scores: Any, key: Any, place: Place) -> Hypothesis:
+def _hypothesis(
+    text: js.JsonValue, scores: js.JsonValue, key: js.JsonValue, place: Place
+) -> Hypothesis:
     return Hypothesis(
         js.as_id(key, "key", place), js.as_words(text, "text", place), js.as_scores(scores, place)
     )
@@ -177,7 +194,7 @@ def write(path: Path, lists: Sequence[NBest]) -> None:
 
 
 def _format(nbest: NBest) -> str:
-    members: dict[str, Any] = {
+    members: dict[str, object] = {
         "id": nbest.utterance,
         "input": [" ".join(h.words) for h in nbest.hypotheses],
         **js.reference_members(nbest.reference, "output"),

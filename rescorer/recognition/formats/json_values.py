@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from rescorer.files import read_lines
 from rescorer.recognition.formats.parsing import (
@@ -28,13 +28,16 @@ from rescorer.recognition.formats.parsing import (
 )
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis
 
+# What JSON spells.
+JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
+
 _REPAIR = "make the file again"
 _CORRECT = "correct the value"
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _OBJECT_OF_OBJECTS = re.compile(rf"\s*\{{\s*(?:{_STRING}\s*:\s*\{{|\}}\s*$)")
 
 
-def load(text: str, place: Place) -> Any:
+def load(text: str, place: Place) -> JsonValue:
     """One JSON value.
 
     Raises:
@@ -42,7 +45,7 @@ def load(text: str, place: Place) -> Any:
             where that is known.
     """
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, place))
+        value: JsonValue = json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, place))
     except json.JSONDecodeError as error:
         line = error.lineno if place.line is None else place.line
         raise place._replace(line=line).error(
@@ -56,13 +59,14 @@ def load(text: str, place: Place) -> Any:
             else "holds a number that is too long"
         )
         raise place.error(f"JSON {cause}", _expected(place), _REPAIR) from None
+    return value
 
 
 def _expected(place: Place) -> str:
     return "one JSON value" if place.line is None else "one JSON object a line"
 
 
-def _unique(pairs: list[tuple[str, Any]], place: Place) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, JsonValue]], place: Place) -> dict[str, JsonValue]:
     members = dict(pairs)
     if len(members) != len(pairs):
         (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
@@ -72,7 +76,7 @@ def _unique(pairs: list[tuple[str, Any]], place: Place) -> dict[str, Any]:
     return members
 
 
-def load_document(path: Path) -> Any:
+def load_document(path: Path) -> JsonValue:
     """The one JSON value of a whole file. Raises InputError as `load` and `read_lines` do."""
     text = "\n".join(line for _, line in read_lines(path))
     if not text.strip():
@@ -87,28 +91,28 @@ def is_object_of_objects(head: str) -> bool:
     return bool(_OBJECT_OF_OBJECTS.match(head)) and '"nbest"' not in head.partition("\n")[0]
 
 
-def as_object(value: Any, what: str, place: Place) -> dict[str, Any]:
+def as_object(value: JsonValue, what: str, place: Place) -> dict[str, JsonValue]:
     """`value`, which is an object. Raises InputError where it is not."""
     if not isinstance(value, dict):
         raise place.error(f"{what} is {show(value)}", "an object", _CORRECT)
     return value
 
 
-def as_list(value: Any, what: str, place: Place) -> list[Any]:
+def as_list(value: JsonValue, what: str, place: Place) -> list[JsonValue]:
     """`value`, which is a list. Raises InputError where it is not."""
     if not isinstance(value, list):
         raise place.error(f"{what} is {show(value)}", "a list", _CORRECT)
     return value
 
 
-def as_words(value: Any, what: str, place: Place) -> tuple[str, ...]:
+def as_words(value: JsonValue, what: str, place: Place) -> tuple[str, ...]:
     """The words of `value`, which is a string. Raises InputError where it is not."""
     if not isinstance(value, str):
         raise place.error(f"{what} is {show(value)}", "a string", _CORRECT)
     return split_words(value, place)
 
 
-def as_id(value: Any, what: str, place: Place) -> str:
+def as_id(value: JsonValue, what: str, place: Place) -> str:
     """`value`, which is an id: a string, or a whole number as some toolkits write it. Raises
     InputError else.
     """
@@ -117,7 +121,7 @@ def as_id(value: Any, what: str, place: Place) -> str:
     return check_id(str(value), place, what)
 
 
-def as_score(value: Any, what: str, place: Place) -> float:
+def as_score(value: JsonValue, what: str, place: Place) -> float:
     """`value`, which is a finite number. Raises InputError where it is not."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise place.error(f"{what} is {show(value)}", "a number", _CORRECT)
@@ -129,7 +133,7 @@ def as_score(value: Any, what: str, place: Place) -> float:
         ) from None
 
 
-def as_scores(value: Any, place: Place) -> dict[str, float]:
+def as_scores(value: JsonValue, place: Place) -> dict[str, float]:
     """The named scores of an object. Raises InputError where it is not one, or holds no numbers."""
     named = as_object(value, "scores", place)
     return {
@@ -138,14 +142,14 @@ def as_scores(value: Any, place: Place) -> dict[str, float]:
     }
 
 
-def as_reference(value: Any, what: str, place: Place) -> tuple[str, ...] | None:
+def as_reference(value: JsonValue, what: str, place: Place) -> tuple[str, ...] | None:
     """The words of a reference, or None where it is null or not there. Raises InputError for what
     is no string.
     """
     return None if value is None else as_words(value, what, place)
 
 
-def parse_hypothesis(value: Any, key: str, place: Place) -> Hypothesis:
+def parse_hypothesis(value: JsonValue, key: str, place: Place) -> Hypothesis:
     """The hypothesis of an object; `key` is what its place says. Raises InputError as the module
     says.
     """
@@ -171,10 +175,10 @@ def named_scores(hypothesis: Hypothesis) -> dict[str, float]:
     return {name: float(value) for name, value in hypothesis.scores.items()}
 
 
-def hypothesis_members(hypothesis: Hypothesis, key: str) -> dict[str, Any]:
+def hypothesis_members(hypothesis: Hypothesis, key: str) -> dict[str, object]:
     """The object of a hypothesis; `key` is what its place says."""
     named = named_scores(hypothesis)
-    members: dict[str, Any] = {"text": " ".join(hypothesis.words)}
+    members: dict[str, object] = {"text": " ".join(hypothesis.words)}
     if FIRST_PASS in named:
         members["score"] = named.pop(FIRST_PASS)
     if named or "score" not in members:
@@ -189,7 +193,7 @@ def reference_members(reference: tuple[str, ...] | None, name: str) -> dict[str,
     return {} if reference is None else {name: " ".join(reference)}
 
 
-def dump(value: Mapping[str, Any] | str) -> str:
+def dump(value: Mapping[str, object] | str) -> str:
     """One line of JSON, in UTF-8 and not in escapes."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from rescorer.recognition.formats.parsing import Place, show
 from rescorer.recognition.formats.transition_ids import TransitionIds, no_ids
-from rescorer.recognition.lattice import SILENCE, Arcs, Lattice, LatticeError, Symbols, assemble
+from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
+from rescorer.recognition.lattice_assembly import Arcs, LatticeError, assemble
 from rescorer.recognition.nbest import ACOUSTIC, GRAPH
 
 TRANSITION_IDS = "transition_ids"  # the field of the arcs
@@ -109,7 +110,7 @@ def of_lattice(lattice: Lattice, place: Place) -> Fst:
     rows = np.concatenate([inner, final, np.full(len(others), -1)])
     ids = lattice.arc_fields.get(TRANSITION_IDS)
     ids = (ids if isinstance(ids, TransitionIds) else no_ids(lattice.arcs)).take(rows)
-    precision = lattice.header.get(PRECISION, FLOAT)
+    precision = str(lattice.header.get(PRECISION, FLOAT))
     return Fst(
         _is_compact(lattice, ids, len(inner)),
         precision,

@@ -156,7 +156,8 @@ def write(path: Path, lattices: Iterable[Lattice]) -> None:
             seen.add(lattice.utterance)
             if not lattice.header.get(SPELLED, False) and lattice.arcs:
                 numbers = _same_numbers(numbers or lattice.symbols, lattice.symbols, place)
-            file.write(_written(lattice, as_text or lattice.header.get(TEXT, False), place))
+            was_text = bool(lattice.header.get(TEXT, False))
+            file.write(_written(lattice, as_text or was_text, place))
         if not seen:
             raise InputError(
                 "no lattices to write",

@@ -21,7 +21,7 @@ from rescorer.recognition.formats.byte_stream import ByteStream
 from rescorer.recognition.formats.kaldi_fst import AGAIN, DOUBLE, FLOAT, Fst
 from rescorer.recognition.formats.parsing import Place, show
 from rescorer.recognition.formats.transition_ids import PackedIds
-from rescorer.recognition.lattice import spans
+from rescorer.recognition.graph import spans
 
 MAGIC = struct.pack("<I", 0x7EB2FDD6)
 

@@ -17,7 +17,7 @@ their ranks, from 1: `rank.rescored`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,19 +68,17 @@ def read(path: Path, remarks: list[str]) -> list[NBest]:
     members = _folder(path)
     words = _read_words(members[WORDS])
     costs = {score: _read_costs(file, words) for score, file in _score_files(members).items()}
-    lists = group(
-        (
-            (
-                text.utterance,
-                Hypothesis(
-                    text.n, text.words, {score: 0.0 - cost[key] for score, cost in costs.items()}
-                ),
-            )
-            for key, text in words.items()
-        ),
-        path,
+    hypotheses = (
+        (text.utterance, Hypothesis(text.n, text.words, _scores(costs, key)))
+        for key, text in words.items()
     )
+    lists = group(hypotheses, path)
     return lists if costs else [ranked(nbest) for nbest in lists]
+
+
+def _scores(costs: Mapping[str, Mapping[str, float]], key: str) -> dict[str, float]:
+    """The scores of a hypothesis from the costs by score and key."""
+    return {score: 0.0 - cost[key] for score, cost in costs.items()}
 
 
 def _folder(path: Path) -> dict[str, Path]:
@@ -256,35 +254,53 @@ def write(
     """
     check_numbers(lists, Place(path))
     files = {score: _file_of(score, path) for score in lists[0].score_names}
-    rows = [
-        (f"{nbest.utterance}-{h.key}", h) for nbest in lists for h in by_number(nbest.hypotheses)
-    ]
-    if order is not None:
-        rows.sort(key=lambda row: order[row[0]])
-    ranks = {
-        f"{nbest.utterance}-{h.key}": rank
-        for nbest in lists
-        for rank, h in enumerate(nbest.hypotheses, start=1)
-    }
-    is_ranked = order is not None or any(
-        by_number(each.hypotheses) != [*each.hypotheses] for each in lists
-    )
+    rows = _rows(lists, order)
+    is_ranked = order is not None or any(map(_is_reordered, lists))
     with whole_path(path) as folder:
         _check_replaceable(path)
         folder.mkdir()
         write_lines(folder / WORDS, (" ".join((key, *h.words)) for key, h in rows))
         for score, file in files.items():
-            # Not -score: the cost of 0 is 0, not -0.
-            write_lines(
-                folder / file, (f"{key} {format_score(0.0 - h.scores[score])}" for key, h in rows)
-            )
+            write_lines(folder / file, _cost_lines(rows, score))
         if alignments is not None:
-            write_lines(
-                folder / f"{ALIGNMENTS}.gz",
-                (f"{key} {alignments[key]}".rstrip() for key, _ in rows),
-            )
+            lines = (f"{key} {alignments[key]}".rstrip() for key, _ in rows)
+            write_lines(folder / f"{ALIGNMENTS}.gz", lines)
         if is_ranked:
+            ranks = _ranks(lists)
             write_lines(folder / RANKS, (f"{key} {ranks[key]}" for key, _ in rows))
+
+
+def _rows(lists: Iterable[NBest], order: Mapping[str, int] | None) -> list[tuple[str, Hypothesis]]:
+    """The hypotheses with their keys `utt-N`, in the order of the lines: see `write`."""
+    rows = [
+        (_key(nbest, hypothesis), hypothesis)
+        for nbest in lists
+        for hypothesis in by_number(nbest.hypotheses)
+    ]
+    return rows if order is None else sorted(rows, key=lambda row: order[row[0]])
+
+
+def _key(nbest: NBest, hypothesis: Hypothesis) -> str:
+    return f"{nbest.utterance}-{hypothesis.key}"
+
+
+def _cost_lines(rows: Iterable[tuple[str, Hypothesis]], score: str) -> Iterator[str]:
+    # Not -score: the cost of 0 is 0, not -0.
+    return (f"{key} {format_score(0.0 - hypothesis.scores[score])}" for key, hypothesis in rows)
+
+
+def _is_reordered(nbest: NBest) -> bool:
+    """Whether the hypotheses come in another order than their numbers."""
+    return by_number(nbest.hypotheses) != [*nbest.hypotheses]
+
+
+def _ranks(lists: Iterable[NBest]) -> dict[str, int]:
+    """The place of each key in its list, from 1."""
+    return {
+        _key(nbest, hypothesis): rank
+        for nbest in lists
+        for rank, hypothesis in enumerate(nbest.hypotheses, start=1)
+    }
 
 
 def _file_of(score: str, path: Path) -> str:

@@ -208,12 +208,11 @@ def ranked(nbest: NBest) -> NBest:
 
 
 class ErrorCollector:
-    """What becomes of utterances that cannot be used: the first ends the command, or all are passed
-    over and kept here.
+    """Takes the errors of single utterances: raises the first, or skips these utterances.
 
     Attributes:
-        skip: pass over.
-        errors: of those that were passed over.
+        skip: whether utterances that cannot be used are skipped.
+        errors: of the utterances that were skipped.
     """
 
     def __init__(self, skip: bool = False) -> None:
@@ -221,7 +220,7 @@ class ErrorCollector:
         self.errors: list[InputError] = []
 
     def add(self, error: InputError) -> None:
-        """Take an error. Raises it again unless utterances are passed over."""
+        """Keep the error of an utterance that is skipped; raise it if none are skipped."""
         if not self.skip:
             raise error
         self.errors.append(error)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rescorer.recognition.lattice import spans
+from rescorer.recognition.graph import spans
 
 _SHAPES = bytes.maketrans(b"123456789", b"000000000")
 _HUGE = b"0" * 10  # more digits than any id of 32 bits that a model has

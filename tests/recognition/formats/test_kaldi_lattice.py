@@ -23,7 +23,8 @@ from rescorer.errors import InputError
 from rescorer.recognition.formats.kaldi_lattice import matches, read, write
 from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.formats.transition_ids import PackedIds
-from rescorer.recognition.lattice import Arcs, Lattice, Symbols, assemble
+from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.lattice_assembly import Arcs, assemble
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH
 
 DATA = os.environ.get("RESCORER_DATA")
