@@ -142,7 +142,7 @@ watch_logs() {
     newest=$1.log
     for file in "$1".*.log; do [[ ! $file -nt $newest ]] || newest=$file; done
     seconds=$((SECONDS - start))
-    printf '\r\033[K%5d:%02d  %.70s' $((seconds / 60)) $((seconds % 60)) \
+    printf '\r\033[K%5d:%02d  %.69s' $((seconds / 60)) $((seconds % 60)) \
       "$(progress_in "$newest" "$1" 2>/dev/null)" >&2
   done
 }
@@ -154,8 +154,8 @@ progress_in() {
   name=${name%log} name=${name//./}
   line=$(tail -c 4000 "$1" | grep -aE '^[^%]*: [0-9]+ %, |^=== ' | tail -n 1) || return 0
   if [[ $line =~ ([0-9]+)\ %,\  ]]; then
-    printf -v bar '%*s' $((BASH_REMATCH[1] / 5)) ""
-    printf -v bar '[%-20s] ' "${bar// /#}"
+    printf -v bar '%*s' $((BASH_REMATCH[1] / 10)) ""
+    printf -v bar '[%-10s] ' "${bar// /#}"
     line=$bar$line
   fi
   echo "${name:+$name }$line"

@@ -94,7 +94,8 @@ export_model() {
   lightrnn export "$lightrnn" --output "$output/lightrnn.onnx" --text "$output/test.txt"
 }
 stage 8 export --about "Export the LightRNN as ONNX, and its table of words as a page." \
-  --in "$lightrnn" "$output"/{test,names}.txt --out "$output"/{lightrnn.onnx,table.html} -- export_model
+  --in "$lightrnn" "$output"/{test,names}.txt --out "$output"/{lightrnn.onnx,table.html} -- \
+  export_model
 
 [[ -f $output/wer.txt && -f $output/perplexity.txt ]] || exit 0
 cat <<END

@@ -210,7 +210,7 @@ def test_a_terminal_shows_the_progress_in_the_log(tmp_path: Path) -> None:
     os.close(terminal)
     shown = os.read(master, 10_000).decode()
     os.close(master)
-    assert "0:01  [########            ] tuning: 40 %, 00:06 left" in shown
+    assert "0:01  [####      ] tuning: 40 %, 00:06 left" in shown
 
 
 SYSTEMS = """
