@@ -39,6 +39,7 @@ install_missing() {
 }
 
 all_there && exit 0
+echo "Building KenLM's programs in $prefix/bin. This takes a minute or two." >&2
 install_missing
 mkdir -p "$prefix/bin"
 work=$(mktemp -d)
