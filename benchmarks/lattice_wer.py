@@ -140,8 +140,10 @@ class Table:
                 {each.lattice.utterance: each.best() for each in rescored},
                 seconds,
             )
-            safest = {each.lattice.utterance: each.minimum_bayes_risk().words for each in rescored}
-            self.show(f"{name}, lattices, N = {order}, minimum Bayes risk", safest)
+            least_risk = {
+                each.lattice.utterance: each.minimum_bayes_risk().words for each in rescored
+            }
+            self.show(f"{name}, lattices, N = {order}, minimum Bayes risk", least_risk)
         self.measured.note(f"{name}: {tuned.weights}")
 
 
