@@ -21,17 +21,18 @@ PYTHON_3_10 ?= $(shell for python in python3.10 ~/.pyenv/versions/3.10.*/bin/pyt
 
 venv: .venv/ready
 kenlm:
-	PYTHON=$(PYTHON) tools/build_kenlm.sh
+	@PYTHON=$(PYTHON) tools/build_kenlm.sh
 
 # torch first and by itself: a bare `torch` further down would fetch the newest one, gigabytes of CUDA.
 .venv/ready: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	touch $@
+	@echo "Installing this project and the packages that it needs in .venv. This takes minutes."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet "$(TORCH)"
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
 
 demo: venv kenlm
-	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini/run.sh
+	@PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini/run.sh
 
 test: venv kenlm
 	$(BIN)/ruff check

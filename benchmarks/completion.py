@@ -95,7 +95,7 @@ def score_all(
     began = time.perf_counter(), time.process_time()
     rows = np.arange(model.table.rows)
     columns = torch.cat(
-        [model.columns_after(state, part) for part in torch.as_tensor(rows).split(256)]
+        [model.columns_after(state, part) for part in torch.split(torch.as_tensor(rows), 256)]
     )
     log_probs = (model.row_log_probs(state.hidden[-1])[0, :, None] + columns).numpy()
     held, ids = index.words_in(rows, index.span(model.vocabulary.normalise(prefix)))
@@ -115,7 +115,7 @@ def _top(ids: np.ndarray, log_probs: np.ndarray, top: int) -> np.ndarray:
 
 def figures(seconds: Sequence[float], processor: Sequence[float]) -> dict[str, float]:
     """Milliseconds by the keys of the columns."""
-    found = {}
+    found: dict[str, float] = {}
     for prefix, values in (("", seconds), ("cpu_", processor)):
         milliseconds = 1000 * np.array(values)
         median, p95 = np.percentile(milliseconds, [50, 95]).tolist()
@@ -172,21 +172,16 @@ def main() -> None:
             **figures(typing.seconds, typing.processor),
             saved=left / total,
         )
-        peers = [score_all(model, *keys[place][:2], arguments.top) for place in sample]
+        sampled = [keys[place] for place in sample]
+        peers = [score_all(model, history, prefix, arguments.top) for history, prefix, _ in sampled]
         agree = sum(
-            words
-            == [
-                word
-                for word, _ in model.next_words(
-                    *keys[place][:1], arguments.top, prefix=keys[place][1]
-                )
-            ]
-            for place, (_, _, words) in zip(sample, peers, strict=True)
+            words == [word for word, _ in model.next_words(history, arguments.top, prefix=prefix)]
+            for (history, prefix, _), (_, _, words) in zip(sampled, peers, strict=True)
         )
         measured.add(
             model=path.name,
             how="every word",
-            **figures(*list(zip(*peers, strict=True))[:2]),
+            **figures([clock for clock, _, _ in peers], [processor for _, processor, _ in peers]),
             agree=agree,
         )
     measured.note(

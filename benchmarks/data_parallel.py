@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
@@ -32,6 +32,9 @@ from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.training.data_parallel import ProcessGroup, data_parallel
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import GradBucket
 
 STREAMS, UNROLL = 2, 4
 NETWORKS = [(machines, gigabits) for machines in (8, 64) for gigabits in (10, 100)]
@@ -50,9 +53,11 @@ class Traffic:
 
     bytes = 0
 
-    def count(self, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+    def count(self, bucket: GradBucket) -> torch.futures.Future[Tensor]:
         self.bytes += bucket.buffer().nbytes
-        return allreduce_hook(dist.group.WORLD, bucket)
+        world = dist.group.WORLD
+        assert world is not None  # init_process_group was called
+        return allreduce_hook(world, bucket)
 
 
 def main() -> None:
@@ -156,6 +161,7 @@ def light_rnn(words: Vocabulary, width: int) -> LightRNN:
 def full_softmax(words: Vocabulary, width: int) -> FullSoftmax:
     """With dense gradients of the input vectors too, as torch's Embedding has them."""
     model = FullSoftmax(FullSoftmaxSettings(hidden_dim=width), words)
+    assert isinstance(model.input, nn.Embedding)
     model.input.sparse = False
     return model
 

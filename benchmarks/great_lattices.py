@@ -106,17 +106,19 @@ def measure(shape: str, steps: int, states: int, arcs: int) -> dict[str, object]
         times.append(time.process_time())
         write_lattices(folder / "out.gz", [result.as_first_pass("graph")], "kaldi-lattice")
         times.append(time.process_time())
-        row = {"shape": shape, "states": great.states, "arcs": great.arcs}
+        states, arcs = great.states, great.arcs
         del great, result
         for _ in source:
             pass
         times.append(time.process_time())
         read, rescored, best, written, small = (round(b - a, 2) for a, b in pairwise(times))
         return {
-            **row,
+            "shape": shape,
+            "states": states,
+            "arcs": arcs,
             "read": read,
             "rescored": rescored,
-            "microseconds": round(1e6 * rescored / row["arcs"]),
+            "microseconds": round(1e6 * rescored / arcs),
             "best": best,
             "written": written,
             "small": small,

@@ -15,7 +15,8 @@ test set, after reading.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.nbest import rerank, score_lists, tune_lists
 from rescorer.rescoring.oracle import oracle_words
+from rescorer.rescoring.rescored_lattice import RescoredLattice
+from rescorer.rescoring.weights import TunedWeights, Weights
 
 _TUNED_ORDER = 4
 COLUMNS = (
@@ -69,10 +72,23 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.perf_counter() - begin
 
 
+def reranked(lists: list[NBest], models: list[LanguageModel], weights: Weights) -> list[NBest]:
+    return rerank(lists, score_lists(lists, models), weights)
+
+
+def rescored_lattices(
+    lattices: list[Lattice],
+    models: list[LanguageModel],
+    tuned: TunedWeights,
+    settings: ExpansionSettings,
+) -> list[RescoredLattice]:
+    return list(rescore_lattices(lattices, models, tuned, settings))
+
+
 class Table:
     """Error rates against the references, a row a system."""
 
-    def __init__(self, measured: Measurement, references: dict[str, Words]) -> None:
+    def __init__(self, measured: Measurement, references: Mapping[str, Words]) -> None:
         self.measured, self.references = measured, references
 
     def show(self, name: str, heard: dict[str, Words], seconds: float | None = None) -> None:
@@ -97,9 +113,7 @@ class Table:
     ) -> None:
         weights = tune_lists(dev, self.references, score_lists(dev, models), kind=kind).weights
         for size, lists in ((100, test), (1000, longer)):
-            ranked, seconds = timed(
-                lambda lists=lists: rerank(lists, score_lists(lists, models), weights)
-            )
+            ranked, seconds = timed(partial(reranked, lists, models, weights))
             self.show(
                 f"{name}, {size}-best",
                 {each.utterance: each.hypotheses[0].words for each in ranked},
@@ -120,16 +134,16 @@ class Table:
         tuned = tune_lattices(dev, self.references, models, settings, kind=kind)
         for order in orders:
             settings = ExpansionSettings(order, max_histories=most)
-            rescored, seconds = timed(
-                lambda s=settings: list(rescore_lattices(test, models, tuned, s))
-            )
+            rescored, seconds = timed(partial(rescored_lattices, test, models, tuned, settings))
             self.show(
                 f"{name}, lattices, N = {order}",
                 {each.lattice.utterance: each.best() for each in rescored},
                 seconds,
             )
-            safest = {each.lattice.utterance: each.minimum_bayes_risk().words for each in rescored}
-            self.show(f"{name}, lattices, N = {order}, minimum Bayes risk", safest)
+            least_risk = {
+                each.lattice.utterance: each.minimum_bayes_risk().words for each in rescored
+            }
+            self.show(f"{name}, lattices, N = {order}, minimum Bayes risk", least_risk)
         self.measured.note(f"{name}: {tuned.weights}")
 
 

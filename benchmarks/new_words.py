@@ -23,6 +23,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -212,9 +213,7 @@ def main() -> None:
     for prior in arguments.priors:
         counts = names.pseudo_counts(prior)
         for examples in (None, *arguments.examples):
-            new, seconds = timed(
-                lambda examples=examples, counts=counts: added(model, names.words, counts, examples)
-            )
+            new, seconds = timed(partial(added, model, names.words, counts, examples))
             name = f"added, {examples.name}" if examples else "added, no examples"
             measured.add(**text.row(name, new, prior, seconds))
         for seed in range(arguments.random):

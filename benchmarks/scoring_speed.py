@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from benchmarks.machine import machine
 from benchmarks.results import Column, Measurement, make_parser
-from rescorer.models.lightrnn import LightRNN, LightRNNSettings
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings, LightRNNState
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
@@ -51,7 +52,9 @@ class FullSoftmax(nn.Module):
         at_once = max(1, _LOGITS_AT_ONCE // self.output.out_features)
         parts = [
             torch.log_softmax(self.output(part), -1).gather(-1, target[:, None])[:, 0]
-            for part, target in zip(flat.split(at_once), targets.split(at_once), strict=True)
+            for part, target in zip(
+                torch.split(flat, at_once), torch.split(targets, at_once), strict=True
+            )
         ]
         return torch.cat(parts).view_as(words[1:])
 
@@ -60,6 +63,12 @@ def light_rnn(size: int, rows: int | None, settings: LightRNNSettings) -> LightR
     words = ("</s>", "<unk>", *(f"w{index}" for index in range(size - 2)))
     vocabulary = Vocabulary(words, np.ones(size, dtype=np.int64))
     return LightRNN(settings, vocabulary, WordTable.shaped(size, rows))
+
+
+def log_probs_of(model: LightRNN, words: Tensor, state: LightRNNState) -> Tensor:
+    """[T - 1, U] log P of each word but the first."""
+    log_probs: Tensor = model(words[1:], state)[0]
+    return log_probs
 
 
 def seconds(run: Callable[[], Tensor], repeats: int) -> float:
@@ -111,13 +120,10 @@ def main() -> None:
         words = torch.randint(size, (arguments.words, arguments.sentences), device=arguments.device)
         model = light_rnn(size, arguments.rows, settings).to(arguments.device).eval()
         state = model.start_states(arguments.sentences)
-        quick = seconds(
-            lambda model=model, words=words, state=state: model(words[1:], state)[0],
-            arguments.repeats,
-        )
+        quick = seconds(partial(log_probs_of, model, words, state), arguments.repeats)
         small = model.parameter_count()
         peer = FullSoftmax(size, arguments.hidden_dim).to(arguments.device).eval()
-        slow = seconds(lambda peer=peer, words=words: peer(words), arguments.repeats)
+        slow = seconds(partial(peer, words), arguments.repeats)
         large = sum(parameter.numel() for parameter in peer.parameters())
         scored = words[1:].numel()
         measured.add(

@@ -1,20 +1,26 @@
-# Stages as in Kaldi, for recipes to source: numbered steps that say what they read and write, and skip finished work.
+# Numbered stages as in Kaldi, for recipes to source. A stage says what it reads and writes, and
+# is skipped if it is finished.
 #
 #   set -euo pipefail
 #   here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 #   output=$here/out epochs=6               # defaults of the recipe's own options
 #   options=(output epochs)
 #   source "$here/../stages.sh"
-#   parse_options "$@"                      # --stage N, --stop-stage N, --output DIR, --epochs N; the rest: arguments
-#   stage 1 train --in text.txt words.tsv --out "$output/lightrnn.pt" -- lightrnn train …
+#   parse_options "$@"       # --stage N, --stop-stage N, --output DIR, --epochs N
+#   stage 1 train --about "Train the model." --in text.txt words.tsv \
+#     --out "$output/lightrnn.pt" -- lightrnn train …
 #
-# A stage is finished when it ended well, its outputs are there, no input is newer and its command reads the same; files
-# in $output/.stages remember. What should not count (threads, device) goes into a function of the recipe, as a variable:
-# a function counts as it is written. To run a finished stage again, delete one of its outputs. A stage before --stage or
-# after --stop-stage is passed over, finished or not.
+# The screen gets a line about each stage, its progress and its seconds. What a command writes to
+# stderr goes to a log in $output/logs; what it writes to stdout is shown at the end of its stage.
+#
+# A stage is finished if it succeeded, its outputs exist, no input is newer and its command is the
+# same; files in $output/.stages record this. A function counts as its text: what should not count
+# (threads, device) is a variable in a function of the recipe. To run a finished stage again, delete
+# one of its outputs. Stages before --stage and after --stop-stage are skipped, finished or not.
 # shellcheck shell=bash
 
-: "${output:?the recipe sets it before it sources stages.sh}" "${options:?the recipe lists its own options}"
+: "${output:?the recipe sets it before it sources stages.sh}"
+: "${options:?the recipe lists its own options}"
 stage=1 stop_stage=999
 arguments=()
 stages_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -26,12 +32,14 @@ fail() { echo "error: $*" >&2; exit 2; }
 need() {
   local command
   for command; do
-    command -v "$command" >/dev/null || PATH=$stages_root/.venv/bin:$stages_root/build/kenlm/bin:$PATH
-    command -v "$command" >/dev/null || fail "no command $command; remedy: make venv kenlm in $stages_root"
+    command -v "$command" >/dev/null ||
+      PATH=$stages_root/.venv/bin:$stages_root/build/kenlm/bin:$PATH
+    command -v "$command" >/dev/null ||
+      fail "no command $command; remedy: make venv kenlm in $stages_root"
   done
 }
 
-# --NAME VALUE sets the variable of that name when the recipe lists it in `options`.
+# --NAME VALUE sets the variable of that name if the recipe lists it in `options`.
 parse_options() {
   local name
   while (($#)); do
@@ -39,30 +47,34 @@ parse_options() {
       -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
       --*)
         name=${1#--} name=${name//-/_}
-        [[ " stage stop_stage ${options[*]} " == *" $name "* ]] || fail "no option $1; remedy: $0 --help"
+        [[ " stage stop_stage ${options[*]} " == *" $name "* ]] ||
+          fail "no option $1; remedy: $0 --help"
         (($# > 1)) || fail "$1 without a value"
         printf -v "$name" %s "$2"
         shift 2 ;;
       *) arguments+=("$1"); shift ;;
     esac
   done
-  [[ $stage$stop_stage =~ ^[0-9]+$ ]] || fail "--stage $stage --stop-stage $stop_stage: expected numbers"
-  # Where cores are shared, threads that wait for one another cost several times what they bring.
+  [[ $stage$stop_stage =~ ^[0-9]+$ ]] ||
+    fail "--stage $stage --stop-stage $stop_stage: expected numbers"
+  # More threads than free cores slow each other down several times.
   [[ -z ${threads-} ]] || export OMP_NUM_THREADS=$threads
 }
 
-# write FILE COMMAND… puts what the command prints into the file, whole or not at all.
+# write FILE COMMAND… writes what the command prints to the file, whole or not at all.
 write() {
   "${@:2}" >"$1.part"
   mv "$1.part" "$1"
 }
 
-# stage NUMBER NAME --in FILE… --out FILE… -- COMMAND…     (COMMAND may be a function of the recipe)
+# stage NUMBER NAME [--about TEXT] --in FILE… --out FILE… -- COMMAND…
+# COMMAND may be a function of the recipe. `log` is the stage's log.
 stage() {
-  local number=$1 name=$2 kind="" inputs=() outputs=() file start=$SECONDS
+  local number=$1 name=$2 about="" kind="" inputs=() outputs=() file start=$SECONDS
   shift 2
   while [[ $1 != -- ]]; do
     case $1 in
+      --about) about=$2; shift ;;
       --in | --out) kind=$1 ;;
       *) if [[ $kind == --in ]]; then inputs+=("$1"); else outputs+=("$1"); fi ;;
     esac
@@ -71,34 +83,97 @@ stage() {
   shift
   ((number >= stage && number <= stop_stage)) || return 0
   for file in ${inputs[@]+"${inputs[@]}"}; do
-    [[ -e $file ]] || fail "stage $number ($name) reads $file, which is not there; remedy: $(remedy_for "$file")"
+    [[ -e $file ]] ||
+      fail "stage $number ($name) reads $file, which is not there; remedy: $(remedy_for "$file")"
   done
   local record=$output/.stages/$number command=$*
   [[ $(type -t "$1") != function ]] || command+=$'\n'$(declare -f "$1")
+  local title="=== stage $number ($name)"
   if is_finished; then
-    echo "=== stage $number ($name): finished before, skipped" >&2
+    echo "$title: finished before, skipped" >&2
     return 0
   fi
-  echo "=== stage $number ($name)" >&2
-  mkdir -p "$output/.stages"
-  rm -f "$record" # what a failed or killed command leaves is never taken for finished
-  trap 'echo "error: stage $failing failed; what to look at is above" >&2' EXIT
-  failing="$number ($name)"
-  ("$@") # no `if`, no `||`: they would switch off `set -e` inside
+  echo "$title${about:+: $about}" >&2
+  mkdir -p "$output/.stages" "$output/logs"
+  rm -f "$record" # so that what a failed or killed command leaves is not taken for finished
+  log=$output/logs/$number-${name//[ \/]/-}.log
+  run_logged "$@"
   for file in "${outputs[@]}"; do
-    [[ -e $file ]] || fail "stage $number ($name) did not write $file"
+    [[ -e $file ]] || fail "stage $number ($name) did not write $file; its log: $(short "$log")"
   done
-  trap - EXIT
   printf '%s\n' "$command" >"$record"
-  echo "=== stage $number ($name): $((SECONDS - start)) s" >&2
+  echo "    done in $((SECONDS - start)) s" >&2
 }
 
-# Stages write into $output; what is missing elsewhere, the user was to give.
+# The command of the current stage, with its log and on a terminal its progress.
+run_logged() {
+  local results=${log%.log}.out
+  watcher=""
+  trap stage_failed EXIT
+  failing="$number ($name)"
+  if [[ -t 2 ]]; then
+    watch_logs "${log%.log}" &
+    watcher=$!
+  fi
+  ("$@") >"$results" 2>"$log" # no `if`, no `||`: they would switch off `set -e` inside
+  trap - EXIT
+  stop_watching
+  cat "$results"
+}
+
+stage_failed() {
+  stop_watching
+  tail -n 5 "$log" >&2
+  echo "error: stage $failing failed; its log: $(short "$log")" >&2
+}
+
+stop_watching() {
+  [[ -n $watcher ]] || return 0
+  kill "$watcher" 2>/dev/null || true
+  wait "$watcher" 2>/dev/null || true
+  printf '\r\033[K' >&2
+}
+
+# watch_logs PREFIX draws one line a second: the seconds so far, and the progress in the newest of
+# the logs PREFIX.log and PREFIX.NAME.log.
+watch_logs() {
+  local start=$SECONDS newest file seconds
+  while sleep 1; do
+    newest=$1.log
+    for file in "$1".*.log; do [[ ! $file -nt $newest ]] || newest=$file; done
+    seconds=$((SECONDS - start))
+    printf '\r\033[K%5d:%02d  %.69s' $((seconds / 60)) $((seconds % 60)) \
+      "$(progress_in "$newest" "$1" 2>/dev/null)" >&2
+  done
+}
+
+# progress_in LOG PREFIX prints the last progress of a log: a line of a command of ours with its
+# per cent, drawn as a bar, or a heading of lmplz.
+progress_in() {
+  local line bar name=${1#"$2"}
+  name=${name%log} name=${name//./}
+  line=$(tail -c 4000 "$1" | grep -aE '^[^%]*: [0-9]+ %, |^=== ' | tail -n 1) || return 0
+  if [[ $line =~ ([0-9]+)\ %,\  ]]; then
+    printf -v bar '%*s' $((BASH_REMATCH[1] / 10)) ""
+    printf -v bar '[%-10s] ' "${bar// /#}"
+    line=$bar$line
+  fi
+  echo "${name:+$name }$line"
+}
+
+# A path as seen from the current folder.
+short() { echo "${1#"$PWD"/}"; }
+
+# Stages write to $output; other files come from the user.
 remedy_for() {
-  if [[ $1 == "$output"/* ]]; then echo "run the stages before it"; else echo "give it there, or check the path"; fi
+  if [[ $1 == "$output"/* ]]; then
+    echo "run the stages before it"
+  else
+    echo "give it there, or check the path"
+  fi
 }
 
-# Of the stage that is being looked at: shares its variables.
+# Whether the current stage is finished; shares the variables of `stage`.
 is_finished() {
   local file
   [[ -f $record && $(<"$record") == "$command" ]] || return 1

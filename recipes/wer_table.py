@@ -47,16 +47,19 @@ def table(rows: dict[str, Any]) -> list[str]:
     """Lines to read: one a row, with what is left of the errors of the fair first pass."""
     fair = [row for name, row in rows.items() if name.startswith("first pass")][-1]["errors"]
     by_kind = all(kind in row for row in rows.values() for kind in KINDS)
-    words = next(iter(rows.values()))["words"]
-    head = f"{f'{words} words':<30} {'WER':>6}   95 % interval   errors  change"
-    lines = [head + ("   names  others" if by_kind else "")]
+    first = next(iter(rows.values()))
+    count = f"{first['words']} words"
+    lines = [f"{count:<30} {'WER':>6}   95 % interval   errors  change"]
+    if by_kind:
+        names, others = (first[kind]["words"] for kind in KINDS)
+        lines[0] += f"  {names} names  {others} others"
     for name, row in rows.items():
         change = f"{100 * (row['errors'] - fair) / fair:+.1f} %" if fair else ""
         interval = f"[{row['low']:5.2f}, {row['high']:5.2f}]"
         line = f"{name:<30} {row['wer']:6.2f}  {interval}  {row['errors']:6}  {change:>7}"
-        lines.append(
-            line + ("".join(f"  {row[kind]['wer']:6.2f}" for kind in KINDS) if by_kind else "")
-        )
+        if by_kind:
+            line += f"  {row['listed']['wer']:9.2f}  {row['others']['wer']:11.2f}"
+        lines.append(line)
     return lines
 
 

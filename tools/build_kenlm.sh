@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds KenLM's programs lmplz, build_binary and query from the source package of kenlm on PyPI.
 #
-#   tools/build_kenlm.sh [PREFIX]      puts them in PREFIX/bin (default build/kenlm); does nothing when they are there
+#   tools/build_kenlm.sh [PREFIX]   puts them in PREFIX/bin (default build/kenlm), unless they exist
 #
-# PYTHON (default python3) names the Python whose pip fetches the source, JOBS the number of compilers at a time.
+# PYTHON (default python3) names the Python whose pip fetches the source, JOBS the number of
+# compilers that run at a time.
 # About 75 s of CPU and 60 MB of temporary files.
 set -euo pipefail
 
@@ -33,22 +34,26 @@ install_missing() {
     exit 2
   fi
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 all_there && exit 0
+echo "Building KenLM's programs in $prefix/bin. This takes a minute or two." >&2
 install_missing
 mkdir -p "$prefix/bin"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# --no-binary for kenlm alone: what pip needs beside it to read the package may well come as wheels.
-"${PYTHON:-python3}" -m pip download --quiet --no-deps --no-binary kenlm --dest "$work" "kenlm==$version"
+# --no-binary for kenlm alone: what else pip needs to read the package may come as wheels.
+"${PYTHON:-python3}" -m pip download --quiet --no-deps --no-binary kenlm --dest "$work" \
+  "kenlm==$version"
 echo "$sha256  $work/kenlm-$version.tar.gz" | sha256sum --check --quiet
 tar -xzf "$work/kenlm-$version.tar.gz" -C "$work"
 
 quietly() { "$@" &>"$work/log" || { tail -n 50 "$work/log" >&2; exit 1; }; }
-quietly cmake -S "$work/kenlm-$version" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DENABLE_INTERPOLATE=OFF
+quietly cmake -S "$work/kenlm-$version" -B "$work/build" -DCMAKE_BUILD_TYPE=Release \
+  -DENABLE_INTERPOLATE=OFF
 quietly cmake --build "$work/build" --parallel "${JOBS:-2}" --target "${programs[@]}"
 for program in "${programs[@]}"; do install "$work/build/bin/$program" "$prefix/bin/$program"; done
 all_there

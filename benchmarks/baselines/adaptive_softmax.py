@@ -68,7 +68,9 @@ class AdaptiveOutput(OutputLayer):
         parts = [
             self.adaptive(hidden[before].float(), after).output
             for before, after in zip(
-                parents.split(_WORDS_AT_ONCE), words.split(_WORDS_AT_ONCE), strict=True
+                torch.split(parents, _WORDS_AT_ONCE),
+                torch.split(words, _WORDS_AT_ONCE),
+                strict=True,
             )
         ]
         return torch.cat(parts)

@@ -123,12 +123,11 @@ class Folder:
 
     def budget(self) -> Budget:
         content = json.loads((self.path / "budget.json").read_text(encoding="utf-8"))
-        return Budget(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in content.items()
-            }
-        )
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in content.items()
+        }
+        return Budget(**values)
 
     def vocabulary(self) -> Vocabulary:
         budget = self.budget()

@@ -257,9 +257,12 @@ class _Plan(NamedTuple):
 
     def write(self, folder: Folder, entry: Entry) -> None:
         with whole_path(self.path(folder, entry)) as path, open(path, "wb") as file:
-            np.savez(
-                file, preparation_seconds=self.preparation_seconds, probes=self.probes, **self.known
-            )
+            arrays: dict[str, Any] = {
+                "preparation_seconds": self.preparation_seconds,
+                "probes": self.probes,
+                **self.known,
+            }
+            np.savez(file, **arrays)
 
     def speed(self, folder: Folder) -> float:
         """Words a second: the middle one of the shares, of the words a second of the LSTM alone at

@@ -85,7 +85,9 @@ class HierarchicalOutput(OutputLayer):
         parts = [
             self._within(hidden[before], after)
             for before, after in zip(
-                parents.split(_WORDS_AT_ONCE), words.split(_WORDS_AT_ONCE), strict=True
+                torch.split(parents, _WORDS_AT_ONCE),
+                torch.split(words, _WORDS_AT_ONCE),
+                strict=True,
             )
         ]
         return of_classes + torch.cat(parts)
@@ -100,8 +102,8 @@ class HierarchicalOutput(OutputLayer):
         ranges = counts.tolist()
         groups = zip(
             used.tolist(),
-            hidden.float()[order].split(ranges),
-            self.place_of[words[order]].split(ranges),
+            torch.split(hidden.float()[order], ranges),
+            torch.split(self.place_of[words[order]], ranges),
             strict=True,
         )
         # No autocast: small products of ever new shapes are slower in bfloat16.

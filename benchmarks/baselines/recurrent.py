@@ -23,9 +23,8 @@ from rescorer.models.language_model import LanguageModel
 from rescorer.models.lightrnn import LightRNNState
 from rescorer.models.lightrnn.lstm import LSTM
 from rescorer.models.lightrnn.parameters import INIT_STD
-from rescorer.models.trainable import ADAM, Trainable
+from rescorer.models.trainable import ADAM, OptimiserSettings, Provenance, Trainable
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,14 @@ class Recurrent(Trainable, LanguageModel):
     """
 
     Settings: ClassVar[type[BaselineSettings]] = BaselineSettings
+    settings: BaselineSettings
 
     def __init__(
         self, settings: BaselineSettings, vocabulary: Vocabulary, classes: np.ndarray | None = None
     ) -> None:
         super().__init__()
         self.settings, self.vocabulary, self.classes = settings, vocabulary, classes
-        self.provenance: dict[str, Any] = {}
+        self.provenance: Provenance = {}
         self.lstm = LSTM(
             settings.hidden_dim, settings.num_layers, settings.dropout, settings.weight_dropout
         )
@@ -109,7 +109,7 @@ class Recurrent(Trainable, LanguageModel):
 
     # ---- training ----
 
-    def optimiser(self, settings: TrainingSettings) -> torch.optim.Optimizer:
+    def optimiser(self, settings: OptimiserSettings) -> torch.optim.Optimizer:
         """AdamW that steps only the rows of a table that were read."""
         return LazyAdamW(self.parameters(), settings.lr, weight_decay=settings.weight_decay, **ADAM)
 
@@ -223,4 +223,4 @@ def biases(log_shares: np.ndarray) -> nn.Embedding:
 
 def log_shares(counts: np.ndarray) -> np.ndarray:
     """[V] float32 log of each word's share of the text, as if each had been seen once more."""
-    return np.log((counts + 1) / (counts + 1).sum()).astype(np.float32)
+    return np.asarray(np.log((counts + 1) / (counts + 1).sum()), dtype=np.float32)

@@ -47,10 +47,12 @@ class SampledSettings(BaselineSettings):
 
 def init_embeddings(model: Recurrent, vectors: np.ndarray) -> None:
     """Set the input and output embeddings from PPMI-SVD embeddings [V, F]."""
+    output = model.output
+    assert isinstance(model.input, nn.Embedding) and isinstance(output, SampledOutput)
     with torch.no_grad():
         first = project(torch.as_tensor(vectors), model.settings.hidden_dim)
         model.input.weight.copy_(first)
-        model.output.vectors.weight.copy_(first)
+        output.vectors.weight.copy_(first)
 
 
 class SampledOutput(ScoresOfAll):

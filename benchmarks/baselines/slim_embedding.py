@@ -96,7 +96,9 @@ class SlimOutput(ScoresOfAll):
         at_once = max(_HISTORIES_AT_ONCE, _SCORES_AT_ONCE // self.size)
         parts = [
             nn.functional.cross_entropy(self.scores(some), after, reduction="sum")
-            for some, after in zip(hidden.split(at_once), words.split(at_once), strict=True)
+            for some, after in zip(
+                torch.split(hidden, at_once), torch.split(words, at_once), strict=True
+            )
         ]
         return torch.stack(parts).sum() / len(words)
 

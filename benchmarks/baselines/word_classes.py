@@ -51,4 +51,4 @@ def cut(classes: np.ndarray, largest: int) -> np.ndarray:
     place = np.empty_like(order)
     place[order] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     pieces = classes.astype(np.int64) * (int(sizes.max()) // largest + 1) + place // largest
-    return np.unique(pieces, return_inverse=True)[1].astype(np.int64)
+    return np.asarray(np.unique(pieces, return_inverse=True)[1], dtype=np.int64)

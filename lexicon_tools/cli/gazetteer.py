@@ -46,7 +46,7 @@ def gazetteer(
     A list is called by its file's name up to the first dot. A .tsv or .csv has a header line: names
     are in the column name, word, surname, last_name, first_name, given_name, place or city, their
     counts in count, population or frequency, other names, | between them, in alternate_names: these
-    make the list NAME-alternates. Any other file has one name a line. Words with diacritics are
+    make the list NAME-alternates. Other files have one name a line. Words with diacritics are
     there without them as well.
     """
     from lexicon_tools.gazetteer import read_gazetteer

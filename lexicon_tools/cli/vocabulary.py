@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +13,9 @@ from lexicon_tools.cli.options import CASE, READ, WRITE
 from rescorer.command import say, user_errors
 from rescorer.command_line import Command
 from rescorer.errors import InputError
+
+if TYPE_CHECKING:
+    from rescorer.models.vocabulary import Vocabulary
 
 
 @click.command(cls=Command)
@@ -83,10 +89,16 @@ def vocabulary(
     if listed:
         write_word_lists(output.with_suffix(".lists.tsv"), listed)
     words.save(output)
+    _describe(words, counts, by_list(listed), output)
+
+
+def _describe(
+    words: Vocabulary, counts: Counter[str], lists: Mapping[str, set[str]], output: Path
+) -> None:
     unknown = words.counts[words.unknown_id] / max(counts.total(), 1)
     say(
         f"{len(words)} words, {100 * unknown:.2f} % of the text's {counts.total()} words "
         f"unknown: {output}"
     )
-    for name, members in by_list(listed).items():
+    for name, members in lists.items():
         say(f"{name}: {len(members)} words, {len(members - counts.keys())} of them not in the text")

@@ -21,15 +21,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
-import torch
-from typing_extensions import Self
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
-from rescorer.recognition.formats.k2 import to_fsas, to_lattices
+from rescorer.recognition.formats.k2 import Fsa, to_fsas, to_lattices
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, FIRST_PASS
 from rescorer.recognition.word_pieces import as_pieces, join_pieces
@@ -39,17 +36,6 @@ from rescorer.rescoring.lattice import rescore_lattices
 from rescorer.rescoring.nbest import LM_SCORE, MEMORY
 from rescorer.rescoring.trellis import Trellis
 from rescorer.rescoring.weights import DEFAULT_SCALES, TunedWeights, Weights
-
-
-class Fsas(Protocol):
-    """An Fsa or FsaVec of k2."""
-
-    @property
-    def device(self) -> torch.device: ...
-
-    def to(self, device: torch.device | str, /) -> Self: ...
-
-    def as_dict(self) -> dict[str, object]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +49,12 @@ class RescoredFsas:
             is lm.
     """
 
-    best_paths: Mapping[str, Fsas]
-    lattices: Mapping[str, Fsas]
+    best_paths: Mapping[str, Fsa]
+    lattices: Mapping[str, Fsa]
 
 
 def rescore_with_lightrnn(
-    lattice: Fsas,
+    lattice: Fsa,
     models: LanguageModel | Sequence[LanguageModel],
     symbols: Symbols,
     lm_scale_list: Sequence[float],

@@ -156,29 +156,21 @@ def rescore_lattices(
     used = weights or default_weights(first, models, memory)[0]
     all_batches = chain(iter([first]), batches)
     del first  # free the batch after its turn
-    fitting = (_fitting(batch, used.weights, models, settings, collector) for batch in all_batches)
+    fitting = (
+        _Batch(
+            tuple(
+                _prepared(lattice, used.weights, settings)
+                for lattice in batch
+                if _fits(lattice, used.weights, models, collector)
+            )
+        )
+        for batch in all_batches
+    )
     # `itertools.tee` would keep up to 57 batches alive.
     sent: deque[_Batch] = deque()
     task = partial(_expanded, weights=used, settings=settings, memory=memory)
     for parts in executor(task, models, _noted(fitting, sent)):
         yield from _rescored(sent.popleft(), parts, models, used.weights, collector)
-
-
-def _fitting(
-    batch: Sequence[Lattice],
-    weights: Weights,
-    models: Sequence[LanguageModel],
-    settings: ExpansionSettings,
-    collector: ErrorCollector,
-) -> _Batch:
-    """The lattices of a batch that match the weights, prepared for the expansion."""
-    return _Batch(
-        tuple(
-            _prepared(lattice, weights, settings)
-            for lattice in batch
-            if _fits(lattice, weights, models, collector)
-        )
-    )
 
 
 def _noted(batches: Iterable[_Batch], sent: deque[_Batch]) -> Iterator[_Batch]:

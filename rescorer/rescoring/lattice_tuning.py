@@ -67,31 +67,15 @@ def tune_lattices(
         raise InputError("no lattice with a path", expected="at least one utterance")
     for lattice in lattices:
         check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
-    guide = first_pass_weights(lattices[0])
-    lists = [
-        paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
-        for lattice in lattices
-    ]
-    scorer = SentenceScorer(models, memory, executor, progress)
-
-    def tuned(turn: int) -> TunedWeights:
-        return tune_lists(
-            [_unmarked(each) for each in lists],
-            references,
-            scored_lists(lists, scorer),
-            kind=kind,
-            progress=progress,
-            stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}",
-        )
-
-    weights = tuned(1)
-    growing = list(range(len(lattices)))  # lattices whose lists may lack their best path
+    growing = _GrowingLists(
+        lattices, references, SentenceScorer(models, memory, executor, progress)
+    )
+    weights = growing.tune(1, kind, progress)
     for turn in range(2, _TUNING_ROUNDS + 2):
-        if not weights.weights.lm_scale:
-            break  # the models do not help
-        sizes = [len(each.hypotheses) for each in lists]
+        if not (growing.places and weights.weights.lm_scale):
+            break  # no list lacks a path, or the models do not help
         rescored = rescore_lattices(
-            [lattices[place] for place in growing],
+            [lattices[place] for place in growing.places],
             models,
             weights,
             settings,
@@ -99,12 +83,9 @@ def tune_lattices(
             executor=executor,
         )
         stage = f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}"
-        growing = _add_best_paths(lists, growing, rescored, partial(progress, stage))
-        if sizes == [len(each.hypotheses) for each in lists]:
+        if not growing.add_best_paths(rescored, partial(progress, stage)):
             break
-        weights = tuned(turn)
-        if not growing:
-            break
+        weights = growing.tune(turn, kind, progress)
     return weights
 
 
@@ -118,26 +99,56 @@ def _unmarked(nbest: NBest) -> NBest:
     )
 
 
-def _add_best_paths(
-    lists: list[NBest],
-    places: Sequence[int],
-    rescored: Iterable[RescoredLattice],
-    progress: Callable[[int, int], None],
-) -> list[int]:
-    """Add the best paths of rescored lattices to the lists at these places.
+class _GrowingLists:
+    """N-best lists of lattices, to which every round adds paths.
 
-    Returns:
-        The places of the lists that lacked the best path of their lattice.
+    Attributes:
+        lists: for each lattice, first the best paths of the first pass.
+        places: the lists that may lack the best path of their lattice.
     """
-    lacking = []
-    for done, (place, lattice) in enumerate(zip(places, rescored, strict=True), start=1):
-        known = {hypothesis.words for hypothesis in lists[place].hypotheses}
-        found = lattice.n_best(_TUNING_PATHS)
-        lists[place] = _joined(lists[place], found)
-        if found.hypotheses[0].words not in known:
-            lacking.append(place)
-        progress(done, len(places))
-    return lacking
+
+    def __init__(
+        self,
+        lattices: Sequence[Lattice],
+        references: Mapping[str, Words],
+        scorer: SentenceScorer,
+    ) -> None:
+        guide = first_pass_weights(lattices[0])
+        self.lists = [
+            paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
+            for lattice in lattices
+        ]
+        self.places = list(range(len(lattices)))
+        self._references, self._scorer = references, scorer
+
+    def tune(self, turn: int, kind: str, progress: Progress) -> TunedWeights:
+        return tune_lists(
+            [_unmarked(each) for each in self.lists],
+            self._references,
+            scored_lists(self.lists, self._scorer),
+            kind=kind,
+            progress=progress,
+            stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}",
+        )
+
+    def add_best_paths(
+        self, rescored: Iterable[RescoredLattice], progress: Callable[[int, int], None]
+    ) -> bool:
+        """Add the best paths of the rescored lattices of `places`, and keep those that lacked one.
+
+        Returns:
+            Whether a list has more paths, or fewer as some were equal.
+        """
+        has_changed, lacking = False, []
+        for done, (place, lattice) in enumerate(zip(self.places, rescored, strict=True), start=1):
+            old, found = self.lists[place], lattice.n_best(_TUNING_PATHS)
+            self.lists[place] = _joined(old, found)
+            has_changed |= len(self.lists[place].hypotheses) != len(old.hypotheses)
+            if all(found.hypotheses[0].words != known.words for known in old.hypotheses):
+                lacking.append(place)
+            progress(done, len(self.places))
+        self.places = lacking
+        return has_changed
 
 
 def _joined(old: NBest, new: NBest) -> NBest:

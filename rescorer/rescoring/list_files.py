@@ -29,6 +29,7 @@ from rescorer.rescoring.inputs import (
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
 from rescorer.rescoring.unknown_words import check_vocabulary, word_counts
+from rescorer.rescoring.weights import ScoredLists, TunedWeights
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +117,7 @@ def rescore_list_files(
 
     lists: Sequence[NBest] = source.lists
     scored = nbest.score_lists(lists, models, settings.memory_bytes, executor, progress)
-    tuned = side.weights
-    if side.tune_references:
-        tuned = nbest.tune_lists(
-            lists, side.tune_references, scored, kind=settings.mixture, progress=progress
-        )
-        say_tuned(tuned, say)
+    tuned = _tuned_weights(source, scored, settings, say, progress)
     if tuned:
         weights = tuned.weights
     else:
@@ -144,6 +140,20 @@ def rescore_list_files(
         source.word_counts,
         models,
     )
+
+
+def _tuned_weights(
+    source: ListInput, scored: ScoredLists, settings: RescoreSettings, say: Say, progress: Progress
+) -> TunedWeights | None:
+    """The weights that are given or tuned here; None without any."""
+    references = source.side.tune_references
+    if not references:
+        return source.side.weights
+    tuned = nbest.tune_lists(
+        source.lists, references, scored, kind=settings.mixture, progress=progress
+    )
+    say_tuned(tuned, say)
+    return tuned
 
 
 def _write_ranked(path: Path, ranked: Sequence[NBest], source: ListInput) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from math import ceil
 
 import numpy as np
 import torch
@@ -22,9 +23,9 @@ from rescorer.rescoring.word_kinds import WordKinds
 Sentence = Sequence[str]
 
 _MARKS = (SENTENCE_START, SENTENCE_END)
-# The most sentences of a tree. Larger trees would share few more prefixes, and each worker
-# takes one tree.
-_TREE_SENTENCES = 1 << 14
+# Sentences of a tree: at most, and for the ten trees of a small input at least. Larger trees would
+# share few more prefixes. Each worker takes one tree, and progress counts trees.
+_TREE_SENTENCES, _SMALL_TREE_SENTENCES, _SMALL_INPUT_TREES = 1 << 14, 1 << 11, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +229,9 @@ def _groups(order: list[int], models: Sequence[LanguageModel], memory: int) -> I
 
     A level has at most as many nodes as the group has sentences.
     """
-    size = max(1, min(_TREE_SENTENCES, memory // max(model.history_bytes for model in models)))
+    tenth = max(_SMALL_TREE_SENTENCES, ceil(len(order) / _SMALL_INPUT_TREES))
+    fitting = memory // max(model.history_bytes for model in models)
+    size = max(1, min(_TREE_SENTENCES, tenth, fitting))
     for begin in range(0, len(order), size):
         yield order[begin : begin + size]
 

@@ -9,6 +9,8 @@ Shapes: H hypotheses of all lists.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,13 +75,6 @@ def tune(
     """
     space = SearchSpace.of(lists, kind)
     loss = TuningLoss(lists, errors, space)
-    generation = 0
-
-    def report(intermediate_result: OptimizeResult) -> None:
-        nonlocal generation
-        generation += 1
-        progress(stage, generation, settings.rounds)
-
     # There is no weight to tune, or no list whose errors depend on the weights.
     if not space.bounds or not loss.blocks:
         return TuningResult(space.weights(space.middle), ())
@@ -94,7 +89,17 @@ def tune(
         tol=1e-4,
         vectorized=True,
         updating="deferred",
-        callback=report,
+        callback=_counting(lambda generation: progress(stage, generation, settings.rounds)),
     )
     progress(stage, settings.rounds, settings.rounds)
     return TuningResult(space.weights(found.x), space.at_bounds(found.x))
+
+
+def _counting(report: Callable[[int], None]) -> Callable[[OptimizeResult], None]:
+    """A callback of scipy that reports the number of generations so far."""
+    generations = itertools.count(1)
+
+    def callback(intermediate_result: OptimizeResult) -> None:
+        report(next(generations))
+
+    return callback

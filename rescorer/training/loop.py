@@ -84,12 +84,7 @@ class Trainer:
             InputError: too little text, streams that the processes cannot share equally, or a
                 reallocation of a network without a table.
         """
-        if settings.reallocate_after and not isinstance(model, LightRNN):
-            raise InputError(
-                f"a reallocation of a {model.name}, which has no table",
-                expected="a LightRNN",
-                remedy="leave out --reallocate-after",
-            )
+        _check_table(model, settings)
         self.model, self.settings = model, settings
         self.train_corpus, self.valid_corpus = train, valid
         self.output, self.work = Path(output), Path(work)
@@ -97,20 +92,9 @@ class Trainer:
         self.lists, self.processes = lists, processes
         self.share = processes.share(settings.batch_size)
         self.batched = train.batchify(settings.batch_size)  # [U, N / U]
-        if not self.batched.shape[1]:
-            raise InputError(
-                f"the training text has {len(train)} words",
-                expected=f"at least one for each of {settings.batch_size} streams",
-                remedy="give more text or fewer --batch-size",
-            )
         self.steps_an_epoch = math.ceil(self.batched.shape[1] / settings.bptt)
         self.steps = self.steps_an_epoch * settings.epochs
-        if self.steps < settings.interval_count:
-            raise InputError(
-                f"the training has {self.steps} steps",
-                expected=f"at least {settings.interval_count}, one for each interval",
-                remedy="give more text, or fewer --batch-size or --intervals",
-            )
+        _check_size(train, self.steps, settings)
         self.digests = processes.run_on_first(self._digests)
         self.loss = processes.loss_of(model)
         self.optimiser = model.optimiser(settings)
@@ -379,3 +363,27 @@ class Trainer:
             # torch crashes on a row of a larger tensor
             torch.set_rng_state(random[self.processes.rank].clone())
         self.say(f"going on from step {self.step} of {self.steps}")
+
+
+def _check_table(model: Trainable, settings: TrainingSettings) -> None:
+    if settings.reallocate_after and not isinstance(model, LightRNN):
+        raise InputError(
+            f"a reallocation of a {model.name}, which has no table",
+            expected="a LightRNN",
+            remedy="leave out --reallocate-after",
+        )
+
+
+def _check_size(train: Corpus, steps: int, settings: TrainingSettings) -> None:
+    if not steps:
+        raise InputError(
+            f"the training text has {len(train)} words",
+            expected=f"at least one for each of {settings.batch_size} streams",
+            remedy="give more text or fewer --batch-size",
+        )
+    if steps < settings.interval_count:
+        raise InputError(
+            f"the training has {steps} steps",
+            expected=f"at least {settings.interval_count}, one for each interval",
+            remedy="give more text, or fewer --batch-size or --intervals",
+        )

@@ -75,35 +75,42 @@ def add_words_file(
             settings=settings,
             say=say,
         )
+    _describe(addition, texts, say)
+    _note(
+        new,
+        "additions",
+        pseudo_counts=float(words.counts.sum()),
+        **_file_names(list=list_path, texts=texts, like=like, replay=replay),
+        **_chosen(settings),
+        **_outcome(addition),
+    )
+    new.save(output)
+    return addition
+
+
+def _describe(addition: Addition, texts: Sequence[Path], say: _Say) -> None:
     if texts and addition.with_examples < addition.words:
         say(
             f"{addition.words - addition.with_examples} of the {addition.words} new words are in "
             f"no sentence of {', '.join(map(str, texts))}: similar words decide their cells"
         )
     say(addition.describe())
-    files = {
-        "list": list_path.name,
-        "texts": [path.name for path in texts],
-        "like": like.name if like else None,
-        "replay": [path.name for path in replay],
-    }
-    _note(new, "additions", **_facts(addition, words, settings), **files)
-    new.save(output)
-    return addition
 
 
-def _facts(addition: Addition, words: WordList, settings: NewWordSettings) -> dict[str, object]:
+def _file_names(**files: Path | Sequence[Path] | None) -> dict[str, object]:
+    """The names of files or of several, without their folders."""
     return {
-        "words": len(words.words),
-        "pseudo_counts": float(words.counts.sum()),
-        "prior": settings.prior,
-        "seed": settings.seed,
-        "finetune": settings.finetune,
-        "move": settings.move,
-        "rows": addition.rows,
-        "columns": addition.columns,
-        "mass": addition.mass,
+        key: [path.name for path in value] if isinstance(value, Sequence) else value and value.name
+        for key, value in files.items()
     }
+
+
+def _chosen(settings: NewWordSettings) -> dict[str, object]:
+    return {name: getattr(settings, name) for name in ("prior", "seed", "finetune", "move")}
+
+
+def _outcome(addition: Addition) -> dict[str, object]:
+    return {name: getattr(addition, name) for name in ("words", "rows", "columns", "mass")}
 
 
 def reallocate_file(

@@ -241,3 +241,8 @@ class NewWordSettings(ContextSettings):
     reallocation: ReallocationSettings = setting(
         ReallocationSettings(min_gain=0.01), "How all words are reallocated.", option=False
     )
+
+    @property
+    def changes_network(self) -> bool:
+        """Whether old words change, too."""
+        return self.move or self.finetune is not None

@@ -64,10 +64,8 @@ def train_model(
         words = Vocabulary.load(vocabulary)
         lists = _lists_of(vocabulary, words)
         processes.run_on_first(lambda: held.enter_context(sole_use(work)))
-        train, held_out = (
-            _encoded(paths, words, work / name, processes)
-            for paths, name in ((texts, "train.ids"), ([valid], "valid.ids"))
-        )
+        train = _encoded(texts, words, work / "train.ids", processes)
+        held_out = _encoded([valid], words, work / "valid.ids", processes)
         settings = _resolved(training, processes, say)
         torch.manual_seed(settings.seed)
         is_resumed = processes.broadcast_flag(checkpoint_in(work).exists())

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import random
 import re
 import shutil
@@ -102,10 +103,8 @@ def run(
 def test_finished_stages_are_skipped(recipe: Recipe) -> None:
     first = recipe.run("one", "two")
     assert first.returncode == 0 and recipe.ran() == "ab"
-    assert (
-        re.search(r"stage 2 \(make-b\): \d+ s", first.stderr)
-        and "arguments: one two" in first.stdout
-    )
+    assert re.search(r"stage 2 \(make-b\)\n +done in \d+ s", first.stderr)
+    assert "arguments: one two" in first.stdout
     again = recipe.run()
     assert again.returncode == 0 and recipe.ran() == ""
     assert "stage 1 (make-a): finished before, skipped" in again.stderr
@@ -170,9 +169,7 @@ def test_a_failing_stage_stops_the_recipe_and_is_not_finished(tmp_path: Path) ->
     broken = Recipe(tmp_path, end="false")
     result = broken.run()
     assert result.returncode == 1 and broken.ran() == "ab"
-    assert (
-        result.stderr.splitlines()[-1] == "error: stage 2 (make-b) failed; what to look at is above"
-    )
+    assert result.stderr.splitlines()[-1].startswith("error: stage 2 (make-b) failed; its log: ")
     # it wrote its output, and failed then
     assert (broken.output / "b").exists() and "arguments" not in result.stdout
     broken.run()
@@ -187,6 +184,77 @@ def test_a_failing_stage_is_seen_when_it_had_succeeded_before(recipe: Recipe) ->
     recipe.ran()
     Recipe(recipe.script.parent).run()
     assert recipe.ran() == "b"
+
+
+def test_programs_write_to_logs_and_results_to_the_screen(tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path, end="echo chatter >&2; echo result")
+    result = recipe.run()
+    assert result.stdout.splitlines()[0] == "result" and "chatter" not in result.stderr
+    log = recipe.output / "logs" / "2-make-b.log"
+    assert log.read_text(encoding="utf-8") == "chatter\n"
+
+
+def test_a_failing_program_names_its_log_and_shows_its_last_lines(tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path, end='seq 9 >&2; echo "no memory" >&2; false')
+    lines = recipe.run().stderr.splitlines()
+    log = recipe.output / "logs" / "2-make-b.log"
+    assert lines[-1].endswith(str(log).removeprefix("/")) and lines[-2] == "no memory"
+    assert log.exists() and "3" not in lines
+
+
+def test_a_terminal_shows_the_progress_in_the_log(tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path, end='echo "tuning: 40 %, 00:06 left" >&2; sleep 2')
+    master, terminal = pty.openpty()
+    command = ["bash", str(recipe.script), str(recipe.output)]
+    subprocess.run(command, stderr=terminal, stdout=subprocess.DEVNULL, check=True)
+    os.close(terminal)
+    shown = os.read(master, 10_000).decode()
+    os.close(master)
+    assert "0:01  [####      ] tuning: 40 %, 00:06 left" in shown
+
+
+SYSTEMS = """
+set -euo pipefail
+output=$1 options=(output)
+source {recipes}/stages.sh
+source {recipes}/systems.sh
+ngram=ngram.binary lightrnn=lightrnn.pt
+rescore() {{ if [[ $* == *--lm* ]]; then echo "mixed up" >&2; return 3; fi; }}
+stage 6 tune --out "$output/weights.json" -- tune_systems dev.jsonl dev.jsonl "$output"
+"""
+
+
+def test_systems_side_by_side_have_logs_of_their_own(tmp_path: Path) -> None:
+    script = SYSTEMS.format(recipes=RECIPES)
+    result = subprocess.run(
+        ["bash", "-c", script, "recipe", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    for name in ("lightrnn", "mixture"):
+        log = tmp_path / "logs" / f"6-tune.{name}.log"
+        assert log.read_text(encoding="utf-8") == "mixed up\n"
+        assert f"{name} failed; its log: {log}" in result.stderr
+    assert "ngram failed" not in result.stderr and "stage 6 (tune) failed" in result.stderr
+
+
+@needs_lmplz
+def test_the_demo_ends_with_one_table_and_where_to_look(tmp_path: Path) -> None:
+    for name in ("wer", "perplexity"):
+        (tmp_path / f"{name}.txt").write_text(f"the {name} table\n", encoding="utf-8")
+    path = f"{Path(sys.executable).parent}:{KENLM}:{os.environ['PATH']}"
+    result = subprocess.run(
+        ["bash", str(RECIPES / "mini" / "run.sh"), "--stage", "99", "--output", str(tmp_path)],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stderr == "" and result.stdout.count("the wer table") == 1
+    pages = re.findall(r"docs/\S+\.md", result.stdout)
+    assert len(pages) > 2 and all((RECIPES.parent / page).exists() for page in pages)
 
 
 def test_a_stage_must_write_what_it_says(tmp_path: Path) -> None:
@@ -348,6 +416,7 @@ def test_wer_table(tmp_path: Path, listed: bool) -> None:
         "mixture",
         "oracle",
     ]
+    assert ("50 names" in result.stdout) is listed
     assert (
         rows["mixture"]["wer"] == 20
         and rows["mixture"]["words"] == 50

@@ -271,3 +271,12 @@ def test_unknown_words_are_told_for_each_model(tmp_path: Path) -> None:
     scores = score_sentences([("cat", "strange"), ("dog",)], [network, ngram], LARGE)
     assert (scores.paths @ scores.kinds.unknown).tolist() == [[1, 0], [0, 1]]
     assert scores.log_probs.dtype == np.float64
+
+
+def test_progress_counts_the_sentences_of_ten_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefix_tree, "_SMALL_TREE_SENTENCES", 2)
+    steps: list[tuple[str, int, int]] = []
+    score_sentences(
+        draw_sentences(60), [make_model()], LARGE, progress=lambda *step: steps.append(step)
+    )
+    assert steps == [("scoring", done, 60) for done in range(6, 61, 6)]

@@ -135,10 +135,9 @@ def export(
     if int8:
         whole, content = content, as_int8(content)
         rounded = _scores(content, compared)
-        differences = np.abs(rounded - found)
+        share = len(content) / len(whole)
         lines.append(
-            f"int8: {len(content):,} bytes, {len(content) / len(whole):.1%} of float32; at most "
-            f"{differences.max():.2g} nats a word off float32, {differences.mean():.2g} on average"
+            f"int8: {len(content):,} bytes, {share:.1%} of float32; {_off(rounded, found)}"
         )
         if sentences:
             before, after = perplexity(found), perplexity(rounded)
@@ -148,6 +147,14 @@ def export(
     with whole_path(output) as work:
         work.write_bytes(content)
     return lines
+
+
+def _off(rounded: np.ndarray, found: np.ndarray) -> str:
+    differences = np.abs(rounded - found)
+    return (
+        f"at most {differences.max():.2g} nats a word off float32, "
+        f"{differences.mean():.2g} on average"
+    )
 
 
 def as_onnx(model: LightRNN) -> bytes:

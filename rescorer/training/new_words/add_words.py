@@ -103,12 +103,7 @@ def add_words(
     _check(model, replay, settings)
     model.eval()
     occurrences = Examples.found(model, words, examples, settings.examples)
-    if settings.finetune and not occurrences.sentences:
-        raise InputError(
-            "no example sentence holds one of the new words",
-            expected="sentences to train on",
-            remedy="give sentences with the new words by --text, or leave out --finetune",
-        )
+    _check_examples(occurrences, settings)
     text = sample_text(model, settings.text_words, settings.seed)
     text_rows = row_log_probs(model, text.state)  # [G, R]
     context_sets = ContextSets.collect(model, words, occurrences, like, text, text_rows, settings)
@@ -121,7 +116,7 @@ def add_words(
         _reallocate(new, replay, example_ids, like, settings, say)
     if settings.finetune:
         _fine_tune(model, new, replay, example_ids, settings, settings.finetune)
-    if settings.move or settings.finetune:
+    if settings.changes_network:
         state = read_text(new, text.ids).state
         calibrate(new, targets, state, draws=settings.row_contexts, seed=settings.seed)
     return new, _measure(model, new, targets, len(set(occurrences.words)), settings)
@@ -143,6 +138,15 @@ def _check(model: LightRNN, replay: Corpus | None, settings: NewWordSettings) ->
         raise InputError(
             "no text that tells where the old words belong",
             remedy="give text such as the model was trained on by --replay, or leave out --move",
+        )
+
+
+def _check_examples(examples: Examples, settings: NewWordSettings) -> None:
+    if settings.finetune and not examples.sentences:
+        raise InputError(
+            "no example sentence holds one of the new words",
+            expected="sentences to train on",
+            remedy="give sentences with the new words by --text, or leave out --finetune",
         )
 
 
@@ -239,8 +243,7 @@ def _measure(
         perplexity(log_probs_of(each, text.ids.T.ravel(), batch_size=streams, bptt=16))
         for each in (model, new)
     )
-    is_network_same = not (settings.move or settings.finetune)
-    state = text.state if is_network_same else read_text(new, text.ids).state
+    state = read_text(new, text.ids).state if settings.changes_network else text.state
     mass = float(mean_probabilities(new, ids, state, draws=settings.row_contexts).sum())
     return Addition(
         words=len(ids),

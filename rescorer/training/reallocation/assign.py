@@ -5,7 +5,7 @@ word a cell. The joint problem has V × cells costs, too many beyond a few thous
 tables are solved by dual ascent (dual_ascent.py). Tables that are too large for that are solved by
 block coordinate descent over rows and columns (blocks.py).
 
-Any dual variables >= 0 also bound the optimum from below (linear-programming duality):
+All dual variables >= 0 bound the optimum from below, too (linear-programming duality):
 sum_w min_ij (cost + dual) - sum_ij dual. The reported lower bound is the best of them over the
 temperatures. For tables in blocks it uses one dual variable a row and one a column, and is much
 looser.

@@ -210,7 +210,7 @@ class _Block:
 def separable_bound(table: Table, settings: AssignmentSettings) -> float:
     """Lower bound in nats: rows and columns are assigned separately, C words a row, R a column.
 
-    Any dual variables >= 0 prove a bound. They are found on a sample of the words; one pass over
+    All dual variables >= 0 prove a bound. These are found on a sample of the words; one pass over
     all words then proves the bound.
     """
     by_row = _line_bound(table.row_costs, table.columns, settings, table.device)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Rescores the lattices of a decode directory with a LightRNN: every arc gets the probability of its word after its
-# history. Reads lat.JOB.gz and num_jobs, and writes the same with best.JOB.txt (`utt words`), ready for local/score.sh.
+# Rescores the lattices of a decode directory with a LightRNN: every arc gets the probability of its
+# word after its history. Reads lat.JOB.gz and num_jobs. Writes the same, for local/score.sh, and
+# best.JOB.txt (`utt words`).
 
 # Options, with their defaults.
 cmd=run.pl
@@ -34,20 +35,24 @@ Options:
   --cmd (run.pl|queue.pl [opts])   how to run the jobs
   --nj N                           jobs: as in-decode-dir/num_jobs says, which is the default
   --stage N                        1: rescore, and score; 2: score only
-  --weights w.json                 made by rescore --tune on a development set; instead of the next three:
+  --weights w.json                 made by rescore --tune on a development set; instead of the
+                                   next three:
   --weight W                       share of the new model, 0 to 1; the old one counts 1 - W (0.5)
   --acwt A, --inv-acwt I           scale of the acoustic costs, or 1 / that (inverse: 10)
-  --old-ngram KENLM                the n-gram model that is in the lattices: only its costs count 1 - W, then;
-                                   without it, all graph costs do; weights tuned with --old-lm-model need it
-  --ngram KENLM                    an n-gram model, mixed into the new model word by word; alone without lightrnn.pt
-  --compact (true|false)           few arcs: of equal words the best path, few histories far from the best (true)
+  --old-ngram KENLM                the n-gram model in the lattices' graph costs: only its costs
+                                   count 1 - W; without this option all graph costs do; weights
+                                   tuned with --old-lm-model need it
+  --ngram KENLM                    an n-gram model, mixed into the new model word by word; used
+                                   alone without lightrnn.pt
+  --compact (true|false)           few arcs: of equal words the best path, few histories far from
+                                   the best (true)
   --max-ngram-order N              histories with the same last N - 1 words merge; 0: none (4)
-  --beam B, --lattice-prune-beam B how far a history may lie behind the best (16)
+  --beam B, --lattice-prune-beam B largest distance of a history from the best (16)
   --max-histories N                of each state; 0: any number (32)
   --device (cpu|cuda)              where the model runs (cpu)
   --memory MIB                     for the histories of a job (1024)
   --threads N                      of a job (1)
-  --skip-bad (true|false)          pass over lattices that cannot be used; the log lists them (false)
+  --skip-bad (true|false)          skip lattices that cannot be used; the log lists them (false)
   --skip-scoring (true|false)      do not run local/score.sh (false)
   --scoring-opts OPTIONS           for local/score.sh"
 echo "$0 $*"
@@ -60,8 +65,9 @@ if [ "$stage" -le 1 ]; then
   splitting=(${old_ngram:+--old-lm-model "$old_ngram"})
   if $compact; then expansion+=(--compact); fi
   echo "$0: rescoring the lattices of $indir, $nj jobs"
-  run_jobs rescore "$indir/lat.JOB.gz" --format kaldi-lattice --symbols "$symbols" "${models[@]}" "${expansion[@]}" \
-    "${splitting[@]}" "${skipping[@]}" --weights "$weights_file" --lattice-output "$dir/lat.JOB.gz" --output "$dir/best.JOB.txt"
+  run_jobs rescore "$indir/lat.JOB.gz" --format kaldi-lattice --symbols "$symbols" "${models[@]}" \
+    "${expansion[@]}" "${splitting[@]}" "${skipping[@]}" --weights "$weights_file" \
+    --lattice-output "$dir/lat.JOB.gz" --output "$dir/best.JOB.txt"
   echo "$nj" >"$dir/num_jobs"
 fi
 if [ "$stage" -le 2 ]; then score; fi

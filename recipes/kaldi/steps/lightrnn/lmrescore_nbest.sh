@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Rescores the N best hypotheses of each lattice of a decode directory with a LightRNN, sentence by sentence. Reads
-# lat.JOB.gz and num_jobs, and writes the scores to archives.JOB, best.JOB.txt (`utt words`), and the hypotheses as
-# lattices with their alignments, lat.JOB.gz with num_jobs, ready for local/score.sh.
+# Rescores the N best hypotheses of each lattice of a decode directory with a LightRNN, sentence by
+# sentence. Reads lat.JOB.gz and num_jobs. Writes the scores to archives.JOB, the best words to
+# best.JOB.txt (`utt words`), and the hypotheses as lattices with their alignments to lat.JOB.gz
+# with num_jobs, for local/score.sh.
 
 # Options, with their defaults.
 cmd=run.pl
@@ -34,20 +35,24 @@ e.g.:  $0 --cmd queue.pl --N 50 --weight 0.5 lightrnn.pt data/lang data/test
 Options:
   --cmd (run.pl|queue.pl [opts])   how to run the jobs
   --nj N                           jobs: as in-decode-dir/num_jobs says, which is the default
-  --stage N                        1: find the N best; 2: split off the old model; 3: score with the new one;
-                                   4: archives; 5: lattices; 6: local/score.sh
+  --stage N                        1: find the N best; 2: split off the old model;
+                                   3: score with the new one; 4: archives; 5: lattices;
+                                   6: local/score.sh
   --N N                            hypotheses of each utterance (100)
-  --weights w.json                 made by rescore --tune on a development set; instead of the next three:
+  --weights w.json                 made by rescore --tune on a development set; instead of the
+                                   next three:
   --weight W                       share of the new model, 0 to 1; the old one counts 1 - W (0.5)
   --acwt A, --inv-acwt I           scale of the acoustic costs, or 1 / that (inverse: 10)
-  --old-ngram KENLM                the n-gram model that is in the lattices: only its costs count 1 - W, then;
-                                   without it, all graph costs do; weights tuned with --old-lm-model need it
-  --ngram KENLM                    an n-gram model, mixed into the new model word by word; alone without lightrnn.pt
-  --beam B, --lattice-prune-beam B how far the N best may lie behind the best (16)
+  --old-ngram KENLM                the n-gram model in the lattices' graph costs: only its costs
+                                   count 1 - W; without this option all graph costs do; weights
+                                   tuned with --old-lm-model need it
+  --ngram KENLM                    an n-gram model, mixed into the new model word by word; used
+                                   alone without lightrnn.pt
+  --beam B, --lattice-prune-beam B largest distance of the N best from the best (16)
   --device (cpu|cuda)              where the model runs (cpu)
   --memory MIB                     for the histories of a job (1024)
   --threads N                      of a job (1)
-  --skip-bad (true|false)          pass over lattices that cannot be used; the log lists them (false)
+  --skip-bad (true|false)          skip lattices that cannot be used; the log lists them (false)
   --skip-scoring (true|false)      do not run local/score.sh (false)
   --scoring-opts OPTIONS           for local/score.sh"
 echo "$0 $*"
@@ -62,8 +67,9 @@ mkdir -p "$lists"
 if [ "$stage" -le 1 ]; then
   echo "$0: finding the $N best of the lattices of $indir, $nj jobs"
   write_weights "$lists/first_pass.json" 0 graph 1
-  run_jobs nbest "$indir/lat.JOB.gz" --format kaldi-lattice --symbols "$symbols" "${models[@]}" "${expansion[@]}" \
-    "${skipping[@]}" --weights "$lists/first_pass.json" --nbest "$N" --nbest-output "$lists/first-JOB"
+  run_jobs nbest "$indir/lat.JOB.gz" --format kaldi-lattice --symbols "$symbols" "${models[@]}" \
+    "${expansion[@]}" "${skipping[@]}" --weights "$lists/first_pass.json" --nbest "$N" \
+    --nbest-output "$lists/first-JOB"
 fi
 
 if [ "$stage" -le 2 ]; then
@@ -86,8 +92,8 @@ fi
 if [ "$stage" -le 3 ]; then
   echo "$0: scoring the hypotheses with ${model:-${ngram:-the English model of the package}}"
   [ -n "$weights" ] || write_default_weights "$weights_file"
-  run_jobs rescore "$lists/split-JOB" "${models[@]}" --weights "$weights_file" --nbest-output "$lists/scored-JOB" \
-    --output "$dir/best.JOB.txt"
+  run_jobs rescore "$lists/split-JOB" "${models[@]}" --weights "$weights_file" \
+    --nbest-output "$lists/scored-JOB" --output "$dir/best.JOB.txt"
 fi
 
 if [ "$stage" -le 4 ]; then
@@ -99,11 +105,14 @@ if [ "$stage" -le 4 ]; then
     cp "$lists/first-$n"/{words_text,acwt,ali.gz} "$archives/"
     cp "$lists/first-$n/lmwt.nolm" "$archives/lmwt.withlm"
     [ -z "$old_ngram" ] || cp "$lists/split-$n"/lmwt.{nolm,lmonly} "$archives/"
-    # The mixture's; where weights leave the models out, there is none.
-    for score in lm lightrnn ngram lightrnn-english; do [ ! -f "$scored/lmwt.$score" ] || break; done
+    # The mixture's score; there is none if the weights leave the models out.
+    for score in lm lightrnn ngram lightrnn-english; do
+      [ ! -f "$scored/lmwt.$score" ] || break
+    done
     cp "$scored/lmwt.$score" "$archives/lmwt.nn"
     # All but the acoustic costs, which scoring scales itself.
-    awk -v acwt="$acwt" 'NR == FNR { acoustic[$1] = $2; next } { printf "%s %.6f\n", $1, $2 - acwt * acoustic[$1] }' \
+    awk -v acwt="$acwt" 'NR == FNR { acoustic[$1] = $2; next }
+      { printf "%s %.6f\n", $1, $2 - acwt * acoustic[$1] }' \
       "$archives/acwt" "$scored/lmwt.total" >"$archives/$interpolated"
   done
 fi
@@ -114,7 +123,8 @@ if [ "$stage" -le 5 ]; then
     archives=$dir/archives.$n
     # shellcheck disable=SC2154 # of common.sh
     gzip -dc "$archives/ali.gz" |
-      awk -f "$lightrnn_steps/nbest_lattice.awk" "$symbols" "$archives"/{"$interpolated",acwt} - "$archives/words_text" |
+      awk -f "$lightrnn_steps/nbest_lattice.awk" "$symbols" "$archives"/{"$interpolated",acwt} - \
+        "$archives/words_text" |
       gzip -c >"$dir/lat.$n.gz.part" || fail "no lattices of $archives: see above"
     mv "$dir/lat.$n.gz.part" "$dir/lat.$n.gz"
   done

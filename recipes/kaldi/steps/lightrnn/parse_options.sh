@@ -1,5 +1,6 @@
-# Kaldi's utils/parse_options.sh in short, for use outside Kaldi: `--some-name VALUE` sets the variable some_name, which
-# must be set before; the first argument that does not begin with -- ends the options. To be sourced.
+# A short form of Kaldi's utils/parse_options.sh, to source outside Kaldi. `--some-name VALUE` sets
+# the variable some_name, which must have a value before. The first argument that does not begin
+# with -- ends the options.
 # shellcheck shell=bash
 
 while [[ ${1-} == -* ]]; do
@@ -10,7 +11,8 @@ while [[ ${1-} == -* ]]; do
       exit 0 ;;
   esac
   option=${1#--} option=${option//-/_}
-  [[ $1 == --* && $option =~ ^[A-Za-z_]+$ && -n ${!option+set} ]] || { echo "$0: invalid option $1" >&2; exit 1; }
+  [[ $1 == --* && $option =~ ^[A-Za-z_]+$ && -n ${!option+set} ]] ||
+    { echo "$0: invalid option $1" >&2; exit 1; }
   (($# > 1)) || { echo "$0: $1 without a value" >&2; exit 1; }
   if [[ ${!option} == true || ${!option} == false ]] && [[ $2 != true && $2 != false ]]; then
     echo "$0: $1 $2: expected true or false" >&2
