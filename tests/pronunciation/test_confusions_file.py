@@ -85,7 +85,7 @@ def test_what_is_written_is_read(tmp_path, model):
         (changed(version=2), "version 2"),
         (changed(phones="ab"), "no list of phones"),
         (changed(phones=["a", "a"]), "'a' in a phone set"),
-        (changed(phones=["a"]), "unknown phone 'ə'"),
+        (changed(phones=["a"]), "spoken: phone 'ə'"),
         (changed(learnt={"words": "many"}), "learnt: words is 'many'"),
         (changed(insertion={"a": 1.0}), "insertions sum to 1"),
         (changed(insertion={"b": 0.1}), "insertion: unknown phone 'b'"),
