@@ -186,7 +186,6 @@ def learn_confusions(
             break
     per_phone = evidence.log_likelihood(table) / evidence.spoken_phones
     learnt = {
-        "observations": float(evidence.weights.sum()),
         "pairs": sum(len(batch.index) for batch in evidence.batches),
         "iterations": done,
         "strength": strength,

@@ -259,7 +259,7 @@ def _expected_arcs(lattice: Lattice, words: Collection[str]) -> list[int]:
 
 
 def _word(lattice: Lattice, arc: int) -> str:
-    return lattice.symbols.words[lattice.labels[arc]]
+    return lattice.symbols.words[int(lattice.labels[arc])]
 
 
 def _letter_distance(candidate: Candidate) -> float:
@@ -303,7 +303,9 @@ def _beside(lattice: Lattice, paths: Sequence[_Path]) -> Lattice:
     """The lattice with the paths beside it: new states and arcs come last, so that the states are
     not in topological order.
     """
-    sources, targets, states = [], [], []
+    sources: list[int] = []
+    targets: list[int] = []
+    states: list[int] = []
     for path in paths:
         between = [lattice.states + len(states) + k for k in range(len(path.states))]
         sources += [path.source, *between]

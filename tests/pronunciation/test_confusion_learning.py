@@ -166,9 +166,7 @@ def test_pronunciations_are_summed_over() -> None:
     table = uniform_confusions(PHONES).probabilities
 
     def likelihood(spoken: tuple[Pronunciation, ...], written: tuple[Pronunciation, ...]) -> float:
-        return np.exp(
-            Evidence.of([Observation(spoken, written)], PHONES).log_likelihood(table)
-        )
+        return np.exp(Evidence.of([Observation(spoken, written)], PHONES).log_likelihood(table))
 
     apart = sum(
         one.probability * likelihood(said("".join(one.phones)), said(other))
