@@ -2,8 +2,8 @@
 
     python -m benchmarks.sound_index TEXT WORDS... [--entries 100 1000 …] [--sentences 10]
 
-Entries are names and words of lists (the first column, .xz or plain), in random order, spoken by
-simple letter-to-phone rules: good enough for lengths and neighbourhoods. Spans are one to four
+Entries are names and words of lists (.xz or plain), in random order, spoken by simple
+letter-to-phone rules: good enough for lengths and neighbourhoods. Spans are one to four
 words of sentences of a text (JSON lines with an n-best list), all spans of a sentence searched
 together. Costs are by phonetic class: 0.1 for a phone heard right, 1 to 4 nats for another one,
 2 to 4 for a deletion or an insertion. Bounds are per phone of a span, plus a constant.
@@ -19,8 +19,8 @@ import re
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -77,18 +77,24 @@ def pronounce(text: str) -> list[int]:
 
 
 def read_entries(paths: Sequence[Path], number: int, seed: int) -> PhoneSequences:
-    """Distinct words and names of the lists, up to a number, in random order."""
-    names: dict[str, None] = {}
-    for path in paths:
-        for _, line in read_lines(path):
-            first, *_, last = [*line.split("\t"), ""][:5]
-            # The last column of places has alternate names.
-            for name in (first, *(last.split("|") if "|" in last else ())):
-                if name.isascii():
-                    names[name.lower()] = None
-    spoken = [phones for phones in map(pronounce, names) if phones]
-    order = np.random.default_rng(seed).permutation(len(spoken))[:number]
-    return PhoneSequences.pack([spoken[place] for place in order])
+    """The first distinct words and names of the lists, up to a number, in random order."""
+    spoken: dict[str, list[int]] = {}
+    for name in chain.from_iterable(map(read_names, paths)):
+        if len(spoken) == number:
+            break
+        if name.isascii() and (phones := pronounce(name)):
+            spoken[name.lower()] = phones
+    entries = PhoneSequences.pack(spoken.values())
+    return entries.take(np.random.default_rng(seed).permutation(len(entries)))
+
+
+def read_names(path: Path) -> Iterator[str]:
+    """The first column of a list, and the alternate names that places have in the fourth."""
+    for _, line in read_lines(path):
+        fields = line.split("\t")
+        yield fields[0]
+        if len(fields) > 3:
+            yield from fields[3].split("|")
 
 
 def read_spans(path: Path, number: int) -> list[PhoneSequences]:
@@ -197,7 +203,7 @@ def main() -> None:
         np.linspace(0, len(sentences[0]) - 1, arguments.peer_spans).astype(int)
     )
     for number in arguments.entries:
-        entries = every.take(np.arange(min(number, len(every))))
+        entries = every.take(np.arange(number))
         built, figures = building(entries)
         index, loaded = loading(built)
         figures |= loaded | searching(index, sentences, costs)
