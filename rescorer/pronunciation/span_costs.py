@@ -63,6 +63,11 @@ class ExcessCosts:
         return ExcessCosts(self.least, turned)
 
     @cached_property
+    def merge_least(self) -> np.ndarray | None:
+        """float32[P, P] the least cost of a merge of two phones of the entry."""
+        return None if self.costs.merge is None else self.costs.merge.min(2)
+
+    @cached_property
     def shrinking(self) -> float:
         """The least excess cost of a span that is one phone shorter than the entry."""
         merge = np.inf if self.costs.merge is None else self.costs.merge.min()
@@ -131,6 +136,23 @@ class SpanCosts:
             None if costs.merge is None else _by_span(costs.merge.min(1).T, phones),
             phones,
         )
+
+    @cached_property
+    def highest_caps(self) -> np.ndarray:
+        """float32[N + 1, S] the highest cap that one edit leads to from each column."""
+        padded = np.pad(self.caps, ((0, 2), (0, 0)), constant_values=-1)
+        return np.asarray(np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:]))
+
+    def least_edits(self, first: int, end: int) -> np.ndarray:
+        """float32[S * P] the least cost of an edit of an entry's phone that starts in the columns
+        from `first` up to `end`.
+        """
+        least = np.tile(self.excess.costs.deletion, len(self.lengths))
+        for table, begin in ((self.substitution, 0), (self.split, 1), (self.merge_first, 0)):
+            if table is not None:
+                edits = table[first + begin : end + begin]
+                least = np.minimum(least, edits.min(0, initial=np.inf))
+        return least
 
     @property
     def number_of_phones(self) -> int:

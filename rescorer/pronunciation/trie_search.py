@@ -46,6 +46,10 @@ class Rows:
         """The rows of some pairs."""
         return Rows(self.first, self.costs.take(pairs, 1))
 
+    def alive(self) -> np.ndarray:
+        """bool[F] whether a pair has a finite cost."""
+        return np.asarray((self.costs < np.inf).any(0))
+
     def trimmed(self) -> Rows:
         """Without columns at either end that are infinite for all pairs; one column remains."""
         used = np.flatnonzero((self.costs < np.inf).any(1))
@@ -110,6 +114,7 @@ class _Children:
         nodes: int64[F].
         phones: int64[F] the last phone of each.
         keys: int64[F] places in tables by span and phone.
+        merging: int64[F] as in `Frontier` of the parents, −1 where no merge can end with the phone.
     """
 
     parents: np.ndarray
@@ -117,6 +122,7 @@ class _Children:
     nodes: np.ndarray
     phones: np.ndarray
     keys: np.ndarray
+    merging: np.ndarray
 
 
 class TrieSearch:
@@ -168,29 +174,52 @@ class TrieSearch:
         children = self._children(frontier)
         before = frontier.rows.of(children.parents)
         rows = self._edited(children, before)
-        if len(frontier.before):
+        if (children.merging >= 0).any():
             rows = self._with_merges(frontier, children, rows)
-        rows = self._with_insertions(children.spans, rows)
+        rows = self._capped(children.spans, rows)
         may_merge = self._may_merge(children, before)
-        kept = np.flatnonzero((rows.costs < np.inf).any(0) | may_merge)
-        rows = self._with_rests(children.nodes[kept], children.spans[kept], rows.of(kept))
-        still = np.flatnonzero((rows.costs < np.inf).any(0) | may_merge[kept])
-        kept, rows = kept[still], rows.of(still).trimmed()
-        merging = may_merge[kept]
+        kept = np.flatnonzero(rows.alive() | may_merge)
+        spans, nodes = children.spans[kept], children.nodes[kept]
+        rows = self._with_rests(nodes, spans, self._with_insertions(spans, rows.of(kept)))
+        still = np.flatnonzero(rows.alive() | may_merge[kept])
+        merging = may_merge[kept[still]]
         return Frontier(
-            children.spans[kept],
-            children.nodes[kept],
-            rows,
+            spans[still],
+            nodes[still],
+            rows.of(still).trimmed(),
             np.where(merging, np.cumsum(merging) - 1, -1),
-            before.of(kept[merging]) if merging.any() else Rows(0, before.costs[:0]),
+            before.of(kept[still][merging]),
         )
 
     def _children(self, frontier: Frontier) -> _Children:
+        """The children whose phone has an edit that costs no more than the parent's costs leave
+        below a cap; most have none.
+        """
+        table, rows = self._spans, frontier.rows
         nodes, parents = self._trie.children(frontier.nodes)
-        spans = frontier.spans[parents]
-        phones = self._trie.phones[nodes].astype(np.int64)
-        keys = spans * self._spans.number_of_phones + phones
-        return _Children(parents, spans, nodes, phones, keys)
+        spans, phones = frontier.spans[parents], self._trie.phones[nodes].astype(np.int64)
+        keys = spans * table.number_of_phones + phones
+        caps = table.highest_caps[rows.first : rows.end].take(frontier.spans, 1)
+        left = (caps - rows.costs).max(0)
+        fits = table.least_edits(rows.first, rows.end).take(keys) <= left[parents]
+        merging = self._merging(frontier, parents, phones)
+        kept = np.flatnonzero(fits | (merging >= 0))
+        return _Children(
+            parents[kept], spans[kept], nodes[kept], phones[kept], keys[kept], merging[kept]
+        )
+
+    def _merging(self, frontier: Frontier, parents: np.ndarray, phones: np.ndarray) -> np.ndarray:
+        """int64[F] `Frontier.merging` of the parents, −1 where the phones have no merge within the
+        bound.
+        """
+        least = self._spans.excess.merge_least
+        merging: np.ndarray = frontier.merging[parents]
+        if least is None or not frontier.before.costs.size:
+            return merging
+        previous = self._trie.phones[frontier.nodes].astype(np.int64)[parents]
+        costs = frontier.before.costs.min(0)[merging] + least[previous, phones]
+        merging[costs > self._spans.bounds[frontier.spans][parents]] = -1
+        return merging
 
     def _edited(self, children: _Children, before: Rows) -> Rows:
         """Rows after the deletion, the substitution or the split of each child's phone."""
@@ -215,42 +244,46 @@ class TrieSearch:
 
         A merge starts at the row of the parent's parent.
         """
-        merging = frontier.merging[children.parents]
-        pairs = np.flatnonzero(merging >= 0)
-        before = frontier.before.of(merging[pairs])
+        table, size = self._spans, self._spans.number_of_phones
+        merge = table.excess.costs.merge
+        assert merge is not None
+        pairs = np.flatnonzero(children.merging >= 0)
+        before = frontier.before.of(children.merging[pairs])
         first = min(rows.first, before.first + 1)
-        end = min(max(rows.end, before.end + 1), len(self._spans.caps))
+        end = min(max(rows.end, before.end + 1), len(table.caps))
         costs = np.full((end - first, rows.costs.shape[1]), np.inf, np.float32)
         costs[rows.first - first : rows.end - first] = rows.costs
-        previous = self._trie.phones[frontier.nodes[children.parents[pairs]]]
-        merge = self._spans.excess.costs.merge
-        assert merge is not None
-        of_pairs = merge[previous, children.phones[pairs]]  # [·, P]
-        for column in range(before.first + 1, min(before.end + 1, end)):
-            heard = self._spans.phones[column - 1, children.spans[pairs]]
-            merged = before.costs[column - 1 - before.first]
-            merged = merged + of_pairs[np.arange(len(pairs)), heard]
-            costs[column - first, pairs] = np.minimum(costs[column - first, pairs], merged)
+        previous = self._trie.phones[frontier.nodes[children.parents[pairs]]].astype(np.int64)
+        width = min(before.end + 1, end) - before.first - 1
+        heard = table.phones[before.first : before.first + width].take(children.spans[pairs], 1)
+        merged = merge.ravel().take((previous * size + children.phones[pairs]) * size + heard)
+        merged += before.costs[:width]
+        target = slice(before.first + 1 - first, before.first + 1 - first + width)
+        costs[target, pairs] = np.minimum(costs[target, pairs], merged)
         return Rows(first, costs)
+
+    def _capped(self, spans: np.ndarray, rows: Rows) -> Rows:
+        caps = self._spans.caps[rows.first : rows.end].take(spans, 1)
+        return Rows(rows.first, np.where(rows.costs <= caps, rows.costs, np.float32(np.inf)))
 
     def _with_insertions(self, spans: np.ndarray, rows: Rows) -> Rows:
         """Rows after insertions that follow any edit, within the caps."""
-        table = self._spans
-        costs = rows.costs
+        table, costs = self._spans, rows.costs
         for column in range(1, len(costs)):
             inserted = table.insertion[rows.first + column - 1].take(spans)
             inserted += costs[column - 1]
             np.minimum(costs[column], inserted, out=costs[column])
-        costs[costs > table.caps[rows.first : rows.end].take(spans, 1)] = np.inf
         added: list[np.ndarray] = []
         last = costs[-1]
         for column in range(rows.end, len(table.caps)):
-            if np.isinf(last).all():
-                break
             last = last + table.insertion[column - 1].take(spans)
             last[last > table.caps[column].take(spans)] = np.inf
+            if np.isinf(last).all():
+                break
             added.append(last)
-        return Rows(rows.first, np.concatenate([costs, added]) if added else costs)
+        return self._capped(
+            spans, Rows(rows.first, np.concatenate([costs, [*added]]) if added else costs)
+        )
 
     def _may_merge(self, children: _Children, before: Rows) -> np.ndarray:
         """bool[F] whether a merge that begins with a child's phone can stay within the caps."""
