@@ -13,7 +13,7 @@ The format is found from the content. Sources: Kaldi's data preparation, icefall
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from rescorer.pronunciation.lexicon import Lexicon, Pronunciation
 from rescorer.pronunciation.phones import PhoneSet, without_position, without_stress
 
 FORMATS = ("lexicon", "lexiconp", "cmudict")
+Pronounced = tuple[str, tuple[Pronunciation, ...]]  # a word and its pronunciations
+
 _COMMENT = ";;;"
 _TRAILING_COMMENT = "#"
 _VARIANT = re.compile(r"(.+)\(\d+\)")
@@ -76,14 +78,15 @@ def read_lexicon(
     return Lexicon(kept, phones, case)
 
 
-def write_lexicon(path: str | Path, lexicon: Lexicon, format: str = "lexicon") -> None:
+def write_lexicon(path: str | Path, words: Iterable[Pronounced], format: str = "lexicon") -> None:
     """Write a lexicon, whole or not at all; compressed where the name ends in .gz or .xz.
 
     Args:
+        words: each with its pronunciations, most probable first, such as `lexicon.items()`.
         format: `lexicon` drops the probabilities. `lexiconp` gives each word's most probable
             pronunciation 1, as Kaldi does. `cmudict` numbers a word's pronunciations.
     """
-    write_lines(path, _WRITERS[format](lexicon))
+    write_lines(path, _WRITERS[format](words))
 
 
 # ---- which format ----
@@ -256,27 +259,24 @@ def _fitted_phone(phone: str, phones: PhoneSet | None) -> str:
 # ---- writing ----
 
 
-def _lexicon_lines(lexicon: Lexicon) -> Iterator[str]:
-    for word, said in lexicon.entries():
-        yield f"{word} {' '.join(said.phones)}"
+def _lexicon_lines(words: Iterable[Pronounced]) -> Iterator[str]:
+    for word, pronunciations in words:
+        for said in pronunciations:
+            yield f"{word} {' '.join(said.phones)}"
 
 
-def _lexiconp_lines(lexicon: Lexicon) -> Iterator[str]:
-    for word, pronunciations in lexicon.items():
+def _lexiconp_lines(words: Iterable[Pronounced]) -> Iterator[str]:
+    for word, pronunciations in words:
         for said in pronunciations:
             relative = said.probability / pronunciations[0].probability
             yield f"{word} {relative:.6g} {' '.join(said.phones)}"
 
 
-def _cmudict_lines(lexicon: Lexicon) -> Iterator[str]:
-    for word, pronunciations in lexicon.items():
+def _cmudict_lines(words: Iterable[Pronounced]) -> Iterator[str]:
+    for word, pronunciations in words:
         for number, said in enumerate(pronunciations, start=1):
             name = word if number == 1 else f"{word}({number})"
             yield f"{name}  {' '.join(said.phones)}"
 
 
-_WRITERS: dict[str, Callable[[Lexicon], Iterable[str]]] = {
-    "lexicon": _lexicon_lines,
-    "lexiconp": _lexiconp_lines,
-    "cmudict": _cmudict_lines,
-}
+_WRITERS = {"lexicon": _lexicon_lines, "lexiconp": _lexiconp_lines, "cmudict": _cmudict_lines}

@@ -68,7 +68,7 @@ def test_what_is_written_is_read(format, tmp_path):
     entries = [("be", said("B IY")), ("a", said("EY", 0.75)), ("a", said("AH", 0.25))]
     lexicon = Lexicon(entries, PhoneSet(["AH", "B", "EY", "IY"]))
     path = tmp_path / "lexicon.txt"
-    write_lexicon(path, lexicon, format)
+    write_lexicon(path, lexicon.items(), format)
     found = read_lexicon(path)
     assert list(found) == ["be", "a"]
     assert found.phones == lexicon.phones
