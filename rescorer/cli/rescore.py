@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,7 +16,13 @@ from rescorer.cli.models import open_models
 from rescorer.command import InputPath, OutputPath, print_lines, say, user_errors
 from rescorer.command_line import Command, Option, settings_options
 from rescorer.errors import InputError
-from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
+from rescorer.rescoring.settings import (
+    CandidateSettings,
+    InputFiles,
+    LatticeSettings,
+    OutputFiles,
+    RescoreSettings,
+)
 from rescorer.settings import option_fields
 
 if TYPE_CHECKING:
@@ -27,13 +34,31 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 _READ = InputPath()
 _FILE = InputPath(pipe=False)  # several processes read it, or it is mapped into memory
 _WRITE = OutputPath()
+_VOCABULARY = "vocabulary"  # of --names: words of the model
+
+
+class _NamesType(click.ParamType):
+    """A list of names, or the word `vocabulary`."""
+
+    name = "names"
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path | str:
+        return _VOCABULARY if value == _VOCABULARY else _READ.convert(value, param, ctx)
+
+
+_NAMES = _NamesType()
 
 # Paths that only lattices have; their settings are the fields of LatticeSettings.
 _LATTICE_PATHS = ("symbols", "bpe_model", "old_lm_model", "lattice_output", "confidence_output")
 
 
 def _path(
-    *names: str, type: click.Path, group: str, help: str, metavar: str | None = None
+    *names: str, type: click.ParamType, group: str, help: str, metavar: str | None = None
 ) -> Callable[[_Function], _Function]:
     """An option for one path, under a heading of the help; empty: only --help-all shows it."""
     return click.option(*names, cls=Option, type=type, group=group, help=help, metavar=metavar)
@@ -93,11 +118,37 @@ def _path(
     help="Write the unknown words of the input, most frequent first.",
 )
 @_path(
-    "--bias",
+    "--names",
+    type=_NAMES,
+    group="Names",
+    metavar="FILE|vocabulary",
+    help="Expected names, a word or a phrase a line. Those that sound like what was written become "
+    "candidates. vocabulary: all words of the model but its 5,000 most frequent ones.",
+)
+@_path(
+    "--names-by-utterance",
     type=_READ,
-    group="Input",
-    help="Expected words, such as the names of an address book, one a line. Each adds nats to the "
-    "total: as many as --tune finds, 5 without it.",
+    group="Names",
+    help="Names that are expected in one utterance: `utterance<TAB>name<TAB>name…`.",
+)
+@_path(
+    "--lexicon",
+    type=_READ,
+    group="",
+    help="Pronunciations in ARPAbet, as Kaldi, k2 or CMUdict have them; they come before those of "
+    "the package.",
+)
+@_path(
+    "--confusions",
+    type=_READ,
+    group="",
+    help="What phones are heard as, by `lexicon confusions`; that of the package by default.",
+)
+@_path(
+    "--changes",
+    type=_WRITE,
+    group="Names",
+    help="Write what names replaced, with the scores that decided, as a table.",
 )
 @_path(
     "--utterances",
@@ -151,7 +202,11 @@ def _path(
     group="Lattices",
     help="Write the words of --mbr with their confidences, as JSON lines.",
 )
-@settings_options(settings=RescoreSettings, lattice_settings=LatticeSettings)
+@settings_options(
+    settings=RescoreSettings,
+    lattice_settings=LatticeSettings,
+    candidate_settings=CandidateSettings,
+)
 @user_errors
 def rescore(
     paths: tuple[Path, ...],
@@ -163,7 +218,11 @@ def rescore(
     listed: Path | None,
     wer_output: Path | None,
     oov_report: Path | None,
-    bias: Path | None,
+    names: Path | str | None,
+    names_by_utterance: Path | None,
+    lexicon: Path | None,
+    confusions: Path | None,
+    changes: Path | None,
     utterances: Path | None,
     output: Path | None,
     nbest_output: Path | None,
@@ -174,6 +233,7 @@ def rescore(
     confidence_output: Path | None,
     settings: RescoreSettings,
     lattice_settings: LatticeSettings,
+    candidate_settings: CandidateSettings,
 ) -> None:
     """Rescore the n-best lists or the lattices INPUT of any recogniser with a language model.
 
@@ -196,7 +256,11 @@ def rescore(
         tune_reference=tune_reference,
         reference=reference,
         listed=listed,
-        bias=bias,
+        names=names if isinstance(names, Path) else None,
+        names_of_model=names == _VOCABULARY,
+        names_by_utterance=names_by_utterance,
+        lexicon=lexicon,
+        confusions=confusions,
         utterances=utterances,
         symbols=symbols,
         bpe_model=bpe_model,
@@ -209,8 +273,10 @@ def rescore(
         confidences=confidence_output,
         unknown_words=oov_report,
         report=wer_output,
+        changes=changes,
     )
-    outcome = _rescore(inputs, outputs, lm, ngram, settings, lattice_settings)
+    _check_names(inputs, outputs)
+    outcome = _rescore(inputs, outputs, lm, ngram, settings, lattice_settings, candidate_settings)
     if output:
         write_lines(output, outcome.lines())
     else:
@@ -224,13 +290,15 @@ def _rescore(
     ngram: Path | None,
     settings: RescoreSettings,
     lattice_settings: LatticeSettings,
+    candidate_settings: CandidateSettings,
 ) -> Outcome:
     """Read the input, then load the models, then rescore: a fault of the input is found early."""
     from rescorer.progress import ProgressDisplay
     from rescorer.recognition.inputs import common_lattice_format
     from rescorer.rescoring.lattice_files import open_lattices, rescore_lattice_files
     from rescorer.rescoring.list_files import read_lists, rescore_list_files
-    from rescorer.rescoring.outputs import write_outcome
+    from rescorer.rescoring.lists_with_names import lattices_of_lists
+    from rescorer.rescoring.name_inputs import NameInput
 
     # With a scheduler, its workers use the device.
     device = "cpu" if settings.scheduler else settings.device
@@ -240,15 +308,45 @@ def _rescore(
             _refuse_lattice_options()
             lists = read_lists(inputs, outputs, settings)
             models = open_models(lm, ngram, device)
-            outcome = rescore_list_files(lists, models, outputs, settings, say, executor, progress)
+            if not inputs.expects_names:
+                return _written(
+                    rescore_list_files(lists, models, outputs, settings, say, executor, progress),
+                    outputs,
+                )
+            lattices = lattices_of_lists(lists, models, say)
         else:
             lattices = open_lattices(inputs, outputs, lattice_format, settings, lattice_settings)
             models = open_models(lm, ngram, device)
-            outcome = rescore_lattice_files(
-                lattices, models, outputs, settings, lattice_settings, say, executor, progress
-            )
-        write_outcome(outcome, outputs, say)
+        if inputs.expects_names:
+            names = NameInput.read(inputs, candidate_settings, models)
+            lattices, models = lattices.with_names(names), names.expecting(models)
+        outcome = rescore_lattice_files(
+            lattices, models, outputs, settings, lattice_settings, say, executor, progress
+        )
+        return _written(outcome, outputs)
+
+
+def _written(outcome: Outcome, outputs: OutputFiles) -> Outcome:
+    from rescorer.rescoring.outputs import write_outcome
+
+    write_outcome(outcome, outputs, say)
     return outcome
+
+
+def _check_names(inputs: InputFiles, outputs: OutputFiles) -> None:
+    """Raises InputError if an option for names is given, and no names are."""
+    if inputs.expects_names:
+        return
+    options = {
+        "--lexicon": inputs.lexicon,
+        "--confusions": inputs.confusions,
+        "--changes": outputs.changes,
+    }
+    for option, path in options.items():
+        if path:
+            raise InputError(
+                f"{option} without names", remedy="give --names or --names-by-utterance"
+            )
 
 
 def _executor(

@@ -15,30 +15,8 @@ from rescorer.pronunciation.confusions import Confusions
 from rescorer.pronunciation.index import SoundIndex
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 from rescorer.pronunciation.pronouncer import Pronouncer
-from rescorer.settings import check, setting
 
 Words = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class SoundSettings:
-    """How alike a name must sound to what was written."""
-
-    pronunciations: int = setting(
-        3, "Pronunciations of a word that are compared.", minimum=1, group=""
-    )
-    sound_bound: float = setting(
-        3.0,
-        "A name is a candidate if hearing it as what was written costs at most so many nats …",
-        minimum=0,
-        group="",
-    )
-    sound_bound_per_phone: float = setting(
-        1.0, "… and so many more for each phone of what was written.", minimum=0, group=""
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +49,13 @@ class SoundsLike:
         pronunciations: Sequence[Sequence[tuple[str, ...]]],
         pronouncer: WordPhones,
         confusions: Confusions,
-        settings: SoundSettings,
     ) -> None:
         """
         Args:
             names: the words of each name.
             pronunciations: of each name, given by the user; empty: they follow from its words.
         """
-        self._phones, self._settings = pronouncer, settings
+        self._phones = pronouncer
         self._costs = confusions.costs()
         self._right = np.diag(self._costs.substitution)
         entries, owners = [], []
@@ -90,8 +67,13 @@ class SoundsLike:
         self.silent = len(names) - len(set(owners))  # names without a pronunciation
         self._index = SoundIndex.build(PhoneSequences.pack(entries), pronouncer.phones)
 
-    def find(self, spans: Sequence[Words]) -> Alikes:
-        """The names that sound like each span, without those of the same words."""
+    def find(self, spans: Sequence[Words], bound: float, bound_per_phone: float) -> Alikes:
+        """The names that sound like each span.
+
+        Args:
+            bound: nats that hearing a name as the span may cost …
+            bound_per_phone: … beside so many for each phone of the span.
+        """
         sequences, owners = [], []
         for place, words in enumerate(spans):
             for phones in self._phones.of_words(words):
@@ -100,8 +82,7 @@ class SoundsLike:
         packed = PhoneSequences.pack(sequences)
         right = np.array([self._right[phones].sum() for phones in sequences], np.float64)
         lengths = packed.lengths
-        settings = self._settings
-        bounds = right + settings.sound_bound + settings.sound_bound_per_phone * lengths
+        bounds = right + bound + bound_per_phone * lengths
         matches = self._index.search(packed, self._costs, bounds)
         sound = np.minimum(0.0, right[matches.spans] - matches.costs)
         return _best(

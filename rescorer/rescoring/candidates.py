@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.models.expected_words import marked
 from rescorer.pronunciation.confusions import Confusions
-from rescorer.pronunciation.sounds_like import SoundSettings, SoundsLike, WordPhones
+from rescorer.pronunciation.sounds_like import SoundsLike, WordPhones
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols, take_or_zero
 from rescorer.recognition.nbest import BIAS, REPLACED, SOUND, SPELLING
 from rescorer.reports.error_rate import errors
@@ -31,32 +32,13 @@ from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.lattice import first_pass_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.names import ExpectedNames, Name
-from rescorer.settings import check, setting
+from rescorer.rescoring.settings import CandidateSettings as CandidateSettings
 
 # Arc field: on the first arc of a candidate its place among the candidates, which the header has
 # under the same name; −1 on all other arcs.
 CANDIDATE = "candidate"
 # Scales of the added scores in the first pass: a candidate never wins there.
 FIRST_PASS_SCALES = {SOUND: 1.0, SPELLING: 0.0, REPLACED: -5.0, BIAS: 0.0}
-
-
-@dataclass(frozen=True)
-class CandidateSettings:
-    """Which candidates enter."""
-
-    sound: SoundSettings = setting(SoundSettings(), "How alike names must sound.")
-    span_words: int = setting(
-        4, "Words that a name may replace at most.", minimum=1, maximum=10, group=""
-    )
-    paths: int = setting(
-        10, "Best paths of the first pass whose words are looked up.", minimum=1, group=""
-    )
-    most_candidates: int = setting(
-        40, "Candidates of an utterance at most, those that sound most alike.", minimum=1, group=""
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True)
@@ -114,7 +96,6 @@ class CandidateSearch:
             [name.pronunciations for name in names],
             self._phones,
             self._confusions,
-            self._settings.sound,
         )
         return names, found
 
@@ -136,7 +117,9 @@ class CandidateSearch:
         if of_utterance:
             indexes.append(self._index(of_utterance))
         spans = _spans(lattice, self._settings)
-        candidates = [each for index in indexes for each in _candidates(spans, *index)]
+        candidates = [
+            each for index in indexes for each in _candidates(spans, *index, self._settings)
+        ]
         weights = {
             name.words[0]: name.weight
             for name in (*self._names.everywhere, *of_utterance)
@@ -159,6 +142,44 @@ class CandidateSearch:
         return self._symbols[symbols]
 
 
+def without_candidates(lattice: Lattice) -> Lattice:
+    """The lattice as its format can hold it: candidates are arcs like all others.
+
+    Words that the lattice's own symbols have get the labels of those again.
+    """
+    symbols, labels = _own_symbols(lattice.symbols)
+    return replace(
+        lattice,
+        symbols=symbols,
+        labels=labels[lattice.labels],
+        arc_fields={k: v for k, v in lattice.arc_fields.items() if k != CANDIDATE},
+        header={k: v for k, v in lattice.header.items() if k != CANDIDATE},
+    )
+
+
+@lru_cache(maxsize=4)
+def _own_symbols(symbols: Symbols) -> tuple[Symbols, np.ndarray]:
+    """The symbols without marks of expected words, and the label there of each label."""
+    first: dict[str, int] = {}
+    labels = np.arange(len(symbols.labels))
+    for label, word in enumerate(symbols.words):
+        if word:
+            labels[label] = first.setdefault(word, label)
+    return Symbols(symbols.labels, symbols.words), labels
+
+
+def words_without_number(lattice: Lattice) -> list[str]:
+    """The words of a lattice with candidates that its own table of symbols lacks."""
+    symbols = lattice.symbols
+    own = {
+        word
+        for word, scored in zip(symbols.words, symbols.model_words, strict=True)
+        if word == scored
+    }
+    used = {symbols.words[label] for label in np.unique(lattice.labels).tolist()}
+    return sorted(used - own)
+
+
 def _check_scores(lattice: Lattice) -> None:
     for name in FIRST_PASS_SCALES:
         if name in lattice.scores:
@@ -175,7 +196,7 @@ def _spans(lattice: Lattice, settings: CandidateSettings) -> list[_Span]:
         return []
     totals = known_totals([lattice], first_pass_weights(lattice))
     found: dict[tuple[int, int, tuple[str, ...]], _Span] = {}
-    for path in n_best(lattice, totals, settings.paths):
+    for path in n_best(lattice, totals, settings.candidate_paths):
         words = [lattice.symbols.words[label] for label in lattice.labels[path]]
         spoken = [place for place, word in enumerate(words) if word]
         for begin in range(len(spoken)):
@@ -189,11 +210,11 @@ def _spans(lattice: Lattice, settings: CandidateSettings) -> list[_Span]:
 
 
 def _candidates(
-    spans: Sequence[_Span], names: Sequence[Name], index: SoundsLike
+    spans: Sequence[_Span], names: Sequence[Name], index: SoundsLike, settings: CandidateSettings
 ) -> Iterator[Candidate]:
     words = list(dict.fromkeys(span.words for span in spans))
     places = {each: place for place, each in enumerate(words)}
-    found = index.find(words)
+    found = index.find(words, settings.sound_bound, settings.sound_bound_per_phone)
     begins = np.searchsorted(found.spans, np.arange(len(words) + 1))
     for span in spans:
         place = places[span.words]

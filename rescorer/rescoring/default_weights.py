@@ -40,8 +40,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_LM, GRAPH, RANK, Hypothesis, NBest
+from rescorer.recognition.nbest import (
+    ACOUSTIC,
+    BIAS,
+    FIRST_LM,
+    GRAPH,
+    RANK,
+    REPLACED,
+    SOUND,
+    SPELLING,
+    Hypothesis,
+    NBest,
+)
 from rescorer.rescoring.weights import DEFAULT_SCALES, ScoredLists, Weights
+
+# Scales of what expected names add, for a language model's scale of 1.
+NAME_SCALES = {SOUND: 0.75, SPELLING: 8.0, REPLACED: 0.0, BIAS: 6.0}
+_NAME_WORD_PENALTY = -2.0  # a name may replace several words
 
 # Scores that hold the first pass's language model: a separate one, or Kaldi's graph costs.
 OLD_LM = (FIRST_LM, GRAPH)
@@ -183,6 +198,38 @@ def choose_weights(
             f"({old}) and the new one share its scale",
         )
     return _cautious(scored, first_pass, weights, fit, settings)
+
+
+def without_names(nbest: NBest) -> NBest:
+    """The hypotheses of a list in which no name replaces anything, without the scores of names."""
+    hypotheses = tuple(
+        replace(
+            each,
+            scores={name: score for name, score in each.scores.items() if name not in NAME_SCALES},
+        )
+        for each in nbest.hypotheses
+        if not each.scores[REPLACED]
+    )
+    return replace(nbest, hypotheses=hypotheses)
+
+
+def with_names(chosen: DefaultWeights, have_choice: bool) -> DefaultWeights:
+    """The weights with scales of what expected names add.
+
+    Args:
+        have_choice: whether there are lists of several hypotheses; without, the language model
+            only decides between what was written and names.
+    """
+    lm_scale = chosen.weights.lm_scale if have_choice else 1.0
+    scales = {name: (lm_scale or 1.0) * scale for name, scale in NAME_SCALES.items()}
+    weights = replace(
+        chosen.weights,
+        scales={**chosen.weights.scales, **scales},
+        lm_scale=lm_scale,
+        word_penalty=chosen.weights.word_penalty + _NAME_WORD_PENALTY * lm_scale,
+    )
+    reason = chosen.reason if have_choice else "lm_scale 1: it decides between words and names"
+    return DefaultWeights(weights, f"{reason}; names count by rule of thumb")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ class SideInputs:
         references: the words against which errors are counted; empty if there are none.
         tune_references: the words on which weights are tuned; empty if they are not.
         listed: words whose errors are reported apart.
-        bias: words that are expected.
     """
 
     files: InputFiles
@@ -37,7 +36,6 @@ class SideInputs:
     references: Mapping[str, Words]
     tune_references: Mapping[str, Words]
     listed: frozenset[str]
-    bias: frozenset[str]
 
     @classmethod
     def read(cls, files: InputFiles) -> SideInputs:
@@ -49,12 +47,11 @@ class SideInputs:
             _references_of(files.reference) or tune_references,
             tune_references,
             read_words(files.listed),
-            read_words(files.bias),
         )
 
 
 def read_words(path: Path | None) -> frozenset[str]:
-    """The words of a list, such as --words or --bias; none without a path."""
+    """The words of a list, such as --words; none without a path."""
     return frozenset(listed.word for listed in read_word_list(path)) if path else frozenset()
 
 
@@ -139,17 +136,3 @@ def check_references(
             f"the first is {min(more)}: skipped"
         ]
     return []
-
-
-def bias_remarks(files: InputFiles, bias: Collection[str], words: Collection[str]) -> list[str]:
-    """A line with the number of words of --bias that the input holds.
-
-    Args:
-        bias: the words of --bias.
-        words: the distinct words of the input.
-    """
-    if not files.bias:
-        return []
-    found = len(frozenset(bias).intersection(words))
-    hint = "" if found else ": write them as the input does, in the same case"
-    return [f"{found} of the {len(bias)} words of {files.bias} are in the input{hint}"]

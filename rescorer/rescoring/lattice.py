@@ -19,14 +19,18 @@ from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import (
     FIRST_LM,
     GRAPH,
+    SOUND,
 )
 from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import (
+    NAME_SCALES,
     OLD_LM,
     DefaultSettings,
     choose_weights,
     recogniser_weights,
+    with_names,
+    without_names,
 )
 from rescorer.rescoring.determinise import determinised
 from rescorer.rescoring.expansion import (
@@ -114,7 +118,15 @@ def default_weights(
         paths_list(lattice, n_best(lattice, known_totals([lattice], first_pass), settings.best))
         for lattice in alike or [first]
     ]
-    chosen = choose_weights(score_lists(lists, models, memory), first_pass, settings)
+    if SOUND not in first.scores:
+        chosen = choose_weights(score_lists(lists, models, memory), first_pass, settings)
+        return TunedWeights(chosen.weights, first_pass), chosen.reason
+    lists = [without_names(each) for each in lists]
+    scales = {name: scale for name, scale in first_pass.scales.items() if name not in NAME_SCALES}
+    scored = score_lists(lists, models, memory)
+    chosen = choose_weights(scored, replace(first_pass, scales=scales), settings)
+    have_choice = any(len(each.hypotheses) > 1 for each in lists)
+    chosen = with_names(chosen, have_choice)
     return TunedWeights(chosen.weights, first_pass), chosen.reason
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rescorer.errors import InputError
@@ -20,9 +20,10 @@ from rescorer.recognition.inputs import read_lattice_files
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.word_pieces import as_pieces, join_pieces
 from rescorer.reports.report import MBR_ROW, RESCORED_ROW
-from rescorer.rescoring.bias import biased_lattices
+from rescorer.rescoring.candidates import without_candidates, words_without_number
+from rescorer.rescoring.changes import Change, write_changes
 from rescorer.rescoring.cluster import Executor, serial_executor
-from rescorer.rescoring.inputs import SideInputs, bias_remarks, choose, need_references
+from rescorer.rescoring.inputs import SideInputs, choose, need_references
 from rescorer.rescoring.lattice import (
     RescoredLattice,
     default_weights,
@@ -38,6 +39,8 @@ from rescorer.rescoring.lattice_results import (
     check_used_references,
 )
 from rescorer.rescoring.lattice_tuning import tune_lattices
+from rescorer.rescoring.list_files import write_ranked
+from rescorer.rescoring.name_inputs import NameInput
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
 from rescorer.rescoring.weights import TunedWeights
@@ -48,16 +51,23 @@ class LatticeInput:
     """Lattices to read, with all that is read beside them.
 
     Attributes:
-        lattices: one after the other as the files are read, with the score `bias` if words are
-            expected.
-        format: the format that the lattices come in.
+        lattices: one after the other as the files are read, with candidates if names are expected.
+        format: the format that the lattices come in; None: they were made of n-best lists.
         collector: collects the utterances that are skipped.
+        list_format: the format of those lists.
+        names: expected names.
     """
 
     side: SideInputs
     lattices: Iterable[Lattice]
-    format: LatticeFormat
+    format: LatticeFormat | None
     collector: ErrorCollector
+    list_format: str = ""
+    names: NameInput | None = None
+
+    def with_names(self, names: NameInput) -> LatticeInput:
+        """The lattices with candidates."""
+        return replace(self, lattices=names.search.add(self.lattices), names=names)
 
 
 def open_lattices(
@@ -82,8 +92,6 @@ def open_lattices(
         lattices = split_old_lm(lattices, old, settings.memory_bytes, collector)
     if lattice_settings.old_lm == "drop":
         lattices = map(without_old_lm, lattices)
-    if files.bias:
-        lattices = biased_lattices(lattices, side.bias)
     return LatticeInput(side, lattices, format, collector)
 
 
@@ -129,18 +137,23 @@ def rescore_lattice_files(
         say_tuned(weights, say)
 
     rows = WordRows(side.references)
-    summary = InputSummary(models, side.files.name, rows, weights)
+    # With names, the first pass with a tuned word penalty would hold candidates.
+    summary = InputSummary(models, side.files.name, rows, None if source.names else weights)
     used, coming = _weights_to_use(weights, summary.passing(lattices), models, memory, say)
     rescored = rescore_lattices(coming, models, used, expansion, memory, source.collector, executor)
     results = LatticeResults(rows, outputs, lattice_settings, source.collector)
     done = _checked(results.passing(rescored), source, summary, rows, say)
     _write_lattices(done, source, outputs.lattices)
 
-    _write_results(results, outputs)
+    _write_results(results, outputs, source)
+    if source.names:
+        say(_change_remark(results.changes))
     result = MBR_ROW if lattice_settings.mbr else RESCORED_ROW
     return Outcome(
         rows.words(result),
-        rows.report(result, weights is not None, side.listed) if side.references else None,
+        rows.report(result, weights is not None and not source.names, side.listed)
+        if side.references
+        else None,
         weights if side.tune_references else None,
         summary.word_counts,
         models,
@@ -191,7 +204,6 @@ def _checked(
     yield from rescored
     for line in (
         *summary.vocabulary_remarks(),
-        *bias_remarks(source.side.files, source.side.bias, summary.word_counts),
         *summary.path_remarks(),
         *_skipped(source.collector),
     ):
@@ -225,15 +237,49 @@ def _write_lattices(
     if path is None:
         deque(rescored, maxlen=0)
         return
-    written: Iterable[Lattice] = (each.as_first_pass(source.format.lm_score) for each in rescored)
+    if source.format is None:
+        raise AssertionError("lists have no lattice output")
+    lm_score = source.format.lm_score
+    written: Iterable[Lattice] = (each.as_first_pass(lm_score) for each in rescored)
+    if source.names:
+        written = _as_written(written, source.format)
     if source.side.files.bpe_model:
         written = map(as_pieces, written)
     source.format.write(path, written)
 
 
-def _write_results(results: LatticeResults, outputs: OutputFiles) -> None:
-    if outputs.nbest:
+def _as_written(lattices: Iterable[Lattice], format: LatticeFormat) -> Iterator[Lattice]:
+    """Lattices with candidates, as their format can hold them.
+
+    Raises:
+        InputError: the format counts words, and a name is not in its words.txt.
+    """
+    for lattice in lattices:
+        new = words_without_number(lattice) if format.counts_words else []
+        if new:
+            raise InputError(
+                f"utterance {lattice.utterance!r}: {new[0]!r} is not in the words.txt of the "
+                "lattices",
+                expected="names that have a number there",
+                remedy="add the names to it, or leave --lattice-output out",
+            )
+        yield without_candidates(lattice)
+
+
+def _change_remark(changes: Sequence[Change]) -> str:
+    utterances = len({change.utterance for change in changes})
+    if not changes:
+        return "no name replaced anything: with these names and weights nothing is gained"
+    return f"names replaced what was written {len(changes)} times, in {utterances} utterances"
+
+
+def _write_results(results: LatticeResults, outputs: OutputFiles, source: LatticeInput) -> None:
+    if outputs.nbest and source.list_format:
+        write_ranked(outputs.nbest, results.nbest, source.list_format, source.side.files.paths)
+    elif outputs.nbest:
         _write_n_best(outputs.nbest, results)
+    if outputs.changes:
+        write_changes(outputs.changes, results.changes)
     if outputs.confidences:
         results.write_confidences(outputs.confidences)
 

@@ -27,9 +27,11 @@ from rescorer.reports.report import (
     TUNED_FIRST_PASS_ROW,
     Report,
 )
+from rescorer.rescoring.changes import Change, changes_of
 from rescorer.rescoring.inputs import check_references
 from rescorer.rescoring.lattice import RescoredLattice, best_words, first_pass_weights
 from rescorer.rescoring.lattice_paths import n_best
+from rescorer.rescoring.nbest import LM_SCORE
 from rescorer.rescoring.oracle import oracle_words
 from rescorer.rescoring.settings import LatticeSettings, OutputFiles
 from rescorer.rescoring.unknown_words import check_vocabulary
@@ -130,7 +132,12 @@ class InputSummary:
 
     def vocabulary_remarks(self) -> list[str]:
         """A line for each model with unknown words among those of the symbol tables."""
-        words = {word for table in self._tables for word in table.words if word}
+        words = {
+            word
+            for table in self._tables
+            for word, scored in zip(table.words, table.model_words, strict=True)
+            if word and word == scored  # the others are expected names
+        }
         return check_vocabulary(words, self._models, self._name) if self._tables else []
 
     def path_remarks(self) -> list[str]:
@@ -154,6 +161,7 @@ class LatticeResults:
 
     Attributes:
         nbest: a list for each lattice.
+        changes: what names replaced.
         alignments: transition ids of the hypotheses, by Kaldi's keys.
     """
 
@@ -168,6 +176,7 @@ class LatticeResults:
         self._needs_mbr = settings.mbr or outputs.confidences is not None
         self._needs_nbest = outputs.nbest is not None
         self.nbest: list[NBest] = []
+        self.changes: list[Change] = []
         self.alignments: dict[str, str] = {}
         self._confidences: list[str] = []
 
@@ -181,6 +190,7 @@ class LatticeResults:
                     self._collector.add(error)
                     continue
             self._rows.add(RESCORED_ROW, result.lattice.utterance, result.best())
+            self.changes += changes_of(result, LM_SCORE)
             if self._needs_nbest:
                 self._add_n_best(result)
             yield result

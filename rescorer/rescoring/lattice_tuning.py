@@ -12,6 +12,7 @@ from rescorer.models.language_model import LanguageModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import (
+    SOUND,
     Hypothesis,
     NBest,
 )
@@ -21,7 +22,7 @@ from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.expansion import (
     ExpansionSettings,
 )
-from rescorer.rescoring.lattice import first_pass_weights, rescore_lattices
+from rescorer.rescoring.lattice import default_weights, first_pass_weights, rescore_lattices
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import (
     MEMORY,
@@ -70,6 +71,12 @@ def tune_lattices(
     growing = _GrowingLists(
         lattices, references, SentenceScorer(models, memory, executor, progress)
     )
+    if SOUND in lattices[0].scores:
+        # The first pass says nothing of names: paths that good weights choose among them are added.
+        weights = default_weights(lattices, models, memory)[0]
+        rescored = rescore_lattices(lattices, models, weights, settings, memory, executor=executor)
+        growing.add_best_paths(rescored, partial(progress, "paths with names"))
+        growing.places = list(range(len(lattices)))
     weights = growing.tune(1, kind, progress)
     for turn in range(2, _TUNING_ROUNDS + 2):
         if not (growing.places and weights.weights.lm_scale):

@@ -16,12 +16,10 @@ from rescorer.recognition.known_sums import without_known_sums
 from rescorer.recognition.nbest import RANK, NBest
 from rescorer.reports.error_rate import Words
 from rescorer.rescoring import nbest
-from rescorer.rescoring.bias import biased_lists
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import untuned
 from rescorer.rescoring.inputs import (
     SideInputs,
-    bias_remarks,
     check_references,
     choose,
     need_references,
@@ -37,7 +35,6 @@ class ListInput:
     """N-best lists that are read and checked, with all that is read beside them.
 
     Attributes:
-        lists: with the score `bias` if words are expected.
         format: the format that the lists came in.
         word_counts: hypotheses that hold each word.
         notes: what a user should know about the input, in lines.
@@ -70,12 +67,10 @@ def read_lists(files: InputFiles, outputs: OutputFiles, settings: RescoreSetting
         if path:
             notes += check_references(utterances, references, str(path))
     counts = word_counts(lists)
-    notes += [*score_remarks(lists), *bias_remarks(files, side.bias, counts)]
+    notes += score_remarks(lists)
     if held and not side.references:
         side = replace(side, references=held)
         notes.append("the lists hold references: errors are counted against them")
-    if files.bias:
-        lists = biased_lists(lists, side.bias)
     nbest.check_score_names(lists[0].score_names, ())
     return ListInput(side, tuple(lists), read.format, counts, tuple(notes))
 
@@ -132,7 +127,7 @@ def rescore_list_files(
         else None
     )
     if outputs.nbest:
-        _write_ranked(outputs.nbest, ranked, source)
+        write_ranked(outputs.nbest, ranked, source.format, side.files.paths)
     return Outcome(
         {each.utterance: each.hypotheses[0].words for each in ranked},
         report,
@@ -156,13 +151,13 @@ def _tuned_weights(
     return tuned
 
 
-def _write_ranked(path: Path, ranked: Sequence[NBest], source: ListInput) -> None:
+def write_ranked(path: Path, ranked: Sequence[NBest], format: str, inputs: Sequence[Path]) -> None:
     """Write lists in the format that they came in.
 
     Kaldi's keep the order of the input's lines, because its scripts paste files line by line.
     """
-    if source.format == "kaldi":
-        order = kaldi_nbest.line_order(source.side.files.paths)
+    if format == "kaldi":
+        order = kaldi_nbest.line_order(inputs)
         kaldi_nbest.write(path, check_lists(ranked, path), order)
     else:
-        write_nbest(path, ranked, source.format)
+        write_nbest(path, ranked, format)

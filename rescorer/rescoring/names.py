@@ -12,7 +12,7 @@ names too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,18 +59,22 @@ class ExpectedNames:
         for names in (self.by_utterance or {}).values():
             yield from names
 
-    def with_case(self, lower: bool) -> ExpectedNames:
-        """The names in lower case, if `lower`."""
-        if not lower:
-            return self
+    @property
+    def number_in_utterance(self) -> float:
+        """How many names an utterance has, on average."""
+        lists = (self.by_utterance or {}).values()
+        return len(self.everywhere) + sum(map(len, lists)) / max(1, len(lists))
+
+    def spelled(self, spell: Callable[[str], str]) -> ExpectedNames:
+        """The names with each word spelled in another way, such as in upper case."""
+
+        def respelled(names: tuple[Name, ...]) -> tuple[Name, ...]:
+            return tuple(replace(each, words=tuple(map(spell, each.words))) for each in names)
+
         by_utterance = self.by_utterance and {
-            utterance: tuple(map(_lowered, names)) for utterance, names in self.by_utterance.items()
+            utterance: respelled(names) for utterance, names in self.by_utterance.items()
         }
-        return ExpectedNames(tuple(map(_lowered, self.everywhere)), by_utterance)
-
-
-def _lowered(name: Name) -> Name:
-    return replace(name, words=tuple(word.lower() for word in name.words))
+        return ExpectedNames(respelled(self.everywhere), by_utterance)
 
 
 def read_names(path: str | Path) -> tuple[Name, ...]:

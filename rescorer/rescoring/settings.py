@@ -111,6 +111,45 @@ class LatticeSettings:
 
 
 @dataclass(frozen=True)
+class CandidateSettings:
+    """Which names enter as candidates: those that sound like a span of words.
+
+    A name is a candidate if hearing it as what was written costs at most `sound_bound` nats and
+    `sound_bound_per_phone` more for each phone of what was written.
+    """
+
+    sound_bound: float = setting(
+        4.0,
+        "Nats that hearing a name as what was written may cost.",
+        minimum=0,
+        maximum=100,
+        group="",
+    )
+    sound_bound_per_phone: float = setting(
+        2.0,
+        "Nats that it may cost beside that, for each phone of what was written.",
+        minimum=0,
+        maximum=100,
+        group="",
+    )
+    span_words: int = setting(
+        4, "Words that a name may replace at most.", minimum=1, maximum=10, group=""
+    )
+    candidate_paths: int = setting(
+        10, "Best paths of the first pass whose words are looked up.", minimum=1, group=""
+    )
+    most_candidates: int = setting(
+        40, "Candidates of an utterance at most, those that sound most alike.", minimum=1, group=""
+    )
+    pronunciations: int = setting(
+        3, "Pronunciations of a word that are compared.", minimum=1, maximum=16, group=""
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
 class InputFiles:
     """The files that `rescore` reads beside the models.
 
@@ -120,7 +159,11 @@ class InputFiles:
         tune_reference: references on which weights are tuned.
         reference: references against which errors are counted.
         listed: words whose errors are reported apart.
-        bias: words that are expected.
+        names: names that are expected in any utterance.
+        names_of_model: whether the rarer words of the model are expected.
+        names_by_utterance: names that are expected in one utterance.
+        lexicon: pronunciations that precede those of the package.
+        confusions: what phones are heard as; None: those of the package.
         utterances: the only utterances that are rescored.
         symbols, bpe_model: the words or word pieces of lattices.
         old_lm_model: the n-gram model in the graph costs of Kaldi's lattices.
@@ -131,11 +174,20 @@ class InputFiles:
     tune_reference: Path | None = None
     reference: Path | None = None
     listed: Path | None = None
-    bias: Path | None = None
+    names: Path | None = None
+    names_of_model: bool = False
+    names_by_utterance: Path | None = None
+    lexicon: Path | None = None
+    confusions: Path | None = None
     utterances: Path | None = None
     symbols: Path | None = None
     bpe_model: Path | None = None
     old_lm_model: Path | None = None
+
+    @property
+    def expects_names(self) -> bool:
+        """Whether any names are expected."""
+        return bool(self.names or self.names_of_model or self.names_by_utterance)
 
     @property
     def name(self) -> Path:
@@ -155,6 +207,7 @@ class OutputFiles:
         confidences: the minimum-Bayes-risk words with their confidences.
         unknown_words: the words that a model does not know.
         report: the report as JSON.
+        changes: what names replaced, as a table.
     """
 
     weights: Path | None = None
@@ -163,3 +216,4 @@ class OutputFiles:
     confidences: Path | None = None
     unknown_words: Path | None = None
     report: Path | None = None
+    changes: Path | None = None

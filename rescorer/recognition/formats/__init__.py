@@ -76,6 +76,7 @@ class LatticeFormat:
         read: the lattices at a path, one after the other; with a table of words where the format
             counts them.
         write: writes lattices as they come, whole or not at all.
+        counts_words: whether files hold the numbers that words have in a table.
     """
 
     name: str
@@ -83,6 +84,7 @@ class LatticeFormat:
     matches: Callable[[Path], bool]
     read: Callable[[Path, Path | None, ErrorCollector], Iterator[Lattice]]
     write: Callable[[Path, Iterable[Lattice]], None]
+    counts_words: bool = True
 
 
 LATTICE_FORMATS: Mapping[str, LatticeFormat] = MappingProxyType(
@@ -97,7 +99,7 @@ LATTICE_FORMATS: Mapping[str, LatticeFormat] = MappingProxyType(
                 kaldi_lattice.write,
             ),
             LatticeFormat("k2", FIRST_LM, k2.matches, k2.read, k2.write),
-            LatticeFormat("htk", FIRST_LM, htk.matches, htk.read, htk.write),
+            LatticeFormat("htk", FIRST_LM, htk.matches, htk.read, htk.write, counts_words=False),
         )
     }
 )

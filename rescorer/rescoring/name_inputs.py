@@ -1,0 +1,110 @@
+"""What `rescore` reads for expected names: the names, and how words are pronounced and misheard."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rescorer.errors import InputError
+from rescorer.models.expected_words import ExpectedWords
+from rescorer.models.language_model import MARKS, LanguageModel
+from rescorer.pronunciation.confusions_file import default_confusions, load_confusions
+from rescorer.pronunciation.lexicon_formats import read_lexicon
+from rescorer.pronunciation.phones import ARPABET
+from rescorer.pronunciation.pronouncer import Pronouncer
+from rescorer.pronunciation.sounds_like import WordPhones
+from rescorer.rescoring.candidates import CandidateSearch
+from rescorer.rescoring.names import (
+    ExpectedNames,
+    Name,
+    read_names,
+    read_names_by_utterance,
+)
+from rescorer.rescoring.settings import CandidateSettings, InputFiles
+
+# Words that are more frequent are no names; the border of rare words of Le et al. (2021),
+# "Contextualized streaming end-to-end speech recognition with trie-based deep biasing".
+COMMON_WORDS = 5000
+_SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class NameInput:
+    """Expected names, and all that finds what sounds like them."""
+
+    files: InputFiles
+    names: ExpectedNames
+    phones: WordPhones
+    search: CandidateSearch
+
+    @classmethod
+    def read(
+        cls, files: InputFiles, settings: CandidateSettings, models: Sequence[LanguageModel]
+    ) -> NameInput:
+        """Read the files of expected names.
+
+        Args:
+            models: whose rarer words are expected if `files` says so.
+
+        Raises:
+            InputError: a file cannot be used, or no model lists its words.
+        """
+        names = ExpectedNames(
+            _expected_everywhere(files, models),
+            read_names_by_utterance(files.names_by_utterance) if files.names_by_utterance else None,
+        )
+        lexicon = read_lexicon(files.lexicon, ARPABET) if files.lexicon else None
+        phones = WordPhones(Pronouncer.english(lexicon), settings.pronunciations)
+        confusions = (
+            load_confusions(files.confusions, ARPABET) if files.confusions else default_confusions()
+        )
+        return cls(files, names, phones, CandidateSearch(names, phones, confusions, settings))
+
+    def expecting(self, models: Iterable[LanguageModel]) -> list[LanguageModel]:
+        """The models with a class of expected words."""
+        number = self.names.number_in_utterance
+        return [ExpectedWords(model, number) for model in models]
+
+    def remarks(self, utterances: Collection[str]) -> Iterator[str]:
+        """Lines on names without a pronunciation and on utterances that the input lacks."""
+        words = {word for name in self.names.all() for word in name.words}
+        silent = sorted(word for word in words if not self.phones.of_words((word,)))
+        if silent:
+            shown = ", ".join(silent[:_SHOWN])
+            yield (
+                f"{len(silent)} of {len(words)} words of names have no pronunciation ({shown}"
+                f"{', …' if len(silent) > _SHOWN else ''}): only a recognised one gets the bonus"
+            )
+        listed = (self.names.by_utterance or {}).keys()
+        if missing := listed - set(utterances):
+            yield (
+                f"{len(missing)} of the {len(listed)} utterances of "
+                f"{self.files.names_by_utterance} are not in the input, the first is "
+                f"{min(missing)}: skipped"
+            )
+
+
+def _expected_everywhere(files: InputFiles, models: Sequence[LanguageModel]) -> tuple[Name, ...]:
+    of_file = read_names(files.names) if files.names else ()
+    return of_file + (rarer_words(models) if files.names_of_model else ())
+
+
+def rarer_words(models: Sequence[LanguageModel]) -> tuple[Name, ...]:
+    """The words of the first model that has counts, without the most frequent ones.
+
+    Raises:
+        InputError: no model has counts.
+    """
+    for model in models:
+        vocabulary = getattr(getattr(model, "model", model), "vocabulary", None)
+        if vocabulary is not None:
+            order = np.argsort(-vocabulary.counts, kind="stable")
+            words = (vocabulary.words[place] for place in order[COMMON_WORDS:].tolist())
+            return tuple(Name((word,)) for word in words if word not in MARKS)
+    raise InputError(
+        "--names vocabulary: no model lists its words with their counts",
+        expected="a lightrnn.pt among the models",
+        remedy="give one with --lm, or a list with --names FILE",
+    )
