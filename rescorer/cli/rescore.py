@@ -37,10 +37,8 @@ _WRITE = OutputPath()
 _VOCABULARY = "vocabulary"  # of --names: words of the model
 
 
-class _NamesType(click.ParamType):
+class _NamesType(click.Path):
     """A list of names, or the word `vocabulary`."""
-
-    name = "names"
 
     def convert(
         self,
@@ -58,7 +56,7 @@ _LATTICE_PATHS = ("symbols", "bpe_model", "old_lm_model", "lattice_output", "con
 
 
 def _path(
-    *names: str, type: click.ParamType, group: str, help: str, metavar: str | None = None
+    *names: str, type: click.Path, group: str, help: str, metavar: str | None = None
 ) -> Callable[[_Function], _Function]:
     """An option for one path, under a heading of the help; empty: only --help-all shows it."""
     return click.option(*names, cls=Option, type=type, group=group, help=help, metavar=metavar)
