@@ -22,12 +22,13 @@ from rescorer.pronunciation.array_file import read_arrays, write_arrays
 from rescorer.pronunciation.edit_costs import EditCosts
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 from rescorer.pronunciation.phones import ARPABET, PhoneSet
+from rescorer.pronunciation.ranges import joined_ranges
 from rescorer.pronunciation.sound_trie import SoundTrie
 from rescorer.pronunciation.span_costs import ExcessCosts, SpanCosts
 from rescorer.pronunciation.trie_search import Ends, TrieSearch
 
 _KIND, _VERSION = "sound index", 1
-_MAX_TABLE = 1 << 22  # cells of the tables of the spans that are searched together
+_MAX_TABLE = 1 << 18  # cells of the tables of the spans that are searched together
 _ROUNDING = 1e-5  # of sums of float32, relative to 1 + the bound
 
 
@@ -183,9 +184,8 @@ class SoundIndex:
         """Equal entries share a sequence of the tries."""
         first = self.alike_offsets[ends.sequences].astype(np.int64)
         counts = self.alike_offsets[ends.sequences + 1] - first
-        pairs = np.repeat(np.arange(len(counts)), counts)
-        skip = first - np.cumsum(counts) + counts
-        entries = self.alike[np.arange(len(pairs)) + skip[pairs]].astype(np.int64)
+        places, pairs = joined_ranges(first, counts)
+        entries = self.alike[places].astype(np.int64)
         return SoundMatches(ends.spans[pairs], entries, ends.costs[pairs])
 
     def _check_costs(self, costs: EditCosts) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rescorer.errors import InputError
+from rescorer.pronunciation.ranges import joined_ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +68,9 @@ class PhoneSequences:
 
     def take(self, numbers: np.ndarray) -> PhoneSequences:
         """Some of the sequences, in the given order."""
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[numbers])])
-        skip = self.offsets[numbers] - offsets[:-1]
-        places = np.arange(offsets[-1]) + np.repeat(skip, self.lengths[numbers])
+        lengths = self.lengths[numbers]
+        places, _ = joined_ranges(self.offsets[numbers], lengths)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
         return PhoneSequences(self.phones[places], offsets)
 
     def at(self, numbers: np.ndarray, position: int, *, backward: bool = False) -> np.ndarray:

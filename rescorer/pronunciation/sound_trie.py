@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rescorer.pronunciation.phone_sequences import PhoneSequences
+from rescorer.pronunciation.ranges import joined_ranges
 
 MAX_REST = 255  # a rest of this many phones stands for any longer one, too
 
@@ -69,11 +70,7 @@ class SoundTrie:
     def children(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All children of nodes, and the place of the parent of each among the nodes."""
         first = self.first_children[nodes].astype(np.int64)
-        counts = self.child_counts(nodes)
-        parents = np.repeat(np.arange(len(nodes)), counts)
-        # A child's number: its parent's first child, and how many come before it there.
-        skip = first - np.cumsum(counts) + counts
-        return np.arange(len(parents)) + skip[parents], parents
+        return joined_ranges(first, self.child_counts(nodes))
 
     def child_counts(self, nodes: np.ndarray) -> np.ndarray:
         """int64 number of children of each of the nodes."""

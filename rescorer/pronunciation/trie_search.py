@@ -263,6 +263,7 @@ class TrieSearch:
         return Rows(first, costs)
 
     def _capped(self, spans: np.ndarray, rows: Rows) -> Rows:
+        """Rows without costs that exceed the caps."""
         caps = self._spans.caps[rows.first : rows.end].take(spans, 1)
         return Rows(rows.first, np.where(rows.costs <= caps, rows.costs, np.float32(np.inf)))
 
@@ -281,9 +282,8 @@ class TrieSearch:
             if np.isinf(last).all():
                 break
             added.append(last)
-        return self._capped(
-            spans, Rows(rows.first, np.concatenate([costs, [*added]]) if added else costs)
-        )
+        longer = np.concatenate([costs, np.stack(added)]) if added else costs
+        return self._capped(spans, Rows(rows.first, longer))
 
     def _may_merge(self, children: _Children, before: Rows) -> np.ndarray:
         """bool[F] whether a merge that begins with a child's phone can stay within the caps."""
