@@ -52,7 +52,7 @@ from rescorer.recognition.nbest import (
     Hypothesis,
     NBest,
 )
-from rescorer.rescoring.weights import DEFAULT_SCALES, ScoredLists, Weights
+from rescorer.rescoring.weights import DEFAULT_SCALES, ScoredLists, TunedWeights, Weights
 
 # Scales of what expected names add, for a language model's scale of 1.
 NAME_SCALES = {SOUND: 0.75, SPELLING: 8.0, REPLACED: 0.0, BIAS: 6.0}
@@ -230,6 +230,18 @@ def with_names(chosen: DefaultWeights, have_choice: bool) -> DefaultWeights:
     )
     reason = chosen.reason if have_choice else "lm_scale 1: it decides between words and names"
     return DefaultWeights(weights, f"{reason}; names count by rule of thumb")
+
+
+def guided_by_names(tuned: TunedWeights) -> TunedWeights:
+    """The weights, where names count in the first pass as they do in the total.
+
+    The first pass guides the pruning of lattices, and its own scales would prune candidates.
+    """
+    scales = {
+        name: tuned.weights.scales[name] if name in NAME_SCALES else scale
+        for name, scale in tuned.first_pass.scales.items()
+    }
+    return replace(tuned, first_pass=replace(tuned.first_pass, scales=scales))
 
 
 @dataclass(frozen=True)

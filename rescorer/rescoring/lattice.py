@@ -28,6 +28,7 @@ from rescorer.rescoring.default_weights import (
     OLD_LM,
     DefaultSettings,
     choose_weights,
+    guided_by_names,
     recogniser_weights,
     with_names,
     without_names,
@@ -165,7 +166,7 @@ def rescore_lattices(
     first = next(batches, None)
     if first is None:
         return
-    used = weights or default_weights(first, models, memory)[0]
+    used = guided_by_names(weights or default_weights(first, models, memory)[0])
     all_batches = chain(iter([first]), batches)
     del first  # free the batch after its turn
     fitting = (
