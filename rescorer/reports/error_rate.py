@@ -80,7 +80,16 @@ def improvement_probability(
 def error_rates_by_list(
     references: Sequence[Words], hypotheses: Sequence[Words], listed: Collection[str]
 ) -> tuple[ErrorRate, ErrorRate]:
-    """The word error rates on the listed words, and on all others (B-WER and U-WER).
+    """The word error rates on the listed words, and on all others (B-WER and U-WER)."""
+    return error_rates_by_lists(references, hypotheses, [listed] * len(references))
+
+
+def error_rates_by_lists(
+    references: Sequence[Words],
+    hypotheses: Sequence[Words],
+    listed: Sequence[Collection[str]],
+) -> tuple[ErrorRate, ErrorRate]:
+    """B-WER and U-WER where each utterance has its own listed words (Le et al., 2021).
 
     Substitutions and deletions count by the word of the reference, insertions by the word of the
     hypothesis.
@@ -90,7 +99,7 @@ def error_rates_by_list(
     for utterance, (reference, hypothesis) in enumerate(zip(references, hypotheses, strict=True)):
         for spoken, recognised in kaldialign.align(list(reference), list(hypothesis), _GAP):
             inserted = spoken == _GAP
-            kind = 0 if (recognised if inserted else spoken) in listed else 1
+            kind = 0 if (recognised if inserted else spoken) in listed[utterance] else 1
             counts[utterance, kind] += (spoken != recognised, not inserted)
     return _of_counts(counts[:, 0]), _of_counts(counts[:, 1])
 
