@@ -4,7 +4,6 @@ time.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ import torch
 from click.testing import CliRunner
 from conftest import make_vocabulary
 from killed_training import assert_same, die_after, result_of
+from quick_processes import forkserver_context
 from tiny_training import SETTINGS as LONGER
 from tiny_training import make_trainer, rows_of
 
@@ -69,10 +69,7 @@ def statuses(count: int, work: Callable[..., None], *arguments: Any) -> list[int
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["pytest", "torch._dynamo", "torch.utils.tensorboard", "rescorer.training.loop"]
-    )
+    context = forkserver_context()
     started = [
         context.Process(target=start, args=(rank, count, port, work, *arguments))
         for rank in range(count)

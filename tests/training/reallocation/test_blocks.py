@@ -35,7 +35,7 @@ def dense(costs: LineCosts) -> Any:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_factors_are_as_good_as_arrays(processes: int) -> None:
+def test_factors_are_as_good_as_arrays(processes: int, quick_processes: None) -> None:
     rows, columns = make_costs()
     settings = AssignmentSettings(
         exact_limit=0, block_size=60, sweeps=2, iterations=5, processes=processes
