@@ -30,7 +30,9 @@ from rescorer.models.torch_file import read_torch
 from rescorer.training.data_parallel import ProcessGroup, data_parallel
 from rescorer.training.settings import TrainingSettings
 
-SETTINGS = replace(LONGER, epochs=2, bptt=14, lr=0.004, reallocate_after=(1,))  # 40 steps
+SETTINGS = replace(  # 40 steps
+    LONGER, epochs=2, bptt=14, lr=0.004, reallocate_after=(1,), checkpoint_seconds=0
+)
 PAPER = {"two_step": True, "residual_dim": 0, "cell_bias": False, "tied": False, "num_layers": 1}
 
 
