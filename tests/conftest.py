@@ -49,6 +49,13 @@ def make_model(
     return model.eval()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark `data` what is skipped without RESCORER_DATA."""
+    reasons = (str(mark.kwargs.get("reason")) for mark in item.iter_markers("skipif"))
+    if any(reason.startswith("RESCORER_DATA") for reason in reasons):
+        item.add_marker(pytest.mark.data)
+
+
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not torch.cuda.is_available():

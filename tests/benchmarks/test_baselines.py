@@ -608,6 +608,7 @@ def test_divergence_is_a_row(
     assert re.search(r"^\| full \|.* diverged \|$", capsys.readouterr().out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_out_of_memory_is_a_row(
     call: list[str],
     tmp_path: Path,

@@ -56,6 +56,7 @@ def test_what_is_promised() -> None:
 
 
 @needs_model
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
 def test_how_many_of_its_words_are_names(tmp_path: Path) -> None:
     """Counts words of the lists of places and names, with the limits of the recipe's stage 3.

@@ -402,6 +402,7 @@ def test_no_worker_yet() -> None:
         ]
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_lost(tmp_path: Path) -> None:
     """One line, and nothing of what Dask logs."""
     with socket.create_server(("127.0.0.1", 0)) as server:

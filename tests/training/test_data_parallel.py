@@ -221,6 +221,7 @@ lightrnn()
 """
 
 
+@pytest.mark.slow
 def test_torchrun_killed_then_one_process(make_folder: Callable[[], Path]) -> None:
     uncut, cut = make_folder(), make_folder()
     options = [
