@@ -73,6 +73,10 @@ def test_names_and_content(distributions: tuple[Path, Path]) -> None:
         "lexicon_tools/py.typed",
         "rescorer/english/lightrnn.pt",
         "rescorer/english/README.md",
+        "rescorer/pronunciation/english/LICENSE.cmudict",
+        "rescorer/pronunciation/english/README.md",
+        "rescorer/pronunciation/english/cmudict.dict.xz",
+        "rescorer/pronunciation/english/graphones.npz",
         "rescorer/reports/table.html",
     }
     assert {name for name in names if ".dist-info/" not in name} == modules | data

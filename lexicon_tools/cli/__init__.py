@@ -13,6 +13,7 @@ from lexicon_tools.cli.new_words import add_words, remove_words
 from lexicon_tools.cli.normalise import normalise
 from lexicon_tools.cli.oov import oov
 from lexicon_tools.cli.pieces import pieces
+from lexicon_tools.cli.pronounce import pronounce
 from lexicon_tools.cli.vocabulary import vocabulary
 from lexicon_tools.cli.words_txt import words_txt
 from rescorer.command_line import Group
@@ -33,6 +34,7 @@ for command in (
     words_txt,
     normalise,
     pieces,
+    pronounce,
     add_words,
     remove_words,
 ):

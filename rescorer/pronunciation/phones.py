@@ -49,6 +49,9 @@ class PhoneSet:
     def __hash__(self) -> int:
         return hash(self.symbols)
 
+    def __contains__(self, symbol: str) -> bool:
+        return symbol in self._ids
+
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {symbol: number for number, symbol in enumerate(self.symbols)}
@@ -79,3 +82,11 @@ ARPABET = PhoneSet(_ARPABET.split())
 def without_stress(phone: str) -> str:
     """An ARPAbet phone without its stress digit: `AH0` is `AH`; other phones stay as they are."""
     return phone[:-1] if phone[-1:] in ("0", "1", "2") else phone
+
+
+_POSITIONS = ("_B", "_E", "_I", "_S")  # Kaldi: begin, end, inside, a word of one phone
+
+
+def without_position(phone: str) -> str:
+    """A phone without the position in the word that Kaldi adds: `AH_B` is `AH`; others stay."""
+    return phone[:-2] if len(phone) > 2 and phone.endswith(_POSITIONS) else phone
