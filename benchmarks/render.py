@@ -106,7 +106,15 @@ PAGES = (
         "new_words",
         "Names and new words",
         "Words that are added to a model without training it again.",
-        ("names_whisper", "names_sphinx_fair", "names_sphinx", "names*", "new_words", "row_purity"),
+        (
+            "names_whisper",
+            "names_sphinx_fair",
+            "names_sphinx",
+            "names*",
+            "new_words",
+            "row_purity",
+            "confusions",
+        ),
     ),
     Page(
         "reallocation",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from lexicon_tools.cli.confusions import confusions
 from lexicon_tools.cli.count import count
 from lexicon_tools.cli.gazetteer import gazetteer
 from lexicon_tools.cli.new_words import add_words, remove_words
@@ -37,5 +38,6 @@ for command in (
     pronounce,
     add_words,
     remove_words,
+    confusions,
 ):
     lexicon.add_command(command)
