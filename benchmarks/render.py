@@ -136,6 +136,7 @@ PAGES = (
             "vocabulary_size",
             "million_words",
             "data_parallel",
+            "sound_index",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),
