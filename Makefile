@@ -1,5 +1,5 @@
 # make demo      set everything up, then recipes/mini from end to end
-# make test      set everything up, then ruff, mypy, the documentation and pytest
+# make test      set everything up, then ruff, mypy and pytest, which builds the documentation, too
 # make docs      the documentation as a site in build/site; warnings are errors
 # make wheel     source distribution and wheel in build/dist
 # make fuzz      200,000 damaged inputs for all readers: FUZZ="--inputs 10000 --seed 2 --only lattice"; a finding is
@@ -38,7 +38,6 @@ test: venv kenlm
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(MAKE) docs
 	$(BIN)/pytest
 
 docs: venv

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from quick_processes import forkserver_context
 
+from rescorer import parallel
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
@@ -46,6 +49,13 @@ def make_model(
     return model.eval()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark `data` what is skipped without RESCORER_DATA."""
+    reasons = (str(mark.kwargs.get("reason")) for mark in item.iter_markers("skipif"))
+    if any(reason.startswith("RESCORER_DATA") for reason in reasons):
+        item.add_marker(pytest.mark.data)
+
+
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not torch.cuda.is_available():
@@ -72,6 +82,15 @@ def english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightRNN:
 def quick_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short search for weights, for tests of other things."""
     monkeypatch.setattr(nbest, "TuningSettings", lambda: TuningSettings(rounds=2, population=4))
+
+
+@pytest.fixture
+def quick_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that start quickly, for tests of other things than their start."""
+    context = forkserver_context()
+    monkeypatch.setattr(
+        parallel, "multiprocessing", SimpleNamespace(get_context=lambda method: context)
+    )
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ INPUTS = 10_000
 TESTS = Path(__file__).parent
 
 
+@pytest.mark.slow
 def test_every_reader(tmp_path: Path) -> None:
     """In a process of its own: it forks, and this one may have threads."""
     outcomes = tmp_path / "outcomes.json"

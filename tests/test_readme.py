@@ -37,6 +37,7 @@ def here(
     return tmp_path
 
 
+@pytest.mark.slow
 def test_commands(here: Path) -> None:
     seen = set()
     for block in blocks(PAGE):

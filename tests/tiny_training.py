@@ -23,7 +23,7 @@ SETTINGS = TrainingSettings(
     lr=0.02,
     intervals=4,
     reallocate_after=(1, 2),
-    checkpoint_seconds=0,
+    checkpoint_seconds=1000,  # a checkpoint after each step would take as long as the training
     reallocation=ReallocationSettings(batch_size=4, bptt=16),
 )
 

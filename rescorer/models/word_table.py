@@ -40,7 +40,8 @@ class WordTable:
             )
         if len(self.cells) and (self.cells.min() < 0 or self.cells.max() >= size):
             raise ValueError(f"a cell lies outside the {size} cells of the table")
-        if len(np.unique(self.cells)) != len(self.cells):
+        ordered = np.sort(self.cells)  # ten million words: np.unique takes 15 s
+        if (ordered[1:] == ordered[:-1]).any():
             raise ValueError("two words share a cell")
 
     @classmethod

@@ -608,6 +608,7 @@ def test_divergence_is_a_row(
     assert re.search(r"^\| full \|.* diverged \|$", capsys.readouterr().out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_out_of_memory_is_a_row(
     call: list[str],
     tmp_path: Path,
@@ -616,8 +617,16 @@ def test_out_of_memory_is_a_row(
 ) -> None:
     """And the next one is made."""
     monkeypatch.setattr(table, "_PROBES", 1)
-    # Processes of their own, under a limit that leaves room for Python and torch alone: 5 GB of own
-    # vectors.
+    own_process = table._run
+    in_this_process(monkeypatch)
+    here = table._run
+
+    def run(folder: Folder, entry: Entry, *more: Any) -> None:
+        (here if entry.spec == "full" else own_process)(folder, entry, *more)
+
+    monkeypatch.setattr(table, "_run", run)
+    # The first one has a process of its own, under a limit that leaves room for Python and torch
+    # alone: it needs 5 GB for residual embeddings.
     assert table.main([*call, "lightrnn:residual_dim=30000000", "full", "--memory-gb", "2.5"]) == 0
     assert re.search(
         r"^\| lightrnn:residual_dim=30000000 \|.* out of memory \|$",

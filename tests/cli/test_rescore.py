@@ -566,6 +566,7 @@ def subprocess_of(arguments: Sequence[str], **options: Any) -> subprocess.Popen[
     )
 
 
+@pytest.mark.slow
 def test_end_to_end_and_a_stdout_that_fails(here: Path) -> None:
     arguments = ["lists.jsonl", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa"]
     with open("/dev/full", "w") as full, open("best", "w") as file:
@@ -596,6 +597,7 @@ def test_a_closed_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
         print_lines(["a line"])
 
 
+@pytest.mark.slow
 def test_ctrl_c(here: Path) -> None:
     # Large enough to take seconds; stopped once the notes tell that the models are read.
     lists = [

@@ -8,6 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import click
+import pytest
 from doc_examples import COMMANDS
 from site_links import broken_links, hosts_loaded_from, read_site
 
@@ -21,6 +22,7 @@ def text_of(path: Path) -> str:
     return unescape(re.sub(r"<[^>]+>", "", path.read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_no_link_or_image_is_broken(site: Path) -> None:
     pages = read_site(site)
     assert len(pages) > 25

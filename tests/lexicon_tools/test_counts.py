@@ -149,6 +149,7 @@ def test_files_counted_as_in_memory(
     assert read_counts(tmp_path / "counts.tsv", case="lower") == count_words(paths, case="lower")
 
 
+@pytest.mark.slow
 def test_more_words_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """400,000 distinct words of 195 bytes, twice, in 64 MiB."""
     monkeypatch.setattr(module, "_HELD", 20_000)

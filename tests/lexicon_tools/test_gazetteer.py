@@ -349,6 +349,7 @@ def test_empty_word_list(tmp_path: Path) -> None:
         read_word_lists(tmp_path / "words.tsv")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA, reason="RESCORER_DATA does not name the folder of real data")
 def test_real_lists() -> None:
     folder = Path(str(DATA)) / "gazetteers"

@@ -17,7 +17,6 @@ import torch
 from conftest import make_model
 
 SCRIPT = Path(__file__).parents[2] / "recipes" / "icefall" / "rescore.sh"
-COMMANDS = Path(sys.executable).parent
 WORDS = ("<eps>", "the", "cat", "dog", "sat", "ran")
 # source, target, aux label, score: `the cat sat` or `the dog ran`, and the one way through `the
 # dog`.
@@ -67,8 +66,8 @@ def save(path: Path, utterance: str, arcs: Sequence[tuple[int, int, int, float]]
 class Recipe:
     """A folder with saved lattices of a development and a test set."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.out = folder, folder / "an output"
+    def __init__(self, folder: Path, commands: Path) -> None:
+        self.folder, self.out, self.commands = folder, folder / "an output", commands
         self.calls_file = folder / "calls"
         make_model().save(folder / "lightrnn.pt")
         (folder / "words.txt").write_text(
@@ -93,7 +92,7 @@ class Recipe:
         lattices: str = "test",
         arguments: Sequence[str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        path = [str(self.folder / "bin"), str(COMMANDS), *os.environ["PATH"].split(":")]
+        path = [str(self.folder / "bin"), str(self.commands), *os.environ["PATH"].split(":")]
         environment = {**os.environ, "PATH": ":".join(path), "CALLS": str(self.calls_file)}
         given = ("lightrnn.pt", symbols, lattices) if arguments is None else arguments
         return subprocess.run(
@@ -118,8 +117,8 @@ class Recipe:
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Recipe:
-    return Recipe(tmp_path)
+def recipe(tmp_path: Path, commands: Path) -> Recipe:
+    return Recipe(tmp_path, commands)
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from rescorer.rescoring.weights import TunedWeights, Weights
 
 STEPS = Path(__file__).parents[2] / "recipes" / "kaldi" / "steps" / "lightrnn"
 LATTICE, NBEST = STEPS / "lmrescore_lattice.sh", STEPS / "lmrescore_nbest.sh"
-COMMANDS = Path(sys.executable).parent
 
 WORDS = ["<eps>", "the", "cat", "dog", "sat", "ran", "<s>", "</s>"]
 
@@ -81,8 +80,9 @@ def write_program(path: Path, text: str) -> None:
 class Recipe:
     """A Kaldi recipe's folder with two jobs decoded, and a PATH of our own."""
 
-    def __init__(self, folder: Path, stub: bool = True) -> None:
-        self.folder, self.bin = folder, folder / "bin"
+    def __init__(self, folder: Path, commands: Path | None = None) -> None:
+        """With the commands of this folder, or else with a stub of `rescore`."""
+        self.folder, self.bin, self.commands = folder, folder / "bin", commands
         self.calls_file = folder / "calls"
         for name in ("bin", "data/lang", "data/test", "exp/decode"):
             (folder / name).mkdir(parents=True)
@@ -92,7 +92,7 @@ class Recipe:
         (folder / "data/test/text").write_text("one the cat sat\ntwo the dog\n", encoding="utf-8")
         for job, text in LATTICES.items():
             self.write_lattice(job, text)
-        if stub:
+        if commands is None:
             (folder / "lightrnn.pt").touch()
             write_program(self.bin / "rescore", STUB)
         write_program(self.bin / "side_by_side.pl", RUNNER)
@@ -119,9 +119,9 @@ class Recipe:
             "exp/decode",
             "exp/rescored",
         ),
-        path: Sequence[Path] = (),
     ) -> subprocess.CompletedProcess[str]:
-        folders = [str(self.bin), *map(str, path), os.defpath, *os.environ["PATH"].split(":")]
+        commands = [] if self.commands is None else [str(self.commands)]
+        folders = [str(self.bin), *commands, os.defpath, *os.environ["PATH"].split(":")]
         environment = {**os.environ, "PATH": ":".join(folders), "CALLS": str(self.calls_file)}
         return subprocess.run(
             ["bash", str(script), *options, *arguments],
@@ -592,9 +592,9 @@ ngram 2=1
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Recipe:
+def real(tmp_path: Path, commands: Path) -> Recipe:
     """With the real command and a real model."""
-    recipe = Recipe(tmp_path, stub=False)
+    recipe = Recipe(tmp_path, commands)
     make_model().save(tmp_path / "lightrnn.pt")
     (tmp_path / "n.arpa").write_text(ARPA, encoding="utf-8")
     return recipe
@@ -630,7 +630,7 @@ def model_costs(model: LightRNN, lists: Sequence[NBest]) -> dict[str, float]:
 def test_the_scores_of_the_n_best(found: Recipe, split: bool) -> None:
     options = ["--stage", "2", "--weight", "0.25", *(["--old-ngram", "n.arpa"] if split else [])]
     for _ in range(2 if split else 1):  # stages may be run again
-        result = found.run(NBEST, *options, path=[COMMANDS])
+        result = found.run(NBEST, *options)
         assert result.returncode == 0, result.stderr
     archives = found.out / "archives.1"
     names = ["acwt", "ali.gz", "lmwt.interp.0.25", "lmwt.nn", "lmwt.withlm", "words_text"]
@@ -724,7 +724,7 @@ def best_lines(recipe: Recipe) -> list[str]:
 
 @pytest.mark.parametrize("script", [LATTICE, NBEST], ids=lambda path: path.name)
 def test_the_whole_stage(real: Recipe, script: Path) -> None:
-    result = real.run(script, "--weight", "0.5", "--cmd", "side_by_side.pl", path=[COMMANDS])
+    result = real.run(script, "--weight", "0.5", "--cmd", "side_by_side.pl")
     assert result.returncode == 0, result.stderr
     best = best_lines(real)
     assert best in (["one the cat sat", "two the dog"], ["one the dog ran", "two the dog"])
@@ -763,7 +763,7 @@ def test_tuned_weights_in_the_n_best(found: Recipe) -> None:
     TunedWeights(
         Weights({ACOUSTIC: 0.1, GRAPH: 0.25}, 2.0, -0.5, mixture={"lightrnn": 1.0}), first_pass
     ).save(found.folder / "w.json")
-    result = found.run(NBEST, "--stage", "2", "--weights", "w.json", path=[COMMANDS])
+    result = found.run(NBEST, "--stage", "2", "--weights", "w.json")
     assert result.returncode == 0, result.stderr
     assert not (found.out / "weights.json").exists()
     archives = found.out / "archives.1"
@@ -781,7 +781,7 @@ def test_weights_tuned_with_the_old_model(real: Recipe, script: Path) -> None:
     TunedWeights(Weights(scales, 0.7, mixture={"lightrnn": 1.0}), first_pass).save(
         real.folder / "w.json"
     )
-    result = real.run(script, "--weights", "w.json", "--old-ngram", "n.arpa", path=[COMMANDS])
+    result = real.run(script, "--weights", "w.json", "--old-ngram", "n.arpa")
     assert result.returncode == 0, result.stderr
     ngram, model = kenlm.Model(str(real.folder / "n.arpa")), make_model()
     for (line, graph), job in zip(

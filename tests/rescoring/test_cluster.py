@@ -18,12 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from conftest import make_model
 from distributed import LocalCluster, WorkerPlugin
 from distributed.comm import CommClosedError
+from quick_processes import forkserver_context
 from tiny import KNOWN, draw_sentences, nbest, write_arpa
 from tiny_lattices import draw_lattices, make_lattice
 
@@ -46,10 +48,18 @@ LM = ("--lm", "lightrnn.pt", "--ngram", "ngram.arpa")
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """Two worker processes; a dead one is restarted."""
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
-    ) as cluster:
+    """Two worker processes, quick to start; a dead one is restarted."""
+    forkserver_context()
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            memory_limit=0,
+        ) as cluster,
+    ):
         yield cluster
 
 
@@ -392,6 +402,7 @@ def test_no_worker_yet() -> None:
         ]
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_lost(tmp_path: Path) -> None:
     """One line, and nothing of what Dask logs."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -1,4 +1,4 @@
-"""Rescored lattices against every path of theirs scored alone."""
+"""Rescored lattices against every path of theirs scored as a sentence of a list."""
 
 from __future__ import annotations
 
@@ -56,27 +56,33 @@ def weights_for(models: Sequence[LanguageModel], kind: str = "linear") -> TunedW
     return TunedWeights(weights, Weights({"score": 1.0}, lm_scale=0.0))
 
 
-def alone(models: Sequence[LanguageModel], weights: Weights, words: Sequence[str]) -> float:
-    """lm_scale · log P − word penalties of one sentence, by the n-best engine."""
-    scores = score_sentences([words], models, BUDGET)
+def sentence_totals(
+    models: Sequence[LanguageModel], weights: Weights, sentences: Sequence[Sequence[str]]
+) -> np.ndarray:
+    """[sentences] lm_scale · log P − word penalties of each sentence, by the n-best engine."""
+    scores = score_sentences(sentences, models, BUDGET)
     mixed = weights.mixed(scores.log_probs, scores.kinds, [model.name for model in models])
-    return float((scores.paths @ mixed)[0]) * weights.lm_scale - weights.word_penalty * len(words)
+    lengths = np.array([len(words) for words in sentences])
+    return scores.paths @ mixed * weights.lm_scale - weights.word_penalty * lengths
 
 
 def expected_totals(
     lattice: Lattice, models: Sequence[LanguageModel], weights: Weights
 ) -> list[float]:
-    """The total of every path, each scored alone."""
+    """The total of every path, each scored as a sentence of a list."""
     raw = weights.scales["score"] * lattice.scores["score"]
-    return [
-        float(raw[path].sum()) + alone(models, weights, words_of(lattice, path))
-        for path in all_paths(lattice)
-    ]
+    paths = all_paths(lattice)
+    if not paths:
+        return []
+    new = sentence_totals(models, weights, [words_of(lattice, path) for path in paths])
+    return [float(raw[path].sum() + total) for path, total in zip(paths, new, strict=True)]
 
 
 @pytest.mark.parametrize("kind", ["linear", "log-linear"])
 @pytest.mark.parametrize("seed", range(4))
-def test_exact_totals_equal_every_path_scored_alone(tmp_path: Path, seed: int, kind: str) -> None:
+def test_exact_totals_equal_every_path_scored_as_a_sentence(
+    tmp_path: Path, seed: int, kind: str
+) -> None:
     models = two_models(tmp_path)
     weights = weights_for(models, kind)
     old = lattices(seed=seed)

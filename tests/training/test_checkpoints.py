@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ import pytest
 import torch
 from conftest import make_model, make_vocabulary
 from killed_training import assert_same, die, die_after, result_of
+from quick_processes import forkserver_context
 from tiny_training import SETTINGS, corpora_in, make_trainer
 
 from rescorer.errors import InputError
@@ -64,12 +64,7 @@ def run_until(folder: Path, settings: TrainingSettings, moment: str, times: int)
 
 def killed(folder: Path, settings: TrainingSettings, moment: str, times: int = 1) -> bool:
     """Train in a process of its own; whether it was killed on the way."""
-    context = multiprocessing.get_context("forkserver")
-    # What a run imports on its way, in torch too, is imported once for all of them.
-    context.set_forkserver_preload(
-        ["pytest", "torch._dynamo", "torch.utils.tensorboard", "rescorer.training.loop"]
-    )
-    process = context.Process(target=run_until, args=(folder, settings, moment, times))
+    process = forkserver_context().Process(target=run_until, args=(folder, settings, moment, times))
     process.start()
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL)

@@ -4,7 +4,6 @@ time.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ import torch
 from click.testing import CliRunner
 from conftest import make_vocabulary
 from killed_training import assert_same, die_after, result_of
+from quick_processes import forkserver_context
 from tiny_training import SETTINGS as LONGER
 from tiny_training import make_trainer, rows_of
 
@@ -30,7 +30,9 @@ from rescorer.models.torch_file import read_torch
 from rescorer.training.data_parallel import ProcessGroup, data_parallel
 from rescorer.training.settings import TrainingSettings
 
-SETTINGS = replace(LONGER, epochs=2, bptt=14, lr=0.004, reallocate_after=(1,))  # 40 steps
+SETTINGS = replace(  # 40 steps
+    LONGER, epochs=2, bptt=14, lr=0.004, reallocate_after=(1,), checkpoint_seconds=0
+)
 PAPER = {"two_step": True, "residual_dim": 0, "cell_bias": False, "tied": False, "num_layers": 1}
 
 
@@ -69,10 +71,7 @@ def statuses(count: int, work: Callable[..., None], *arguments: Any) -> list[int
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["pytest", "torch._dynamo", "torch.utils.tensorboard", "rescorer.training.loop"]
-    )
+    context = forkserver_context()
     started = [
         context.Process(target=start, args=(rank, count, port, work, *arguments))
         for rank in range(count)
@@ -222,6 +221,7 @@ lightrnn()
 """
 
 
+@pytest.mark.slow
 def test_torchrun_killed_then_one_process(make_folder: Callable[[], Path]) -> None:
     uncut, cut = make_folder(), make_folder()
     options = [

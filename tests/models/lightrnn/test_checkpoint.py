@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import math
 import pickle
-import subprocess
-import sys
+import resource
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import make_model, make_vocabulary
+from quick_processes import forkserver_context
 from tiny_networks import model_of, named, next_log_probs, tables, variants
 
 from rescorer.errors import InputError
@@ -43,23 +43,27 @@ def test_file_round_trip(tmp_path: Path, settings: dict[str, Any], device: str) 
     assert list(tmp_path.iterdir()) == [tmp_path / "lightrnn.pt"]
 
 
+def _save_on_a_full_disk(path: Path, message: Path) -> None:
+    model = make_model(hidden_dim=64)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    try:
+        model.save(path)
+    except InputError as error:
+        message.write_text(str(error), encoding="utf-8")
+
+
 def test_full_disk(tmp_path: Path) -> None:
     """There is one error, and no file or part of a file."""
-    code = (
-        "import resource, sys; from pathlib import Path; from conftest import make_model\n"
-        "from rescorer.errors import InputError\n"
-        "model = make_model(hidden_dim=64)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
-        "try: model.save(sys.argv[1])\n"
-        "except InputError as error: print(error)\n"
+    path, message = tmp_path / "full" / "lightrnn.pt", tmp_path / "message"
+    path.parent.mkdir()
+    process = forkserver_context().Process(target=_save_on_a_full_disk, args=(path, message))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert message.read_text(encoding="utf-8").startswith(
+        f"{path}: cannot be written: File too large; remedy: "
     )
-    path = tmp_path / "lightrnn.pt"
-    command = [sys.executable, "-c", code, str(path)]
-    message = subprocess.run(
-        command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]
-    ).stdout
-    assert message.startswith(f"{path}: cannot be written: File too large; remedy: ")
-    assert not list(tmp_path.iterdir())
+    assert not list(path.parent.iterdir())
 
 
 def test_case_survives_the_file(tmp_path: Path) -> None:

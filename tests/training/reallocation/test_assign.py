@@ -195,7 +195,7 @@ def test_blocks_without_words() -> None:
     check(found, row_costs, column_costs)
 
 
-def test_processes_change_nothing() -> None:
+def test_processes_change_nothing(quick_processes: None) -> None:
     row_costs, column_costs = make_costs(300, 18, 17)
     found = [
         assign(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rescorer.training.reallocation.assign import assign
+from rescorer.training.reallocation.assign import Assignment, assign
 from rescorer.training.reallocation.costs import LineCosts
 from rescorer.training.settings import AssignmentSettings
 
@@ -35,7 +35,7 @@ def dense(costs: LineCosts) -> Any:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_factors_are_as_good_as_arrays(processes: int) -> None:
+def test_factors_are_as_good_as_arrays(processes: int, quick_processes: None) -> None:
     rows, columns = make_costs()
     settings = AssignmentSettings(
         exact_limit=0, block_size=60, sweeps=2, iterations=5, processes=processes
@@ -56,14 +56,24 @@ class Cut(Exception):
     pass
 
 
-@pytest.mark.parametrize("blocks", [1, 5, 6, 13, 19])
-def test_a_cut_run_goes_on(tmp_path: Path, blocks: int) -> None:
-    rows, columns = make_costs()
-    path = tmp_path / "blocks.npz"
+@pytest.fixture(scope="module")
+def uncut() -> tuple[Assignment, list[tuple[int, int]]]:
+    """A run from the beginning to the end, and its progress."""
     seen: list[tuple[int, int]] = []
+    rows, columns = make_costs()
     whole = assign(
         rows, columns, settings=SETTINGS, advance=lambda done, of: seen.append((done, of))
     )
+    return whole, seen
+
+
+@pytest.mark.parametrize("blocks", [1, 5, 6, 13, 19])
+def test_a_cut_run_goes_on(
+    tmp_path: Path, blocks: int, uncut: tuple[Assignment, list[tuple[int, int]]]
+) -> None:
+    rows, columns = make_costs()
+    path = tmp_path / "blocks.npz"
+    whole, seen = uncut
     count = seen[-1][1]
     assert seen == [(done, count) for done in range(1, count + 1)]
 

@@ -341,6 +341,7 @@ def _best(lattice: Lattice, scores: np.ndarray) -> float:
     return float(best[-1])
 
 
+@pytest.mark.slow
 @needs_data
 def test_pocketsphinx(tmp_path: Path) -> None:
     folder = Path(DATA or "") / "lattices" / "kathleen-sphinx"
