@@ -31,7 +31,6 @@ from benchmarks.results import FOLDER as RESULTS
 from benchmarks.results import record
 from lexicon_tools.confusions import english_pronounce, learn_from_lists
 from rescorer.models.expected_words import ExpectedWords
-from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.models.ngram import Ngram
 from rescorer.models.open_vocabulary import open_vocabulary
@@ -75,8 +74,9 @@ COLUMNS = {
     "oracle": "oracle WER",
     "seconds": "seconds",
 }
+INTERVALS = {"wer": "wer_interval", "u_wer": "u_interval", "b_wer": "b_interval"}
 # Bounds for lists of 10⁵ names: what sounds less alike would be too many candidates.
-LONG_LIST = CandidateSettings(sound_bound=2.0, sound_bound_per_phone=0.75)
+LONG_LIST = CandidateSettings(sound_bound=4.0, sound_bound_per_phone=0.5)
 
 
 @dataclass(frozen=True)
@@ -206,8 +206,10 @@ class Bench:
     ) -> tuple[dict[str, Words], dict[str, Words], float]:
         lists = self.protocol.lists[row.recogniser]
         if row.expected == 0:
-            best = {n.utterance: n.hypotheses[0].words for n in lists if n.utterance in measured}
-            return best, best, 0.0
+            first: dict[str, Words] = {
+                n.utterance: n.hypotheses[0].words for n in lists if n.utterance in measured
+            }
+            return first, first, 0.0
         confusions = self._confusions(row, [n for n in lists if n.utterance in fitted])
         dev = self._lattices(row, fitted, confusions)
         names = self.protocol.names(row, measured)
@@ -222,9 +224,9 @@ class Bench:
         begin = time.process_time()
         test = self._lattices(row, measured, confusions)
         rescored = rescore_lattices(test, models, weights)
-        best = {each.lattice.utterance: each.best() for each in rescored}
+        best: dict[str, Words] = {each.lattice.utterance: each.best() for each in rescored}
         seconds = time.process_time() - begin
-        oracle = {
+        oracle: dict[str, Words] = {
             lattice.utterance: oracle_words(lattice, references[lattice.utterance])
             for lattice in test
         }
@@ -265,10 +267,7 @@ class Bench:
         figures: dict[str, object] = {"recogniser": row.recogniser, "expected": row.expected}
         for name, each in (("wer", rate), ("u_wer", other), ("b_wer", listed)):
             interval = [round(each.low, 2), round(each.high, 2)]
-            figures |= {
-                name: round(each.percent, 2),
-                f"{name.removesuffix('wer') or 'wer_'}interval": interval,
-            }
+            figures |= {name: round(each.percent, 2), INTERVALS[name]: interval}
         return figures | {"oracle": round(oracle.percent, 2), "seconds": round(seconds, 1)}
 
 

@@ -13,10 +13,13 @@ import numpy as np
 
 from rescorer.pronunciation.confusions import Confusions
 from rescorer.pronunciation.index import SoundIndex
+from rescorer.pronunciation.pair_costs import ExcessTables, PairCosts, pair_costs
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 from rescorer.pronunciation.pronouncer import Pronouncer
 
 Words = tuple[str, ...]
+
+_FEW = 1500  # entries that are compared one by one; for more an index is faster
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,7 @@ class SoundsLike:
         """
         self._phones = pronouncer
         self._costs = confusions.costs()
-        self._right = np.diag(self._costs.substitution)
+        self._tables = ExcessTables(self._costs)
         entries, owners = [], []
         for place, (words, given) in enumerate(zip(names, pronunciations, strict=True)):
             for phones in map(self._phones.ids, given) if given else self._phones.of_words(words):
@@ -65,14 +68,17 @@ class SoundsLike:
                 owners.append(place)
         self._owners = np.array(owners, np.int64)
         self.silent = len(names) - len(set(owners))  # names without a pronunciation
-        self._index = SoundIndex.build(PhoneSequences.pack(entries), pronouncer.phones)
+        self._entries = PhoneSequences.pack(entries)
+        self._index = (
+            SoundIndex.build(self._entries, pronouncer.phones) if len(entries) > _FEW else None
+        )
 
     def find(self, spans: Sequence[Words], bound: float, bound_per_phone: float) -> Alikes:
         """The names that sound like each span.
 
         Args:
             bound: nats that hearing a name as the span may cost …
-            bound_per_phone: … beside so many for each phone of the span.
+            bound_per_phone: … beside so many for each phone of the shorter of both.
         """
         sequences, owners = [], []
         for place, words in enumerate(spans):
@@ -80,17 +86,26 @@ class SoundsLike:
                 sequences.append(phones)
                 owners.append(place)
         packed = PhoneSequences.pack(sequences)
-        right = np.array([self._right[phones].sum() for phones in sequences], np.float64)
-        lengths = packed.lengths
-        bounds = right + bound + bound_per_phone * lengths
-        matches = self._index.search(packed, self._costs, bounds)
-        sound = np.minimum(0.0, right[matches.spans] - matches.costs)
+        found = self._pairs(packed, bound, bound_per_phone)
         return _best(
-            np.array(owners, np.int64)[matches.spans],
-            self._owners[matches.entries],
-            sound,
-            lengths[matches.spans],
+            np.array(owners, np.int64)[found.spans],
+            self._owners[found.entries],
+            -found.costs,
+            packed.lengths[found.spans],
         )
+
+    def _pairs(self, spans: PhoneSequences, bound: float, bound_per_phone: float) -> PairCosts:
+        """Pairs of a span and an entry within their bound."""
+        if self._index is None:
+            return pair_costs(spans, self._entries, self._tables, bound, bound_per_phone)
+        sums = np.append(0.0, np.cumsum(self._tables.right[spans.phones]))
+        right = sums[spans.offsets[1:]] - sums[spans.offsets[:-1]]
+        bounds = bound + bound_per_phone * spans.lengths
+        found = self._index.search(spans, self._costs, right + bounds)
+        costs = np.maximum(found.costs - right[found.spans], 0.0)
+        shorter = np.minimum(spans.lengths[found.spans], self._entries.lengths[found.entries])
+        kept = costs <= bound + bound_per_phone * shorter
+        return PairCosts(found.spans[kept], found.entries[kept], costs[kept])
 
 
 def _best(spans: np.ndarray, names: np.ndarray, sound: np.ndarray, phones: np.ndarray) -> Alikes:

@@ -115,19 +115,19 @@ class CandidateSettings:
     """Which names enter as candidates: those that sound like a span of words.
 
     A name is a candidate if hearing it as what was written costs at most `sound_bound` nats and
-    `sound_bound_per_phone` more for each phone of what was written.
+    `sound_bound_per_phone` more for each phone of the shorter of the two.
     """
 
     sound_bound: float = setting(
-        4.0,
+        10.0,
         "Nats that hearing a name as what was written may cost.",
         minimum=0,
         maximum=100,
         group="",
     )
     sound_bound_per_phone: float = setting(
-        2.0,
-        "Nats that it may cost beside that, for each phone of what was written.",
+        0.5,
+        "Nats that it may cost beside that, for each phone of the shorter of the two.",
         minimum=0,
         maximum=100,
         group="",

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from rescorer.pronunciation.confusions import class_confusions
+from rescorer.pronunciation.edit_costs import EditCosts
+from rescorer.pronunciation.pair_costs import ExcessTables, pair_costs
+from rescorer.pronunciation.phone_sequences import PhoneSequences
+from rescorer.pronunciation.phones import PhoneSet
+
+PHONES = 5
+
+
+def edit_cost(entry: np.ndarray, span: np.ndarray, costs: EditCosts) -> float:
+    """The least cost of editing an entry into a span: the whole table, cell by cell."""
+    table = np.full((len(entry) + 1, len(span) + 1), np.inf)
+    table[0, 0] = 0
+    for i, j in np.ndindex(table.shape):
+        ways = [table[i, j]]
+        if i:
+            ways.append(table[i - 1, j] + costs.deletion[entry[i - 1]])
+        if j:
+            ways.append(table[i, j - 1] + costs.insertion[span[j - 1]])
+        if i and j:
+            ways.append(table[i - 1, j - 1] + costs.substitution[entry[i - 1], span[j - 1]])
+        if costs.merge is not None and i > 1 and j:
+            merge = costs.merge[entry[i - 2], entry[i - 1], span[j - 1]]
+            ways.append(table[i - 2, j - 1] + merge)
+        if costs.split is not None and i and j > 1:
+            split = costs.split[entry[i - 1], span[j - 2], span[j - 1]]
+            ways.append(table[i - 1, j - 2] + split)
+        table[i, j] = min(ways)
+    return float(table[-1, -1])
+
+
+def random_sequences(rng: np.random.Generator, number: int) -> PhoneSequences:
+    return PhoneSequences.pack([rng.integers(0, PHONES, rng.integers(1, 9)) for _ in range(number)])
+
+
+def random_costs(rng: np.random.Generator, merges: bool) -> EditCosts:
+    def some(*shape: int) -> np.ndarray:
+        return np.where(rng.random(shape) < 0.2, np.inf, rng.uniform(1, 5, shape))
+
+    substitution = some(PHONES, PHONES)
+    np.fill_diagonal(substitution, rng.uniform(0, 0.3, PHONES))
+    three = (PHONES,) * 3
+    merge, split = (some(*three), some(*three)) if merges else (None, None)
+    return EditCosts(substitution, some(PHONES), some(PHONES), merge, split)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_pair_within_its_bound_is_found_with_its_cost(seed):
+    rng = np.random.default_rng(seed)
+    spans, entries = random_sequences(rng, 25), random_sequences(rng, 30)
+    costs = random_costs(rng, merges=bool(seed % 2))
+    bound, bound_per_phone = float(rng.uniform(0, 4)), float(rng.uniform(0, 1))
+    expected = {}
+    for s in range(len(spans)):
+        for e in range(len(entries)):
+            right = costs.substitution.diagonal()[spans[s]].sum()
+            above = max(0.0, edit_cost(entries[e], spans[s], costs) - right)
+            if above <= bound + bound_per_phone * min(len(spans[s]), len(entries[e])):
+                expected[s, e] = above
+    found = pair_costs(spans, entries, ExcessTables(costs), bound, bound_per_phone)
+    pairs = zip(found.spans.tolist(), found.entries.tolist(), strict=True)
+    assert dict(zip(pairs, found.costs, strict=True)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_equal_sequences_cost_nothing():
+    sequences = PhoneSequences.pack([[0, 1, 2], [2]])
+    tables = ExcessTables(class_confusions(PhoneSet("ABC")).costs())
+    found = pair_costs(sequences, sequences, tables, 0.0, 0.0)
+    assert set(zip(found.spans.tolist(), found.entries.tolist(), strict=True)) == {(0, 0), (1, 1)}
+    assert found.costs.tolist() == [0.0, 0.0]
