@@ -26,6 +26,21 @@ _FIELD = re.compile(r"[ \t]+")  # other white space, such as U+00A0, is part of 
 _NO_PROBABILITY = -90.0  # log10; programs write -99 or -100 for log 0
 
 
+@dataclass(frozen=True)
+class AddedWords:
+    """New words of an ARPA file.
+
+    Attributes:
+        count: how many words the file lacked.
+        mean: their mean unigram probability; 0 without any.
+        least: the least unigram probability of the words that were there.
+    """
+
+    count: int
+    mean: float
+    least: float
+
+
 class _Line(NamedTuple):
     """A line of an ARPA file; `order` is 0 and `fields` is empty where it is no n-gram.
 
@@ -50,6 +65,7 @@ class _Survey:
     Attributes:
         unknown: the name of `<unk>` there; empty without one.
         log10_unknown: the log10 probability of that unigram.
+        log10_least: the least log10 probability of the other unigrams.
         known: those of the words that are there.
         ends: number of n-grams by their last word and their order, for the names of `<unk>`.
         orders: the order of the model.
@@ -57,6 +73,7 @@ class _Survey:
 
     unknown: str = ""
     log10_unknown: float = 0.0
+    log10_least: float = 0.0
     known: set[str] = field(default_factory=set)
     ends: Counter[tuple[str, int]] = field(default_factory=Counter)
     orders: int = 0
@@ -75,8 +92,8 @@ def unigrams(path: str | Path) -> Iterator[str]:
 
 def add_to_arpa(
     path: str | Path, words: Mapping[str, float], output: str | Path, share: float
-) -> int:
-    """Write an ARPA file with more words; returns how many it lacked.
+) -> AddedWords:
+    """Write an ARPA file with more words.
 
     Args:
         path: plain, .gz or .xz.
@@ -94,7 +111,8 @@ def add_to_arpa(
     total = math.fsum(added.values())
     logs = {word: math.log10(share * weight / total) for word, weight in added.items()}
     write_lines(output, _with_words(path, survey, logs, math.log10(1 - share)))
-    return len(added)
+    mean = share * 10**survey.log10_unknown / len(added) if added else 0.0
+    return AddedWords(len(added), mean, 10**survey.log10_least)
 
 
 def _survey(path: str | Path, words: Mapping[str, float]) -> _Survey:
@@ -103,11 +121,13 @@ def _survey(path: str | Path, words: Mapping[str, float]) -> _Survey:
     for line in _read(path, _is_ngram_of_unknown):
         survey.orders = max(survey.orders, line.order)
         if line.order == 1:
-            [word] = line.words
+            [word], log10 = line.words, float(line.fields[0])
             if word in words:
                 survey.known.add(word)
             if word in UNKNOWN_WORDS:
-                found[word] = float(line.fields[0])
+                found[word] = log10
+            elif log10 > _NO_PROBABILITY:
+                survey.log10_least = min(survey.log10_least, log10)
         if line.order and line.words[-1] in UNKNOWN_WORDS:
             survey.ends[line.words[-1], line.order] += 1
     if found:

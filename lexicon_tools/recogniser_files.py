@@ -203,7 +203,15 @@ def _write_arpa(
         return
     name = "lm.arpa.gz" if given.arpa.suffix == ".gz" else "lm.arpa"
     added = add_to_arpa(given.arpa, new.weights, work / name, share)
-    say(f"{name}: {added} words added to {given.arpa}, with {share:g} of the probability of <unk>")
+    say(
+        f"{name}: {added.count} words added to {given.arpa}; together they have {share:g} of the "
+        f"probability of <unk>, on average {added.mean:.2g}"
+    )
+    if added.count and added.mean < added.least:
+        say(
+            f"every other word of {given.arpa} has at least {added.least:.2g}: the recogniser will "
+            "seldom choose the new words; a model of a text whose rare words are <unk> gives more"
+        )
 
 
 def _write_lists(new: _NewWords, score: float | None, work: Path, say: _Say) -> None:

@@ -83,7 +83,8 @@ HISTORIES = [
 
 def test_probabilities_sum_to_one(tmp_path: Path) -> None:
     before = write_trigrams(tmp_path / "lm.arpa")
-    assert add_to_arpa(before, _WORDS, tmp_path / "new.arpa", 0.5) == 2
+    added = add_to_arpa(before, _WORDS, tmp_path / "new.arpa", 0.5)
+    assert added.count == 2 and (added.mean, added.least) == pytest.approx((0.05, 0.2), rel=1e-5)
     old, new = kenlm.Model(str(before)), kenlm.Model(str(tmp_path / "new.arpa"))
     for history in [*HISTORIES, ("bob",), ("a", "eve"), ("<s>", "bob")]:
         known = [*_UNIGRAMS, *_WORDS]
@@ -99,9 +100,9 @@ def test_probabilities_sum_to_one(tmp_path: Path) -> None:
 
 def test_known_words_stay(tmp_path: Path) -> None:
     before = write_trigrams(tmp_path / "lm.arpa")
-    assert add_to_arpa(before, {"a": 1.0}, tmp_path / "new.arpa", 0.5) == 0
+    assert add_to_arpa(before, {"a": 1.0}, tmp_path / "new.arpa", 0.5).count == 0
     assert (tmp_path / "new.arpa").read_text() == before.read_text()
-    assert add_to_arpa(before, {"a": 7.0, "bob": 1.0}, tmp_path / "new.arpa", 0.25) == 1
+    assert add_to_arpa(before, {"a": 7.0, "bob": 1.0}, tmp_path / "new.arpa", 0.25).count == 1
     new = kenlm.Model(str(tmp_path / "new.arpa"))
     assert score(new, ("b",), "a") == pytest.approx(0.35, rel=1e-5)
     assert score(new, ("b",), "bob") == pytest.approx(0.05, rel=1e-5)

@@ -52,14 +52,17 @@ def add(*options: str, output: str = "out") -> Result:
 def test_all_files(folder: Path) -> None:
     result = add("--lexicon", "lexicon.txt", "--words-txt", "words.txt", "--arpa", "lm.arpa")
     assert result.exit_code == 0, result.output
-    assert result.stderr.splitlines()[:6] == [
+    assert result.stderr.splitlines()[:7] == [
         "words for the recogniser are in upper case",
         "1 words are in lexicon.txt already, and get no new pronunciation",
         "2 words have no pronunciation and are left out for the recogniser (unpronounced.txt): "
         "R2D2, СМИТ",
         "lexicon.txt, lexiconp.txt: 1 words in ARPAbet with stress",
         "words.txt: 1 words added to words.txt",
-        "lm.arpa: 1 words added to lm.arpa, with 0.5 of the probability of <unk>",
+        "lm.arpa: 1 words added to lm.arpa; together they have 0.5 of the probability of <unk>, on "
+        "average 0.0016",
+        "every other word of lm.arpa has at least 0.019: the recogniser will seldom choose the new "
+        "words; a model of a text whose rare words are <unk> gives more",
     ]
     assert set(LightRNN.load("larger.pt").vocabulary.words) >= {"kenya", "zuleda", "r2d2", "смит"}
     assert list(read_lexicon("out/lexicon.txt")) == ["ZULEDA"]
