@@ -1,9 +1,10 @@
-"""words.txt as Kaldi and k2 number their words, of a vocabulary; and whether a vocabulary fits
-one.
+"""words.txt as Kaldi and k2 number their words: made of a vocabulary, extended by more words, and
+compared with a vocabulary.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +58,37 @@ def write_words_txt(vocabulary: Vocabulary, path: str | Path, kind: str) -> None
             )
     middle = sorted([*_SOUNDS, *words]) if kind == "kaldi" else [*_SOUNDS, *words]
     write_lines(path, (f"{word} {number}" for number, word in enumerate([_FIRST, *middle, *_LAST])))
+
+
+def extend_words_txt(
+    path: str | Path, words: Iterable[str], output: str | Path, kind: str
+) -> list[str]:
+    """Write a words.txt with more words, whose ids continue; returns those that it lacked.
+
+    The ids of all words stay. With kind "kaldi" the new ones follow the last id, as
+    utils/lang/extend_lang.sh of Kaldi has it. With "k2" they follow the last word, and #0, <s>,
+    </s> move behind them: compile_hlg.py of icefall takes each id from #0 on for no word.
+
+    Raises:
+        InputError: the words.txt cannot be read, or, with "k2", a word follows #0.
+    """
+    labels = list(words_txt.read(Path(path)).labels)
+    known = set(labels)
+    added = [word for word in dict.fromkeys(words) if word not in known]
+    marks = len(labels)
+    if kind == "k2" and _LAST[0] in known:
+        marks = labels.index(_LAST[0])
+        if not set(labels[marks:]) <= set(_LAST):
+            raise InputError(
+                f"words follow {_LAST[0]}",
+                expected=f"{', '.join(_LAST)} as the last symbols, as prepare_lang.py writes them",
+                remedy="give the words.txt of a k2 recogniser, or the kind kaldi",
+                file=path,
+            )
+    ordered = [*labels[:marks], *added, *labels[marks:]]
+    lines = (f"{word} {number}" for number, word in enumerate(ordered) if word != words_txt.GAP)
+    write_lines(output, lines)
+    return added
 
 
 def fit(path: str | Path, vocabulary: Vocabulary) -> Fit:

@@ -4,6 +4,7 @@ names that they use.
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import os
 import re
@@ -156,6 +157,7 @@ def _make_texts(sentences: Path) -> None:
         "surnames.tsv": ["surname\tcount\n", "smith\t10\n", "jones\t5\n"],
         "new.txt": ["horse\n"],
         "examples.txt": ["the horse sat on a mat\n"],
+        "lexicon.txt": ["!SIL SIL\n", "for F AO1 R\n", "his HH IH1 S\n"],
     }
     for name, part in parts.items():
         Path(name).write_text("".join(part))
@@ -166,6 +168,7 @@ def _make_models() -> None:
     settings = LightRNNSettings(hidden_dim=8, residual_dim=4)
     LightRNN(settings, vocabulary, WordTable.shaped(len(vocabulary))).save("lightrnn.pt")
     write_arpa(Path("ngram.binary"))
+    Path("lm.arpa.gz").write_bytes(gzip.compress(Path("ngram.binary").read_bytes()))
 
 
 def _texts() -> list[str]:

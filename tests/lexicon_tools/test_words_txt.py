@@ -10,7 +10,7 @@ import pytest
 from conftest import make_model
 
 from lexicon_tools.vocabulary import load_vocabulary
-from lexicon_tools.words_txt import KINDS, Fit, fit, write_words_txt
+from lexicon_tools.words_txt import KINDS, Fit, extend_words_txt, fit, write_words_txt
 from rescorer.errors import InputError
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.recognition.formats import words_txt
@@ -110,3 +110,28 @@ def test_real_words_txt(tmp_path: Path) -> None:
     assert (
         found.both == 1 and found.only_vocabulary == ["xyzzy"] and "the" not in found.only_symbols
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("kaldi", "<eps> 0|a 1|b 3|#0 4|<s> 5|</s> 6|c 7|d 8"),
+        ("k2", "<eps> 0|a 1|b 3|c 4|d 5|#0 6|<s> 7|</s> 8"),
+    ],
+)
+def test_more_words(tmp_path: Path, kind: str, expected: str) -> None:
+    (tmp_path / "words.txt").write_text("<eps> 0\na 1\nb 3\n#0 4\n<s> 5\n</s> 6\n")
+    words = ["c", "a", "d", "c"]
+    added = extend_words_txt(tmp_path / "words.txt", words, tmp_path / "more.txt", kind)
+    assert added == ["c", "d"]
+    assert (tmp_path / "more.txt").read_text().splitlines() == expected.split("|")
+    again = extend_words_txt(tmp_path / "more.txt", words, tmp_path / "same.txt", kind)
+    assert not again and (tmp_path / "same.txt").read_text() == (tmp_path / "more.txt").read_text()
+
+
+def test_more_words_after_the_marks(tmp_path: Path) -> None:
+    """What extend_lang.sh makes is not k2's, where no word follows #0."""
+    (tmp_path / "words.txt").write_text("<eps> 0\na 1\n#0 2\n<s> 3\n</s> 4\nb 5\n")
+    with pytest.raises(InputError, match="words follow #0"):
+        extend_words_txt(tmp_path / "words.txt", ["c"], tmp_path / "more.txt", "k2")
+    assert not (tmp_path / "more.txt").exists()
