@@ -69,7 +69,9 @@ class NameInput:
 
     def remarks(self, utterances: Collection[str]) -> Iterator[str]:
         """Lines on names without a pronunciation and on utterances that the input lacks."""
-        words = {word for name in self.names.all() for word in name.words}
+        words = {
+            word for name in self.names.all() if not name.pronunciations for word in name.words
+        }
         silent = sorted(word for word in words if not self.phones.of_words((word,)))
         if silent:
             shown = ", ".join(silent[:_SHOWN])
