@@ -318,6 +318,7 @@ def _rescore(
         if inputs.expects_names:
             names = NameInput.read(inputs, candidate_settings, models)
             lattices, models = lattices.with_names(names), names.expecting(models)
+            executor = names.executor(executor)
         outcome = rescore_lattice_files(
             lattices, models, outputs, settings, lattice_settings, say, executor, progress
         )

@@ -39,6 +39,7 @@ from rescorer.rescoring.settings import CandidateSettings as CandidateSettings
 CANDIDATE = "candidate"
 # Scales of the added scores in the first pass: a candidate never wins there.
 FIRST_PASS_SCALES = {SOUND: 1.0, SPELLING: 0.0, REPLACED: -5.0, BIAS: 0.0}
+_MOST_WORDS = 20  # by which a name and a span differ at most
 
 
 @dataclass(frozen=True)
@@ -265,10 +266,16 @@ def _with_candidates(
     marked = replace(
         scored,
         arc_fields={**scored.arc_fields, CANDIDATE: place},
-        own_scales={**lattice.own_scales, **FIRST_PASS_SCALES},
+        own_scales={**lattice.own_scales, **_first_pass_scales(lattice)},
         header={**lattice.header, CANDIDATE: tuple(candidates)},
     )
     return _in_order(marked, lattice.states, paths)
+
+
+def _first_pass_scales(lattice: Lattice) -> dict[str, float]:
+    """A replacement costs more than the recogniser's word penalty can give back."""
+    penalties = _MOST_WORDS * abs(lattice.own_word_penalty)
+    return {**FIRST_PASS_SCALES, REPLACED: FIRST_PASS_SCALES[REPLACED] - penalties}
 
 
 def _expected_arcs(lattice: Lattice, words: Collection[str]) -> list[int]:

@@ -8,6 +8,7 @@ Shapes: A arcs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,8 @@ class Change:
 
     Attributes:
         candidate: the name and what was written.
-        total: nats by which the path with the name is ahead.
-        parts: the part of each weighted score in it, with `lm` and `word_penalty`.
+        total: nats by which the path with the name is ahead; NaN if the beam left no other path.
+        parts: the part of each weighted score in it, with `lm` and `word_penalty`; none for NaN.
     """
 
     utterance: str
@@ -43,8 +44,8 @@ class Change:
         """The fields of a line of the table, with the parts of these names."""
         name = self.candidate.name
         words = [self.utterance, " ".join(self.candidate.written), " ".join(name.words), name.kind]
-        numbers = [self.total, *(self.parts.get(part, 0.0) for part in names)]
-        return words + [f"{number:.3f}" for number in numbers]
+        numbers = [self.total, *(self.parts.get(part, math.nan) for part in names)]
+        return words + ["" if math.isnan(number) else f"{number:.3f}" for number in numbers]
 
 
 def changes_of(result: RescoredLattice, lm_score: str) -> Iterator[Change]:
@@ -60,18 +61,19 @@ def changes_of(result: RescoredLattice, lm_score: str) -> Iterator[Change]:
         return
     trellis = Trellis.of([lattice])
     best = trellis.best_paths(result.totals)[0]
+    scores = _weighted_scores(result, lm_score)
     for arc in best[places[best] >= 0].tolist():
         candidate = candidates[places[arc]]
         if not candidate.replaces:
             continue
         same = places == places[arc]  # the candidate's arc, once for each history
         other = trellis.best_paths(np.where(same, _NEVER, result.totals))[0]
-        parts = {
-            name: _difference(values, best, other)
-            for name, values in _weighted_scores(result, lm_score).items()
-        }
-        total = _difference(result.totals, best, other)
-        yield Change(lattice.utterance, candidate, total, parts)
+        if same[other].any():
+            yield Change(lattice.utterance, candidate, math.nan, {})
+        else:
+            total = _difference(result.totals, best, other)
+            parts = {name: _difference(values, best, other) for name, values in scores.items()}
+            yield Change(lattice.utterance, candidate, total, parts)
 
 
 def _weighted_scores(result: RescoredLattice, lm_score: str) -> dict[str, np.ndarray]:

@@ -205,6 +205,7 @@ def _checked(
     for line in (
         *summary.vocabulary_remarks(),
         *summary.path_remarks(),
+        *(source.names.remarks(rows.words(RESCORED_ROW)) if source.names else ()),
         *_skipped(source.collector),
     ):
         say(line)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from rescorer.pronunciation.phones import ARPABET
 from rescorer.pronunciation.pronouncer import Pronouncer
 from rescorer.pronunciation.sounds_like import WordPhones
 from rescorer.rescoring.candidates import CandidateSearch
+from rescorer.rescoring.cluster import Executor
 from rescorer.rescoring.names import (
     ExpectedNames,
     Name,
@@ -28,6 +31,10 @@ from rescorer.rescoring.settings import CandidateSettings, InputFiles
 # "Contextualized streaming end-to-end speech recognition with trie-based deep biasing".
 COMMON_WORDS = 5000
 _SHOWN = 3
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_Task = Callable[[Sequence[LanguageModel], _Item], Iterable[_Result]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +71,24 @@ class NameInput:
 
     def expecting(self, models: Iterable[LanguageModel]) -> list[LanguageModel]:
         """The models with a class of expected words."""
+        return _expecting(models, self.names.number_in_utterance)
+
+    def executor(self, executor: Executor) -> Executor:
+        """The executor, whose workers may load plain models: they get the class there."""
         number = self.names.number_in_utterance
-        return [ExpectedWords(model, number) for model in models]
+
+        def expecting(
+            task: _Task[_Item, _Result], models: Sequence[LanguageModel], items: Iterable[_Item]
+        ) -> Iterator[Iterable[_Result]]:
+            return executor(partial(_with_class, task, number), models, items)
+
+        return expecting
 
     def remarks(self, utterances: Collection[str]) -> Iterator[str]:
         """Lines on names without a pronunciation and on utterances that the input lacks."""
-        words = {word for name in self.names.all() for word in name.words}
+        words = {
+            word for name in self.names.all() if not name.pronunciations for word in name.words
+        }
         silent = sorted(word for word in words if not self.phones.of_words((word,)))
         if silent:
             shown = ", ".join(silent[:_SHOWN])
@@ -84,6 +103,19 @@ class NameInput:
                 f"{self.files.names_by_utterance} are not in the input, the first is "
                 f"{min(missing)}: skipped"
             )
+
+
+def _expecting(models: Iterable[LanguageModel], number: float) -> list[LanguageModel]:
+    return [
+        model if isinstance(model, ExpectedWords) else ExpectedWords(model, number)
+        for model in models
+    ]
+
+
+def _with_class(
+    task: _Task[_Item, _Result], number: float, models: Sequence[LanguageModel], item: _Item
+) -> Iterable[_Result]:
+    return task(_expecting(models, number), item)
 
 
 def _expected_everywhere(files: InputFiles, models: Sequence[LanguageModel]) -> tuple[Name, ...]:

@@ -5,8 +5,8 @@ A line is a name of one or more words, and what is known of it in further fields
     mary ann<TAB>class=person<TAB>weight=2<TAB>phones=M EH R IY AE N
     saint-malo
 
-`phones` may be there several times. Fields without `=` are skipped: lists with counts are lists of
-names too.
+`phones` are those of ARPAbet, with stress or without; the field may be there several times. Fields
+without `=` are skipped: lists with counts are lists of names too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from pathlib import Path
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines
+from rescorer.models.language_model import MARKS
+from rescorer.pronunciation.phones import ARPABET, without_stress
+from rescorer.recognition.lattice import is_silent
 
 _LINE = "name, then fields such as weight=2, class=person or phones=M EH R IY, separated by tabs"
 _LARGEST_WEIGHT = 100.0
@@ -150,10 +153,11 @@ def _name(fields: list[str], path: str | Path, line: int) -> Name:
 
 def _words(text: str, path: str | Path, line: int) -> tuple[str, ...]:
     words = tuple(text.split())
-    if not words or len(words) > _LONGEST_NAME or not text.strip().isprintable():
+    special = any(word in MARKS or is_silent(word) for word in words)
+    if not words or len(words) > _LONGEST_NAME or special or not text.strip().isprintable():
         raise InputError(
             f"{text[:80]!r} is no name",
-            expected=f"1 to {_LONGEST_NAME} words without control characters",
+            expected=f"1 to {_LONGEST_NAME} words without control characters or special tokens",
             remedy="correct the line",
             file=path,
             line=line,
@@ -167,7 +171,8 @@ def _with_field(name: Name, key: str, value: str, path: str | Path, line: int) -
     if key == "class" and value:
         return replace(name, kind=value)
     if key == "phones" and value:
-        return replace(name, pronunciations=(*name.pronunciations, tuple(value.split())))
+        phones = _phones(value, path, line)
+        return replace(name, pronunciations=(*name.pronunciations, phones))
     raise InputError(
         f"field {f'{key}={value}'[:80]!r}",
         expected=_LINE,
@@ -175,6 +180,20 @@ def _with_field(name: Name, key: str, value: str, path: str | Path, line: int) -
         file=path,
         line=line,
     )
+
+
+def _phones(text: str, path: str | Path, line: int) -> tuple[str, ...]:
+    phones = tuple(map(without_stress, text.split()))
+    for phone in phones:
+        if phone not in ARPABET:
+            raise InputError(
+                f"unknown phone {phone[:80]!r}",
+                expected=f"one of {' '.join(ARPABET.symbols)}",
+                remedy="correct the pronunciation",
+                file=path,
+                line=line,
+            )
+    return phones
 
 
 def _weight(text: str, path: str | Path, line: int) -> float:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tiny_edits import edit_cost
 
 from rescorer.errors import InputError
 from rescorer.pronunciation.edit_costs import EditCosts
@@ -8,27 +9,6 @@ from rescorer.pronunciation.phone_sequences import PhoneSequences
 from rescorer.pronunciation.phones import ARPABET, PhoneSet
 
 FEW = PhoneSet("ABCDE")
-
-
-def edit_cost(entry: np.ndarray, span: np.ndarray, costs: EditCosts) -> float:
-    """The least cost of editing an entry into a span: the whole table, cell by cell."""
-    table = np.full((len(entry) + 1, len(span) + 1), np.inf)
-    table[0, 0] = 0
-    for i, j in np.ndindex(table.shape):
-        if i:
-            table[i, j] = min(table[i, j], table[i - 1, j] + costs.deletion[entry[i - 1]])
-        if j:
-            table[i, j] = min(table[i, j], table[i, j - 1] + costs.insertion[span[j - 1]])
-        if i and j:
-            substitution = costs.substitution[entry[i - 1], span[j - 1]]
-            table[i, j] = min(table[i, j], table[i - 1, j - 1] + substitution)
-        if costs.merge is not None and i > 1 and j:
-            merge = costs.merge[entry[i - 2], entry[i - 1], span[j - 1]]
-            table[i, j] = min(table[i, j], table[i - 2, j - 1] + merge)
-        if costs.split is not None and i and j > 1:
-            split = costs.split[entry[i - 1], span[j - 2], span[j - 1]]
-            table[i, j] = min(table[i, j], table[i - 1, j - 2] + split)
-    return float(table[-1, -1])
 
 
 def random_sequences(
