@@ -16,11 +16,10 @@ from conftest import make_model
 from tiny import KNOWN, nbest
 from tiny_lattices import all_paths, random_lattice, words_of
 
-import rescorer
 from rescorer.errors import InputError
 from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.lattice import Lattice
-from rescorer.recognition.nbest import ACOUSTIC, BIAS, FIRST_PASS, NBest
+from rescorer.recognition.nbest import ACOUSTIC, BIAS
 from rescorer.rescoring.bias import biased_lattices
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import default_weights, rescore_lattices
