@@ -6,6 +6,7 @@
     lm.logprob(["new", "york"])
     lm.next_words(["new"], k=5, prefix="yo")
     rescorer.rescore({"utterance": [("new yolk", -1.0), ("new york", -1.2)]}, lm)
+    rescorer.rescore_with_names({"utterance": [("call marry ann", -1.0)]}, lm, ["mary ann"])
     for lattice in rescorer.rescore_lattices(rescorer.read_lattices("lat.1.gz", "words.txt"), lm):
         lattice.best(), lattice.n_best(10), lattice.posteriors(), lattice.minimum_bayes_risk()
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from rescorer.rescoring.nbest import rescore as rescore
     from rescorer.rescoring.nbest import score_lists as score_lists
     from rescorer.rescoring.nbest import tune_lists as tune
+    from rescorer.rescoring.with_names import rescore_with_names as rescore_with_names
+    from rescorer.rescoring.with_names import with_names as with_names
     from rescorer.training.new_words.add_words import add_words as add_words
 
 __all__ = [
@@ -43,8 +46,10 @@ __all__ = [
     "read_nbest",
     "rescore",
     "rescore_lattices",
+    "rescore_with_names",
     "score_lists",
     "tune",
+    "with_names",
     "write_lattices",
     "write_nbest",
 ]
@@ -59,8 +64,10 @@ _SOURCES = {
     "read_nbest": ("rescorer.recognition.formats", "read_nbest"),
     "rescore": ("rescorer.rescoring.nbest", "rescore"),
     "rescore_lattices": ("rescorer.rescoring.lattice", "rescore_lattices"),
+    "rescore_with_names": ("rescorer.rescoring.with_names", "rescore_with_names"),
     "score_lists": ("rescorer.rescoring.nbest", "score_lists"),
     "tune": ("rescorer.rescoring.nbest", "tune_lists"),
+    "with_names": ("rescorer.rescoring.with_names", "with_names"),
     "write_lattices": ("rescorer.recognition.formats", "write_lattices"),
     "write_nbest": ("rescorer.recognition.formats", "write_nbest"),
 }

@@ -76,7 +76,7 @@ def test_names_and_content(distributions: tuple[Path, Path]) -> None:
         "rescorer/pronunciation/english/LICENSE.cmudict",
         "rescorer/pronunciation/english/README.md",
         "rescorer/pronunciation/english/cmudict.dict.xz",
-            "rescorer/pronunciation/english/confusions.json",
+        "rescorer/pronunciation/english/confusions.json",
         "rescorer/pronunciation/english/graphones.npz",
         "rescorer/reports/table.html",
     }

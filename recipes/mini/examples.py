@@ -42,15 +42,15 @@ def before_rescoring(nbest: list[dict[str, Any]], first_pass: dict[str, Any]) ->
 
 def find(
     lists: list[dict[str, Any]],
-    first_pass: dict[str, Any],
-    results: dict[str, list[str]],
+    before_by_id: dict[str, list[str]],
+    after_by_id: dict[str, list[str]],
     names: set[str],
 ) -> list[Example]:
     """The utterances with names put right and none lost, best result first, no name twice."""
     examples = []
     for entry in lists:
-        reference, after = entry["ref"].split(), results[entry["id"]]
-        before = before_rescoring(entry["nbest"], first_pass)
+        reference = entry["ref"].split()
+        before, after = before_by_id[entry["id"]], after_by_id[entry["id"]]
         said = Counter(word for word in reference if word in names)
         gained = (said & Counter(after)) - (said & Counter(before))
         lost = (said & Counter(before)) - (said & Counter(after))
@@ -63,22 +63,33 @@ def find(
     return shown
 
 
-def main() -> None:
-    if len(sys.argv) != 5:
-        sys.exit("usage: examples.py test.jsonl weights.json RESCORED.txt names.txt")
-    lists, weights, results, names = (
-        Path(path).read_text(encoding="utf-8") for path in sys.argv[1:]
-    )
-    examples = find(
-        [json.loads(line) for line in lists.splitlines()],
-        json.loads(weights)["first_pass"],
-        {line.split()[0]: line.split()[1:] for line in results.splitlines()},
-        set(names.split()),
-    )
+def show(examples: list[Example]) -> None:
+    """Print the first examples."""
     for example in examples[:SHOWN]:
         print(f"\n{example.utterance}: {', '.join(example.names)}")
         for title in ("reference", "before", "after"):
             print(f"  {title:<10}{' '.join(getattr(example, title))}")
+
+
+def read_lists(text: str) -> list[dict[str, Any]]:
+    """The lists of JSON lines."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def read_results(text: str) -> dict[str, list[str]]:
+    """Words by utterance."""
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines()}
+
+
+def main() -> None:
+    if len(sys.argv) != 5:
+        sys.exit("usage: examples.py test.jsonl weights.json RESCORED.txt names.txt")
+    text, weights, results, names = (
+        Path(path).read_text(encoding="utf-8") for path in sys.argv[1:]
+    )
+    lists, first_pass = read_lists(text), json.loads(weights)["first_pass"]
+    before = {entry["id"]: before_rescoring(entry["nbest"], first_pass) for entry in lists}
+    show(find(lists, before, read_results(results), set(names.split())))
 
 
 if __name__ == "__main__":

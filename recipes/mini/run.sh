@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job in miniature: train a LightRNN and a KenLM model on the King James Bible, then
-# rescore n-best lists with both.
+# rescore n-best lists with both, at last with the names of the text as expected names.
 #
 #   recipes/mini/run.sh [--stage N] [--stop-stage N] [--output DIR] [--data DIR] [--threads N]
 #                       [--precision P]
@@ -9,7 +9,7 @@
 # run on several cores. DIR (out/ in this folder) gets lightrnn.pt, ngram.binary,
 # weights.json (tuned on data/dev.jsonl), perplexity.txt, wer.json and wer.txt (measured on
 # data/test.jsonl: synthetic speech, see data/README.md), table.html, examples.txt, lightrnn.onnx
-# (which needs pip install '.[onnx]') and logs/.
+# (which needs pip install '.[onnx]'), expected_names.txt (names that no hypothesis held) and logs/.
 # P is auto (the default: the faster one), float32 or bfloat16.
 
 set -euo pipefail
@@ -98,6 +98,22 @@ stage 8 export --about "Export the LightRNN as ONNX, and its table of words as a
   --in "$lightrnn" "$output"/{test,names}.txt --out "$output"/{lightrnn.onnx,table.html} -- \
   export_model
 
+# A third of the names that were read are in no hypothesis (data/README.md).
+expect_names() {
+  local models=(--lm "$lightrnn" --ngram "$ngram") names=$output/names.txt
+  rescore "$data/dev.jsonl" "${models[@]}" --names "$names" --tune "$data/dev.jsonl" \
+    --weights "$output/weights.names.json" --output "$output/dev.names.txt"
+  rescore "$data/test.jsonl" "${models[@]}" --names "$names" \
+    --weights "$output/weights.names.json" --ref "$data/test.jsonl" --words "$names" \
+    --wer-output "$output/wer.names.json" --changes "$output/changes.tsv" \
+    --output "$output/test.names.txt"
+  write "$output/expected_names.txt" \
+    python3 "$here/expected_names.py" "$data/test.jsonl" "$output"
+}
+stage 9 names --about "Expect the names of the text: bring in those that sound like what was written." \
+  --in "$lightrnn" "$ngram" "$output"/{names.txt,wer.json} "$data"/{dev,test}.jsonl \
+  --out "$output"/{weights.names.json,changes.tsv,expected_names.txt} -- expect_names
+
 [[ -f $output/wer.txt && -f $output/perplexity.txt ]] || exit 0
 cat <<END
 
@@ -106,14 +122,18 @@ $(cat "$output/perplexity.txt")
 
 Word error rates of the test lists (lower is better), with 95 % intervals:
 $(cat "$output/wer.txt")
+$([[ ! -f $output/expected_names.txt ]] || printf '\nWith expected names, five sentences before and after:\n%s\n' \
+  "$(cat "$output/expected_names.txt")")
 
 Where to look next, in $(short "$output"):
   report.mixture.txt    the report of the mixture
   examples.txt          sentences in which rescoring put a name right
+  changes.tsv           what expected names replaced, and the scores that decided
   table.html            the table of words that the LightRNN learnt
   logs/                 the messages of all programs
 In the documentation:
   docs/how-to/report.md how to read the report
   docs/tutorial.md      rescoring step by step
   docs/how-to/tune.md   rescoring your own lists
+  docs/how-to/names.md  expected names
 END

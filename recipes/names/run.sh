@@ -193,13 +193,13 @@ stage 14 "rescore sphinx" \
   measure_models "$sphinx" "$references.test.txt" "$output/sphinx" \
   --utterances "$references.test.txt" "${search[@]}"
 
-# The names as expected words, too: their bonus is one more weight to tune.
-biased=(--bias "$output/names.txt")
-stage 15 "tune on whisper with --bias" \
+# The names are expected, too: they may win where no hypothesis holds them.
+biased=(--names "$output/names.txt")
+stage 15 "tune on whisper with --names" \
   --in "${lightrnns[@]}" "$ngram" "$whisper-dev.jsonl" "$output/names.txt" \
   --out "${weights[@]/#/$output/whisper-bias/}" -- \
   tune_models "$whisper-dev.jsonl" "$whisper-dev.jsonl" "$output/whisper-bias" "${biased[@]}"
-stage 16 "rescore whisper with --bias" \
+stage 16 "rescore whisper with --names" \
   --in "${weights[@]/#/$output/whisper-bias/}" "$whisper-test.jsonl" "$output/names.txt" \
   --out "$output/whisper-bias/wer.json" -- \
   measure_models "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper-bias" "${biased[@]}"

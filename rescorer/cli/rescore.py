@@ -120,33 +120,34 @@ def _path(
     type=_NAMES,
     group="Names",
     metavar="FILE|vocabulary",
-    help="Expected names, a word or a phrase a line. Those that sound like what was written become "
-    "candidates. vocabulary: all words of the model but its 5,000 most frequent ones.",
+    help="Expected names, a word or a phrase a line. Names that sound like what was written may "
+    "replace it. vocabulary: the words of the LightRNN but its 5,000 most frequent ones.",
 )
 @_path(
     "--names-by-utterance",
     type=_READ,
     group="Names",
-    help="Names that are expected in one utterance: `utterance<TAB>name<TAB>name…`.",
+    help="Names that are expected in one utterance: `utterance<TAB>name<TAB>name…` a line.",
 )
 @_path(
     "--lexicon",
     type=_READ,
     group="",
-    help="Pronunciations in ARPAbet, as Kaldi, k2 or CMUdict have them; they come before those of "
-    "the package.",
+    help="Pronunciations of names and other words, in ARPAbet: a lexicon of Kaldi, k2 or CMUdict. "
+    "Words that it lacks are pronounced by the package.",
 )
 @_path(
     "--confusions",
     type=_READ,
     group="",
-    help="What phones are heard as, by `lexicon confusions`; that of the package by default.",
+    help="Which phones the recogniser confuses, learnt by `lexicon confusions`; by default the "
+    "table of the package.",
 )
 @_path(
     "--changes",
     type=_WRITE,
     group="Names",
-    help="Write what names replaced, with the scores that decided, as a table.",
+    help="Write a table of what names replaced, with the scores that decided.",
 )
 @_path(
     "--utterances",

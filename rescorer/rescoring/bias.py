@@ -1,6 +1,6 @@
 """Contextual biasing: expected words, such as the names of an address book, get a bonus.
 
-The raw score `bias` counts the expected words of a hypothesis or an arc. Its scale, tuned with the
+The raw score `bias` counts the expected words of an arc. Its scale, tuned with the
 others, is the bonus of one word in nats of the total.
 
 Shapes: A arcs.
@@ -15,26 +15,7 @@ import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.recognition.lattice import Lattice
-from rescorer.recognition.nbest import BIAS, Hypothesis, NBest
-
-
-def biased_lists(lists: Iterable[NBest], words: Collection[str]) -> list[NBest]:
-    """The lists with the raw score `bias`: how many words of each hypothesis are among `words`.
-
-    Raises:
-        InputError: the lists already have such a score, or `words` is a string.
-    """
-    wanted, biased = _wanted(words), []
-    for nbest in lists:
-        hypotheses = [_biased(hypothesis, wanted, nbest) for hypothesis in nbest.hypotheses]
-        biased.append(replace(nbest, hypotheses=tuple(hypotheses)))
-    return biased
-
-
-def _biased(hypothesis: Hypothesis, words: frozenset[str], nbest: NBest) -> Hypothesis:
-    if BIAS in hypothesis.scores:
-        raise _taken(nbest.utterance)
-    return hypothesis.with_scores({BIAS: float(sum(word in words for word in hypothesis.words))})
+from rescorer.recognition.nbest import BIAS
 
 
 def biased_lattices(lattices: Iterable[Lattice], words: Collection[str]) -> Iterator[Lattice]:
@@ -72,5 +53,5 @@ def _taken(utterance: str) -> InputError:
     return InputError(
         f"utterance {utterance!r} has a score {BIAS!r} already",
         expected="the recogniser's own scores",
-        remedy="leave --bias out, or give lists or lattices without that score",
+        remedy="give lattices without that score",
     )

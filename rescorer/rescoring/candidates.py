@@ -10,6 +10,9 @@ scores, and every arc of the lattice gets four more:
     replaced   1 for each span that was replaced
     bias       the weight of each expected name, whether it was recognised or is a candidate
 
+Names are compared without case. An input in upper or in lower case gets names in that case; if it
+has both cases, candidates are spelled as the names are given.
+
 Shapes: A arcs, C candidates.
 """
 
@@ -24,6 +27,9 @@ import numpy as np
 from rescorer.errors import InputError
 from rescorer.models.expected_words import marked
 from rescorer.pronunciation.confusions import Confusions
+from rescorer.pronunciation.confusions_file import default_confusions
+from rescorer.pronunciation.lexicon import Lexicon
+from rescorer.pronunciation.pronouncer import Pronouncer
 from rescorer.pronunciation.sounds_like import SoundsLike, WordPhones
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols, take_or_zero
 from rescorer.recognition.nbest import BIAS, REPLACED, SOUND, SPELLING
@@ -31,6 +37,7 @@ from rescorer.reports.error_rate import errors
 from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.lattice import first_pass_weights
 from rescorer.rescoring.lattice_paths import n_best
+from rescorer.rescoring.letter_case import spelling_of, without_case
 from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.settings import CandidateSettings as CandidateSettings
 
@@ -75,7 +82,8 @@ class Candidate:
 class CandidateSearch:
     """Adds candidates to lattices.
 
-    Indexes of names are built once; those of an utterance when its lattice comes.
+    Indexes of names are built once; those of an utterance when its lattice comes. The words of the
+    first lattice's symbols show the case of the input.
     """
 
     def __init__(
@@ -85,20 +93,38 @@ class CandidateSearch:
         confusions: Confusions,
         settings: CandidateSettings | None = None,
     ) -> None:
-        self._names, self._phones, self._confusions = names, phones, confusions
+        self.phones = phones
+        self._names, self._confusions = names, confusions
         self._settings = settings or CandidateSettings()
         self._everywhere = self._index(names.everywhere) if names.everywhere else None
         self._symbols: dict[Symbols, tuple[Symbols, Mapping[str, int]]] = {}
 
-    def _index(self, names: Sequence[Name]) -> tuple[Sequence[Name], SoundsLike]:
-        self._phones.learn(word for name in names if not name.pronunciations for word in name.words)
-        found = SoundsLike(
+    @classmethod
+    def english(
+        cls,
+        names: ExpectedNames,
+        lexicon: Lexicon | None = None,
+        confusions: Confusions | None = None,
+        settings: CandidateSettings | None = None,
+    ) -> CandidateSearch:
+        """With the English pronunciations of the package.
+
+        Args:
+            lexicon: of the user's own, asked first.
+            confusions: None: those of the package.
+        """
+        settings = settings or CandidateSettings()
+        phones = WordPhones(Pronouncer.english(lexicon), settings.pronunciations)
+        return cls(names, phones, confusions or default_confusions(), settings)
+
+    def _index(self, names: Sequence[Name]) -> SoundsLike:
+        self.phones.learn(word for name in names if not name.pronunciations for word in name.words)
+        return SoundsLike(
             [name.words for name in names],
             [name.pronunciations for name in names],
-            self._phones,
+            self.phones,
             self._confusions,
         )
-        return names, found
 
     def add(self, lattices: Iterable[Lattice]) -> Iterator[Lattice]:
         """The lattices with candidates, and with the four raw scores.
@@ -108,31 +134,40 @@ class CandidateSearch:
         """
         for lattice in lattices:
             _check_scores(lattice)
+            if not self._symbols:
+                self._names = self._names.spelled(spelling_of(lattice.symbols.words))
             yield self._added(lattice)
 
     def _added(self, lattice: Lattice) -> Lattice:
         symbols, labels = self._symbols_with_names(lattice.symbols)
         lattice = replace(lattice, symbols=symbols)
         of_utterance = (self._names.by_utterance or {}).get(lattice.utterance, ())
-        indexes = [self._everywhere] if self._everywhere else []
+        everywhere = self._names.everywhere
+        indexes = [(everywhere, self._everywhere)] if self._everywhere else []
         if of_utterance:
-            indexes.append(self._index(of_utterance))
+            indexes.append((of_utterance, self._index(of_utterance)))
         spans = _spans(lattice, self._settings)
         candidates = [
             each for index in indexes for each in _candidates(spans, *index, self._settings)
         ]
         weights = {
-            name.words[0]: name.weight
-            for name in (*self._names.everywhere, *of_utterance)
+            name.words[0].lower(): name.weight
+            for name in (*everywhere, *of_utterance)
             if len(name.words) == 1
         }
         kept = _most_alike(candidates, self._settings.most_candidates)
         return _with_candidates(lattice, kept, weights, labels)
 
     def _symbols_with_names(self, symbols: Symbols) -> tuple[Symbols, Mapping[str, int]]:
-        """The symbols with a label for each expected word, and that label by word."""
+        """The symbols with a label for each expected word, and that label by word.
+
+        An expected word has one for each spelling of it.
+        """
         if symbols not in self._symbols:
-            words = tuple(sorted({word for name in self._names.all() for word in name.words}))
+            given = {word for name in self._names.all() for word in name.words}
+            expected = set(without_case(given))
+            spelled = {word for word in symbols.words if word.lower() in expected}
+            words = tuple(sorted(given | spelled))
             extended = Symbols(
                 (*symbols.labels, *words),
                 (*symbols.words, *words),
@@ -221,8 +256,11 @@ def _candidates(
         place = places[span.words]
         for match in range(begins[place], begins[place + 1]):
             name = names[found.names[match]]
-            if name.words != span.words or len(name.words) > 1:
-                yield Candidate(span.arcs, span.words, name, float(found.sound[match]))
+            if without_case(name.words) == without_case(span.words):
+                if len(name.words) == 1:
+                    continue  # its arc gets the bonus itself
+                name = replace(name, words=span.words)
+            yield Candidate(span.arcs, span.words, name, float(found.sound[match]))
 
 
 def _most_alike(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
@@ -254,7 +292,7 @@ def _with_candidates(
     beside = _beside(lattice, paths)
     scores = {name: np.zeros(beside.arcs) for name in FIRST_PASS_SCALES}
     expected = _expected_arcs(lattice, weights)
-    scores[BIAS][expected] = [weights[_word(lattice, arc)] for arc in expected]
+    scores[BIAS][expected] = [weights[_word(lattice, arc).lower()] for arc in expected]
     beside.labels[expected] = [labels[_word(lattice, arc)] for arc in expected]
     scores[SOUND][first] = [each.sound for each in candidates]
     scores[SPELLING][first] = [-_letter_distance(each) for each in candidates]
@@ -279,9 +317,9 @@ def _first_pass_scales(lattice: Lattice) -> dict[str, float]:
 
 
 def _expected_arcs(lattice: Lattice, words: Collection[str]) -> list[int]:
-    """The arcs whose word is among these."""
+    """The arcs whose word is among these, which are in lower case."""
     used = np.unique(lattice.labels)
-    wanted = [label for label in used.tolist() if lattice.symbols.words[label] in words]
+    wanted = [label for label in used.tolist() if lattice.symbols.words[label].lower() in words]
     found: list[int] = np.flatnonzero(np.isin(lattice.labels, wanted)).tolist()
     return found
 

@@ -12,11 +12,9 @@ import numpy as np
 from rescorer.errors import InputError
 from rescorer.models.expected_words import ExpectedWords
 from rescorer.models.language_model import MARKS, LanguageModel
-from rescorer.pronunciation.confusions_file import default_confusions, load_confusions
+from rescorer.pronunciation.confusions_file import load_confusions
 from rescorer.pronunciation.lexicon_formats import read_lexicon
 from rescorer.pronunciation.phones import ARPABET
-from rescorer.pronunciation.pronouncer import Pronouncer
-from rescorer.pronunciation.sounds_like import WordPhones
 from rescorer.rescoring.candidates import CandidateSearch
 from rescorer.rescoring.cluster import Executor
 from rescorer.rescoring.names import (
@@ -43,7 +41,6 @@ class NameInput:
 
     files: InputFiles
     names: ExpectedNames
-    phones: WordPhones
     search: CandidateSearch
 
     @classmethod
@@ -62,12 +59,10 @@ class NameInput:
             _expected_everywhere(files, models),
             read_names_by_utterance(files.names_by_utterance) if files.names_by_utterance else None,
         )
-        lexicon = read_lexicon(files.lexicon, ARPABET) if files.lexicon else None
-        phones = WordPhones(Pronouncer.english(lexicon), settings.pronunciations)
-        confusions = (
-            load_confusions(files.confusions, ARPABET) if files.confusions else default_confusions()
-        )
-        return cls(files, names, phones, CandidateSearch(names, phones, confusions, settings))
+        lexicon = read_lexicon(files.lexicon, ARPABET, case="lower") if files.lexicon else None
+        confusions = load_confusions(files.confusions, ARPABET) if files.confusions else None
+        search = CandidateSearch.english(names, lexicon, confusions, settings)
+        return cls(files, names, search)
 
     def expecting(self, models: Iterable[LanguageModel]) -> list[LanguageModel]:
         """The models with a class of expected words."""
@@ -89,7 +84,7 @@ class NameInput:
         words = {
             word for name in self.names.all() if not name.pronunciations for word in name.words
         }
-        silent = sorted(word for word in words if not self.phones.of_words((word,)))
+        silent = sorted(word for word in words if not self.search.phones.of_words((word,)))
         if silent:
             shown = ", ".join(silent[:_SHOWN])
             yield (

@@ -21,7 +21,6 @@ from rescorer.reports.report import (
     TUNED_FIRST_PASS_ROW,
     Report,
 )
-from rescorer.rescoring.bias import biased_lists
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import untuned
 from rescorer.rescoring.prefix_tree import SentenceScorer
@@ -56,8 +55,29 @@ def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
     """Score lists with a scorer that may hold scores of some of the sentences.
 
     Raises:
+        InputError: as `raw_scores`, or a score has a name that rescoring adds.
+    """
+    raw = raw_scores(lists)
+    names = lists[0].score_names
+    check_score_names(names, [model.name for model in scorer.models])
+    hypotheses = [hypothesis for nbest in lists for hypothesis in nbest.hypotheses]
+    counts = np.array([len(nbest.hypotheses) for nbest in lists])
+    return ScoredLists(
+        names,
+        tuple(model.name for model in scorer.models),
+        raw,
+        np.array([len(hypothesis.words) for hypothesis in hypotheses]),
+        np.cumsum(counts) - counts,
+        scorer.score([hypothesis.words for hypothesis in hypotheses]),
+    )
+
+
+def raw_scores(lists: Sequence[NBest]) -> np.ndarray:
+    """[H, names] the raw scores of all hypotheses.
+
+    Raises:
         InputError: there is no list, a list has no hypotheses, or hypotheses have different
-            scores, infinite scores, or scores with names that rescoring adds.
+            scores or infinite scores.
     """
     if not lists:
         raise InputError("no n-best list", expected="at least one utterance")
@@ -68,7 +88,6 @@ def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
             )
     hypotheses = [hypothesis for nbest in lists for hypothesis in nbest.hypotheses]
     names = lists[0].score_names
-    check_score_names(names, [model.name for model in scorer.models])
     try:
         raw = np.array(
             [[hypothesis.scores[name] for name in names] for hypothesis in hypotheses],
@@ -80,15 +99,7 @@ def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
         ) from None
     if not np.isfinite(raw).all():
         raise InputError("a hypothesis has a score that is not finite", expected="finite numbers")
-    counts = np.array([len(nbest.hypotheses) for nbest in lists])
-    return ScoredLists(
-        names,
-        tuple(model.name for model in scorer.models),
-        raw.reshape(len(hypotheses), len(names)),
-        np.array([len(hypothesis.words) for hypothesis in hypotheses]),
-        np.cumsum(counts) - counts,
-        scorer.score([hypothesis.words for hypothesis in hypotheses]),
-    )
+    return raw.reshape(len(hypotheses), len(names))
 
 
 def check_score_names(
@@ -149,7 +160,6 @@ def rescore(
     lm: LanguageModel | Sequence[LanguageModel],
     weights: Weights | None = None,
     memory: int = MEMORY,
-    bias: Collection[str] = (),
 ) -> list[NBest]:
     """Rescore n-best lists with one or several language models.
 
@@ -161,18 +171,14 @@ def rescore(
             these lists together.
         memory: bytes for the histories of one level; totals depend on it by float32 rounding, 1e-6
             nats.
-        bias: expected words, as the hypotheses write them; each adds the scale of the score `bias`
-            to a total.
 
     Returns:
         The lists, best hypothesis first, with the new scores beside the old ones.
     """
-    lists = _lists(hypotheses) if isinstance(hypotheses, Mapping) else list(hypotheses)
+    lists = as_lists(hypotheses)
     models = [lm] if isinstance(lm, LanguageModel) else list(lm)
     if not models:
         raise InputError("no language model", expected="at least one")
-    if bias:
-        lists = biased_lists(lists, bias)
     scored = score_lists(lists, models, memory)
     if weights is not None:
         return rerank(lists, scored, weights)
@@ -180,7 +186,12 @@ def rescore(
     return rerank(chosen.lists, chosen.scored, chosen.default.weights)
 
 
-def _lists(hypotheses: Mapping[str, Sequence[tuple[str, float]]]) -> list[NBest]:
+def as_lists(
+    hypotheses: Sequence[NBest] | Mapping[str, Sequence[tuple[str, float]]],
+) -> list[NBest]:
+    """The lists, or those of the (text, natural-log score) pairs of each utterance."""
+    if not isinstance(hypotheses, Mapping):
+        return list(hypotheses)
     lists = []
     for utterance, pairs in hypotheses.items():
         numbered = enumerate(pairs, start=1)

@@ -120,29 +120,29 @@ class CandidateSettings:
 
     sound_bound: float = setting(
         10.0,
-        "Nats that hearing a name as what was written may cost.",
+        "A name is a candidate if hearing it as what was written costs at most this many nats, …",
         minimum=0,
         maximum=100,
         group="",
     )
     sound_bound_per_phone: float = setting(
         0.5,
-        "Nats that it may cost beside that, for each phone of the shorter of the two.",
+        "… and this many nats more for each phone of the shorter of both.",
         minimum=0,
         maximum=100,
         group="",
     )
     span_words: int = setting(
-        4, "Words that a name may replace at most.", minimum=1, maximum=10, group=""
+        4, "Most words in a row that a name may replace.", minimum=1, maximum=10, group=""
     )
     candidate_paths: int = setting(
-        10, "Best paths of the first pass whose words are looked up.", minimum=1, group=""
+        10, "Candidates are searched for the words of so many best paths.", minimum=1, group=""
     )
     most_candidates: int = setting(
-        40, "Candidates of an utterance at most, those that sound most alike.", minimum=1, group=""
+        40, "Most candidates of an utterance: those that sound most alike.", minimum=1, group=""
     )
     pronunciations: int = setting(
-        3, "Pronunciations of a word that are compared.", minimum=1, maximum=16, group=""
+        3, "Most pronunciations of a word that are compared.", minimum=1, maximum=16, group=""
     )
 
     def __post_init__(self) -> None:

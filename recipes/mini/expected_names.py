@@ -1,0 +1,57 @@
+"""Show what expected names changed: word error rates, then sentences before and after.
+
+    python expected_names.py test.jsonl DIR
+
+DIR has the reports wer.mixture.json and wer.names.json, the results test.mixture.txt and
+test.names.txt, and changes.tsv, all by `rescore`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from examples import find, read_lists, read_results, show
+
+ROWS = {"mixture": "rescored", "oracle": "oracle"}  # by their names in a report
+SYSTEMS = {"": "mixture", ", with names": "names"}
+
+
+def table(reports: dict[str, dict[str, Any]]) -> list[str]:
+    """Word error rates in per cent: of all words, of names and of other words."""
+    lines = [f"{'WER, %':<24}{'all':>8}{'names':>8}{'others':>8}"]
+    for row, name in ROWS.items():
+        for title, system in SYSTEMS.items():
+            report = reports[system]
+            rates = [report["rows"][name], *report["listed"][name]]
+            numbers = "".join(f"{100 * rate['errors'] / rate['words']:8.2f}" for rate in rates)
+            lines.append(f"{row + title:<24}{numbers}")
+    return lines
+
+
+def names_of_changes(text: str) -> set[str]:
+    """The words of the names that replaced something, by the table of --changes."""
+    head, *rows = (line.split("\t") for line in text.splitlines())
+    column = head.index("became")
+    return {word for row in rows for word in row[column].split()}
+
+
+def main() -> None:
+    if len(sys.argv) != 3:
+        sys.exit("usage: expected_names.py test.jsonl DIR")
+    folder = Path(sys.argv[2])
+    texts = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in folder.iterdir()
+        if path.suffix in (".json", ".tsv", ".txt")
+    }
+    print("\n".join(table({s: json.loads(texts[f"wer.{s}.json"]) for s in SYSTEMS.values()})))
+    lists = read_lists(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    before, after = (read_results(texts[f"test.{system}.txt"]) for system in SYSTEMS.values())
+    show(find(lists, before, after, names_of_changes(texts["changes.tsv"])))
+
+
+if __name__ == "__main__":
+    main()
