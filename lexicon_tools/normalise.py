@@ -45,7 +45,8 @@ _LARGE_MONEY = re.compile(r"([$£€])(\d(?:[\d,.]*\d)?)[ -](thousand|million|bi
 _LATIN = "a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 _LETTERS = r"[^\W\d_]+"
 _PIECE = re.compile(
-    rf"(?P<word>'(?:em|tis|twas|twere|twill|twould)\b|&c\b|to-(?:day|morrow|night)\b|{_LETTERS}(?:'{_LETTERS})*)"
+    r"(?P<word>'(?:em|tis|twas|twere|twill|twould)\b|&c\b|to-(?:day|morrow|night)\b"
+    rf"|{_LETTERS}(?:'{_LETTERS})*)"
     r"|(?P<currency>[$£€])?(?P<number>\d+(?:,\d{3})+(?!\d)|\d+)(?:\.(?P<decimals>\d+))?"
     r"(?P<suffix>(?:st|nd|rd|th|'?s)(?!\w))?"
     r"|(?P<symbol>[%&])",

@@ -13,7 +13,8 @@ options=(output)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
 parse_options "$@"
-((${#arguments[@]} == 1)) || fail "one argument is expected, the folder of the data; remedy: $0 --help"
+((${#arguments[@]} == 1)) ||
+  fail "one argument is expected, the folder of the data; remedy: $0 --help"
 need lexicon
 mkdir -p "$output"
 lists=${arguments[0]}/nbest/kathleen-dev.jsonl

