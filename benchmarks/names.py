@@ -76,7 +76,7 @@ COLUMNS = {
 }
 INTERVALS = {"wer": "wer_interval", "u_wer": "u_interval", "b_wer": "b_interval"}
 # Bounds for lists of 10⁵ names: what sounds less alike would be too many candidates.
-LONG_LIST = CandidateSettings(sound_bound=4.0, sound_bound_per_phone=0.5)
+LONG_LIST = CandidateSettings(sound_bound=4, sound_bound_per_phone=0.5, most_candidates=150)
 
 
 @dataclass(frozen=True)

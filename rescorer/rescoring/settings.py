@@ -119,14 +119,14 @@ class CandidateSettings:
     """
 
     sound_bound: float = setting(
-        10.0,
+        6.0,
         "A name is a candidate if hearing it as what was written costs at most this many nats, …",
         minimum=0,
         maximum=100,
         group="",
     )
     sound_bound_per_phone: float = setting(
-        0.5,
+        1.5,
         "… and this many nats more for each phone of the shorter of both.",
         minimum=0,
         maximum=100,
