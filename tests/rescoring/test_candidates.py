@@ -369,7 +369,7 @@ def test_lattices_without_a_path_or_without_words() -> None:
 
 def test_a_score_of_that_name_is_refused() -> None:
     lattice = sentence("bop").with_scores({BIAS: np.zeros(2)})
-    with pytest.raises(InputError, match="'tiny' has a score 'bias' already.*leave --names out"):
+    with pytest.raises(InputError, match=r"'tiny' has a score 'bias' already.*leave --names out"):
         added(lattice, "bob")
 
 
