@@ -53,5 +53,5 @@ def _taken(utterance: str) -> InputError:
     return InputError(
         f"utterance {utterance!r} has a score {BIAS!r} already",
         expected="the recogniser's own scores",
-        remedy="give lattices without that score",
+        remedy="leave the expected words out, or give lattices without that score",
     )

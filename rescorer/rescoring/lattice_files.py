@@ -39,7 +39,6 @@ from rescorer.rescoring.lattice_results import (
     check_used_references,
 )
 from rescorer.rescoring.lattice_tuning import tune_lattices
-from rescorer.rescoring.list_files import write_ranked
 from rescorer.rescoring.name_inputs import NameInput
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
@@ -278,20 +277,24 @@ def _change_remark(changes: Sequence[Change]) -> str:
 
 
 def _write_results(results: LatticeResults, outputs: OutputFiles, source: LatticeInput) -> None:
-    if outputs.nbest and source.list_format:
-        write_ranked(outputs.nbest, results.nbest, source.list_format, source.side.files.paths)
-    elif outputs.nbest:
-        _write_n_best(outputs.nbest, results)
+    if outputs.nbest:
+        _write_n_best(outputs.nbest, results, source.list_format)
     if outputs.changes:
         write_changes(outputs.changes, results.changes)
     if outputs.confidences:
         results.write_confidences(outputs.confidences)
 
 
-def _write_n_best(path: Path, results: LatticeResults) -> None:
-    """Write the lists as JSON lines if the path has the suffix .jsonl, else as Kaldi's folder."""
-    if ".jsonl" in path.suffixes:
-        write_nbest(path, results.nbest, "jsonl")
-    else:
+def _write_n_best(path: Path, results: LatticeResults, format: str) -> None:
+    """Write the lists, which names may have made longer.
+
+    Args:
+        format: that the lists came in. Empty: those of lattices are JSON lines if the path has the
+            suffix .jsonl, else Kaldi's folder.
+    """
+    format = format or ("jsonl" if ".jsonl" in path.suffixes else "kaldi")
+    if format == "kaldi":
         lists = check_lists(results.nbest, path)
         kaldi_nbest.write(path, lists, alignments=results.alignments or None)
+    else:
+        write_nbest(path, results.nbest, format)

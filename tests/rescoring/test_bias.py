@@ -4,20 +4,16 @@ worth.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import bad, good
 from conftest import make_model
 from tiny import KNOWN, nbest
 from tiny_lattices import all_paths, random_lattice, words_of
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats import read_nbest, write_nbest
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, BIAS
 from rescorer.rescoring.bias import biased_lattices
@@ -99,79 +95,9 @@ def test_tuning_lattices_finds_a_scale() -> None:
     assert tuned.weights.scales[BIAS] > 0.3
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    make_model().save("lightrnn.pt")
-    write_nbest("lists.jsonl", LISTS, "jsonl")
-    Path("ref").write_text("one strange cat cat\ntwo dog\n")
-    Path("names").write_text("cat\t17\nstrange\nnobody\n")
-    return tmp_path
-
-
-LM = ("--lm", "lightrnn.pt")
-
-
-@pytest.mark.usefixtures("quick_tuning")
-def test_command(here: Path) -> None:
-    assert good("lists.jsonl", *LM).stdout.startswith("one the ")
-    plain = good("lists.jsonl", *LM, "--bias", "names", "--nbest-output", "out.jsonl")
-    assert "2 of the 3 words of names are in the input\n" in plain.stderr
-    assert plain.stdout.startswith("one strange cat cat\n"), "5 nats each make up for the score"
-    assert {
-        hypothesis.scores[BIAS]
-        for each in read_nbest("out.jsonl").lists
-        for hypothesis in each.hypotheses
-    } == {0.0, 1.0, 3.0}
-    good(
-        "lists.jsonl",
-        *LM,
-        "--bias",
-        "names",
-        "--tune",
-        "ref",
-        "--weights",
-        "w.json",
-        "--output",
-        "best",
-    )
-    assert Path("best").read_text().startswith("one strange cat cat\n")
-    assert json.loads(Path("w.json").read_text())["weights"]["scales"][BIAS] > 0
-    assert (
-        good("lists.jsonl", *LM, "--bias", "names", "--weights", "w.json").stdout
-        == Path("best").read_text()
-    )
-    forgotten = bad("lists.jsonl", *LM, "--weights", "w.json")
-    assert "the scores here are first_pass, the weights are for first_pass, bias" in forgotten
-
-
-def test_words_in_another_case_are_reported(here: Path) -> None:
-    Path("NAMES").write_text("CAT\n")
-    messages = good("lists.jsonl", *LM, "--bias", "NAMES").stderr
-    assert (
-        "0 of the 1 words of NAMES are in the input: write them as the input does, in the same case"
-        in messages
-    )
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ("cat\nnew york\n", ["names:2: ", "'new york' is not one word", "a line of its own"]),
-        ("cat\tmany\n", ["names:1: ", "'many' after the word", "word<TAB>count"]),
-        ("\n \n", ["names: no word in the list"]),
-        ("<unk>\n", ["names:1: ", "is a special token, not a word"]),
-    ],
-)
-def test_bad_lists_of_words(here: Path, content: str, expected: list[str]) -> None:
-    Path("names").write_text(content)
-    line = bad("lists.jsonl", *LM, "--bias", "names", "--output", "best")
-    assert all(part in line for part in expected) and not Path("best").exists()
-
-
-def test_scores_of_that_name_are_not_overwritten(here: Path) -> None:
-    good("lists.jsonl", *LM, "--bias", "names", "--nbest-output", "out.jsonl")
-    assert "'one' has a score 'bias' already" in bad("out.jsonl", *LM, "--bias", "names")
+def test_scores_of_that_name_are_not_overwritten() -> None:
+    with pytest.raises(InputError, match="'one' has a score 'bias' already"):
+        biased_lists(biased_lists(LISTS, NAMES), NAMES)
     biased = next(biased_lattices([lattice(0)], NAMES))
     with pytest.raises(InputError, match="has a score 'bias' already"):
         next(biased_lattices([biased], NAMES))

@@ -9,7 +9,6 @@ from tiny import nbest
 
 from rescorer.errors import InputError
 from rescorer.rescoring.inputs import (
-    bias_remarks,
     check_references,
     choose,
     need_references,
@@ -42,17 +41,11 @@ def test_choose(tmp_path: Path) -> None:
         list(choose(lists[1:2], files))
 
 
-def test_bias_remarks(tmp_path: Path) -> None:
+def test_words_of_a_list(tmp_path: Path) -> None:
     names = tmp_path / "names"
-    names.write_text("cat\nDOG\n")
-    files = InputFiles((tmp_path,), bias=names)
-    words = read_words(names)
-    assert words == {"cat", "DOG"}
-    (line,) = bias_remarks(files, words, {"cat", "dog"})
-    assert line == f"1 of the 2 words of {names} are in the input"
-    (line,) = bias_remarks(files, words, {"the"})
-    assert line.startswith("0 of the 2 words") and "case" in line
-    assert bias_remarks(InputFiles((tmp_path,)), frozenset(), {"cat"}) == []
+    names.write_text("cat\t17\nDOG\n")
+    assert read_words(names) == {"cat", "DOG"}
+    assert read_words(None) == frozenset()
 
 
 def test_references_are_needed(tmp_path: Path) -> None:
