@@ -38,19 +38,19 @@ def names_of_changes(text: str) -> set[str]:
     return {word for row in rows for word in row[column].split()}
 
 
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
 def main() -> None:
     if len(sys.argv) != 3:
         sys.exit("usage: expected_names.py test.jsonl DIR")
-    folder = Path(sys.argv[2])
-    texts = {
-        path.name: path.read_text(encoding="utf-8")
-        for path in folder.iterdir()
-        if path.suffix in (".json", ".tsv", ".txt")
-    }
-    print("\n".join(table({s: json.loads(texts[f"wer.{s}.json"]) for s in SYSTEMS.values()})))
-    lists = read_lists(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    before, after = (read_results(texts[f"test.{system}.txt"]) for system in SYSTEMS.values())
-    show(find(lists, before, after, names_of_changes(texts["changes.tsv"])))
+    lists_path, folder = map(Path, sys.argv[1:])
+    systems = SYSTEMS.values()
+    print("\n".join(table({s: json.loads(read(folder / f"wer.{s}.json")) for s in systems})))
+    before, after = (read_results(read(folder / f"test.{system}.txt")) for system in systems)
+    names = names_of_changes(read(folder / "changes.tsv"))
+    show(find(read_lists(read(lists_path)), before, after, names))
 
 
 if __name__ == "__main__":
