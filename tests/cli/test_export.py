@@ -71,7 +71,16 @@ def test_the_demo_exports_its_model(tmp_path: Path, sentences: Path) -> None:
     (tmp_path / "names.txt").write_text("cat\n", encoding="utf-8")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     result = subprocess.run(
-        ["bash", ROOT / "recipes/mini/run.sh", "--stage", "8", "--output", tmp_path],
+        [
+            "bash",
+            ROOT / "recipes/mini/run.sh",
+            "--stage",
+            "8",
+            "--stop-stage",
+            "8",
+            "--output",
+            tmp_path,
+        ],
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
