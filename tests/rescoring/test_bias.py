@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import make_model
-from tiny import KNOWN, nbest
+from tiny import KNOWN
 from tiny_lattices import all_paths, random_lattice, words_of
 
 from rescorer.errors import InputError
@@ -24,10 +24,6 @@ from rescorer.rescoring.weights import TunedWeights, Weights
 
 EXACT = ExpansionSettings(order=0, beam=math.inf, max_histories=0)
 NAMES = frozenset({"cat", "strange"})
-LISTS = [
-    nbest("one", ("the mat sat", -1.0), ("the cat sat", -3.0), ("strange cat cat", -9.0)),
-    nbest("two", ("", -3.0), ("dog", -3.5)),
-]
 
 
 def lattice(seed: int) -> Lattice:
