@@ -2,11 +2,13 @@
 unigrams only.
 
     pip install pocketsphinx==5.1.1 numpy==2.4.6
-    OMP_NUM_THREADS=1 python decode_sphinx.py spoken.tsv wav out --text without.txt --names held.txt
+    OMP_NUM_THREADS=1 python decode_sphinx.py spoken.tsv wav out --text without.txt \\
+      --names names.txt [--pronunciations recogniser/lexicon.txt]
 
 `wav` is what speak.py made of spoken.tsv, `without.txt` text that has none of the names. KenLM's
 lmplz must be on the PATH. The folder `out` gets
 
+    sphinx.dict                      the dictionary: PocketSphinx's and --pronunciations
     sphinx.arpa                      the first-pass model: made if it is not there
     sphinx-lattices/ID.slf.gz        HTK lattices as PocketSphinx writes them
     sphinx-first/ID.txt              its own best hypothesis
@@ -16,9 +18,9 @@ A sentence whose lattice is there is skipped, so an interrupted run is continued
 again; sentences without sound are skipped too. The order is a shuffled one: what is there early is
 a fair sample.
 
-PocketSphinx's dictionary is the vocabulary, as far as the text or the list of names holds its
-words. A name gets the probability of the least likely word of the text, one that was seen once, or
-its part of --share; the other words give it up in proportion.
+The dictionary is the vocabulary, as far as the text or the list of names holds its words. A name
+gets the probability of the least likely word of the text, one that was seen once, or its part of
+--share; the other words give it up in proportion.
 """
 
 from __future__ import annotations
@@ -41,22 +43,34 @@ DICTIONARY = Path(get_model_path("en-us/cmudict-en-us.dict"))
 LMPLZ = ("lmplz", "-o", "3", "--prune", "0", "1", "2", "--discount_fallback", "-S", "1G")
 
 
-def dictionary_words() -> set[str]:
+def make_dictionary(pronunciations: Path | None, dictionary: Path) -> None:
+    """PocketSphinx's dictionary, and entries of names that it lacks."""
+    entries = DICTIONARY.read_text(encoding="utf-8")
+    if pronunciations is not None:
+        entries += pronunciations.read_text(encoding="utf-8")
+    dictionary.write_text(entries, encoding="utf-8")
+
+
+def dictionary_words(dictionary: Path) -> set[str]:
     """The words that have a pronunciation; variants are written as `word(2)`."""
-    lines = DICTIONARY.read_text(encoding="utf-8").splitlines()
+    lines = dictionary.read_text(encoding="utf-8").splitlines()
     return {line.split()[0].split("(")[0] for line in lines if line}
 
 
-def make_lm(text: Path, names: set[str], share: float, arpa: Path) -> None:
-    """Estimate the first-pass model from a text and add the names."""
+def make_lm(text: Path, names: set[str], known: set[str], share: float, arpa: Path) -> None:
+    """Estimate the first-pass model from a text and add the names.
+
+    Args:
+        known: the words of the dictionary.
+    """
     words, plain = arpa.with_suffix(".words"), arpa.with_suffix(".plain")
-    words.write_text("\n".join(sorted(dictionary_words() - names)), encoding="utf-8")
+    words.write_text("\n".join(sorted(known - names)), encoding="utf-8")
     with text.open("rb") as source:
         options = ["-T", f"{arpa.parent}/", "--limit_vocab_file", str(words), "--arpa", str(plain)]
         subprocess.run([*LMPLZ, *options], stdin=source, check=True)
     partial = arpa.with_suffix(".part")
     with plain.open(encoding="utf-8") as lines, partial.open("w", encoding="utf-8") as out:
-        out.writelines(add_unigrams(list(lines), sorted(names & dictionary_words()), share))
+        out.writelines(add_unigrams(list(lines), sorted(names & known), share))
     partial.rename(arpa)
     words.unlink()
     plain.unlink()
@@ -80,10 +94,10 @@ def add_unigrams(arpa: list[str], added: list[str], share: float) -> Iterator[st
     yield from arpa[end:]
 
 
-def make_decoder(arpa: Path) -> Decoder:
+def make_decoder(arpa: Path, dictionary: Path) -> Decoder:
     """PocketSphinx with the beams that it comes with."""
     return Decoder(
-        hmm=get_model_path("en-us/en-us"), lm=str(arpa), dict=str(DICTIONARY), loglevel="FATAL"
+        hmm=get_model_path("en-us/en-us"), lm=str(arpa), dict=str(dictionary), loglevel="FATAL"
     )
 
 
@@ -129,6 +143,12 @@ def main() -> None:
         "--names", type=Path, required=True, help="names to add as unigrams: one a line"
     )
     parser.add_argument(
+        "--pronunciations",
+        type=Path,
+        help="entries of names that the dictionary lacks: the lexicon.txt of `lexicon add-words "
+        "--recogniser-output`",
+    )
+    parser.add_argument(
         "--share",
         type=float,
         default=0.0,
@@ -145,14 +165,13 @@ def main() -> None:
     sentences = read_sentences(args.sentences)
     write_references(sentences, args.out)
     names = set(args.names.read_text(encoding="utf-8").split())
-    arpa = args.out / "sphinx.arpa"
+    arpa, dictionary = args.out / "sphinx.arpa", args.out / "sphinx.dict"
+    make_dictionary(args.pronunciations, dictionary)
     if not arpa.exists():
-        make_lm(args.text, names, args.share, arpa)
-        print(
-            f"{len(names & dictionary_words())} of {len(names)} names are in the dictionary",
-            flush=True,
-        )
-    decoder = make_decoder(arpa)
+        known = dictionary_words(dictionary)
+        make_lm(args.text, names, known, args.share, arpa)
+        print(f"{len(names & known)} of {len(names)} names are in the dictionary", flush=True)
+    decoder = make_decoder(arpa, dictionary)
     for sentence in sentences[: args.first]:
         wav = wav_path(args.wav, sentence)
         if lattice_path(args.out, sentence).exists() or not wav.exists():
