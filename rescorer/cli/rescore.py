@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -53,6 +53,8 @@ _NAMES = _NamesType()
 
 # Paths that only lattices have; their settings are the fields of LatticeSettings.
 _LATTICE_PATHS = ("symbols", "bpe_model", "old_lm_model", "lattice_output", "confidence_output")
+# Settings of lattices that lists have too if names are expected, because they become lattices.
+_SETTINGS_WITH_NAMES = ("order", "beam", "max_histories", "nbest", "mbr")
 
 
 def _path(
@@ -304,7 +306,7 @@ def _rescore(
     with _executor(lm, ngram, settings) as executor, ProgressDisplay(say) as progress:
         lattice_format = common_lattice_format(inputs.paths, settings.format)
         if lattice_format is None:
-            _refuse_lattice_options()
+            _refuse_lattice_options(_SETTINGS_WITH_NAMES if inputs.expects_names else ())
             lists = read_lists(inputs, outputs, settings)
             models = open_models(lm, ngram, device)
             if not inputs.expects_names:
@@ -361,9 +363,10 @@ def _executor(
     return executor_on(settings.scheduler, load, files, say)
 
 
-def _refuse_lattice_options() -> None:
+def _refuse_lattice_options(allowed: Collection[str]) -> None:
     """Raises InputError if the command line has an option for lattices; a --config may have it."""
-    names = (*_LATTICE_PATHS, *(field.name for field in option_fields(LatticeSettings)))
+    settings = (field.name for field in option_fields(LatticeSettings))
+    names = (*_LATTICE_PATHS, *(name for name in settings if name not in allowed))
     context = click.get_current_context()
     for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
