@@ -113,10 +113,10 @@ class GraphemeToPhoneme:
         labels = hypotheses.labels[:, :n].tolist()
         probabilities = hypotheses.probabilities[:, :n].tolist()
         phones = self._model.phones
-        for of_word, chances in zip(labels, probabilities, strict=True):
+        for of_word, their_probabilities in zip(labels, probabilities, strict=True):
             yield tuple(
                 Pronunciation(tuple(phone for label in row for phone in phones[label]), chance)
-                for row, chance in zip(of_word, chances, strict=True)
+                for row, chance in zip(of_word, their_probabilities, strict=True)
                 if chance > 0
             )
 

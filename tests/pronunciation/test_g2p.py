@@ -26,10 +26,10 @@ def test_unheard_words_are_pronounced():
 
 def test_n_best_are_distinct_and_most_probable_first():
     (found,) = english_g2p().pronounce(["lancet"], 5)
-    chances = [each.probability for each in found]
+    descending = [each.probability for each in found]
     assert len({each.phones for each in found}) == len(found) == 5
-    assert chances == sorted(chances, reverse=True)
-    assert 0 < sum(chances) <= 1 + 1e-6
+    assert descending == sorted(descending, reverse=True)
+    assert 0 < sum(descending) <= 1 + 1e-6
 
 
 def test_results_do_not_depend_on_the_batch():

@@ -78,13 +78,13 @@ def test_search_finds_the_most_probable_phones(models, word):
     total = math.fsum(expected.values())
     letters = [model.letters.index(letter) for letter in word]
     found = model.search(np.array([letters, letters]), beam=64)
-    for labels, chances in zip(found.labels, found.probabilities, strict=True):
+    for labels, descending in zip(found.labels, found.probabilities, strict=True):
         heard = {
             tuple(phone for label in row for phone in model.phones[label]): chance
-            for row, chance in zip(labels, chances, strict=True)
+            for row, chance in zip(labels, descending, strict=True)
             if chance > 0
         }
         assert heard.keys() == expected.keys()
         for phones, chance in heard.items():
             assert chance == pytest.approx(expected[phones] / total, rel=STEP * 2 * len(word))
-        assert list(chances) == sorted(chances, reverse=True)
+        assert list(descending) == sorted(descending, reverse=True)
