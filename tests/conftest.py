@@ -39,7 +39,7 @@ def make_model(
     """A network of random parameters, biases of cells included, in eval mode."""
     torch.manual_seed(seed)
     model = LightRNN(
-        LightRNNSettings(**{"hidden_dim": 6, "residual_dim": 16, **settings}),  # type: ignore[arg-type]
+        LightRNNSettings(**{"hidden_dim": 6, "residual_dim": 16, **settings}),
         make_vocabulary(size, case),
         table or WordTable.shaped(size).shuffled(seed),
     )

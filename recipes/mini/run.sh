@@ -114,11 +114,16 @@ expect_names() {
   write "$output/expected_names.txt" \
     python3 "$here/expected_names.py" "$data/test.jsonl" "$output"
 }
-stage 9 names --about "Expect the names of the text: bring in those that sound like what was written." \
+stage 9 names \
+  --about "Expect the names of the text: bring in those that sound like what was written." \
   --in "$lightrnn" "$ngram" "$output"/{names.txt,wer.json} "$data"/{dev,test}.jsonl \
   --out "$output"/{weights.names.json,changes.tsv,expected_names.txt} -- expect_names
 
 [[ -f $output/wer.txt && -f $output/perplexity.txt ]] || exit 0
+named=""
+if [[ -f $output/expected_names.txt ]]; then
+  named=$'\nWith expected names, five sentences before and after:\n'$(cat "$output/expected_names.txt")
+fi
 cat <<END
 
 Perplexity of the test verses (lower is better):
@@ -126,8 +131,7 @@ $(cat "$output/perplexity.txt")
 
 Word error rates of the test lists (lower is better), with 95 % intervals:
 $(cat "$output/wer.txt")
-$([[ ! -f $output/expected_names.txt ]] || printf '\nWith expected names, five sentences before and after:\n%s\n' \
-  "$(cat "$output/expected_names.txt")")
+$named
 
 Where to look next, in $(short "$output"):
   report.mixture.txt    the report of the mixture

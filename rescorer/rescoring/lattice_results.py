@@ -115,7 +115,7 @@ class InputSummary:
         for label, count in zip(labels, arcs, strict=True):
             if words[label]:
                 self.word_counts[words[label]] += int(count)
-        if not self._tables:  # the first table shows whether the models are of this language
+        if not self._tables:  # one table tells whether the models are of this language
             check_vocabulary({word for word in words if word}, self._models, self._name)
         self._tables.add(lattice.symbols)
 

@@ -38,7 +38,7 @@ def random_model(seed: int, size: int = 300, **settings: object) -> LightRNN:
     vocabulary = Vocabulary(tuple(words), np.arange(size, 0, -1), "lower")
     table = WordTable(21, 20, draw.choice(20 * 20, size, replace=False).astype(np.int64))
     torch.manual_seed(seed)
-    model = LightRNN(LightRNNSettings(**{"hidden_dim": 8, **settings}), vocabulary, table)  # type: ignore[arg-type]
+    model = LightRNN(LightRNNSettings(**{"hidden_dim": 8, **settings}), vocabulary, table)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter))

@@ -740,7 +740,7 @@ def test_the_whole_stage(real: Recipe, script: Path) -> None:
         path = Trellis.of([lattice]).best_paths(
             0.1 * lattice.scores[ACOUSTIC] + lattice.scores[GRAPH]
         )[0]
-        column = lattice.arc_fields[TRANSITION_IDS].packed().take(path)  # type: ignore[attr-defined]
+        column = lattice.arc_fields[TRANSITION_IDS].packed().take(path)
         assert column.values().tolist() == ids[best[number]]
     if script == NBEST:
         words = (real.out / "archives.1/words_text").read_text(encoding="utf-8").splitlines()

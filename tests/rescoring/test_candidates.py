@@ -70,7 +70,7 @@ def search(
         ExpectedNames(tuple(names), of),
         word_phones(),
         CONFUSIONS,
-        CandidateSettings(**{"candidate_paths": 1000, "most_candidates": 1000, **settings}),  # type: ignore[arg-type]
+        CandidateSettings(**{"candidate_paths": 1000, "most_candidates": 1000, **settings}),
     )
 
 

@@ -111,7 +111,7 @@ def test_parts_are_those_of_two_paths(results: list[RescoredLattice]) -> None:
             other = [
                 path
                 for path in all_paths(result.lattice)
-                if candidates.index(change.candidate) not in places[path]  # type: ignore[attr-defined]
+                if candidates.index(change.candidate) not in places[path]
             ]
             best = max(other, key=lambda path: result.totals[path].sum())
             mine = max(all_paths(result.lattice), key=lambda path: result.totals[path].sum())

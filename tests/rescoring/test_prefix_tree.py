@@ -152,7 +152,7 @@ class Watched(LightRNN):
 
 def watched() -> Watched:
     model = make_model()
-    return Watched(model.settings, model.vocabulary, model.table).eval()  # type: ignore[return-value]
+    return Watched(model.settings, model.vocabulary, model.table).eval()
 
 
 @pytest.mark.parametrize("histories", [1, 2, 7, 1000])

@@ -21,7 +21,7 @@ def network(**settings: object) -> tuple[LightRNN, np.ndarray]:
     )
     torch.manual_seed(1)
     model = LightRNN(
-        LightRNNSettings(hidden_dim=400, residual_dim=300, residual_columns=OWN, **settings),  # type: ignore[arg-type]
+        LightRNNSettings(hidden_dim=400, residual_dim=300, residual_columns=OWN, **settings),
         vocabulary,
         WordTable(ROWS, COLUMNS, ranks % ROWS * COLUMNS + ranks // ROWS),
     )

@@ -185,7 +185,7 @@ def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
     given = {"examples": examples, "replay": corpus_of(model) if replayed else None}
     plain = added(model, ["emu"], 6.0, examples=examples, settings=replace(settings, finetune=None))
     torch.manual_seed(1)
-    tuned, report = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)  # type: ignore[arg-type]
+    tuned, report = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)
     likelier = [each.logprob(line) for line in examples for each in (tuned, plain)]
     assert sum(likelier[::2]) > sum(likelier[1::2]) + 0.1
     assert report.mass == pytest.approx(report.target_mass, rel=0.2)
@@ -195,7 +195,7 @@ def test_fine_tuning(trained: LightRNN, replayed: bool, grow: str) -> None:
     fewer = remove_words(tuned, ["emu"])
     assert sum(after(fewer, word) for word in fewer.vocabulary.words) == pytest.approx(1, abs=1e-5)
     torch.manual_seed(2)
-    again = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)[0]  # type: ignore[arg-type]
+    again = add_words(model, ["emu"], np.array([6.0]), settings=settings, **given)[0]
     assert all(
         torch.equal(value, again.state_dict()[name]) for name, value in tuned.state_dict().items()
     )

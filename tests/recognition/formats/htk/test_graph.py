@@ -25,7 +25,7 @@ def test_words_on_nodes_are_of_the_links_that_enter(tmp_path: Path) -> None:
     assert heard(lattice) == ["two", "won", "", "", ""]
     assert lattice.scores[ACOUSTIC].tolist() == [-43000.5, -4, -1, -2, 0]
     assert lattice.arc_fields["variant"].tolist() == [3, 2, 1, 1, -1]  # type: ignore[attr-defined]
-    assert lattice.state_fields["time"].tolist() == [0, 0.4, 0.4, 0.9, 0.9]  # type: ignore[attr-defined]
+    assert lattice.state_fields["time"].tolist() == [0, 0.4, 0.4, 0.9, 0.9]
     assert lattice.own_scales == {} and lattice.own_word_penalty == 0
     assert_same(lattice, written(tmp_path / "y.slf", lattice))
 

@@ -42,8 +42,8 @@ def test_words_on_links(tmp_path: Path) -> None:
     assert lattice.arc_fields["posterior"] == pytest.approx(
         [0.75, math.nan, math.nan, math.nan, math.nan], nan_ok=True
     )
-    assert lattice.arc_fields["variant"].tolist() == [1, -1, -1, -1, -1]  # type: ignore[attr-defined]
-    assert lattice.arc_fields["alignment"].tolist() == [":a,0.1:", "", "", "", ""]  # type: ignore[attr-defined]
+    assert lattice.arc_fields["variant"].tolist() == [1, -1, -1, -1, -1]
+    assert lattice.arc_fields["alignment"].tolist() == [":a,0.1:", "", "", "", ""]
     assert lattice.state_fields["time"] == pytest.approx([0, 0.1, math.nan, 0.5, 0.5], nan_ok=True)
     assert lattice.header == {"lmname": "trigram"}
     assert lattice.own_scales == {

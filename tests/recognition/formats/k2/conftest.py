@@ -47,7 +47,7 @@ def ragged(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Sequence[float
         flat = [value for row in values for value in row]
         kind = torch.float32 if any(isinstance(value, float) for value in flat) else torch.int32
         splits = torch.tensor(np.cumsum([0, *map(len, values)]), dtype=torch.int32)
-        made.state = (splits, "row_ids1", torch.tensor(flat, dtype=kind))  # type: ignore[attr-defined]
+        made.state = (splits, "row_ids1", torch.tensor(flat, dtype=kind))
         return made
 
     return make
