@@ -53,6 +53,7 @@ from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, Hypothesis, NBest
 from rescorer.recognition.references import read_references
 from rescorer.recognition.word_pieces import join_words, read_pieces
+from rescorer.rescoring.names import read_names, read_names_by_utterance
 from rescorer.rescoring.weights import TunedWeights, Weights
 from rescorer.training.corpus import Corpus
 
@@ -353,6 +354,16 @@ def _word_lists(folder: Path, _: LightRNN) -> Iterator[Target]:
         lambda path: WordList.read(path, vocabulary),
         3,
     )
+    names = "dây\tweight=2\tclass=place\nmary ann\t12\tphones=M EH1 R IY AE N\n"
+    yield Target(
+        "names", [_file(names), _file(gzip.compress(names.encode(), mtime=0))], _read_names, 2
+    )
+    yield Target(
+        "names-by-utterance",
+        [_file("utt-1\tmary ann\tdây\nutt-2\n")],
+        read_names_by_utterance,
+        1,
+    )
     yield Target("word-lists", [_file(listed)], _read_word_lists, 3)
     yield Target(
         "gazetteer-tsv",
@@ -369,6 +380,12 @@ def _word_lists(folder: Path, _: LightRNN) -> Iterator[Target]:
         2,
         "names.txt",
     )
+
+
+def _read_names(path: Path) -> None:
+    names = read_names(path)
+    assert names and all(name.words and 0 < name.weight <= 100 for name in names)
+    assert len({name.words for name in names}) == len(names), "a name is there twice"
 
 
 def _read_word_lists(path: Path) -> None:
@@ -575,10 +592,10 @@ def _commands(folder: Path, model: LightRNN) -> Iterator[Target]:
         0.2,
     )
     yield Target(
-        "command-bias",
-        [_file("the\ndây\t2\n")],
-        lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--bias", path, out=path),
-        0.2,
+        "command-names",
+        [_file("the\ndây\t2\tweight=2\nmary ann\tphones=M EH R IY AE N\n")],
+        lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--names", path, out=path),
+        0.1,
     )
 
 
