@@ -575,9 +575,9 @@ def _commands(folder: Path, model: LightRNN) -> Iterator[Target]:
         0.2,
     )
     yield Target(
-        "command-bias",
+        "command-names",
         [_file("the\ndây\t2\n")],
-        lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--bias", path, out=path),
+        lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--names", path, out=path),
         0.2,
     )
 
