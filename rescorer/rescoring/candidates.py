@@ -18,6 +18,7 @@ Shapes: A arcs, C candidates.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -97,7 +98,9 @@ class CandidateSearch:
         self._names, self._confusions = names, confusions
         self._settings = settings or CandidateSettings()
         self._everywhere = self._index(names.everywhere) if names.everywhere else None
-        self._symbols: dict[Symbols, tuple[Symbols, Mapping[str, int]]] = {}
+        self._weights: dict[str, float] = {}
+        # Those of the last lattice: a file's lattices share a table, or have one each.
+        self._symbols: tuple[Symbols, tuple[Symbols, Mapping[str, int]]] | None = None
 
     @classmethod
     def english(
@@ -134,8 +137,9 @@ class CandidateSearch:
         """
         for lattice in lattices:
             _check_scores(lattice)
-            if not self._symbols:
+            if self._symbols is None:
                 self._names = self._names.spelled(spelling_of(lattice.symbols.words))
+                self._weights = _weights(self._names.everywhere)
             yield self._added(lattice)
 
     def _added(self, lattice: Lattice) -> Lattice:
@@ -150,11 +154,7 @@ class CandidateSearch:
         candidates = [
             each for index in indexes for each in _candidates(spans, *index, self._settings)
         ]
-        weights = {
-            name.words[0].lower(): name.weight
-            for name in (*everywhere, *of_utterance)
-            if len(name.words) == 1
-        }
+        weights = ChainMap(_weights(of_utterance), self._weights)
         kept = _most_alike(candidates, self._settings.most_candidates)
         return _with_candidates(lattice, kept, weights, labels)
 
@@ -163,7 +163,7 @@ class CandidateSearch:
 
         An expected word has one for each spelling of it.
         """
-        if symbols not in self._symbols:
+        if self._symbols is None or self._symbols[0] is not symbols:
             given = {word for name in self._names.all() for word in name.words}
             expected = set(without_case(given))
             spelled = {word for word in symbols.words if word.lower() in expected}
@@ -174,8 +174,8 @@ class CandidateSearch:
                 (*symbols.model_words, *map(marked, words)),
             )
             labels = {word: len(symbols.labels) + place for place, word in enumerate(words)}
-            self._symbols[symbols] = extended, labels
-        return self._symbols[symbols]
+            self._symbols = symbols, (extended, labels)
+        return self._symbols[1]
 
 
 def without_candidates(lattice: Lattice) -> Lattice:
@@ -214,6 +214,11 @@ def words_without_number(lattice: Lattice) -> list[str]:
     }
     used = {symbols.words[label] for label in np.unique(lattice.labels).tolist()}
     return sorted(used - own)
+
+
+def _weights(names: Iterable[Name]) -> dict[str, float]:
+    """The weight of each name of a single word, without case."""
+    return {name.words[0].lower(): name.weight for name in names if len(name.words) == 1}
 
 
 def _check_scores(lattice: Lattice) -> None:

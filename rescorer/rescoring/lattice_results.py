@@ -94,7 +94,8 @@ class InputSummary:
         """
         self._models, self._name = models, str(name)
         self._rows, self._weights = rows, weights
-        self._tables: set[Symbols] = set()
+        self._table: Symbols | None = None  # of the last lattice
+        self._words: set[str] = set()  # of all tables
         self.word_counts: Counter[str] = Counter()
         self._lattices = self._empty = self._trimmed = 0
 
@@ -115,9 +116,19 @@ class InputSummary:
         for label, count in zip(labels, arcs, strict=True):
             if words[label]:
                 self.word_counts[words[label]] += int(count)
-        if not self._tables:  # one table tells whether the models are of this language
-            check_vocabulary({word for word in words if word}, self._models, self._name)
-        self._tables.add(lattice.symbols)
+        if lattice.symbols is not self._table:
+            self._add_words(lattice.symbols)
+
+    def _add_words(self, table: Symbols) -> None:
+        """Add a table's words, without expected names."""
+        self._words |= {
+            word
+            for word, scored in zip(table.words, table.model_words, strict=True)
+            if word and word == scored
+        }
+        if self._table is None:  # one table tells whether the models are of this language
+            check_vocabulary(self._words, self._models, self._name)
+        self._table = table
 
     def _measure_first_pass(self, lattice: Lattice) -> None:
         utterance = lattice.utterance
@@ -132,13 +143,7 @@ class InputSummary:
 
     def vocabulary_remarks(self) -> list[str]:
         """A line for each model with unknown words among those of the symbol tables."""
-        words = {
-            word
-            for table in self._tables
-            for word, scored in zip(table.words, table.model_words, strict=True)
-            if word and word == scored  # the others are expected names
-        }
-        return check_vocabulary(words, self._models, self._name) if self._tables else []
+        return check_vocabulary(self._words, self._models, self._name) if self._table else []
 
     def path_remarks(self) -> list[str]:
         """Lines with the numbers of empty lattices and of states on no path."""

@@ -263,7 +263,7 @@ def test_the_models_rarer_words(here: Path) -> None:
         (["--names", "empty"], "no name in the list"),
         (["--names-by-utterance", "twice"], "twice:2: utterance 'one' again"),
         (["--names", "names", "--sound-bound", "-1"], "--sound-bound -1; expected at least 0"),
-        (["--names", "names", "--mbr"], "--mbr is for lattices"),
+        (["--names", "names", "--old-lm", "drop"], "--old-lm is for lattices"),
     ],
 )
 def test_bad_options(here: Path, arguments: list[str], expected: str) -> None:

@@ -61,6 +61,14 @@ def test_bad_files_of_settings(here: Path, line: str, expected: str) -> None:
     assert message.startswith("error: settings.toml: ") and expected in message
 
 
+def test_lists_with_names_have_the_search_of_lattices(here: Path) -> None:
+    Path("names.txt").write_text("cat\n")
+    narrow = ("--order", "2", "--beam", "8", "--max-histories", "4", "--mbr")
+    good("lists.jsonl", *LM, "--names", "names.txt", *narrow, "--output", "best")
+    message = bad("lists.jsonl", *LM, "--names", "names.txt", "--old-lm", "drop")
+    assert "--old-lm is for lattices" in message
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -24,7 +24,7 @@ def names_of(names: ExpectedNames, said: Sequence[str] = ()) -> NameInput:
     """Names of which these words have a pronunciation."""
     phones = SimpleNamespace(of_words=lambda words: [0] if words[0] in said else [])
     files = InputFiles((Path("in"),), names_by_utterance=Path("by"))
-    return NameInput(files, names, phones, None)  # type: ignore[arg-type]
+    return NameInput(files, names, SimpleNamespace(phones=phones))  # type: ignore[arg-type]
 
 
 def test_the_rarer_words_of_the_first_model_with_counts(tmp_path: Path) -> None:
