@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rescorer.models.derived_model import DerivedModel
 from rescorer.models.language_model import LanguageModel, State
 
 # Probability of the class. Results hardly change between a tenth and ten times of it.
@@ -39,7 +40,7 @@ def unmarked(word: str) -> str:
     return word.removeprefix(_MARK)
 
 
-class ExpectedWords(LanguageModel[State]):
+class ExpectedWords(DerivedModel[State]):
     """A model with a class of expected words. The states are the model's."""
 
     def __init__(self, model: LanguageModel[State], number: float) -> None:
@@ -47,22 +48,9 @@ class ExpectedWords(LanguageModel[State]):
         Args:
             number: N, how many names are expected in an utterance.
         """
-        self.model = model
-        self.name = model.name
+        super().__init__(model)
         self._log_rest = math.log1p(-_SHARE)
         self._log_share = math.log(_SHARE / max(1.0, number))
-
-    @property
-    def history_bytes(self) -> int:
-        return self.model.history_bytes
-
-    @property
-    def state_bytes(self) -> int:
-        return self.model.state_bytes
-
-    @property
-    def words(self) -> Sequence[str] | None:
-        return self.model.words
 
     def encode(self, words: Sequence[str]) -> Tensor:
         plain = self.model.encode([unmarked(word) for word in words])
@@ -81,9 +69,6 @@ class ExpectedWords(LanguageModel[State]):
         spelled = self.model.log_spellings([unmarked(word) for word in words])
         return np.asarray(np.where(_are_marked(words), 0.0, spelled))
 
-    def start(self) -> State:
-        return self.model.start()
-
     def score(self, state: State, parents: Tensor, words: Tensor) -> Tensor:
         return self._with_class(self.model.score(state, parents, words % _OFFSET), words)
 
@@ -93,12 +78,6 @@ class ExpectedWords(LanguageModel[State]):
     def advance(self, state: State, parents: Tensor, words: Tensor) -> tuple[Tensor, State]:
         log_probs, longer = self.model.advance(state, parents, words % _OFFSET)
         return self._with_class(log_probs, words), longer
-
-    def select(self, state: State, index: Tensor) -> State:
-        return self.model.select(state, index)
-
-    def join(self, states: Sequence[State]) -> State:
-        return self.model.join(states)
 
     def _with_class(self, log_probs: Tensor, words: Tensor) -> Tensor:
         """[M] the log-probabilities with those of the class."""

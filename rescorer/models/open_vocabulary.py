@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from rescorer.errors import InputError
+from rescorer.models.derived_model import DerivedModel
 from rescorer.models.language_model import MARKS, UNKNOWN, LanguageModel, State
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
@@ -65,7 +66,7 @@ def _can_spell(model: object) -> TypeGuard[Speller]:
     return getattr(model, "spelling", None) is not None
 
 
-class OpenVocabulary(LanguageModel[State]):
+class OpenVocabulary(DerivedModel[State]):
     """A model in which each unknown word has its own probability. The states are the model's.
 
     P(word | unknown) does not depend on the history. The words that the model does not know are of
@@ -93,24 +94,12 @@ class OpenVocabulary(LanguageModel[State]):
         """
         if speller.spelling is None:
             raise ValueError(f"{speller.name} cannot spell")
-        self.name, self.model = model.name, model
+        super().__init__(model)
         self._speller, self._spelling = speller, speller.spelling
         self._ids: dict[str, int] = {}
         self._own_ids = torch.zeros(0, dtype=torch.int64)  # [n] ids of the model
         # [n] log P(word | unknown); 0 for a known word
         self._log_shares = torch.zeros(0, dtype=torch.float64)
-
-    @property
-    def history_bytes(self) -> int:
-        return self.model.history_bytes
-
-    @property
-    def state_bytes(self) -> int:
-        return self.model.state_bytes
-
-    @property
-    def words(self) -> Sequence[str] | None:
-        return self.model.words
 
     def knows(self, words: Sequence[str]) -> np.ndarray:
         """[len(words)] bool: which words are not spelled: the model or the speller knows them."""
@@ -138,9 +127,6 @@ class OpenVocabulary(LanguageModel[State]):
         """[M] float64 log P(words[m] | unknown), on the host; 0 for a known word."""
         return self._log_shares[words]
 
-    def start(self) -> State:
-        return self.model.start()
-
     def score(self, state: State, parents: Tensor, words: Tensor) -> Tensor:
         return self._with_shares(self.model.score(state, parents, self._own_ids[words]), words)
 
@@ -150,12 +136,6 @@ class OpenVocabulary(LanguageModel[State]):
     def advance(self, state: State, parents: Tensor, words: Tensor) -> tuple[Tensor, State]:
         log_probs, longer = self.model.advance(state, parents, self._own_ids[words])
         return self._with_shares(log_probs, words), longer
-
-    def select(self, state: State, index: Tensor) -> State:
-        return self.model.select(state, index)
-
-    def join(self, states: Sequence[State]) -> State:
-        return self.model.join(states)
 
     def best_words(
         self,
