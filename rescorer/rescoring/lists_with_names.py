@@ -11,7 +11,6 @@ from rescorer.rescoring.list_files import ListInput
 from rescorer.rescoring.list_lattices import list_lattices
 from rescorer.rescoring.nbest import check_score_names
 from rescorer.rescoring.outputs import Say
-from rescorer.rescoring.unknown_words import check_vocabulary
 
 
 def lattices_of_lists(source: ListInput, models: Sequence[LanguageModel], say: Say) -> LatticeInput:
@@ -21,8 +20,7 @@ def lattices_of_lists(source: ListInput, models: Sequence[LanguageModel], say: S
         InputError: a model has the name of a raw score.
     """
     check_score_names(source.lists[0].score_names, [model.name for model in models])
-    unknown = check_vocabulary(source.word_counts, models, str(source.side.files.name))
-    for note in (*source.notes, *unknown):
+    for note in source.notes:
         say(note)
     return LatticeInput(
         source.side,
