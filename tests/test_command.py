@@ -79,8 +79,8 @@ def test_every_path_of_a_command_is_known_as_an_input_or_an_output(command: clic
         ),
         (
             rescore,
-            ["one", "--bias", "two", "--oov-report", "two"],
-            "--oov-report would replace what --bias names",
+            ["one", "--names", "two", "--oov-report", "two"],
+            "--oov-report would replace what --names names",
         ),
         (
             rescore,

@@ -34,22 +34,26 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 _READ = InputPath()
 _FILE = InputPath(pipe=False)  # several processes read it, or it is mapped into memory
 _WRITE = OutputPath()
-_VOCABULARY = "vocabulary"  # of --names: words of the model
+_VOCABULARY = Path("vocabulary")  # of --names: words of the model
 
 
-class _NamesType(click.Path):
-    """A list of names, or the word `vocabulary`."""
+class _NamesPath(InputPath):
+    """A list of names, or the word `vocabulary`; a file of that name is given as ./vocabulary."""
 
     def convert(
         self,
         value: str | os.PathLike[str],
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> Path | str:
-        return _VOCABULARY if value == _VOCABULARY else _READ.convert(value, param, ctx)
+    ) -> Path:
+        """The path; `_VOCABULARY` for the word alone."""
+        if value == _VOCABULARY.name:
+            return _VOCABULARY
+        path = super().convert(value, param, ctx)
+        return path.absolute() if path == _VOCABULARY else path
 
 
-_NAMES = _NamesType()
+_NAMES = _NamesPath()
 
 # Paths that only lattices have; their settings are the fields of LatticeSettings.
 _LATTICE_PATHS = ("symbols", "bpe_model", "old_lm_model", "lattice_output", "confidence_output")
@@ -219,7 +223,7 @@ def rescore(
     listed: Path | None,
     wer_output: Path | None,
     oov_report: Path | None,
-    names: Path | str | None,
+    names: Path | None,
     names_by_utterance: Path | None,
     lexicon: Path | None,
     confusions: Path | None,
@@ -257,7 +261,7 @@ def rescore(
         tune_reference=tune_reference,
         reference=reference,
         listed=listed,
-        names=names if isinstance(names, Path) else None,
+        names=None if names == _VOCABULARY else names,
         names_of_model=names == _VOCABULARY,
         names_by_utterance=names_by_utterance,
         lexicon=lexicon,

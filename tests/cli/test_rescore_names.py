@@ -317,3 +317,10 @@ def test_lexicons_come_before_the_packages(here: Path) -> None:
     assert good(*options, "--lexicon", "lexicon").stdout == "one the c4t ran\n"
     Path("names").write_text("c4t\tphones=K AE1 T\n")
     assert good(*options).stdout == "one the c4t ran\n"
+
+
+def test_a_file_called_vocabulary_is_given_with_its_folder(here: Path) -> None:
+    Path("names").rename("vocabulary")
+    with_file = good("lists.jsonl", *LM, "--names", "./vocabulary", "--changes", "changes")
+    assert lines(with_file.stdout)["one"] == ["the", "kat", "ran"]
+    assert {row["class"] for row in table("changes")} >= {"pet"}
