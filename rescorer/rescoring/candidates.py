@@ -19,9 +19,8 @@ Shapes: A arcs, C candidates.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -32,22 +31,14 @@ from rescorer.pronunciation.confusions_file import default_confusions
 from rescorer.pronunciation.lexicon import Lexicon
 from rescorer.pronunciation.pronouncer import Pronouncer
 from rescorer.pronunciation.sounds_like import SoundsLike, WordPhones
-from rescorer.recognition.lattice import SILENCE, Lattice, Symbols, take_or_zero
-from rescorer.recognition.nbest import BIAS, REPLACED, SOUND, SPELLING
-from rescorer.reports.error_rate import errors
+from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.rescoring.arc_totals import known_totals
+from rescorer.rescoring.candidate_paths import FIRST_PASS_SCALES, Candidate, with_candidates
 from rescorer.rescoring.lattice import first_pass_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.letter_case import spelling_of, without_case
 from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.settings import CandidateSettings as CandidateSettings
-
-# Arc field: on the first arc of a candidate its place among the candidates, which the header has
-# under the same name; −1 on all other arcs.
-CANDIDATE = "candidate"
-# Scales of the added scores in the first pass: a candidate never wins there.
-FIRST_PASS_SCALES = {SOUND: 1.0, SPELLING: 0.0, REPLACED: -5.0, BIAS: 0.0}
-_MOST_WORDS = 20  # by which a name and a span differ at most
 
 
 @dataclass(frozen=True)
@@ -56,28 +47,6 @@ class _Span:
 
     arcs: tuple[int, ...]
     words: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A name beside a span of arcs.
-
-    Attributes:
-        arcs: of the lattice that is replaced, in a row.
-        written: the words on them.
-        name: what may have been said.
-        sound: the raw score `sound`.
-    """
-
-    arcs: tuple[int, ...]
-    written: tuple[str, ...]
-    name: Name
-    sound: float
-
-    @property
-    def replaces(self) -> bool:
-        """False if the name is what was written."""
-        return self.name.words != self.written
 
 
 class CandidateSearch:
@@ -156,7 +125,7 @@ class CandidateSearch:
         ]
         weights = ChainMap(_weights(of_utterance), self._weights)
         kept = _most_alike(candidates, self._settings.most_candidates)
-        return _with_candidates(lattice, kept, weights, labels)
+        return with_candidates(lattice, kept, weights, labels)
 
     def _symbols_with_names(self, symbols: Symbols) -> tuple[Symbols, Mapping[str, int]]:
         """The symbols with a label for each expected word, and that label by word.
@@ -176,44 +145,6 @@ class CandidateSearch:
             labels = {word: len(symbols.labels) + place for place, word in enumerate(words)}
             self._symbols = symbols, (extended, labels)
         return self._symbols[1]
-
-
-def without_candidates(lattice: Lattice) -> Lattice:
-    """The lattice as its format can hold it: candidates are arcs like all others.
-
-    Words that the lattice's own symbols have get the labels of those again.
-    """
-    symbols, labels = _own_symbols(lattice.symbols)
-    return replace(
-        lattice,
-        symbols=symbols,
-        labels=labels[lattice.labels],
-        arc_fields={k: v for k, v in lattice.arc_fields.items() if k != CANDIDATE},
-        header={k: v for k, v in lattice.header.items() if k != CANDIDATE},
-    )
-
-
-@lru_cache(maxsize=4)
-def _own_symbols(symbols: Symbols) -> tuple[Symbols, np.ndarray]:
-    """The symbols without marks of expected words, and the label there of each label."""
-    first: dict[str, int] = {}
-    labels = np.arange(len(symbols.labels))
-    for label, word in enumerate(symbols.words):
-        if word:
-            labels[label] = first.setdefault(word, label)
-    return Symbols(symbols.labels, symbols.words), labels
-
-
-def words_without_number(lattice: Lattice) -> list[str]:
-    """The words of a lattice with candidates that its own table of symbols lacks."""
-    symbols = lattice.symbols
-    own = {
-        word
-        for word, scored in zip(symbols.words, symbols.model_words, strict=True)
-        if word == scored
-    }
-    used = {symbols.words[label] for label in np.unique(lattice.labels).tolist()}
-    return sorted(used - own)
 
 
 def _weights(names: Iterable[Name]) -> dict[str, float]:
@@ -279,135 +210,3 @@ def _most_alike(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
         for each in sorted(candidates, key=lambda each: each.sound)
     }
     return sorted(distinct.values(), key=cost)[:most]
-
-
-def _with_candidates(
-    lattice: Lattice,
-    candidates: Sequence[Candidate],
-    weights: Mapping[str, float],
-    labels: Mapping[str, int],
-) -> Lattice:
-    """The lattice with a path for each candidate.
-
-    The path of a name has the arcs of its span with other labels, so it keeps their scores and
-    fields. A name with more words than the span has arcs gets further arcs with scores of 0.
-    """
-    paths = [_Path.of(lattice, each, labels) for each in candidates]
-    first = lattice.arcs + np.cumsum([0, *(len(path.rows) for path in paths)])[:-1]
-    beside = _beside(lattice, paths)
-    scores = {name: np.zeros(beside.arcs) for name in FIRST_PASS_SCALES}
-    expected = _expected_arcs(lattice, weights)
-    scores[BIAS][expected] = [weights[_word(lattice, arc).lower()] for arc in expected]
-    beside.labels[expected] = [labels[_word(lattice, arc)] for arc in expected]
-    scores[SOUND][first] = [each.sound for each in candidates]
-    scores[SPELLING][first] = [-_letter_distance(each) for each in candidates]
-    scores[REPLACED][first] = [each.replaces for each in candidates]
-    scores[BIAS][first] = [each.name.weight for each in candidates]
-    place = np.full(beside.arcs, -1)
-    place[first] = np.arange(len(candidates))
-    scored = beside.with_scores(scores)
-    marked = replace(
-        scored,
-        arc_fields={**scored.arc_fields, CANDIDATE: place},
-        own_scales={**lattice.own_scales, **_first_pass_scales(lattice)},
-        header={**lattice.header, CANDIDATE: tuple(candidates)},
-    )
-    return _in_order(marked, lattice.states, paths)
-
-
-def _first_pass_scales(lattice: Lattice) -> dict[str, float]:
-    """A replacement costs more than the recogniser's word penalty can give back."""
-    penalties = _MOST_WORDS * abs(lattice.own_word_penalty)
-    return {**FIRST_PASS_SCALES, REPLACED: FIRST_PASS_SCALES[REPLACED] - penalties}
-
-
-def _expected_arcs(lattice: Lattice, words: Collection[str]) -> list[int]:
-    """The arcs whose word is among these, which are in lower case."""
-    used = np.unique(lattice.labels)
-    wanted = [label for label in used.tolist() if lattice.symbols.words[label].lower() in words]
-    found: list[int] = np.flatnonzero(np.isin(lattice.labels, wanted)).tolist()
-    return found
-
-
-def _word(lattice: Lattice, arc: int) -> str:
-    return lattice.symbols.words[int(lattice.labels[arc])]
-
-
-def _letter_distance(candidate: Candidate) -> float:
-    """Edits between the letters of what was written and of the name, a letter of the longer."""
-    written, name = "".join(candidate.written), "".join(candidate.name.words)
-    return errors(name, written) / max(len(written), len(name))
-
-
-@dataclass(frozen=True)
-class _Path:
-    """The arcs of a candidate.
-
-    Attributes:
-        rows: the arc of the lattice that each repeats; -1 for an arc of zeros.
-        labels: of each arc: the words of the name, then silence.
-        states: the states of the lattice whose fields the states between the arcs repeat.
-        source, target: states of the lattice.
-    """
-
-    rows: tuple[int, ...]
-    labels: tuple[int, ...]
-    states: tuple[int, ...]
-    source: int
-    target: int
-
-    @classmethod
-    def of(cls, lattice: Lattice, candidate: Candidate, labels: Mapping[str, int]) -> _Path:
-        arcs, words = candidate.arcs, candidate.name.words
-        length = max(len(arcs), len(words))
-        targets = lattice.targets[list(arcs)].tolist()
-        return cls(
-            rows=arcs + (-1,) * (length - len(arcs)),
-            labels=(*(labels[word] for word in words), *[SILENCE] * (length - len(words))),
-            states=tuple([*targets, *[targets[-1]] * (length - len(arcs))][: length - 1]),
-            source=int(lattice.sources[arcs[0]]),
-            target=targets[-1],
-        )
-
-
-def _beside(lattice: Lattice, paths: Sequence[_Path]) -> Lattice:
-    """The lattice with the paths beside it: new states and arcs come last, so that the states are
-    not in topological order.
-    """
-    sources: list[int] = []
-    targets: list[int] = []
-    states: list[int] = []
-    for path in paths:
-        between = [lattice.states + len(states) + k for k in range(len(path.states))]
-        sources += [path.source, *between]
-        targets += [*between, path.target]
-        states += path.states
-    rows = np.array([row for path in paths for row in path.rows], np.int64)
-    rows = np.append(np.arange(lattice.arcs), rows)
-    origin = np.append(np.arange(lattice.states), np.array(states, np.int64))
-    new_labels = np.array([label for path in paths for label in path.labels], np.int64)
-    return replace(
-        lattice,
-        states=lattice.states + len(states),
-        sources=np.append(lattice.sources, np.array(sources, np.int64)),
-        targets=np.append(lattice.targets, np.array(targets, np.int64)),
-        labels=np.append(lattice.labels, new_labels),
-        scores={name: take_or_zero(score, rows) for name, score in lattice.scores.items()},
-        arc_fields={name: take_or_zero(each, rows) for name, each in lattice.arc_fields.items()},
-        state_fields={name: each.take(origin) for name, each in lattice.state_fields.items()},
-    )
-
-
-def _in_order(lattice: Lattice, old_states: int, paths: Sequence[_Path]) -> Lattice:
-    """The lattice of `_beside` with its states in topological order: those of a path come right
-    after the state where it begins.
-    """
-    if not lattice.arcs:
-        return lattice
-    after = [path.source + 0.5 for path in paths for _ in path.states]
-    order = np.argsort(np.append(np.arange(old_states), after), kind="stable")
-    number = np.empty(len(order), np.int64)
-    number[order] = np.arange(len(order))
-    arcs = np.argsort(number[lattice.sources], kind="stable")
-    sources, targets = number[lattice.sources[arcs]], number[lattice.targets[arcs]]
-    return lattice.take(arcs, sources, targets, order)

@@ -17,7 +17,7 @@ import numpy as np
 
 from rescorer.files import write_lines
 from rescorer.recognition.lattice import Lattice
-from rescorer.rescoring.candidates import CANDIDATE, Candidate
+from rescorer.rescoring.candidate_paths import CANDIDATE, Candidate
 from rescorer.rescoring.rescored_lattice import RescoredLattice
 from rescorer.rescoring.trellis import Trellis
 

@@ -20,7 +20,7 @@ from rescorer.recognition.inputs import read_lattice_files
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.word_pieces import as_pieces, join_pieces
 from rescorer.reports.report import MBR_ROW, RESCORED_ROW
-from rescorer.rescoring.candidates import without_candidates, words_without_number
+from rescorer.rescoring.candidate_paths import without_candidates, words_without_number
 from rescorer.rescoring.changes import Change, write_changes
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.inputs import SideInputs, choose, need_references

@@ -19,12 +19,8 @@ from rescorer.pronunciation.pronouncer import Pronouncer
 from rescorer.pronunciation.sounds_like import SoundsLike, WordPhones
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import BIAS, REPLACED, SOUND, SPELLING
-from rescorer.rescoring.candidates import (
-    CANDIDATE,
-    CandidateSearch,
-    without_candidates,
-    words_without_number,
-)
+from rescorer.rescoring.candidate_paths import CANDIDATE, without_candidates, words_without_number
+from rescorer.rescoring.candidates import CandidateSearch
 from rescorer.rescoring.lattice import first_pass_weights
 from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.rescored_lattice import best_words

@@ -19,7 +19,8 @@ from rescorer.pronunciation.phones import PhoneSet
 from rescorer.pronunciation.pronouncer import Pronouncer
 from rescorer.pronunciation.sounds_like import WordPhones
 from rescorer.recognition.lattice import Lattice
-from rescorer.rescoring.candidates import CANDIDATE, CandidateSearch
+from rescorer.rescoring.candidate_paths import CANDIDATE
+from rescorer.rescoring.candidates import CandidateSearch
 from rescorer.rescoring.changes import changes_of, write_changes
 from rescorer.rescoring.expansion import ExpansionSettings
 from rescorer.rescoring.lattice import rescore_lattices
