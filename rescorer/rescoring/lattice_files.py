@@ -209,9 +209,6 @@ def _checked(
     ):
         say(line)
     utterances = rows.words(RESCORED_ROW)
-    if source.names:
-        for line in source.names.remarks(utterances):
-            say(line)
     if not utterances:
         raise InputError(
             "no lattice can be used",
