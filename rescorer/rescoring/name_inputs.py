@@ -29,6 +29,8 @@ from rescorer.rescoring.settings import CandidateSettings, InputFiles
 # "Contextualized streaming end-to-end speech recognition with trie-based deep biasing".
 COMMON_WORDS = 5000
 _SHOWN = 3
+# Bounds for lists of more names, unless bounds are given: wider ones find too many.
+_MANY, _OF_MANY = 50_000, CandidateSettings(sound_bound=3.0, sound_bound_per_phone=0.4)
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -61,6 +63,8 @@ class NameInput:
         )
         lexicon = read_lexicon(files.lexicon, ARPABET, case="lower") if files.lexicon else None
         confusions = load_confusions(files.confusions, ARPABET) if files.confusions else None
+        if len(names.everywhere) > _MANY and settings == CandidateSettings():
+            settings = _OF_MANY
         search = CandidateSearch.english(names, lexicon, confusions, settings)
         return cls(files, names, search)
 
@@ -121,6 +125,8 @@ def _expected_everywhere(files: InputFiles, models: Sequence[LanguageModel]) -> 
 def rarer_words(models: Sequence[LanguageModel]) -> tuple[Name, ...]:
     """The words of the first model that has counts, without the most frequent ones.
 
+    They are possible, not expected, so they have no weight: they get no bonus.
+
     Raises:
         InputError: no model has counts.
     """
@@ -129,7 +135,7 @@ def rarer_words(models: Sequence[LanguageModel]) -> tuple[Name, ...]:
         if vocabulary is not None:
             order = np.argsort(-vocabulary.counts, kind="stable")
             words = (vocabulary.words[place] for place in order[COMMON_WORDS:].tolist())
-            return tuple(Name((word,)) for word in words if word not in MARKS)
+            return tuple(Name((word,), weight=0.0) for word in words if word not in MARKS)
     raise InputError(
         "--names vocabulary: no model lists its words with their counts",
         expected="a lightrnn.pt among the models",

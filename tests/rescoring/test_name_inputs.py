@@ -29,7 +29,7 @@ def names_of(names: ExpectedNames, said: Sequence[str] = ()) -> NameInput:
 
 def test_the_rarer_words_of_the_first_model_with_counts(tmp_path: Path) -> None:
     model = make_model(COMMON_WORDS + 3)
-    expected = tuple(Name((f"w{number}",)) for number in range(COMMON_WORDS, COMMON_WORDS + 3))
+    expected = tuple(Name((f"w{number}",), 0.0) for number in range(COMMON_WORDS, COMMON_WORDS + 3))
     assert rarer_words([make_ngram(tmp_path), model]) == expected
     assert rarer_words([ExpectedWords(model, 1)]) == expected
     assert rarer_words([make_model()]) == ()
