@@ -39,6 +39,7 @@ class ExcessTables:
     """Costs of edits, less those of the written phones where they were said.
 
     Attributes:
+        costs: the whole costs.
         shorter, longer: the least cost of an edit that makes the span a phone shorter or longer.
         unlike: the least cost for each phone that only one of two sequences of equal length has.
             Edits of other lengths come in pairs there: a deletion and a split explain three.
@@ -46,7 +47,7 @@ class ExcessTables:
 
     def __init__(self, costs: EditCosts) -> None:
         right = np.diag(costs.substitution).astype(np.float64)
-        self.right = right
+        self.costs, self.right = costs, right
         self.substitution = _above(costs.substitution, right)
         self.deletion = _above(costs.deletion, 0.0)
         self.insertion = _above(costs.insertion, right)

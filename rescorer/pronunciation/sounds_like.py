@@ -11,7 +11,6 @@ from itertools import islice, product
 
 import numpy as np
 
-from rescorer.pronunciation.confusions import Confusions
 from rescorer.pronunciation.index import SoundIndex
 from rescorer.pronunciation.pair_costs import ExcessTables, PairCosts, pair_costs
 from rescorer.pronunciation.phone_sequences import PhoneSequences
@@ -51,16 +50,15 @@ class SoundsLike:
         names: Sequence[Words],
         pronunciations: Sequence[Sequence[tuple[str, ...]]],
         pronouncer: WordPhones,
-        confusions: Confusions,
+        tables: ExcessTables,
     ) -> None:
         """
         Args:
             names: the words of each name.
             pronunciations: of each name, given by the user; empty: they follow from its words.
+            tables: of what phones are heard as; many lists of names share them.
         """
-        self._phones = pronouncer
-        self._costs = confusions.costs()
-        self._tables = ExcessTables(self._costs)
+        self._phones, self._tables = pronouncer, tables
         entries, owners = [], []
         for place, (words, given) in enumerate(zip(names, pronunciations, strict=True)):
             for phones in map(self._phones.ids, given) if given else self._phones.of_words(words):
@@ -101,7 +99,7 @@ class SoundsLike:
         sums = np.append(0.0, np.cumsum(self._tables.right[spans.phones]))
         right = sums[spans.offsets[1:]] - sums[spans.offsets[:-1]]
         bounds = bound + bound_per_phone * spans.lengths
-        found = self._index.search(spans, self._costs, right + bounds)
+        found = self._index.search(spans, self._tables.costs, right + bounds)
         costs = np.maximum(found.costs - right[found.spans], 0.0)
         shorter = np.minimum(spans.lengths[found.spans], self._entries.lengths[found.entries])
         kept = costs <= bound + bound_per_phone * shorter

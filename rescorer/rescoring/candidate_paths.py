@@ -16,14 +16,13 @@ import numpy as np
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols, take_or_zero
 from rescorer.recognition.nbest import BIAS, REPLACED, SOUND, SPELLING
 from rescorer.reports.error_rate import errors
-from rescorer.rescoring.names import Name
+from rescorer.rescoring.names import LONGEST_NAME, Name
 
 # Arc field: on the first arc of a candidate its place among the candidates, which the header has
 # under the same name; −1 on all other arcs.
 CANDIDATE = "candidate"
 # Scales of the added scores in the first pass: a candidate never wins there.
 FIRST_PASS_SCALES = {SOUND: 1.0, SPELLING: 0.0, REPLACED: -5.0, BIAS: 0.0}
-_MOST_WORDS = 20  # by which a name and a span differ at most
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def with_candidates(
 
 def _first_pass_scales(lattice: Lattice) -> dict[str, float]:
     """A replacement costs more than the recogniser's word penalty can give back."""
-    penalties = _MOST_WORDS * abs(lattice.own_word_penalty)
+    penalties = LONGEST_NAME * abs(lattice.own_word_penalty)
     return {**FIRST_PASS_SCALES, REPLACED: FIRST_PASS_SCALES[REPLACED] - penalties}
 
 

@@ -29,6 +29,7 @@ from rescorer.models.expected_words import marked
 from rescorer.pronunciation.confusions import Confusions
 from rescorer.pronunciation.confusions_file import default_confusions
 from rescorer.pronunciation.lexicon import Lexicon
+from rescorer.pronunciation.pair_costs import ExcessTables
 from rescorer.pronunciation.pronouncer import Pronouncer
 from rescorer.pronunciation.sounds_like import SoundsLike, WordPhones
 from rescorer.recognition.lattice import Lattice, Symbols
@@ -64,7 +65,8 @@ class CandidateSearch:
         settings: CandidateSettings | None = None,
     ) -> None:
         self.phones = phones
-        self._names, self._confusions = names, confusions
+        self._names = names
+        self._tables = ExcessTables(confusions.costs())
         self._settings = settings or CandidateSettings()
         self._everywhere = self._index(names.everywhere) if names.everywhere else None
         self._weights: dict[str, float] = {}
@@ -95,7 +97,7 @@ class CandidateSearch:
             [name.words for name in names],
             [name.pronunciations for name in names],
             self.phones,
-            self._confusions,
+            self._tables,
         )
 
     def add(self, lattices: Iterable[Lattice]) -> Iterator[Lattice]:

@@ -24,7 +24,7 @@ from rescorer.recognition.lattice import is_silent
 
 _LINE = "name, then fields such as weight=2, class=person or phones=M EH R IY, separated by tabs"
 _LARGEST_WEIGHT = 100.0
-_LONGEST_NAME = 20  # words
+LONGEST_NAME = 20  # words
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,10 @@ def _name(fields: list[str], path: str | Path, line: int) -> Name:
 def _words(text: str, path: str | Path, line: int) -> tuple[str, ...]:
     words = tuple(text.split())
     special = any(word in MARKS or is_silent(word) for word in words)
-    if not words or len(words) > _LONGEST_NAME or special or not text.strip().isprintable():
+    if not words or len(words) > LONGEST_NAME or special or not text.strip().isprintable():
         raise InputError(
             f"{text[:80]!r} is no name",
-            expected=f"1 to {_LONGEST_NAME} words without control characters or special tokens",
+            expected=f"1 to {LONGEST_NAME} words without control characters or special tokens",
             remedy="correct the line",
             file=path,
             line=line,

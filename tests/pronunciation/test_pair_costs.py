@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tiny_edits import edit_cost
 
 from rescorer.pronunciation.confusions import class_confusions
 from rescorer.pronunciation.edit_costs import EditCosts
@@ -8,28 +9,6 @@ from rescorer.pronunciation.phone_sequences import PhoneSequences
 from rescorer.pronunciation.phones import PhoneSet
 
 PHONES = 5
-
-
-def edit_cost(entry: np.ndarray, span: np.ndarray, costs: EditCosts) -> float:
-    """The least cost of editing an entry into a span: the whole table, cell by cell."""
-    table = np.full((len(entry) + 1, len(span) + 1), np.inf)
-    table[0, 0] = 0
-    for i, j in np.ndindex(table.shape):
-        ways = [table[i, j]]
-        if i:
-            ways.append(table[i - 1, j] + costs.deletion[entry[i - 1]])
-        if j:
-            ways.append(table[i, j - 1] + costs.insertion[span[j - 1]])
-        if i and j:
-            ways.append(table[i - 1, j - 1] + costs.substitution[entry[i - 1], span[j - 1]])
-        if costs.merge is not None and i > 1 and j:
-            merge = costs.merge[entry[i - 2], entry[i - 1], span[j - 1]]
-            ways.append(table[i - 2, j - 1] + merge)
-        if costs.split is not None and i and j > 1:
-            split = costs.split[entry[i - 1], span[j - 2], span[j - 1]]
-            ways.append(table[i - 1, j - 2] + split)
-        table[i, j] = min(ways)
-    return float(table[-1, -1])
 
 
 def random_sequences(rng: np.random.Generator, number: int) -> PhoneSequences:

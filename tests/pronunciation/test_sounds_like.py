@@ -14,6 +14,7 @@ from tiny_edits import edit_cost
 from rescorer.errors import InputError
 from rescorer.pronunciation.confusions import Confusions, EditRates, uniform_confusions
 from rescorer.pronunciation.lexicon import Lexicon, Pronunciation
+from rescorer.pronunciation.pair_costs import ExcessTables
 from rescorer.pronunciation.phones import PhoneSet
 from rescorer.pronunciation.pronouncer import Pronouncer
 from rescorer.pronunciation.sounds_like import SoundsLike, WordPhones
@@ -65,6 +66,10 @@ def varied_confusions(draw: np.random.Generator) -> Confusions:
     return Confusions(FEW, varied.normalised(1 - RATES.inserted))
 
 
+def tables(confusions: Confusions) -> ExcessTables:
+    return ExcessTables(confusions.costs())
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_finds_what_all_pairs_find(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Every other time by the index, as for long lists.
@@ -80,9 +85,8 @@ def test_finds_what_all_pairs_find(seed: int, monkeypatch: pytest.MonkeyPatch) -
     spans = [tuple(draw.choice(words, draw.integers(1, 4)).tolist()) for _ in range(10)]
     confusions, n = varied_confusions(draw), 3
     bound, per_phone = 3.0, 1.1
-    found = SoundsLike(names, given, WordPhones(pronouncer(entries), n), confusions).find(
-        spans, bound, per_phone
-    )
+    index = SoundsLike(names, given, WordPhones(pronouncer(entries), n), tables(confusions))
+    found = index.find(spans, bound, per_phone)
     lexicon = Lexicon(
         [(word, Pronunciation(tuple(p), 1.0)) for word, all in entries.items() for p in all], FEW
     )
@@ -110,9 +114,9 @@ def test_finds_what_all_pairs_find(seed: int, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_same_words_cost_nothing() -> None:
     phones = WordPhones(pronouncer({"ax": ["AB"], "bx": ["CD"]}), 3)
-    found = SoundsLike([("ax",), ("ax", "bx")], [[], []], phones, uniform_confusions(FEW)).find(
-        [("ax",), ("ax", "bx"), ("bx",)], 0.001, 0.0
-    )
+    found = SoundsLike(
+        [("ax",), ("ax", "bx")], [[], []], phones, tables(uniform_confusions(FEW))
+    ).find([("ax",), ("ax", "bx"), ("bx",)], 0.001, 0.0)
     assert list(zip(found.spans, found.names, found.sound, found.phones, strict=True)) == [
         (0, 0, 0.0, 2),
         (1, 1, 0.0, 4),
@@ -123,7 +127,7 @@ def test_phrases_sound_like_words() -> None:
     """Where one word ends does not matter."""
     phones = WordPhones(pronouncer({"mary": ["AB"], "ann": ["C"], "maryann": ["ABC"]}), 3)
     found = SoundsLike(
-        [("maryann",), ("mary", "ann")], [[], []], phones, uniform_confusions(FEW)
+        [("maryann",), ("mary", "ann")], [[], []], phones, tables(uniform_confusions(FEW))
     ).find([("mary", "ann"), ("maryann",)], 0.001, 0.0)
     assert list(zip(found.spans, found.names, strict=True)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert not found.sound.any()
@@ -133,7 +137,7 @@ def test_names_without_a_pronunciation() -> None:
     phones = WordPhones(pronouncer({"ax": ["AB"]}), 3)
     names = [("7",), ("ax", "7"), ("dây",), ("ax",)]
     given: list[list[tuple[str, ...]]] = [[], [], [("A", "B")], []]
-    index = SoundsLike(names, given, phones, uniform_confusions(FEW))
+    index = SoundsLike(names, given, phones, tables(uniform_confusions(FEW)))
     assert index.silent == 2
     found = index.find([("ax",), ("7",), ("ax", "7")], 1.0, 0.0)
     assert list(zip(found.spans, found.names, strict=True)) == [(0, 2), (0, 3)]
@@ -142,9 +146,14 @@ def test_names_without_a_pronunciation() -> None:
 def test_no_names_and_no_spans() -> None:
     phones = WordPhones(pronouncer({"ax": ["AB"]}), 3)
     confusions = uniform_confusions(FEW)
-    assert len(SoundsLike([], [], phones, confusions).find([("ax",)], 9.0, 9.0).spans) == 0
-    assert len(SoundsLike([("ax",)], [[]], phones, confusions).find([], 9.0, 9.0).spans) == 0
-    assert len(SoundsLike([("ax",)], [[]], phones, confusions).find([("7",)], 9.0, 9.0).spans) == 0
+    assert len(SoundsLike([], [], phones, tables(confusions)).find([("ax",)], 9.0, 9.0).spans) == 0
+    assert (
+        len(SoundsLike([("ax",)], [[]], phones, tables(confusions)).find([], 9.0, 9.0).spans) == 0
+    )
+    assert (
+        len(SoundsLike([("ax",)], [[]], phones, tables(confusions)).find([("7",)], 9.0, 9.0).spans)
+        == 0
+    )
 
 
 def test_an_unknown_phone_is_named() -> None:
@@ -153,7 +162,7 @@ def test_an_unknown_phone_is_named() -> None:
             [("ax",)],
             [[("A", "X")]],
             WordPhones(pronouncer({"ax": ["A"]}), 3),
-            uniform_confusions(FEW),
+            tables(uniform_confusions(FEW)),
         )
 
 

@@ -14,6 +14,7 @@ from rescorer.errors import InputError
 from rescorer.models.expected_words import marked, unmarked
 from rescorer.pronunciation.confusions import EditRates, uniform_confusions
 from rescorer.pronunciation.lexicon import Lexicon, Pronunciation
+from rescorer.pronunciation.pair_costs import ExcessTables
 from rescorer.pronunciation.phones import PhoneSet
 from rescorer.pronunciation.pronouncer import Pronouncer
 from rescorer.pronunciation.sounds_like import SoundsLike, WordPhones
@@ -129,7 +130,8 @@ def expected_ways(lattice: Lattice, names: Sequence[Name]) -> Counter[Way]:
     states differ.
     """
     phones, defaults = word_phones(), CandidateSettings()
-    index = SoundsLike([name.words for name in names], [()] * len(names), phones, CONFUSIONS)
+    tables = ExcessTables(CONFUSIONS.costs())
+    index = SoundsLike([name.words for name in names], [()] * len(names), phones, tables)
     singles = {name.words[0]: name.weight for name in names if len(name.words) == 1}
     paths = all_paths(lattice)
     spans: dict[tuple[int, int, tuple[str, ...]], list[tuple[int, ...]]] = {}
