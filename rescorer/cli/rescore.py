@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -55,6 +55,8 @@ class _NamesPath(InputPath):
 
 _NAMES = _NamesPath()
 
+# Paths that only expected names have; their settings are the fields of CandidateSettings.
+_NAME_PATHS = ("lexicon", "confusions", "changes")
 # Paths that only lattices have; their settings are the fields of LatticeSettings.
 _LATTICE_PATHS = ("symbols", "bpe_model", "old_lm_model", "lattice_output", "confidence_output")
 # Settings of lattices that lists have too if names are expected, because they become lattices.
@@ -280,7 +282,7 @@ def rescore(
         report=wer_output,
         changes=changes,
     )
-    _check_names(inputs, outputs)
+    _check_names(inputs)
     outcome = _rescore(inputs, outputs, lm, ngram, settings, lattice_settings, candidate_settings)
     if output:
         write_lines(output, outcome.lines())
@@ -339,20 +341,16 @@ def _written(outcome: Outcome, outputs: OutputFiles) -> Outcome:
     return outcome
 
 
-def _check_names(inputs: InputFiles, outputs: OutputFiles) -> None:
-    """Raises InputError if an option for names is given, and no names are."""
+def _check_names(inputs: InputFiles) -> None:
+    """Raises InputError if the command line has an option for names, and no names."""
     if inputs.expects_names:
         return
-    options = {
-        "--lexicon": inputs.lexicon,
-        "--confusions": inputs.confusions,
-        "--changes": outputs.changes,
-    }
-    for option, path in options.items():
-        if path:
-            raise InputError(
-                f"{option} without names", remedy="give --names or --names-by-utterance"
-            )
+    settings = (field.name for field in option_fields(CandidateSettings))
+    for name in _given_on_command_line((*_NAME_PATHS, *settings)):
+        raise InputError(
+            f"--{name.replace('_', '-')} without names",
+            remedy="give --names or --names-by-utterance",
+        )
 
 
 def _executor(
@@ -371,10 +369,16 @@ def _refuse_lattice_options(allowed: Collection[str]) -> None:
     """Raises InputError if the command line has an option for lattices; a --config may have it."""
     settings = (field.name for field in option_fields(LatticeSettings))
     names = (*_LATTICE_PATHS, *(name for name in settings if name not in allowed))
+    for name in _given_on_command_line(names):
+        raise InputError(
+            f"--{name.replace('_', '-')} is for lattices, and this is no lattice",
+            remedy="leave it out, or name the --format",
+        )
+
+
+def _given_on_command_line(names: Iterable[str]) -> Iterator[str]:
+    """Those of the parameters that the command line has; a --config may have others."""
     context = click.get_current_context()
     for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise InputError(
-                f"--{name.replace('_', '-')} is for lattices, and this is no lattice",
-                remedy="leave it out, or name the --format",
-            )
+            yield name

@@ -256,6 +256,7 @@ def test_the_models_rarer_words(here: Path) -> None:
         (["--lexicon", "lexicon"], "--lexicon without names"),
         (["--confusions", "lexicon"], "--confusions without names"),
         (["--changes", "out"], "--changes without names"),
+        (["--sound-bound", "3"], "--sound-bound without names"),
         (["--names", "nothing"], "nothing"),
         (["--names", "bad"], "bad:2: unknown phone 'X'"),
         (["--names", "names", "--lexicon", "lexicon"], "lexicon:2: "),
