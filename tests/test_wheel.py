@@ -15,7 +15,7 @@ import pytest
 from rescorer.version import __version__
 
 ROOT = Path(__file__).parent.parent
-VIEWS = ("page", "table")  # of the HTML pages
+VIEWS = ("page", "report", "table")  # of the HTML pages
 
 pytestmark = pytest.mark.slow
 
