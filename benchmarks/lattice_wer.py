@@ -131,7 +131,7 @@ class Table:
         most: int,
     ) -> None:
         settings = ExpansionSettings(_TUNED_ORDER, max_histories=most)
-        tuned = tune_lattices(dev, self.references, models, settings, kind=kind)
+        tuned = tune_lattices(dev, self.references, models, settings, kind=kind).weights
         for order in orders:
             settings = ExpansionSettings(order, max_histories=most)
             rescored, seconds = timed(partial(rescored_lattices, test, models, tuned, settings))

@@ -218,7 +218,9 @@ class Bench:
         ]
         references = {n.utterance: n.reference or () for n in lists}
         weights = (
-            tune_lattices(dev, references, models) if row.tuned else default_weights(dev, models)[0]
+            tune_lattices(dev, references, models).weights
+            if row.tuned
+            else default_weights(dev, models)[0]
         )
         print(weights.weights, file=sys.stderr, flush=True)
         begin = time.process_time()

@@ -41,7 +41,7 @@ from rescorer.rescoring.lattice_results import (
     WordRows,
     check_used_references,
 )
-from rescorer.rescoring.lattice_tuning import LatticeTuning, tuned_lattices
+from rescorer.rescoring.lattice_tuning import LatticeTuning, tune_lattices
 from rescorer.rescoring.name_inputs import NameInput
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
@@ -128,7 +128,7 @@ def rescore_lattice_files(
     if side.tune_references:
         lattices = list(lattices)
         _check_tune_references(lattices, source, say)
-        tuning = tuned_lattices(
+        tuning = tune_lattices(
             lattices,
             side.tune_references,
             models,

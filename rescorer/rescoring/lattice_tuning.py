@@ -42,32 +42,6 @@ _TUNING_PATHS = 50
 _TUNING_ROUNDS = 3
 
 
-def tune_lattices(
-    lattices: Sequence[Lattice],
-    references: Mapping[str, Words],
-    models: Sequence[LanguageModel],
-    settings: ExpansionSettings | None = None,
-    memory: int = MEMORY,
-    *,
-    kind: str = "linear",
-    executor: Executor = serial_executor,
-    progress: Progress = silent,
-    normaliser: Normaliser = AS_WRITTEN,
-) -> TunedWeights:
-    """Weights with the fewest word errors on these lattices: those of `tuned_lattices`."""
-    return tuned_lattices(
-        lattices,
-        references,
-        models,
-        settings,
-        memory,
-        kind=kind,
-        executor=executor,
-        progress=progress,
-        normaliser=normaliser,
-    ).weights
-
-
 @dataclass(frozen=True, eq=False)
 class LatticeTuning:
     """Weights, and the lists that they were tuned on at last."""
@@ -80,7 +54,7 @@ class LatticeTuning:
         return self.lists.curves(self.weights.weights)
 
 
-def tuned_lattices(
+def tune_lattices(
     lattices: Sequence[Lattice],
     references: Mapping[str, Words],
     models: Sequence[LanguageModel],
@@ -92,8 +66,8 @@ def tuned_lattices(
     progress: Progress = silent,
     normaliser: Normaliser = AS_WRITTEN,
 ) -> LatticeTuning:
-    """Weights with the fewest word errors on these lattices, as in minimum-error-rate training
-    (Och, 2003).
+    """Find the weights with the fewest word errors on these lattices, as in minimum-error-rate
+    training (Och, 2003).
 
     Weights are tuned on n-best lists. The first round uses the best paths of the first pass. Each
     later round rescores the lattices with the weights so far and adds their best paths to the

@@ -87,7 +87,8 @@ def test_tuning_lattices_finds_a_scale() -> None:
         references[each.utterance] = max(
             readings, key=lambda words: sum(word in NAMES for word in words)
         )
-    tuned = tune_lattices(list(biased_lattices(found, NAMES)), references, [make_model()], EXACT)
+    biased = list(biased_lattices(found, NAMES))
+    tuned = tune_lattices(biased, references, [make_model()], EXACT).weights
     assert tuned.weights.scales[BIAS] > 0.3
 
 

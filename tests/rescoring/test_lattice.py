@@ -195,7 +195,7 @@ def test_tuning_finds_the_model_that_knows(tmp_path: Path) -> None:
     dev, test = lattices[:12], lattices[12:]
     tuned = tune_lattices(
         dev, {each.utterance: truth[each.utterance] for each in dev}, [model], EXACT
-    )
+    ).weights
     found = {
         each.lattice.utterance: each.best() for each in rescore_lattices(test, model, tuned, EXACT)
     }
@@ -227,7 +227,7 @@ def test_tuning_uses_what_its_last_round_found(
     monkeypatch.setattr(lattice_tuning, "tune_lists", tune_lists)
     monkeypatch.setattr(lattice_tuning, "_TUNING_PATHS", 1)
     monkeypatch.setattr(lattice_tuning, "_TUNING_ROUNDS", 1)
-    assert tune_lattices(lattices, {}, [model], EXACT) is weights
+    assert tune_lattices(lattices, {}, [model], EXACT).weights is weights
     firsts = {best_words(lattice, weights.first_pass) for lattice in lattices}
     assert seen == [
         firsts,
