@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -40,6 +41,8 @@ from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.letter_case import spelling_of, without_case
 from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.settings import CandidateSettings as CandidateSettings
+
+_GROUP = 128  # lattices whose words are pronounced together
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class CandidateSearch:
         return cls(names, phones, confusions or default_confusions(), settings)
 
     def _index(self, names: Sequence[Name]) -> SoundsLike:
-        self.phones.learn(word for name in names if not name.pronunciations for word in name.words)
+        self.phones.learn(_words_to_pronounce(names))
         return SoundsLike(
             [name.words for name in names],
             [name.pronunciations for name in names],
@@ -106,22 +109,34 @@ class CandidateSearch:
         Raises:
             InputError: a lattice has one of these scores already.
         """
-        for lattice in lattices:
-            _check_scores(lattice)
+        coming = iter(lattices)
+        while group := list(islice(coming, _GROUP)):
+            for lattice in group:
+                _check_scores(lattice)
             if self._symbols is None:
-                self._names = self._names.spelled(spelling_of(lattice.symbols.words))
+                self._names = self._names.spelled(spelling_of(group[0].symbols.words))
                 self._weights = _weights(self._names.everywhere)
-            yield self._added(lattice)
+            spans = [_spans(lattice, self._settings) for lattice in group]
+            self._pronounce(group, spans)
+            yield from map(self._added, group, spans)
 
-    def _added(self, lattice: Lattice) -> Lattice:
+    def _pronounce(self, lattices: Sequence[Lattice], spans: Sequence[Sequence[_Span]]) -> None:
+        """Learn the words of spans and of names together, which is faster than one by one."""
+        names = [name for lattice in lattices for name in self._of_utterance(lattice)]
+        written = {word for of_lattice in spans for span in of_lattice for word in span.words}
+        self.phones.learn(written | _words_to_pronounce(names))
+
+    def _of_utterance(self, lattice: Lattice) -> Sequence[Name]:
+        return (self._names.by_utterance or {}).get(lattice.utterance, ())
+
+    def _added(self, lattice: Lattice, spans: Sequence[_Span]) -> Lattice:
         symbols, labels = self._symbols_with_names(lattice.symbols)
         lattice = replace(lattice, symbols=symbols)
-        of_utterance = (self._names.by_utterance or {}).get(lattice.utterance, ())
+        of_utterance = self._of_utterance(lattice)
         everywhere = self._names.everywhere
         indexes = [(everywhere, self._everywhere)] if self._everywhere else []
         if of_utterance:
             indexes.append((of_utterance, self._index(of_utterance)))
-        spans = _spans(lattice, self._settings)
         candidates = [
             each for index in indexes for each in _candidates(spans, *index, self._settings)
         ]
@@ -147,6 +162,10 @@ class CandidateSearch:
             labels = {word: len(symbols.labels) + place for place, word in enumerate(words)}
             self._symbols = symbols, (extended, labels)
         return self._symbols[1]
+
+
+def _words_to_pronounce(names: Iterable[Name]) -> set[str]:
+    return {word for name in names if not name.pronunciations for word in name.words}
 
 
 def _weights(names: Iterable[Name]) -> dict[str, float]:
