@@ -245,7 +245,11 @@ class Bench:
         lists = [n for n in self.protocol.lists[row.recogniser] if n.utterance in half]
         settings = LONG_LIST if isinstance(row.expected, str) else CandidateSettings()
         search = CandidateSearch(
-            self.protocol.names(row, half), self._phones[row.lexicon], confusions, settings
+            self.protocol.names(row, half),
+            self._phones[row.lexicon],
+            confusions,
+            settings,
+            self._models[row.models],
         )
         lattices = search.add(list_lattices(lists))
         return list(lattices if row.spelling else map(_without_spelling, lattices))

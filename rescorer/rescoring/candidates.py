@@ -10,6 +10,9 @@ scores, and every arc of the lattice gets four more:
     replaced   1 for each span that was replaced
     bias       the weight of each expected name, whether it was recognised or is a candidate
 
+Of very many, those are kept that gain most by sound, weight and the probability of their words
+whatever precedes them: a long list has many rare words that sound like any span.
+
 Names are compared without case. An input in upper or in lower case gets names in that case; if it
 has both cases, candidates are spelled as the names are given.
 
@@ -18,7 +21,7 @@ Shapes: A arcs, C candidates.
 
 from __future__ import annotations
 
-from collections import ChainMap
+from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -26,21 +29,25 @@ from itertools import islice
 import numpy as np
 
 from rescorer.errors import InputError
-from rescorer.models.expected_words import marked
+from rescorer.models.expected_words import ExpectedWords, marked
+from rescorer.models.language_model import LanguageModel
 from rescorer.pronunciation.confusions import Confusions
 from rescorer.pronunciation.confusions_file import default_confusions
 from rescorer.pronunciation.lexicon import Lexicon
 from rescorer.pronunciation.pair_costs import ExcessTables
 from rescorer.pronunciation.pronouncer import Pronouncer
-from rescorer.pronunciation.sounds_like import SoundsLike, WordPhones
+from rescorer.pronunciation.sounds_like import Alikes, SoundsLike, WordPhones
 from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.nbest import BIAS, SOUND
 from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.candidate_paths import FIRST_PASS_SCALES, Candidate, with_candidates
+from rescorer.rescoring.default_weights import NAME_SCALES
 from rescorer.rescoring.lattice import first_pass_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.letter_case import spelling_of, without_case
 from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.settings import CandidateSettings as CandidateSettings
+from rescorer.rescoring.word_probabilities import WordProbabilities
 
 _GROUP = 128  # lattices whose words are pronounced together
 
@@ -66,12 +73,19 @@ class CandidateSearch:
         phones: WordPhones,
         confusions: Confusions,
         settings: CandidateSettings | None = None,
+        models: Sequence[LanguageModel] = (),
     ) -> None:
+        """
+        Args:
+            models: say which words are probable, where there are too many candidates.
+        """
         self.phones = phones
         self._names = names
         self._tables = ExcessTables(confusions.costs())
         self._settings = settings or CandidateSettings()
         self._everywhere = self._index(names.everywhere) if names.everywhere else None
+        expecting = [ExpectedWords(model, names.number_in_utterance) for model in models]
+        self._words = WordProbabilities(expecting)
         self._weights: dict[str, float] = {}
         # Those of the last lattice: a file's lattices share a table, or have one each.
         self._symbols: tuple[Symbols, tuple[Symbols, Mapping[str, int]]] | None = None
@@ -83,16 +97,18 @@ class CandidateSearch:
         lexicon: Lexicon | None = None,
         confusions: Confusions | None = None,
         settings: CandidateSettings | None = None,
+        models: Sequence[LanguageModel] = (),
     ) -> CandidateSearch:
         """With the English pronunciations of the package.
 
         Args:
             lexicon: of the user's own, asked first.
             confusions: None: those of the package.
+            models: say which words are probable, where there are too many candidates.
         """
         settings = settings or CandidateSettings()
         phones = WordPhones(Pronouncer.english(lexicon), settings.pronunciations)
-        return cls(names, phones, confusions or default_confusions(), settings)
+        return cls(names, phones, confusions or default_confusions(), settings, models)
 
     def _index(self, names: Sequence[Name]) -> SoundsLike:
         self.phones.learn(_words_to_pronounce(names))
@@ -117,14 +133,15 @@ class CandidateSearch:
                 self._names = self._names.spelled(spelling_of(group[0].symbols.words))
                 self._weights = _weights(self._names.everywhere)
             spans = [_spans(lattice, self._settings) for lattice in group]
-            self._pronounce(group, spans)
+            self._learn_words(group, spans)
             yield from map(self._added, group, spans)
 
-    def _pronounce(self, lattices: Sequence[Lattice], spans: Sequence[Sequence[_Span]]) -> None:
-        """Learn the words of spans and of names together, which is faster than one by one."""
+    def _learn_words(self, lattices: Sequence[Lattice], spans: Sequence[Sequence[_Span]]) -> None:
+        """Pronounce and score the words of spans and of names together: faster than one by one."""
         names = [name for lattice in lattices for name in self._of_utterance(lattice)]
         written = {word for of_lattice in spans for span in of_lattice for word in span.words}
         self.phones.learn(written | _words_to_pronounce(names))
+        self._words.learn(written | {marked(word) for name in names for word in name.words})
 
     def _of_utterance(self, lattice: Lattice) -> Sequence[Name]:
         return (self._names.by_utterance or {}).get(lattice.utterance, ())
@@ -137,12 +154,45 @@ class CandidateSearch:
         indexes = [(everywhere, self._everywhere)] if self._everywhere else []
         if of_utterance:
             indexes.append((of_utterance, self._index(of_utterance)))
-        candidates = [
-            each for index in indexes for each in _candidates(spans, *index, self._settings)
-        ]
+        candidates = [each for index in indexes for each in self._candidates(spans, *index)]
         weights = ChainMap(_weights(of_utterance), self._weights)
-        kept = _most_alike(candidates, self._settings.most_candidates)
+        kept = _best(candidates, self._settings.most_candidates)
         return with_candidates(lattice, kept, weights, labels)
+
+    def _candidates(
+        self, spans: Sequence[_Span], names: Sequence[Name], index: SoundsLike
+    ) -> Iterator[tuple[float, Candidate]]:
+        """Candidates with what they gain, in nats of the language model; the best of each span."""
+        written = list(dict.fromkeys(span.words for span in spans))
+        bounds = self._settings.sound_bound, self._settings.sound_bound_per_phone
+        found = index.find(written, *bounds)
+        gains = self._gains(found, written, names)
+        best = np.argsort(-gains, kind="stable")[: self._settings.most_candidates]
+        matches: dict[int, list[int]] = defaultdict(list)
+        for match in best.tolist():
+            matches[int(found.spans[match])].append(match)
+        places = {words: place for place, words in enumerate(written)}
+        for span in spans:
+            for match in matches[places[span.words]]:
+                name = names[found.names[match]]
+                if without_case(name.words) == without_case(span.words):
+                    if len(name.words) == 1:
+                        continue  # its arc gets the bonus itself
+                    name = replace(name, words=span.words)
+                sound = float(found.sound[match])
+                yield float(gains[match]), Candidate(span.arcs, span.words, name, sound)
+
+    def _gains(
+        self, found: Alikes, written: Sequence[tuple[str, ...]], names: Sequence[Name]
+    ) -> np.ndarray:
+        """[M] what each match brings to a total by rule of thumb, without its context."""
+        matched, of_name = np.unique(found.names, return_inverse=True)
+        expected = [names[place] for place in matched.tolist()]
+        of_names = self._words.of([tuple(map(marked, name.words)) for name in expected])
+        of_names += NAME_SCALES[BIAS] * np.array([name.weight for name in expected])
+        of_written = self._words.of(written)
+        gains = NAME_SCALES[SOUND] * found.sound + of_names[of_name] - of_written[found.spans]
+        return np.asarray(gains)
 
     def _symbols_with_names(self, symbols: Symbols) -> tuple[Symbols, Mapping[str, int]]:
         """The symbols with a label for each expected word, and that label by word.
@@ -202,32 +252,11 @@ def _spans(lattice: Lattice, settings: CandidateSettings) -> list[_Span]:
     return list(found.values())
 
 
-def _candidates(
-    spans: Sequence[_Span], names: Sequence[Name], index: SoundsLike, settings: CandidateSettings
-) -> Iterator[Candidate]:
-    words = list(dict.fromkeys(span.words for span in spans))
-    places = {each: place for place, each in enumerate(words)}
-    found = index.find(words, settings.sound_bound, settings.sound_bound_per_phone)
-    begins = np.searchsorted(found.spans, np.arange(len(words) + 1))
-    for span in spans:
-        place = places[span.words]
-        for match in range(begins[place], begins[place + 1]):
-            name = names[found.names[match]]
-            if without_case(name.words) == without_case(span.words):
-                if len(name.words) == 1:
-                    continue  # its arc gets the bonus itself
-                name = replace(name, words=span.words)
-            yield Candidate(span.arcs, span.words, name, float(found.sound[match]))
-
-
-def _most_alike(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
-    """The candidates that cost least for each letter of what was written; each only once."""
-
-    def cost(candidate: Candidate) -> float:
-        return -candidate.sound / sum(map(len, candidate.written))
-
+def _best(candidates: Sequence[tuple[float, Candidate]], most: int) -> list[Candidate]:
+    """The candidates that gain most; each only once, as it sounds most alike."""
     distinct = {
-        (each.arcs[0], each.arcs[-1], each.written, each.name.words): each
-        for each in sorted(candidates, key=lambda each: each.sound)
+        (each.arcs[0], each.arcs[-1], each.written, each.name.words): (gain, each)
+        for gain, each in sorted(candidates, key=lambda candidate: candidate[1].sound)
     }
-    return sorted(distinct.values(), key=cost)[:most]
+    ordered = sorted(distinct.values(), key=lambda candidate: -candidate[0])
+    return [each for _, each in ordered[:most]]

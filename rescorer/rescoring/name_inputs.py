@@ -65,7 +65,7 @@ class NameInput:
         confusions = load_confusions(files.confusions, ARPABET) if files.confusions else None
         if len(names.everywhere) > _MANY and settings == CandidateSettings():
             settings = _OF_MANY
-        search = CandidateSearch.english(names, lexicon, confusions, settings)
+        search = CandidateSearch.english(names, lexicon, confusions, settings, models)
         return cls(files, names, search)
 
     def expecting(self, models: Iterable[LanguageModel]) -> list[LanguageModel]:

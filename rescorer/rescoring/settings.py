@@ -139,7 +139,10 @@ class CandidateSettings:
         10, "Candidates are searched for the words of so many best paths.", minimum=1, group=""
     )
     most_candidates: int = setting(
-        40, "Most candidates of an utterance: those that sound most alike.", minimum=1, group=""
+        40,
+        "Most candidates of an utterance: those that gain most by sound and frequency.",
+        minimum=1,
+        group="",
     )
     pronunciations: int = setting(
         3, "Most pronunciations of a word that are compared.", minimum=1, maximum=16, group=""
