@@ -10,7 +10,7 @@ given the phones that the span has in whatever order, and likewise for the phone
 edit that takes two phones of one side counts half for each. Edits of one side alone are left out of
 the sum of the other side, so λ must not make them negative: that holds between the least cost of an
 edit that makes the span shorter, as a negative number, and of one that makes it longer. Both ends
-are tried. There is no bound if these cross: a deletion and an insertion together then gain.
+are tried. Costs are excess costs, which are not negative, so that 0 is between the ends.
 
 Shapes: S spans, E entries, P phones of the set.
 """
@@ -21,36 +21,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rescorer.pronunciation.edit_costs import EditCosts
 from rescorer.pronunciation.excess_costs import ExcessCosts
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 
 _GREATEST = 64.0  # nats of λ at most, because sums in float32 lose what is small beside it
+_NEVER = 1e6  # nats of an edit that is not allowed; other than infinity, it can be multiplied by 0
 _ROUNDING = 1e-3  # nats; more than rounding adds to a bound
 
 
 class PairBounds:
     """Lower bounds of what pairs cost, by the costs of the edits."""
 
-    def __init__(self, costs: ExcessCosts) -> None:
-        shorter = _least(costs.deletion, costs.merge)
-        longer = _least(costs.insertion, costs.split)
-        ends = (-shorter, longer) if -shorter <= longer else ()
-        self._multipliers = [_Multiplied.of(costs, end) for end in ends]
+    def __init__(self, excess: ExcessCosts) -> None:
+        ends = -min(excess.shrinking, _GREATEST), min(excess.growing, _GREATEST)
+        self._multipliers = [_Multiplied.of(excess.costs, end) for end in ends]
 
     def least(self, spans: PhoneSequences, entries: PhoneSequences) -> np.ndarray:
-        """float32[S, E] what each pair costs at least.
+        """float32[S, E] what each pair costs at least, in excess costs.
 
         Time O((S + E) · P² + S · E · P).
         """
-        least = np.full((len(spans), len(entries)), -np.inf, np.float32)
-        for each in self._multipliers:
-            np.maximum(least, each.least(spans, entries), out=least)
-        return least - np.float32(_ROUNDING)
-
-
-def _least(*costs: np.ndarray | None) -> float:
-    least = min(float(each.min()) for each in costs if each is not None)
-    return min(least, _GREATEST)
+        bounds = [each.least(spans, entries) for each in self._multipliers]
+        return np.asarray(np.maximum(*bounds) - np.float32(_ROUNDING))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +65,7 @@ class _Multiplied:
     of_span_alone: np.ndarray
 
     @classmethod
-    def of(cls, costs: ExcessCosts, multiplier: float) -> _Multiplied:
+    def of(cls, costs: EditCosts, multiplier: float) -> _Multiplied:
         of_entry, of_span = [costs.substitution], [costs.substitution.T]
         if costs.merge is not None:  # [first, second, span's]
             merge = costs.merge + multiplier
@@ -108,7 +101,7 @@ def _at_best(sequences: PhoneSequences, paired: np.ndarray, alone: np.ndarray) -
         each_phone = paired[:, sequences.phones]  # [P, phones of all sequences]
         beside = np.minimum.reduceat(each_phone, sequences.offsets[filled], axis=1)
         least[:, filled] = np.minimum(least[:, filled], beside)
-    return least.T.astype(np.float32)
+    return np.asarray(np.minimum(least, _NEVER).T, np.float32)
 
 
 def _counts(sequences: PhoneSequences, phones: int) -> np.ndarray:

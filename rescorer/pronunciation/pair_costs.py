@@ -18,6 +18,7 @@ from rescorer.pronunciation.excess_costs import ExcessCosts
 from rescorer.pronunciation.pair_bounds import PairBounds
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 
+_NEVER = 1e6  # nats of a deletion that is not allowed; differences of infinities are no numbers
 _CELLS = 1 << 21  # of the tables that are computed together
 
 
@@ -41,14 +42,20 @@ class ExcessTables:
 
     Attributes:
         costs: the whole costs.
-        excess: the costs beyond those of the written phones where they were said.
+        right: float64[P] what each phone costs where it was said.
+        excess: the costs beyond what the phones of a span cost at least.
         bounds: what a pair of sequences costs at least, by the excess costs.
     """
 
     def __init__(self, costs: EditCosts) -> None:
         self.costs = costs
+        self.right = np.diag(costs.substitution).astype(np.float64)
         self.excess = ExcessCosts.of(costs)
         self.bounds = PairBounds(self.excess)
+
+    def right_costs(self, spans: PhoneSequences) -> np.ndarray:
+        """float64[S] what each span costs if it is written as it was said."""
+        return spans.sums(self.right)
 
 
 def pair_costs(
@@ -64,7 +71,8 @@ def pair_costs(
     Time O(S · E · P) for the pairs, and O(n · m) for each that is not left out.
     """
     shorter = np.minimum(spans.lengths[:, None], entries.lengths[None, :])
-    bounds = bound + bound_per_phone * shorter
+    right = spans.sums(tables.right - tables.excess.least)  # [S] excess of what was said so
+    bounds = bound + bound_per_phone * shorter + right[:, None]
     span, entry = np.nonzero(tables.bounds.least(spans, entries) <= bounds)
     order = np.argsort(spans.lengths[span], kind="stable")
     span, entry = span[order], entry[order]
@@ -73,10 +81,11 @@ def pair_costs(
     while begin < len(span):
         end = _batch_end(spans.lengths[span], entries.lengths[entry], begin)
         batch = slice(begin, end)
-        costs[batch] = _costs(spans, span[batch], entries, entry[batch], tables.excess)
+        costs[batch] = _costs(spans, span[batch], entries, entry[batch], tables.excess.costs)
         begin = end
     kept = costs <= bounds[span, entry]
-    return PairCosts(span[kept], entry[kept], np.maximum(costs[kept], 0.0))
+    span, entry = span[kept], entry[kept]
+    return PairCosts(span, entry, np.maximum(costs[kept] - right[span], 0.0))
 
 
 def _batch_end(span_lengths: np.ndarray, entry_lengths: np.ndarray, begin: int) -> int:
@@ -92,12 +101,12 @@ def _costs(
     span: np.ndarray,
     entries: PhoneSequences,
     entry: np.ndarray,
-    costs: ExcessCosts,
+    costs: EditCosts,
 ) -> np.ndarray:
     """[Q] the least costs of pairs."""
     written, written_lengths = _padded(spans, span)  # [n, Q]
     said, said_lengths = _padded(entries, entry)  # [m, Q]
-    deleted = costs.deletion[said]
+    deleted = np.minimum(costs.deletion, _NEVER).astype(np.float64)[said]
     # Deletions from the beginning up to each phone: [m + 1, Q].
     until = np.concatenate([np.zeros((1, len(span))), np.cumsum(deleted, 0)])
     table = np.empty((len(written) + 1, *until.shape))  # [n + 1, m + 1, Q]

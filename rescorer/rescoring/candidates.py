@@ -49,6 +49,8 @@ from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.settings import CandidateSettings as CandidateSettings
 from rescorer.rescoring.word_probabilities import WordProbabilities
 
+# Expected names from which on the bound is narrower, and that bound, in nats a phone.
+_MANY, _OF_MANY = 50_000, 0.8
 _GROUP = 128  # lattices whose words are pronounced together
 
 
@@ -77,12 +79,13 @@ class CandidateSearch:
     ) -> None:
         """
         Args:
+            settings: None: those of `default_settings`.
             models: say which words are probable, where there are too many candidates.
         """
         self.phones = phones
         self._names = names
         self._tables = ExcessTables(confusions.costs())
-        self._settings = settings or CandidateSettings()
+        self._settings = settings or default_settings(names)
         self._everywhere = self._index(names.everywhere) if names.everywhere else None
         expecting = [ExpectedWords(model, names.number_in_utterance) for model in models]
         self._words = WordProbabilities(expecting)
@@ -104,9 +107,10 @@ class CandidateSearch:
         Args:
             lexicon: of the user's own, asked first.
             confusions: None: those of the package.
+            settings: None: those of `default_settings`.
             models: say which words are probable, where there are too many candidates.
         """
-        settings = settings or CandidateSettings()
+        settings = settings or default_settings(names)
         phones = WordPhones(Pronouncer.english(lexicon), settings.pronunciations)
         return cls(names, phones, confusions or default_confusions(), settings, models)
 
@@ -143,7 +147,7 @@ class CandidateSearch:
         self.phones.learn(written | _words_to_pronounce(names))
         self._words.learn(written | {marked(word) for name in names for word in name.words})
 
-    def _of_utterance(self, lattice: Lattice) -> Sequence[Name]:
+    def _of_utterance(self, lattice: Lattice) -> tuple[Name, ...]:
         return (self._names.by_utterance or {}).get(lattice.utterance, ())
 
     def _added(self, lattice: Lattice, spans: Sequence[_Span]) -> Lattice:
@@ -212,6 +216,12 @@ class CandidateSearch:
             labels = {word: len(symbols.labels) + place for place, word in enumerate(words)}
             self._symbols = symbols, (extended, labels)
         return self._symbols[1]
+
+
+def default_settings(names: ExpectedNames) -> CandidateSettings:
+    """The default settings; of very many names only those that sound more alike are looked up."""
+    many = len(names.everywhere) > _MANY
+    return CandidateSettings(sound_bound_per_phone=_OF_MANY) if many else CandidateSettings()
 
 
 def _words_to_pronounce(names: Iterable[Name]) -> set[str]:

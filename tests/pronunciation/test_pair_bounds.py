@@ -13,20 +13,11 @@ def test_no_pair_costs_less_than_its_bound(seed):
     rng = np.random.default_rng(seed)
     spans, entries = random_sequences(rng, 25), random_sequences(rng, 30)
     costs = random_costs(rng, merges=bool(seed % 2))
-    bounds = PairBounds(ExcessCosts.of(costs)).least(spans, entries)
+    excess = ExcessCosts.of(costs)
+    bounds = PairBounds(excess).least(spans, entries)
     for s in range(len(spans)):
-        right = costs.substitution.diagonal()[spans[s]].sum()
         for e in range(len(entries)):
-            assert bounds[s, e] <= edit_cost(entries[e], spans[s], costs) - right + 1e-6
-
-
-def test_bounds_of_negative_excess_costs_hold():
-    """A phone that is more often inserted than heard right."""
-    costs = EditCosts([[3.0, 4.0], [4.0, 3.0]], [1.0, 1.0], [0.5, 5.0])
-    spans, entries = PhoneSequences.pack([[0, 0, 1]]), PhoneSequences.pack([[1], [0]])
-    bounds = PairBounds(ExcessCosts.of(costs)).least(spans, entries)
-    expected = [edit_cost(entry, spans[0], costs) - 9.0 for entry in ([1], [0])]
-    assert (bounds[0] <= expected).all()
+            assert bounds[s, e] <= edit_cost(entries[e], spans[s], excess.costs)
 
 
 def test_bounds_of_single_edits_are_their_costs():
