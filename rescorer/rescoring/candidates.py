@@ -40,8 +40,14 @@ from rescorer.pronunciation.sounds_like import Alikes, SoundsLike, WordPhones
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import BIAS, SOUND
 from rescorer.rescoring.arc_totals import known_totals
-from rescorer.rescoring.candidate_paths import FIRST_PASS_SCALES, Candidate, with_candidates
-from rescorer.rescoring.default_weights import NAME_SCALES
+from rescorer.rescoring.candidate_paths import (
+    FIRST_PASS_SCALES,
+    Candidate,
+    ExtendedSymbols,
+    expected_on_arcs,
+    with_candidates,
+)
+from rescorer.rescoring.default_weights import name_scales
 from rescorer.rescoring.lattice import first_pass_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.letter_case import spelling_of, without_case
@@ -89,9 +95,9 @@ class CandidateSearch:
         self._everywhere = self._index(names.everywhere) if names.everywhere else None
         expecting = [ExpectedWords(model, names.number_in_utterance) for model in models]
         self._words = WordProbabilities(expecting)
+        self._scales = name_scales(names.number_in_utterance)
         self._weights: dict[str, float] = {}
-        # Those of the last lattice: a file's lattices share a table, or have one each.
-        self._symbols: tuple[Symbols, tuple[Symbols, Mapping[str, int]]] | None = None
+        self._spelled = False  # whether the names are in the case of the input
 
     @classmethod
     def english(
@@ -133,12 +139,18 @@ class CandidateSearch:
         while group := list(islice(coming, _GROUP)):
             for lattice in group:
                 _check_scores(lattice)
-            if self._symbols is None:
+            if not self._spelled:
                 self._names = self._names.spelled(spelling_of(group[0].symbols.words))
                 self._weights = _weights(self._names.everywhere)
+                self._spelled = True
             spans = [_spans(lattice, self._settings) for lattice in group]
             self._learn_words(group, spans)
-            yield from map(self._added, group, spans)
+            weights = [
+                ChainMap(_weights(self._of_utterance(each)), self._weights) for each in group
+            ]
+            candidates = list(map(self._of_lattice, group, spans))
+            tables = _symbols_with_names(group, candidates, weights)
+            yield from map(with_candidates, group, candidates, weights, tables)
 
     def _learn_words(self, lattices: Sequence[Lattice], spans: Sequence[Sequence[_Span]]) -> None:
         """Pronounce and score the words of spans and of names together: faster than one by one."""
@@ -150,18 +162,17 @@ class CandidateSearch:
     def _of_utterance(self, lattice: Lattice) -> tuple[Name, ...]:
         return (self._names.by_utterance or {}).get(lattice.utterance, ())
 
-    def _added(self, lattice: Lattice, spans: Sequence[_Span]) -> Lattice:
-        symbols, labels = self._symbols_with_names(lattice.symbols)
-        lattice = replace(lattice, symbols=symbols)
+    def _weights_in(self, lattice: Lattice) -> Mapping[str, float]:
+        return ChainMap(_weights(self._of_utterance(lattice)), self._weights)
+
+    def _of_lattice(self, lattice: Lattice, spans: Sequence[_Span]) -> list[Candidate]:
         of_utterance = self._of_utterance(lattice)
         everywhere = self._names.everywhere
         indexes = [(everywhere, self._everywhere)] if self._everywhere else []
         if of_utterance:
             indexes.append((of_utterance, self._index(of_utterance)))
         candidates = [each for index in indexes for each in self._candidates(spans, *index)]
-        weights = ChainMap(_weights(of_utterance), self._weights)
-        kept = _best(candidates, self._settings.most_candidates)
-        return with_candidates(lattice, kept, weights, labels)
+        return _best(candidates, self._settings.most_candidates)
 
     def _candidates(
         self, spans: Sequence[_Span], names: Sequence[Name], index: SoundsLike
@@ -193,29 +204,10 @@ class CandidateSearch:
         matched, of_name = np.unique(found.names, return_inverse=True)
         expected = [names[place] for place in matched.tolist()]
         of_names = self._words.of([tuple(map(marked, name.words)) for name in expected])
-        of_names += NAME_SCALES[BIAS] * np.array([name.weight for name in expected])
+        of_names += self._scales[BIAS] * np.array([name.weight for name in expected])
         of_written = self._words.of(written)
-        gains = NAME_SCALES[SOUND] * found.sound + of_names[of_name] - of_written[found.spans]
+        gains = self._scales[SOUND] * found.sound + of_names[of_name] - of_written[found.spans]
         return np.asarray(gains)
-
-    def _symbols_with_names(self, symbols: Symbols) -> tuple[Symbols, Mapping[str, int]]:
-        """The symbols with a label for each expected word, and that label by word.
-
-        An expected word has one for each spelling of it.
-        """
-        if self._symbols is None or self._symbols[0] is not symbols:
-            given = {word for name in self._names.all() for word in name.words}
-            expected = set(without_case(given))
-            spelled = {word for word in symbols.words if word.lower() in expected}
-            words = tuple(sorted(given | spelled))
-            extended = Symbols(
-                (*symbols.labels, *words),
-                (*symbols.words, *words),
-                (*symbols.model_words, *map(marked, words)),
-            )
-            labels = {word: len(symbols.labels) + place for place, word in enumerate(words)}
-            self._symbols = symbols, (extended, labels)
-        return self._symbols[1]
 
 
 def default_settings(names: ExpectedNames) -> CandidateSettings:
@@ -231,6 +223,24 @@ def _words_to_pronounce(names: Iterable[Name]) -> set[str]:
 def _weights(names: Iterable[Name]) -> dict[str, float]:
     """The weight of each name of a single word, without case."""
     return {name.words[0].lower(): name.weight for name in names if len(name.words) == 1}
+
+
+def _symbols_with_names(
+    lattices: Sequence[Lattice],
+    candidates: Sequence[Sequence[Candidate]],
+    weights: Sequence[Mapping[str, float]],
+) -> list[ExtendedSymbols]:
+    """For each lattice its symbols with labels for the expected words on its arcs.
+
+    Lattices that share symbols share those with labels for the expected words of all of them. Names
+    that are nowhere a candidate get no label, because a list may have a million.
+    """
+    words: dict[Symbols, set[str]] = defaultdict(set)
+    for lattice, of_lattice, known in zip(lattices, candidates, weights, strict=True):
+        words[lattice.symbols].update(word for each in of_lattice for word in each.name.words)
+        words[lattice.symbols].update(expected_on_arcs(lattice, known))
+    extended = {symbols: ExtendedSymbols.of(symbols, added) for symbols, added in words.items()}
+    return [extended[lattice.symbols] for lattice in lattices]
 
 
 def _check_scores(lattice: Lattice) -> None:
