@@ -56,9 +56,13 @@ SEED = 0
 MEASURES = [
     "rescorer/pronunciation",
     "rescorer/models/expected_words.py",
+    "rescorer/rescoring/candidate_paths.py",
     "rescorer/rescoring/candidates.py",
+    "rescorer/rescoring/default_weights.py",
     "rescorer/rescoring/expansion.py",
     "rescorer/rescoring/lattice_tuning.py",
+    "rescorer/rescoring/tuning_loss.py",
+    "rescorer/rescoring/word_probabilities.py",
 ]
 COLUMNS = {
     "row": "names",

@@ -10,8 +10,8 @@ scores, and every arc of the lattice gets four more:
     replaced   1 for each span that was replaced
     bias       the weight of each expected name, whether it was recognised or is a candidate
 
-Of very many, those are kept that gain most by sound, weight and the probability of their words
-whatever precedes them: a long list has many rare words that sound like any span.
+Of very many, those are kept that gain most by sound, weight and frequency, for each letter of what
+was written: a long list has many rare words that sound like any span.
 
 Names are compared without case. An input in upper or in lower case gets names in that case; if it
 has both cases, candidates are spelled as the names are given.
@@ -66,6 +66,21 @@ class _Span:
 
     arcs: tuple[int, ...]
     words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A name that sounds like words that were written.
+
+    Attributes:
+        sound: the raw score `sound`.
+        gain: by which matches are ranked.
+    """
+
+    written: tuple[str, ...]
+    name: Name
+    sound: float
+    gain: float
 
 
 class CandidateSearch:
@@ -145,9 +160,7 @@ class CandidateSearch:
                 self._spelled = True
             spans = [_spans(lattice, self._settings) for lattice in group]
             self._learn_words(group, spans)
-            weights = [
-                ChainMap(_weights(self._of_utterance(each)), self._weights) for each in group
-            ]
+            weights = list(map(self._weights_in, group))
             candidates = list(map(self._of_lattice, group, spans))
             tables = _symbols_with_names(group, candidates, weights)
             yield from map(with_candidates, group, candidates, weights, tables)
@@ -166,48 +179,54 @@ class CandidateSearch:
         return ChainMap(_weights(self._of_utterance(lattice)), self._weights)
 
     def _of_lattice(self, lattice: Lattice, spans: Sequence[_Span]) -> list[Candidate]:
+        """The candidates of the matches that gain most, each in all spans of its words."""
+        by_words: dict[tuple[str, ...], list[_Span]] = defaultdict(list)
+        for span in spans:
+            by_words[span.words].append(span)
         of_utterance = self._of_utterance(lattice)
         everywhere = self._names.everywhere
         indexes = [(everywhere, self._everywhere)] if self._everywhere else []
         if of_utterance:
             indexes.append((of_utterance, self._index(of_utterance)))
-        candidates = [each for index in indexes for each in self._candidates(spans, *index)]
-        return _best(candidates, self._settings.most_candidates)
+        matches = [match for index in indexes for match in self._matches(list(by_words), *index)]
+        return [
+            Candidate(span.arcs, match.written, match.name, match.sound)
+            for match in _best(matches, self._settings.most_candidates)
+            for span in by_words[match.written]
+        ]
 
-    def _candidates(
-        self, spans: Sequence[_Span], names: Sequence[Name], index: SoundsLike
-    ) -> Iterator[tuple[float, Candidate]]:
-        """Candidates with what they gain, in nats of the language model; the best of each span."""
-        written = list(dict.fromkeys(span.words for span in spans))
+    def _matches(
+        self, written: Sequence[tuple[str, ...]], names: Sequence[Name], index: SoundsLike
+    ) -> Iterator[_Match]:
+        """The names of one index that gain most."""
         bounds = self._settings.sound_bound, self._settings.sound_bound_per_phone
         found = index.find(written, *bounds)
         gains = self._gains(found, written, names)
         best = np.argsort(-gains, kind="stable")[: self._settings.most_candidates]
-        matches: dict[int, list[int]] = defaultdict(list)
         for match in best.tolist():
-            matches[int(found.spans[match])].append(match)
-        places = {words: place for place, words in enumerate(written)}
-        for span in spans:
-            for match in matches[places[span.words]]:
-                name = names[found.names[match]]
-                if without_case(name.words) == without_case(span.words):
-                    if len(name.words) == 1:
-                        continue  # its arc gets the bonus itself
-                    name = replace(name, words=span.words)
-                sound = float(found.sound[match])
-                yield float(gains[match]), Candidate(span.arcs, span.words, name, sound)
+            words, name = written[found.spans[match]], names[found.names[match]]
+            if without_case(name.words) == without_case(words):
+                if len(words) == 1:
+                    continue  # its arc gets the bonus itself
+                name = replace(name, words=words)
+            yield _Match(words, name, float(found.sound[match]), float(gains[match]))
 
     def _gains(
         self, found: Alikes, written: Sequence[tuple[str, ...]], names: Sequence[Name]
     ) -> np.ndarray:
-        """[M] what each match brings to a total by rule of thumb, without its context."""
+        """[M] what each match gains by sound, weight and frequency, in nats a letter of what was
+        written.
+
+        Frequencies count half: in a sentence, words are more probable than by themselves.
+        """
         matched, of_name = np.unique(found.names, return_inverse=True)
         expected = [names[place] for place in matched.tolist()]
         of_names = self._words.of([tuple(map(marked, name.words)) for name in expected])
-        of_names += self._scales[BIAS] * np.array([name.weight for name in expected])
-        of_written = self._words.of(written)
-        gains = self._scales[SOUND] * found.sound + of_names[of_name] - of_written[found.spans]
-        return np.asarray(gains)
+        bias = self._scales[BIAS] * np.array([name.weight for name in expected])
+        frequencies = of_names[of_name] - self._words.of(written)[found.spans]
+        gains = self._scales[SOUND] * found.sound + bias[of_name] + frequencies / 2
+        letters = np.array([sum(map(len, words)) for words in written])
+        return np.asarray(gains / letters[found.spans])
 
 
 def default_settings(names: ExpectedNames) -> CandidateSettings:
@@ -272,11 +291,8 @@ def _spans(lattice: Lattice, settings: CandidateSettings) -> list[_Span]:
     return list(found.values())
 
 
-def _best(candidates: Sequence[tuple[float, Candidate]], most: int) -> list[Candidate]:
-    """The candidates that gain most; each only once, as it sounds most alike."""
-    distinct = {
-        (each.arcs[0], each.arcs[-1], each.written, each.name.words): (gain, each)
-        for gain, each in sorted(candidates, key=lambda candidate: candidate[1].sound)
-    }
-    ordered = sorted(distinct.values(), key=lambda candidate: -candidate[0])
-    return [each for _, each in ordered[:most]]
+def _best(matches: Sequence[_Match], most: int) -> list[_Match]:
+    """The matches that gain most; of the same words only the one that sounds most alike."""
+    ordered = sorted(matches, key=lambda match: match.sound)
+    distinct = {(match.written, match.name.words): match for match in ordered}
+    return sorted(distinct.values(), key=lambda match: -match.gain)[:most]

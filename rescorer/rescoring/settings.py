@@ -139,8 +139,9 @@ class CandidateSettings:
         10, "Candidates are searched for the words of so many best paths.", minimum=1, group=""
     )
     most_candidates: int = setting(
-        40,
-        "Most candidates of an utterance: those that gain most by sound and frequency.",
+        60,
+        "Most candidates of an utterance: pairs of a name and of words that it may replace. Those "
+        "that gain most by sound and frequency are kept.",
         minimum=1,
         group="",
     )
