@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import click
 
+from rescorer.cli.nbest.check import check
 from rescorer.cli.nbest.convert import convert
+from rescorer.cli.nbest.head import head
 from rescorer.command_line import Group
 
 
@@ -16,5 +18,5 @@ def nbest() -> None:
     """Convert, check and show n-best lists of speech recognisers."""
 
 
-for command in (convert,):
+for command in (convert, check, head):
     nbest.add_command(command)

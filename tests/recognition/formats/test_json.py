@@ -1,4 +1,4 @@
-"""The JSON formats: json_values, json_lines, espnet, hyporadise."""
+"""The JSON formats: json_values, json_lines, mlm_scoring, hyporadise."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_json_lines_without_a_first_pass(tmp_path: Path) -> None:
         assert read_nbest(tmp_path / "out").lists == lists
 
 
-def test_espnet_joins_by_number_not_by_the_order_of_members(tmp_path: Path) -> None:
+def test_mlm_scoring_joins_by_number_not_by_the_order_of_members(tmp_path: Path) -> None:
     (tmp_path / "in").write_text(
         '{\n\t"u-1":\n\t{\n\t"hyp_1": {"score": -1, "text": " one "}, "hyp_10": {"score": -10, '
         '"text": "ten"},\n'
@@ -70,7 +70,7 @@ def test_espnet_joins_by_number_not_by_the_order_of_members(tmp_path: Path) -> N
     assert (nbest.utterance, nbest.reference) == ("u-1", ("one",))
 
 
-def test_espnet_is_written_as_mlm_scoring_reads_it(tmp_path: Path) -> None:
+def test_mlm_scoring_is_written_as_mlm_scoring_reads_it(tmp_path: Path) -> None:
     hypotheses = (
         Hypothesis("1", ("a", "b"), {FIRST_PASS: -1.0}),
         Hypothesis("2", (), {FIRST_PASS: -2.0}),
