@@ -38,7 +38,8 @@ def read(source: Source) -> list[NBest]:
         InputError: a simple result, without alternatives, or anything else that is not as the
             module says, with the line.
     """
-    return with_scores(documents.read(source, _parse), source)
+    found = with_scores(documents.find(source, _parse), source)
+    return documents.collect(source, found)
 
 
 def _parse(document: Document) -> Iterator[Recognised]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rescorer.recognition.formats import json_values as js
 from rescorer.recognition.formats.format import Source
+from rescorer.recognition.formats.json_documents import Found
 from rescorer.recognition.formats.parsing import Place, ranked
 from rescorer.recognition.nbest import CONFIDENCE, NBest
 
@@ -24,12 +25,13 @@ def log_confidence(value: js.JsonValue, place: Place) -> dict[str, float]:
     return {CONFIDENCE: math.log(confidence)} if confidence else {}
 
 
-def with_scores(lists: Sequence[NBest], source: Source) -> list[NBest]:
+def with_scores(found: Iterable[Found], source: Source) -> list[Found]:
     """Lists with the confidences of their hypotheses where all have one, else with `rank`."""
-    if all(h.scores for nbest in lists for h in nbest.hypotheses):
-        return list(lists)
+    lists = list(found)
+    if all(h.scores for _, nbest in lists for h in nbest.hypotheses):
+        return lists
     source.remark("not every hypothesis has a confidence: the place in the list is its score")
-    return [ranked(_without_scores(nbest)) for nbest in lists]
+    return [Found(place, ranked(_without_scores(nbest))) for place, nbest in lists]
 
 
 def _without_scores(nbest: NBest) -> NBest:

@@ -26,17 +26,16 @@ from rescorer.recognition.formats.parsing import (
     filled_lines,
     format_score,
     one_score,
-    parse_score,
     ranked,
     show,
 )
+from rescorer.recognition.formats.printed_tensor import parse_printed
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis, NBest
 
 _TEXT, _SCORE = "text", "score"
 _FOLDER = re.compile(r"([0-9]{1,6})best_recog")
 # Where the folders lie below the one that is given.
 _PLACES = ("*best_recog", "output.*/*best_recog", "logdir/output.*/*best_recog")
-_TENSOR = re.compile(r"tensor\(\s*([^\s,)]+)\s*(?:,[^()]*)?\)")
 _WRITTEN = frozenset({_TEXT, _SCORE})
 
 
@@ -162,7 +161,7 @@ def _read_scores(file: Path, texts: Mapping[str, one_best.Line]) -> dict[str, fl
             raise place.error(
                 f"utterance {show(utterance)} is there twice", "unique ids", "take one out"
             )
-        scores[check_id(utterance, place)] = _score(text.strip(), place)
+        scores[check_id(utterance, place)] = parse_printed(text.strip(), place)
     for utterance, found in texts.items():
         if utterance not in scores:
             raise found.place.error(
@@ -171,11 +170,6 @@ def _read_scores(file: Path, texts: Mapping[str, one_best.Line]) -> dict[str, fl
                 "decode again, or take the line out",
             )
     return scores
-
-
-def _score(text: str, place: Place) -> float:
-    tensor = _TENSOR.fullmatch(text)
-    return parse_score(tensor[1] if tensor else text, place)
 
 
 def write(path: Path, lists: Sequence[NBest]) -> None:

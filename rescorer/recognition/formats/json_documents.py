@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -43,6 +43,13 @@ class Recognised(NamedTuple):
 Parser: TypeAlias = Callable[[Document], Iterator[Recognised]]
 
 
+class Found(NamedTuple):
+    """One list, and where it stands."""
+
+    place: Place
+    nbest: NBest
+
+
 def read(source: Source, parse: Parser) -> list[NBest]:
     """The lists of all documents at a path, in the order of their files and places.
 
@@ -50,20 +57,35 @@ def read(source: Source, parse: Parser) -> list[NBest]:
         parse: the lists of one document.
 
     Raises:
-        InputError: JSON that does not parse, or what `parse` raises.
+        InputError: JSON that does not parse, what `parse` raises, or an utterance twice.
     """
+    return collect(source, find(source, parse))
+
+
+def find(source: Source, parse: Parser) -> Iterator[Found]:
+    """The same lists, of which each may have scores of its own. Raises InputError for JSON that
+    does not parse, and what `parse` raises.
+    """
+    for file in _files(source.path):
+        recognised = list(_recognised(file, parse, source))
+        for number, (place, own, hypotheses) in enumerate(recognised, start=1):
+            name = own or (stem(file) if len(recognised) == 1 else f"{stem(file)}-{number}")
+            yield Found(place, NBest(name, hypotheses))
+
+
+def collect(source: Source, found: Iterable[Found]) -> list[NBest]:
+    """The lists, which are checked. Raises InputError as `Lists` does."""
     lists = Lists(source.path)
-    is_folder = os.path.isdir(source.path)
-    files = (
-        [each for each in files_in(source.path) if _is_json(each)] if is_folder else [source.path]
-    )
-    for file in files:
-        found = list(_recognised(file, parse, source))
-        for number, (place, own, hypotheses) in enumerate(found, start=1):
-            name = own or (stem(file) if len(found) == 1 else f"{stem(file)}-{number}")
-            with source.collector:
-                lists.add(NBest(name, hypotheses), place)
+    for place, nbest in found:
+        with source.collector:
+            lists.add(nbest, place)
     return lists.done()
+
+
+def _files(path: Path) -> list[Path]:
+    if not os.path.isdir(path):
+        return [path]
+    return [each for each in files_in(path) if _is_json(each)]
 
 
 def _is_json(path: Path) -> bool:

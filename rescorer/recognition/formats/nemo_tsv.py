@@ -24,12 +24,12 @@ from rescorer.recognition.formats.parsing import (
     Lists,
     empty,
     filled_lines,
-    parse_score,
     split_words,
 )
+from rescorer.recognition.formats.printed_tensor import parse_printed
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis, NBest
 
-_LINE = re.compile(r"[^\t]*\t[-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|inf|nan)\s*")
+_LINE = re.compile(r"[^\t]*\t(?:[-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|inf|nan)|tensor\(.*\))\s*")
 _WIDTH = re.compile(r"preds_out.*?_?(?:width|bw|beam_size|bs)_?([0-9]{1,6})")
 _MANIFESTS = frozenset({".json", ".jsonl"})
 
@@ -66,7 +66,7 @@ def _hypotheses(path: Path) -> Iterator[tuple[tuple[str, ...], dict[str, float]]
         text, tab, score = line.rpartition("\t")
         if not tab:
             raise place.error("no tab", "text<TAB>score", "correct the line, or decode again")
-        yield split_words(text, place), {FIRST_PASS: parse_score(score.strip(), place)}
+        yield split_words(text, place), {FIRST_PASS: parse_printed(score.strip(), place)}
 
 
 def _manifest(source: Source) -> Path:
