@@ -22,7 +22,10 @@ from rescorer.recognition.nbest import NBest
 def matches(beginning: Beginning) -> bool:
     """Whether the file begins with an object that is an utterance."""
     members = beginning.members
-    of_others = {("nbest", "[]", "sentence"), ("beams",), ("audio_filepath",)}
+    of_others = {
+        *(("nbest", "[]", "sentence"), ("beams",), ("audio_filepath",)),
+        *(("recording_id",), ("supervisions",)),  # lhotse's, which are references
+    }
     return (
         not beginning.is_folder
         and bool({("id",), ("nbest",), ("nbest", "[]", "score")} & members)
