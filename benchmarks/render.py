@@ -137,10 +137,11 @@ PAGES = (
             "million_words",
             "data_parallel",
             "sound_index",
+            "format_speed",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),
-    Page("robustness", "Robustness", "Broken, strange and hostile input.", ("fuzz", "torture")),
+    Page("robustness", "Robustness", "Broken, strange and hostile input.", ("fuzz*", "torture")),
     Page("other", "Other measurements", "Results that no other page holds.", ("*",)),
 )
 

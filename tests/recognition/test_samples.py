@@ -13,6 +13,7 @@ from rescorer.recognition.formats import FORMATS, read_nbest
 from rescorer.recognition.references import read_references
 
 SAMPLES = Path(__file__).parent / "samples"
+ROOT = Path(__file__).parents[2]
 BYTELOG = 1024 / 10000.5
 LOG10 = math.log(10)
 _Lists: TypeAlias = dict[str, list[tuple[str, dict[str, float]]]]
@@ -160,3 +161,13 @@ def test_each_sample_has_its_origin() -> None:
 def test_each_format_of_recognisers_has_a_sample() -> None:
     ours = {"kaldi", "jsonl", "text", "one-best"}  # with tests of their own
     assert {format for format, _ in EXPECTED.values()} == set(FORMATS) - ours
+
+
+def test_each_row_of_the_recognisers_has_a_sample() -> None:
+    page = (ROOT / "docs/reference/formats.md").read_text(encoding="utf-8")
+    table = page.split("## Recognisers")[1].split("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+    named = [row[2].strip("`") for row in rows]
+    assert len(named) > 10
+    # Kaldi's folder is read in test_registry.py.
+    assert set(named) - {"kaldi"} == {format for format, _ in EXPECTED.values()}

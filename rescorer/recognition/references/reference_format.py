@@ -12,6 +12,7 @@ from rescorer.recognition.formats.parsing import Place, filled_lines
 
 Words = tuple[str, ...]
 _COMMENT = ";;"  # NIST's
+_LONGEST = 18  # characters of a time
 
 
 class Reference(NamedTuple):
@@ -54,10 +55,10 @@ def scored_lines(path: Path) -> Iterator[tuple[Place, str]]:
 
 def is_time(text: str) -> bool:
     """Whether a field is a time in seconds, written with a decimal point."""
-    whole, point, part = text.partition(".")
-    return bool(point and part) and whole.isdecimal() and part.isdecimal() and text.isascii()
+    whole, _, part = text.partition(".")
+    return len(text) <= _LONGEST and text.isascii() and whole.isdecimal() and part.isdecimal()
 
 
 def is_number(text: str) -> bool:
     """Whether a field is a time in seconds, with a decimal point or without."""
-    return is_time(text) or (text.isascii() and text.isdecimal() and len(text) <= 18)
+    return is_time(text) or (len(text) <= _LONGEST and text.isascii() and text.isdecimal())
