@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from recogniser_samples import SAMPLES
+
 from fuzz.mutations import Case
 from fuzz.target import Target, file_case, folder_case, output_place, take_case
 from rescorer.errors import InputError
@@ -21,7 +23,6 @@ from rescorer.recognition.formats import FORMATS, read_nbest, write_nbest
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis, NBest
 from rescorer.recognition.references import REFERENCE_FORMATS, read_references
 
-_SAMPLES = Path(__file__).parents[1] / "recognition" / "samples"
 _MANIFEST = '{"audio_filepath": "a-1.wav", "text": "he can"}\n{"audio_filepath": "a-2.wav"}\n'
 
 LISTS = [
@@ -79,7 +80,7 @@ def _cases(name: str, made: Path) -> Iterator[Case]:
         yield take_case(made)
     yield from map(file_case, _MORE.get(name, ()))
     for sample in _FILES.get(name, ()):
-        path = _SAMPLES / sample
+        path = SAMPLES / sample
         yield folder_case(path) if path.is_dir() else file_case(path.read_bytes())
     if name == "text":
         yield file_case(gzip.compress(_MORE[name][0].encode(), mtime=0))
@@ -225,12 +226,12 @@ _REFERENCES: Mapping[str, list[str]] = {
     "ctm": ["a 1 0.00 0.25 the 0.9\na 1 0.30 0.20 dây\nb 1 1.5 0.5 yes\n"],
     "nemo": [_MANIFEST.replace('a-2.wav"', 'a-2.wav", "text": "yes", "offset": 1.5')],
     "lhotse": [
-        (_SAMPLES / "lhotse.jsonl").read_text(encoding="utf-8"),
+        (SAMPLES / "lhotse.jsonl").read_text(encoding="utf-8"),
         '{"id": "c", "start": 0, "supervisions": [{"id": "s", "start": 1, "text": "the dây"}]}\n',
     ],
-    "icefall": [(_SAMPLES / "icefall.txt").read_text(encoding="utf-8")],
-    "mlm-scoring": [(_SAMPLES / "mlm-scoring.json").read_text(encoding="utf-8")],
-    "hyporadise": [(_SAMPLES / "hyporadise.json").read_text(encoding="utf-8")],
+    "icefall": [(SAMPLES / "icefall.txt").read_text(encoding="utf-8")],
+    "mlm-scoring": [(SAMPLES / "mlm-scoring.json").read_text(encoding="utf-8")],
+    "hyporadise": [(SAMPLES / "hyporadise.json").read_text(encoding="utf-8")],
 }
 
 

@@ -26,7 +26,7 @@ from rescorer.recognition.formats.parsing import (
 from rescorer.recognition.nbest import Hypothesis, NBest
 
 _LINE = re.compile(
-    r"(?P<utterance>\S+):\s(?P<kind>ref|hyp|timestamp_ref|timestamp_hyp)=(?P<words>.*)"
+    r"(?P<utterance>\S+):[\t ](?P<kind>ref|hyp|timestamp_ref|timestamp_hyp)=(?P<words>.*)"
 )
 _STRING = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _STRINGS = re.compile(_STRING)

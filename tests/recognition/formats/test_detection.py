@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from recogniser_samples import SAMPLES
 from refusals import refusal
 
 from rescorer.recognition.formats import FORMATS, read_nbest
 from rescorer.recognition.formats.detection import matching_formats
 from rescorer.recognition.formats.json_outline import outline
-
-SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.iterdir()), ids=lambda path: path.name)
