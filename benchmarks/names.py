@@ -50,16 +50,19 @@ from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.list_lattices import list_lattices
 from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.oracle import oracle_words
-from rescorer.rescoring.settings import CandidateSettings
 
 COMMON = 5000  # words that are more frequent are not rare
 SEED = 0
 MEASURES = [
     "rescorer/pronunciation",
     "rescorer/models/expected_words.py",
+    "rescorer/rescoring/candidate_paths.py",
     "rescorer/rescoring/candidates.py",
+    "rescorer/rescoring/default_weights.py",
     "rescorer/rescoring/expansion.py",
     "rescorer/rescoring/lattice_tuning.py",
+    "rescorer/rescoring/tuning_loss.py",
+    "rescorer/rescoring/word_probabilities.py",
 ]
 COLUMNS = {
     "row": "names",
@@ -75,8 +78,6 @@ COLUMNS = {
     "seconds": "seconds",
 }
 INTERVALS = {"wer": "wer_interval", "u_wer": "u_interval", "b_wer": "b_interval"}
-# Bounds for lists of 10⁵ names: what sounds less alike would be too many candidates.
-LONG_LIST = CandidateSettings(sound_bound=4, sound_bound_per_phone=0.5, most_candidates=150)
 
 
 @dataclass(frozen=True)
@@ -243,9 +244,11 @@ class Bench:
 
     def _lattices(self, row: Row, half: frozenset[str], confusions: Confusions) -> list[Lattice]:
         lists = [n for n in self.protocol.lists[row.recogniser] if n.utterance in half]
-        settings = LONG_LIST if isinstance(row.expected, str) else CandidateSettings()
         search = CandidateSearch(
-            self.protocol.names(row, half), self._phones[row.lexicon], confusions, settings
+            self.protocol.names(row, half),
+            self._phones[row.lexicon],
+            confusions,
+            models=self._models[row.models],
         )
         lattices = search.add(list_lattices(lists))
         return list(lattices if row.spelling else map(_without_spelling, lattices))

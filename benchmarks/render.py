@@ -103,8 +103,14 @@ PAGES = (
         ),
     ),
     Page(
+        "names",
+        "Expected names",
+        "Names that no hypothesis holds: candidates that sound like what was written.",
+        ("names", "expected_names*", "names_size", "g2p", "confusions", "sound_index"),
+    ),
+    Page(
         "new_words",
-        "Names and new words",
+        "New words",
         "Words that are added to a model without training it again.",
         (
             "names_whisper",
@@ -113,7 +119,6 @@ PAGES = (
             "names*",
             "new_words",
             "row_purity",
-            "confusions",
         ),
     ),
     Page(
@@ -136,7 +141,6 @@ PAGES = (
             "vocabulary_size",
             "million_words",
             "data_parallel",
-            "sound_index",
             "format_speed",
         ),
     ),

@@ -268,10 +268,13 @@ def _as_written(lattices: Iterable[Lattice], format: LatticeFormat) -> Iterator[
 
 
 def _change_remark(changes: Sequence[Change]) -> str:
-    utterances = len({change.utterance for change in changes})
     if not changes:
         return "no name replaced anything: with these names and weights nothing is gained"
-    return f"names replaced what was written {len(changes)} times, in {utterances} utterances"
+    places, utterances = len(changes), len({change.utterance for change in changes})
+    return (
+        f"names replaced what was written in {places} place{'s' * (places > 1)} of "
+        f"{utterances} utterance{'s' * (utterances > 1)}"
+    )
 
 
 def _write_results(results: LatticeResults, outputs: OutputFiles, source: LatticeInput) -> None:

@@ -29,8 +29,6 @@ from rescorer.rescoring.settings import CandidateSettings, InputFiles
 # "Contextualized streaming end-to-end speech recognition with trie-based deep biasing".
 COMMON_WORDS = 5000
 _SHOWN = 3
-# Bounds for lists of more names, unless bounds are given: wider ones find too many.
-_MANY, _OF_MANY = 50_000, CandidateSettings(sound_bound=3.0, sound_bound_per_phone=0.4)
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -63,9 +61,8 @@ class NameInput:
         )
         lexicon = read_lexicon(files.lexicon, ARPABET, case="lower") if files.lexicon else None
         confusions = load_confusions(files.confusions, ARPABET) if files.confusions else None
-        if len(names.everywhere) > _MANY and settings == CandidateSettings():
-            settings = _OF_MANY
-        search = CandidateSearch.english(names, lexicon, confusions, settings)
+        given = None if settings == CandidateSettings() else settings
+        search = CandidateSearch.english(names, lexicon, confusions, given, models)
         return cls(files, names, search)
 
     def expecting(self, models: Iterable[LanguageModel]) -> list[LanguageModel]:

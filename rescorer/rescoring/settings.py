@@ -148,7 +148,11 @@ class CandidateSettings:
         10, "Candidates are searched for the words of so many best paths.", minimum=1, group=""
     )
     most_candidates: int = setting(
-        40, "Most candidates of an utterance: those that sound most alike.", minimum=1, group=""
+        60,
+        "Most candidates of an utterance: pairs of a name and of words that it may replace. Those "
+        "that gain most by sound and frequency are kept.",
+        minimum=1,
+        group="",
     )
     pronunciations: int = setting(
         3, "Most pronunciations of a word that are compared.", minimum=1, maximum=16, group=""
