@@ -167,6 +167,13 @@ def read_nbest(
     """
     path = Path(path)
     chosen = find_format(path, FORMATS, _names()) if format is None else _named(format)
+    if manifest and chosen is not nemo_tsv.FORMAT:
+        raise InputError(
+            f"--manifest with the format {chosen.name}, which has utterances of its own",
+            expected=f"the format {nemo_tsv.FORMAT.name}",
+            remedy="leave it out, or name the --format",
+            file=path,
+        )
     source = Source(path, Path(manifest) if manifest else None, collector or ErrorCollector())
     lists = tuple(chosen.read(source))
     return NBestFile(path, chosen.name, lists, tuple(source.remarks))

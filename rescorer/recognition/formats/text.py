@@ -33,8 +33,10 @@ _LINE = re.compile(r"\s*\S+-[0-9]{1,18}\s+[-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|in
 
 
 def matches(beginning: Beginning) -> bool:
-    """Whether one of the first lines has a key with a number at its end, then a number or less."""
-    return not (beginning.is_folder or beginning.is_json) and any(map(_LINE.match, beginning.lines))
+    """Whether half of the first lines or more have a key with a number at its end, and a number."""
+    lines = beginning.lines
+    fitting = sum(_LINE.match(line) is not None for line in lines)
+    return not (beginning.is_folder or beginning.is_json) and 0 < len(lines) <= 2 * fitting
 
 
 def read(source: Source) -> list[NBest]:

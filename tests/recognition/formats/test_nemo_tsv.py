@@ -66,3 +66,9 @@ def test_a_line_that_could_be_text_is_refused_by_name(tmp_path: Path) -> None:
     refusal(lambda: read_nbest(path), "could be text or nemo-tsv", "--format nemo-tsv")
     assert [each.utterance for each in read_nbest(path, "nemo-tsv").lists] == ["a", "b"]
     assert [each.utterance for each in read_nbest(path, "text").lists] == ["u"]
+
+
+def test_no_other_format_takes_a_manifest(tmp_path: Path) -> None:
+    path = _folder(tmp_path, "lists", "u-1 -1 he\n")
+    manifest = tmp_path / "manifest.json"
+    refusal(lambda: read_nbest(path, manifest=manifest), "--manifest with the format text")
