@@ -141,10 +141,11 @@ PAGES = (
             "vocabulary_size",
             "million_words",
             "data_parallel",
+            "format_speed",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),
-    Page("robustness", "Robustness", "Broken, strange and hostile input.", ("fuzz", "torture")),
+    Page("robustness", "Robustness", "Broken, strange and hostile input.", ("fuzz*", "torture")),
     Page("other", "Other measurements", "Results that no other page holds.", ("*",)),
 )
 

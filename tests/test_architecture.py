@@ -210,7 +210,12 @@ def test_arrows_that_hold(path: str, source: str) -> None:
     assert faults(source, path) == []
 
 
-COMMANDS = ("rescorer.cli.rescore", "rescorer.cli.lightrnn", "lexicon_tools.cli")
+COMMANDS = (
+    "rescorer.cli.rescore",
+    "rescorer.cli.lightrnn",
+    "rescorer.cli.nbest",
+    "lexicon_tools.cli",
+)
 HEAVY = {"torch", "numpy", "scipy", "kenlm", "kaldialign", "tensorboard", "num2words"}
 
 

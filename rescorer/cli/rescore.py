@@ -164,6 +164,13 @@ def _path(
     help="Rescore only these utterances: the first field of each line.",
 )
 @_path(
+    "--manifest",
+    type=_READ,
+    group="",
+    help="NeMo's manifest, which has the utterances of its beams (.tsv); by default the one beside "
+    "them.",
+)
+@_path(
     "-o",
     "--output",
     type=_WRITE,
@@ -174,8 +181,8 @@ def _path(
     "--nbest-output",
     type=_WRITE,
     group="Output",
-    help="Write the re-ranked lists with all scores, in their own format. Lists of lattices: JSON "
-    "lines if the name has .jsonl, else Kaldi's folder.",
+    help="Write the re-ranked lists, in their own format, or as JSON lines if that is only read. "
+    "Lists of lattices: JSON lines if the name has .jsonl, else Kaldi's folder.",
 )
 @_path(
     "--symbols",
@@ -231,6 +238,7 @@ def rescore(
     confusions: Path | None,
     changes: Path | None,
     utterances: Path | None,
+    manifest: Path | None,
     output: Path | None,
     nbest_output: Path | None,
     symbols: Path | None,
@@ -269,6 +277,7 @@ def rescore(
         lexicon=lexicon,
         confusions=confusions,
         utterances=utterances,
+        manifest=manifest,
         symbols=symbols,
         bpe_model=bpe_model,
         old_lm_model=old_lm_model,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats import LatticeFormat, NBestFile, lattice_format, read_nbest
+from rescorer.recognition.formats import NBestFile, lattice_format, read_nbest
+from rescorer.recognition.formats.format import LatticeFormat
 from rescorer.recognition.formats.parsing import ErrorCollector, show
 from rescorer.recognition.lattice import Lattice, Symbols
 
@@ -32,14 +33,19 @@ def common_lattice_format(paths: Sequence[Path], name: str | None = None) -> Lat
     return found
 
 
-def read_nbest_files(paths: Sequence[Path], format: str | None = None) -> NBestFile:
+def read_nbest_files(
+    paths: Sequence[Path], format: str | None = None, manifest: Path | None = None
+) -> NBestFile:
     """The lists of several files or folders, one after the other.
+
+    Args:
+        manifest: NeMo's, for its beams without ids.
 
     Raises:
         InputError: as `read_nbest`; they differ in format or in the names of scores, or an
             utterance is in two.
     """
-    files = [read_nbest(path, format) for path in paths]
+    files = [read_nbest(path, format, manifest=manifest) for path in paths]
     first, *others = files
     places: dict[str, Path] = {}
     for file in files:

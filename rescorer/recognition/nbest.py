@@ -12,6 +12,7 @@ FIRST_LM = "first_lm"  # the language model that the recogniser used
 FIRST_PASS = "first_pass"  # one score that holds everything that the recogniser knew
 RANK = "rank"  # where no score came in: minus the place in the list, from 0
 PRONUNCIATION = "pronunciation"
+CONFIDENCE = "confidence"  # ln of the probability that a service gives to a hypothesis
 # What expected names add; see rescorer.rescoring.candidates. Only `sound` is a log-probability.
 SOUND = "sound"
 SPELLING = "spelling"

@@ -38,13 +38,13 @@ class SideInputs:
     listed: frozenset[str]
 
     @classmethod
-    def read(cls, files: InputFiles) -> SideInputs:
+    def read(cls, files: InputFiles, reference_format: str | None = None) -> SideInputs:
         """Read the files. Raises InputError if one cannot be used."""
-        tune_references = _references_of(files.tune_reference)
+        tune_references = _references_of(files.tune_reference, reference_format)
         return cls(
             files,
             TunedWeights.load(files.weights) if files.weights else None,
-            _references_of(files.reference) or tune_references,
+            _references_of(files.reference, reference_format) or tune_references,
             tune_references,
             read_words(files.listed),
         )
@@ -55,8 +55,8 @@ def read_words(path: Path | None) -> frozenset[str]:
     return frozenset(listed.word for listed in read_word_list(path)) if path else frozenset()
 
 
-def _references_of(path: Path | None) -> Mapping[str, Words]:
-    return read_references(path) if path else {}
+def _references_of(path: Path | None, format: str | None) -> Mapping[str, Words]:
+    return read_references(path, format) if path else {}
 
 
 def need_references(files: InputFiles, outputs: OutputFiles, held: bool = False) -> None:

@@ -14,7 +14,8 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.progress import Progress, silent
-from rescorer.recognition.formats import LatticeFormat, kaldi_nbest, write_nbest
+from rescorer.recognition.formats import kaldi_nbest, write_nbest
+from rescorer.recognition.formats.format import LatticeFormat
 from rescorer.recognition.formats.parsing import ErrorCollector, check_lists
 from rescorer.recognition.inputs import read_lattice_files
 from rescorer.recognition.lattice import Lattice
@@ -78,7 +79,7 @@ def open_lattices(
 ) -> LatticeInput:
     """Read all that is read beside lattices, and prepare to read the lattices."""
     need_references(files, outputs)
-    side = SideInputs.read(files)
+    side = SideInputs.read(files, settings.ref_format)
     collector = ErrorCollector(lattice_settings.skip_bad)
     symbols = files.symbols or files.bpe_model
     lattices: Iterable[Lattice] = choose(

@@ -93,7 +93,7 @@ KALDI = [
     [
         ("kaldi", KALDI),
         ("jsonl", LISTS),
-        ("espnet", LISTS),
+        ("mlm-scoring", LISTS),
         ("hyporadise", LISTS),
         ("text", LISTS),
     ],
@@ -226,7 +226,7 @@ def test_references_inside_the_lists(here: Path) -> None:
         NBest(each.utterance, each.hypotheses, tuple(REFERENCES[each.utterance].split()))
         for each in LISTS
     ]
-    for name in ("jsonl", "espnet", "hyporadise"):
+    for name in ("jsonl", "mlm-scoring", "hyporadise"):
         write_nbest(name, held, name)
         assert "WER oracle" in good(name, "--lm", "lightrnn.pt", "--ref", name).stderr
         write_nbest("without", LISTS, name)
@@ -238,7 +238,7 @@ def test_references_of_the_lists_are_counted_against_by_themselves(here: Path) -
         NBest(each.utterance, each.hypotheses, tuple(REFERENCES[each.utterance].split()))
         for each in LISTS
     ]
-    for name in ("jsonl", "espnet", "hyporadise"):
+    for name in ("jsonl", "mlm-scoring", "hyporadise"):
         write_nbest(name, held, name)
         result = good(name, "--lm", "lightrnn.pt", "--wer-output", "own.json")
         assert (

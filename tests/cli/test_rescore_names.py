@@ -95,7 +95,7 @@ def test_without_names_nothing_changes(here: Path) -> None:
     assert "kat" not in plain.stdout and "names" not in plain.stderr
 
 
-@pytest.mark.parametrize("format", ["jsonl", "kaldi", "espnet", "hyporadise", "text"])
+@pytest.mark.parametrize("format", ["jsonl", "kaldi", "mlm-scoring", "hyporadise", "text"])
 def test_lists_are_written_in_their_own_format(here: Path, format: str) -> None:
     write_nbest("given", LISTS, format)
     utterances = [each.utterance for each in read_nbest("given", format).lists]
