@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lexicon_tools.name_tables import read_names
-from lexicon_tools.normalise import has_other_script, normalise
 from lexicon_tools.word_lists import Listed, list_name, write_word_lists
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.recognition.formats.parsing import show
+from rescorer.recognition.spoken_words import has_other_script, normalise
 
 ALTERNATES = "-alternates"  # what the list of other names is called after its list
 _EXAMPLES = 5

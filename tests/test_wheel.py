@@ -15,6 +15,7 @@ import pytest
 from rescorer.version import __version__
 
 ROOT = Path(__file__).parent.parent
+VIEWS = ("page", "report", "table")  # of the HTML pages
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +79,11 @@ def test_names_and_content(distributions: tuple[Path, Path]) -> None:
         "rescorer/pronunciation/english/cmudict.dict.xz",
         "rescorer/pronunciation/english/confusions.json",
         "rescorer/pronunciation/english/graphones.npz",
-        "rescorer/reports/table.html",
+        *(
+            f"rescorer/reports/pages/{view}.{kind}"
+            for view in VIEWS
+            for kind in ("css", "html", "js")
+        ),
     }
     assert {name for name in names if ".dist-info/" not in name} == modules | data
 

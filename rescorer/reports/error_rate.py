@@ -7,6 +7,7 @@ the reference.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
@@ -14,10 +15,12 @@ import kaldialign
 import numpy as np
 from scipy.stats import bootstrap
 
+from rescorer.reports.alignment import GAP, align, word_of
+
 Words = Sequence[str]
 
 _REPLICATIONS = 10_000
-_GAP = ""  # no word is empty
+_PUNCTUATION = re.compile(r"[^\w']+|_|^'+|'+$")  # an apostrophe within a word is none
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,21 @@ class ErrorRate:
 def errors(reference: Words, hypothesis: Words) -> int:
     """The word errors of one hypothesis."""
     return int(kaldialign.edit_distance(list(reference), list(hypothesis))["total"])
+
+
+def errors_of_style(references: Sequence[Words], hypotheses: Sequence[Words]) -> int:
+    """The errors that go if case and punctuation are left out, and all words that are nothing but
+    punctuation.
+    """
+    return sum(
+        errors(ref, hyp) - errors(_without_style(ref), _without_style(hyp))
+        for ref, hyp in zip(references, hypotheses, strict=True)
+    )
+
+
+def _without_style(words: Words) -> list[str]:
+    plain = (_PUNCTUATION.sub("", word.replace("’", "'")).casefold() for word in words)
+    return [word for word in plain if word]
 
 
 def error_rate(references: Sequence[Words], hypotheses: Sequence[Words]) -> ErrorRate:
@@ -97,10 +115,9 @@ def error_rates_by_lists(
     # [U, listed or other, errors and words]
     counts = np.zeros((len(references), 2, 2), dtype=np.int64)
     for utterance, (reference, hypothesis) in enumerate(zip(references, hypotheses, strict=True)):
-        for spoken, recognised in kaldialign.align(list(reference), list(hypothesis), _GAP):
-            inserted = spoken == _GAP
-            kind = 0 if (recognised if inserted else spoken) in listed[utterance] else 1
-            counts[utterance, kind] += (spoken != recognised, not inserted)
+        for pair in align(reference, hypothesis):
+            kind = 0 if word_of(pair) in listed[utterance] else 1
+            counts[utterance, kind] += (pair[0] != pair[1], pair[0] != GAP)
     return _of_counts(counts[:, 0]), _of_counts(counts[:, 1])
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-import kaldialign
+from rescorer.reports.alignment import GAP, align
 
 Words = tuple[str, ...]
-
-_GAP = ""  # no word is empty
 
 
 def aligned_regions(
@@ -23,13 +21,12 @@ def aligned_regions(
     A right word is a region of its own. Wrong words that follow one another make one region; one of
     its sides may have no words.
     """
-    aligned = kaldialign.align(list(reference), list(hypothesis), _GAP)
-    for right, run in groupby(aligned, lambda pair: pair[0] == pair[1]):
+    for right, run in groupby(align(reference, hypothesis), lambda pair: pair[0] == pair[1]):
         pairs = list(run)
         if right:
             yield from (((word,), (word,)) for word, _ in pairs)
         else:
             yield (
-                tuple(spoken for spoken, _ in pairs if spoken != _GAP),
-                tuple(written for _, written in pairs if written != _GAP),
+                tuple(spoken for spoken, _ in pairs if spoken != GAP),
+                tuple(written for _, written in pairs if written != GAP),
             )

@@ -1,4 +1,7 @@
-"""The report of a run: word error rates before and after, as text and as JSON."""
+"""The report of a run: word error rates before and after, as text and as JSON.
+
+`rescorer.reports.utterance_table` and `rescorer.reports.html` show the same record.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 from rescorer.files import write_lines
+from rescorer.recognition.normalisers import AS_WRITTEN, Normaliser
+from rescorer.reports.alignment import Alignment, align
 from rescorer.reports.error_rate import (
     ErrorRate,
     Words,
     error_rate,
     error_rates_by_list,
+    errors_of_style,
     improvement_probability,
 )
 
@@ -33,6 +39,8 @@ _CONFIDENCE = 0.95
 class Report:
     """Word error rates before and after, on the same utterances.
 
+    All words are as they are counted: brought into one style by the normaliser.
+
     Attributes:
         rows: word error rates by name, in order.
         listed: rates on the words of a list and on all others, by the same names; empty without a
@@ -42,6 +50,11 @@ class Report:
             peer.
         deterioration: share in which it has more.
         worse: whether the result has more errors than the first pass.
+        of_style: errors of the result that are differences of case or punctuation alone.
+        references: the words of each utterance, in the order of the input.
+        words: the words of each utterance in this order, by the name of the row.
+        listed_words: the words of the list.
+        normaliser: what brings other words of these utterances into the same style.
     """
 
     rows: Mapping[str, ErrorRate]
@@ -51,27 +64,38 @@ class Report:
     improvement: float
     deterioration: float
     worse: bool
+    of_style: int
+    references: Mapping[str, Words]
+    words: Mapping[str, Sequence[Words]]
+    listed_words: frozenset[str]
+    normaliser: Normaliser
 
     @classmethod
     def of(
         cls,
-        references: Sequence[Words],
+        references: Mapping[str, Words],
         words: Mapping[str, Sequence[Words]],
         peer: str,
         result: str,
         listed: Collection[str] = (),
+        normaliser: Normaliser = AS_WRITTEN,
     ) -> Report:
         """Count the errors of each row, and compare `result` with `peer` and the first pass.
 
         Args:
-            words: the words of each utterance, by the name of the row.
+            references: the words of each utterance, as written.
+            words: the words of each utterance in this order, by the name of the row.
             listed: words whose errors are counted apart.
+            normaliser: brings all words into one style.
         """
-        rows = {name: error_rate(references, hypotheses) for name, hypotheses in words.items()}
+        references = {name: normaliser(each) for name, each in references.items()}
+        words = {name: list(map(normaliser, hypotheses)) for name, hypotheses in words.items()}
+        spoken, listed = list(references.values()), normaliser.of_list(listed)
+        rows = {name: error_rate(spoken, hypotheses) for name, hypotheses in words.items()}
         by_list: dict[str, tuple[ErrorRate, ErrorRate]] = {}
         if listed:
             by_list = {
-                name: error_rates_by_list(references, hypotheses, listed)
+                name: error_rates_by_list(spoken, hypotheses, listed)
                 for name, hypotheses in words.items()
             }
         return cls(
@@ -79,9 +103,14 @@ class Report:
             by_list,
             peer,
             result,
-            improvement=improvement_probability(references, words[peer], words[result]),
-            deterioration=improvement_probability(references, words[result], words[peer]),
+            improvement=improvement_probability(spoken, words[peer], words[result]),
+            deterioration=improvement_probability(spoken, words[result], words[peer]),
             worse=rows[result].errors > rows[FIRST_PASS_ROW].errors,
+            of_style=errors_of_style(spoken, words[result]),
+            references=references,
+            words=words,
+            listed_words=listed,
+            normaliser=normaliser,
         )
 
     @property
@@ -96,6 +125,11 @@ class Report:
         """Errors of the result minus errors of the peer."""
         return self.rows[self.result].errors - self.rows[self.peer].errors
 
+    def alignments(self, row: str) -> list[Alignment]:
+        """The words of a row beside those of the references."""
+        pairs = zip(self.references.values(), self.words[row], strict=True)
+        return [align(reference, hypothesis) for reference, hypothesis in pairs]
+
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, whole or not at all."""
         listed = {name: [rate.as_dict() for rate in pair] for name, pair in self.listed.items()}
@@ -107,6 +141,8 @@ class Report:
             "improvement": self.improvement,
             "deterioration": self.deterioration,
             "worse": self.worse,
+            "case_or_punctuation": self.of_style,
+            "normalise": self.normaliser.name,
         }
         write_lines(path, [json.dumps(content, indent=2, allow_nan=False)])
 
@@ -116,12 +152,26 @@ class Report:
         for name, (listed, others) in self.listed.items():
             lines.append(_rate_line(f"{name}, listed words", listed))
             lines.append(_rate_line(f"{name}, other words", others))
-        lines.append(self._verdict_line())
+        lines.append(self.verdict_line())
+        lines += self.remarks()
         if self.worse:
             lines.append("WARNING: rescoring made the word error rate worse than the first pass")
         return lines
 
-    def _verdict_line(self) -> str:
+    def remarks(self) -> list[str]:
+        """What a reader should know of how the words were counted."""
+        name = self.normaliser.name
+        lines = [] if name == AS_WRITTEN.name else [f"errors are counted with --normalise {name}"]
+        if self.of_style:
+            lines.append(
+                f"{self.of_style} of the {self.rows[self.result].errors} errors ({self.result}) "
+                "are differences of case or punctuation alone: --normalise spoken counts without "
+                "them"
+            )
+        return lines
+
+    def verdict_line(self) -> str:
+        """The verdict, and the shares of the replications that it rests on."""
         warning = "WARNING: " if self.verdict == "worse" else ""
         fewer, more = 100 * self.improvement, 100 * self.deterioration
         return (

@@ -11,9 +11,6 @@ Shapes: V vocabulary, R rows, C columns, K lists.
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,14 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from rescorer.errors import InputError
-from rescorer.files import read_lines, write_lines
+from rescorer.files import read_lines
 from rescorer.models.lightrnn import LightRNN
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
+from rescorer.reports.page import write_page
 
 _FULLEST = 10  # rows of the share that the overview prints for a list
-_TEMPLATE = Path(__file__).with_name("table.html")
-_DATA_MARK = "@DATA@"
 
 
 def read_lists(named: Iterable[str]) -> dict[str, list[str]]:
@@ -263,16 +259,10 @@ class TableView:
         Raises:
             InputError: it cannot be written.
         """
-        packed = base64.b64encode(
-            gzip.compress(json.dumps(self._page_data(title)).encode(), 6, mtime=0)
-        )
-        page = _TEMPLATE.read_text(encoding="utf-8").replace(_DATA_MARK, packed.decode("ascii"))
-        write_lines(path, [page.rstrip("\n")])
+        write_page(path, "table", [("data", self._page_data(title))])
 
     def _page_data(self, title: str) -> dict[str, object]:
-        """The data of the page. The page holds it compressed and in base64, so that it is small
-        and no word is taken for markup.
-        """
+        """The data of the page."""
         lists = list(self.lists)
         return {
             "title": title,

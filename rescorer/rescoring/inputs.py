@@ -12,9 +12,10 @@ from rescorer.files import read_lines
 from rescorer.models.word_list import read_word_list
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import NBest
+from rescorer.recognition.normalisers import Normaliser, normaliser
 from rescorer.recognition.references import read_references
 from rescorer.reports.error_rate import Words
-from rescorer.rescoring.settings import InputFiles, OutputFiles
+from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
 from rescorer.rescoring.weights import TunedWeights
 
 _Utterance = TypeVar("_Utterance", NBest, Lattice)
@@ -29,6 +30,7 @@ class SideInputs:
         references: the words against which errors are counted; empty if there are none.
         tune_references: the words on which weights are tuned; empty if they are not.
         listed: words whose errors are reported apart.
+        normaliser: brings words into one style before errors are counted.
     """
 
     files: InputFiles
@@ -36,17 +38,20 @@ class SideInputs:
     references: Mapping[str, Words]
     tune_references: Mapping[str, Words]
     listed: frozenset[str]
+    normaliser: Normaliser
 
     @classmethod
-    def read(cls, files: InputFiles, reference_format: str | None = None) -> SideInputs:
-        """Read the files. Raises InputError if one cannot be used."""
-        tune_references = _references_of(files.tune_reference, reference_format)
+    def read(cls, files: InputFiles, settings: RescoreSettings) -> SideInputs:
+        """Read the files. Raises InputError if one cannot be used, or the normaliser is missing."""
+        style = normaliser(settings.normalise)
+        tune_references = _references_of(files.tune_reference, settings.ref_format)
         return cls(
             files,
             TunedWeights.load(files.weights) if files.weights else None,
-            _references_of(files.reference, reference_format) or tune_references,
+            _references_of(files.reference, settings.ref_format) or tune_references,
             tune_references,
             read_words(files.listed),
+            style,
         )
 
 
@@ -70,7 +75,13 @@ def need_references(files: InputFiles, outputs: OutputFiles, held: bool = False)
     """
     if files.reference or files.tune_reference or held:
         return
-    if option := "--words" if files.listed else "--wer-output" if outputs.report else "":
+    needing = {
+        "--words": files.listed,
+        "--wer-output": outputs.report,
+        "--report": outputs.page,
+        "--utterance-output": outputs.utterances,
+    }
+    if option := next((name for name, path in needing.items() if path), ""):
         raise InputError(
             f"{option} without --ref",
             remedy="give the references that errors are counted against",

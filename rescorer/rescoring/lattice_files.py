@@ -20,10 +20,13 @@ from rescorer.recognition.formats.parsing import ErrorCollector, check_lists
 from rescorer.recognition.inputs import read_lattice_files
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.word_pieces import as_pieces, join_pieces
+from rescorer.reports.lattice_drawing import check_drawing
 from rescorer.reports.report import MBR_ROW, RESCORED_ROW
+from rescorer.reports.run_details import Replacement, RunDetails
 from rescorer.rescoring.candidate_paths import without_candidates, words_without_number
 from rescorer.rescoring.changes import Change, write_changes
 from rescorer.rescoring.cluster import Executor, serial_executor
+from rescorer.rescoring.drawn_lattices import DrawnUtterance
 from rescorer.rescoring.inputs import SideInputs, choose, need_references
 from rescorer.rescoring.lattice import (
     RescoredLattice,
@@ -39,7 +42,7 @@ from rescorer.rescoring.lattice_results import (
     WordRows,
     check_used_references,
 )
-from rescorer.rescoring.lattice_tuning import tune_lattices
+from rescorer.rescoring.lattice_tuning import LatticeTuning, tuned_lattices
 from rescorer.rescoring.name_inputs import NameInput
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
@@ -79,7 +82,9 @@ def open_lattices(
 ) -> LatticeInput:
     """Read all that is read beside lattices, and prepare to read the lattices."""
     need_references(files, outputs)
-    side = SideInputs.read(files, settings.ref_format)
+    if outputs.drawing:
+        check_drawing(outputs.drawing)
+    side = SideInputs.read(files, settings)
     collector = ErrorCollector(lattice_settings.skip_bad)
     symbols = files.symbols or files.bpe_model
     lattices: Iterable[Lattice] = choose(
@@ -120,11 +125,11 @@ def rescore_lattice_files(
     `write_outcome` writes the rest.
     """
     side, memory, expansion = source.side, settings.memory_bytes, lattice_settings.expansion
-    lattices, weights = source.lattices, side.weights
+    lattices, weights, tuning = source.lattices, side.weights, None
     if side.tune_references:
         lattices = list(lattices)
         _check_tune_references(lattices, source, say)
-        weights = tune_lattices(
+        tuning = tuned_lattices(
             lattices,
             side.tune_references,
             models,
@@ -133,30 +138,53 @@ def rescore_lattice_files(
             kind=settings.mixture,
             executor=executor,
             progress=progress,
+            normaliser=side.normaliser,
         )
+        weights = tuning.weights
         say_tuned(weights, say)
 
-    rows = WordRows(side.references)
+    rows = WordRows(side)
+    drawing = DrawnUtterance(outputs.drawing)
     # With names, the first pass with a tuned word penalty would hold candidates.
     summary = InputSummary(models, side.files.name, rows, None if source.names else weights)
-    used, coming = _weights_to_use(weights, summary.passing(lattices), models, memory, say)
+    passing = summary.passing(drawing.before(lattices))
+    used, coming = _weights_to_use(weights, passing, models, memory, say)
     rescored = rescore_lattices(coming, models, used, expansion, memory, source.collector, executor)
     results = LatticeResults(rows, outputs, lattice_settings, source.collector)
-    done = _checked(results.passing(rescored), source, summary, rows, say)
+    done = _checked(results.passing(drawing.after(rescored)), source, summary, rows, say)
     _write_lattices(done, source, outputs.lattices)
 
     _write_results(results, outputs, source)
+    drawing.write()
     if source.names:
         say(_change_remark(results.changes))
     result = MBR_ROW if lattice_settings.mbr else RESCORED_ROW
     return Outcome(
         rows.words(result),
-        rows.report(result, weights is not None and not source.names, side.listed)
-        if side.references
-        else None,
+        rows.report(result, tuned=weights is not None and not source.names),
         weights if side.tune_references else None,
         summary.word_counts,
         models,
+        _details(source, results, tuning, outputs),
+    )
+
+
+def _details(
+    source: LatticeInput,
+    results: LatticeResults,
+    tuning: LatticeTuning | None,
+    outputs: OutputFiles,
+) -> RunDetails:
+    """What the page of the report shows; curves if it is written and weights were tuned here."""
+    replacements = [
+        Replacement(change.utterance, change.candidate.written, change.candidate.name.words)
+        for change in results.changes
+    ]
+    return RunDetails(
+        str(source.side.files.name),
+        results.nbest,
+        tuning.curves() if tuning and outputs.page else (),
+        replacements,
     )
 
 

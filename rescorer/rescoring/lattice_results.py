@@ -18,7 +18,7 @@ from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.formats.transition_ids import TransitionIds, alignments
 from rescorer.recognition.lattice import Lattice, Symbols
 from rescorer.recognition.nbest import NBest
-from rescorer.reports.error_rate import Words
+from rescorer.reports.error_rate import Words, errors
 from rescorer.reports.report import (
     FIRST_PASS_ROW,
     MBR_ROW,
@@ -28,11 +28,11 @@ from rescorer.reports.report import (
     Report,
 )
 from rescorer.rescoring.changes import Change, changes_of
-from rescorer.rescoring.inputs import check_references
+from rescorer.rescoring.inputs import SideInputs, check_references
 from rescorer.rescoring.lattice import RescoredLattice, best_words, first_pass_weights
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import LM_SCORE
-from rescorer.rescoring.oracle import oracle_words
+from rescorer.rescoring.oracle import in_style, oracle_words
 from rescorer.rescoring.settings import LatticeSettings, OutputFiles
 from rescorer.rescoring.unknown_words import check_vocabulary
 from rescorer.rescoring.weights import TunedWeights
@@ -41,8 +41,9 @@ from rescorer.rescoring.weights import TunedWeights
 class WordRows:
     """The words of each utterance, by the row of the report."""
 
-    def __init__(self, references: Mapping[str, Words]) -> None:
-        self.references = references
+    def __init__(self, side: SideInputs) -> None:
+        self.references = side.references
+        self._listed, self._normaliser = side.listed, side.normaliser
         self._rows: dict[str, dict[str, Words]] = {}
 
     def add(self, row: str, utterance: str, words: Words) -> None:
@@ -52,14 +53,15 @@ class WordRows:
         """The words of each utterance in a row."""
         return self._rows.get(row, {})
 
-    def report(self, result: str, tuned: bool, listed: Collection[str]) -> Report:
-        """The report on the utterances that were rescored.
+    def report(self, result: str, tuned: bool) -> Report | None:
+        """The report on the utterances that were rescored; None without references.
 
         Args:
             result: the row that is compared.
             tuned: whether its peer is the first pass with a tuned word penalty.
-            listed: words whose errors are reported apart.
         """
+        if not self.references:
+            return None
         utterances = list(self._rows[RESCORED_ROW])
         order = (FIRST_PASS_ROW, TUNED_FIRST_PASS_ROW, ORACLE_ROW, RESCORED_ROW, MBR_ROW)
         words = {
@@ -67,9 +69,29 @@ class WordRows:
             for name in order
             if name in self._rows
         }
-        references = [self.references[utterance] for utterance in utterances]
+        references = {utterance: self.references[utterance] for utterance in utterances}
+        words[ORACLE_ROW] = [
+            self._fewest_errors(reference, choices)
+            for reference, *choices in zip(
+                references.values(),
+                *(words[name] for name in (ORACLE_ROW, FIRST_PASS_ROW, RESCORED_ROW)),
+                strict=True,
+            )
+        ]
         peer = TUNED_FIRST_PASS_ROW if tuned else FIRST_PASS_ROW
-        return Report.of(references, words, peer, result, listed)
+        return Report.of(references, words, peer, result, self._listed, self._normaliser)
+
+    def _fewest_errors(self, reference: Words, choices: Sequence[Words]) -> Words:
+        """The first choice with the fewest errors. The path of `oracle` has them unless the
+        normaliser joins words, which it does not know.
+        """
+        spoken = self._normaliser(reference)
+        return min(choices, key=lambda words: errors(spoken, self._normaliser(words)))
+
+    def oracle(self, lattice: Lattice) -> Words:
+        """The words of the path with the fewest errors."""
+        reference = self._normaliser(self.references.get(lattice.utterance, ()))
+        return oracle_words(in_style(lattice, self._normaliser), reference)
 
 
 class InputSummary:
@@ -138,8 +160,7 @@ class InputSummary:
         if self._weights and set(lattice.scores) <= set(self._weights.first_pass.scales):
             tuned = best_words(lattice, self._weights.first_pass)
             self._rows.add(TUNED_FIRST_PASS_ROW, utterance, tuned)
-        reference = self._rows.references.get(utterance, ())
-        self._rows.add(ORACLE_ROW, utterance, oracle_words(lattice, reference))
+        self._rows.add(ORACLE_ROW, utterance, self._rows.oracle(lattice))
 
     def vocabulary_remarks(self) -> list[str]:
         """A line for each model with unknown words among those of the symbol tables."""
@@ -179,7 +200,7 @@ class LatticeResults:
     ) -> None:
         self._rows, self._settings, self._collector = rows, settings, collector
         self._needs_mbr = settings.mbr or outputs.confidences is not None
-        self._needs_nbest = outputs.nbest is not None
+        self._needs_nbest = outputs.nbest is not None or outputs.page is not None
         self.nbest: list[NBest] = []
         self.changes: list[Change] = []
         self.alignments: dict[str, str] = {}

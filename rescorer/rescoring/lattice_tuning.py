@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from rescorer.errors import InputError
@@ -16,7 +16,9 @@ from rescorer.recognition.nbest import (
     Hypothesis,
     NBest,
 )
+from rescorer.recognition.normalisers import AS_WRITTEN, Normaliser
 from rescorer.reports.error_rate import Words
+from rescorer.reports.run_details import WeightCurve
 from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.expansion import (
@@ -29,10 +31,11 @@ from rescorer.rescoring.nbest import (
     check_score_names,
     scored_lists,
     tune_lists,
+    tuning_curves,
 )
 from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.rescored_lattice import RescoredLattice, paths_list
-from rescorer.rescoring.weights import TunedWeights
+from rescorer.rescoring.weights import TunedWeights, Weights
 
 # Paths of each lattice in each round; 100 take 1.2 to 1.4 times as long, with no fewer errors.
 _TUNING_PATHS = 50
@@ -49,7 +52,46 @@ def tune_lattices(
     kind: str = "linear",
     executor: Executor = serial_executor,
     progress: Progress = silent,
+    normaliser: Normaliser = AS_WRITTEN,
 ) -> TunedWeights:
+    """Weights with the fewest word errors on these lattices: those of `tuned_lattices`."""
+    return tuned_lattices(
+        lattices,
+        references,
+        models,
+        settings,
+        memory,
+        kind=kind,
+        executor=executor,
+        progress=progress,
+        normaliser=normaliser,
+    ).weights
+
+
+@dataclass(frozen=True, eq=False)
+class LatticeTuning:
+    """Weights, and the lists that they were tuned on at last."""
+
+    weights: TunedWeights
+    lists: _GrowingLists
+
+    def curves(self) -> tuple[WeightCurve, ...]:
+        """The word error rate on the lists against each weight."""
+        return self.lists.curves(self.weights.weights)
+
+
+def tuned_lattices(
+    lattices: Sequence[Lattice],
+    references: Mapping[str, Words],
+    models: Sequence[LanguageModel],
+    settings: ExpansionSettings | None = None,
+    memory: int = MEMORY,
+    *,
+    kind: str = "linear",
+    executor: Executor = serial_executor,
+    progress: Progress = silent,
+    normaliser: Normaliser = AS_WRITTEN,
+) -> LatticeTuning:
     """Weights with the fewest word errors on these lattices, as in minimum-error-rate training
     (Och, 2003).
 
@@ -69,7 +111,7 @@ def tune_lattices(
     for lattice in lattices:
         check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
     growing = _GrowingLists(
-        lattices, references, SentenceScorer(models, memory, executor, progress)
+        lattices, references, SentenceScorer(models, memory, executor, progress), normaliser
     )
     if SOUND in lattices[0].scores:
         # The first pass says nothing of names: paths that good weights choose among them are added.
@@ -93,7 +135,7 @@ def tune_lattices(
         if not growing.add_best_paths(rescored, partial(progress, stage)):
             break
         weights = growing.tune(turn, kind, progress)
-    return weights
+    return LatticeTuning(weights, growing)
 
 
 def _unmarked(nbest: NBest) -> NBest:
@@ -119,6 +161,7 @@ class _GrowingLists:
         lattices: Sequence[Lattice],
         references: Mapping[str, Words],
         scorer: SentenceScorer,
+        normaliser: Normaliser,
     ) -> None:
         guide = first_pass_weights(lattices[0])
         self.lists = [
@@ -126,7 +169,16 @@ class _GrowingLists:
             for lattice in lattices
         ]
         self.places = list(range(len(lattices)))
-        self._references, self._scorer = references, scorer
+        self._references, self._scorer, self._normaliser = references, scorer, normaliser
+
+    def curves(self, weights: Weights) -> tuple[WeightCurve, ...]:
+        return tuning_curves(
+            [_unmarked(each) for each in self.lists],
+            self._references,
+            scored_lists(self.lists, self._scorer),
+            weights,
+            self._normaliser,
+        )
 
     def tune(self, turn: int, kind: str, progress: Progress) -> TunedWeights:
         return tune_lists(
@@ -136,6 +188,7 @@ class _GrowingLists:
             kind=kind,
             progress=progress,
             stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}",
+            normaliser=self._normaliser,
         )
 
     def add_best_paths(

@@ -15,6 +15,7 @@ from rescorer.recognition.inputs import read_nbest_files
 from rescorer.recognition.known_sums import without_known_sums
 from rescorer.recognition.nbest import RANK, NBest
 from rescorer.reports.error_rate import Words
+from rescorer.reports.run_details import RunDetails, WeightCurve
 from rescorer.rescoring import nbest
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import untuned
@@ -27,7 +28,7 @@ from rescorer.rescoring.inputs import (
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
 from rescorer.rescoring.unknown_words import check_vocabulary, word_counts
-from rescorer.rescoring.weights import ScoredLists, TunedWeights
+from rescorer.rescoring.weights import ScoredLists, TunedWeights, Weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class ListInput:
 
 def read_lists(files: InputFiles, outputs: OutputFiles, settings: RescoreSettings) -> ListInput:
     """Read lists and all that is read beside them, and check everything that needs no model."""
-    side = SideInputs.read(files, settings.ref_format)
+    side = SideInputs.read(files, settings)
     read = read_nbest_files(files.paths, settings.format, files.manifest)
     lists: Sequence[NBest] = read.lists
     notes = list(read.remarks)
@@ -128,7 +129,7 @@ def rescore_list_files(
 
     ranked = nbest.rerank(lists, scored, weights)
     report = (
-        nbest.report(lists, side.references, scored, tuned, weights, side.listed)
+        nbest.report(lists, side.references, scored, tuned, weights, side.listed, side.normaliser)
         if side.references
         else None
     )
@@ -140,7 +141,25 @@ def rescore_list_files(
         tuned if side.tune_references else None,
         source.word_counts,
         models,
+        _details(source, ranked, scored, weights, outputs),
     )
+
+
+def _details(
+    source: ListInput,
+    ranked: Sequence[NBest],
+    scored: ScoredLists,
+    weights: Weights,
+    outputs: OutputFiles,
+) -> RunDetails:
+    """What the page of the report shows; curves if it is written and weights were tuned here."""
+    side = source.side
+    curves: tuple[WeightCurve, ...] = ()
+    if outputs.page and side.tune_references:
+        curves = nbest.tuning_curves(
+            source.lists, side.tune_references, scored, weights, side.normaliser
+        )
+    return RunDetails(str(side.files.name), ranked, curves)
 
 
 def _tuned_weights(
@@ -151,7 +170,12 @@ def _tuned_weights(
     if not references:
         return source.side.weights
     tuned = nbest.tune_lists(
-        source.lists, references, scored, kind=settings.mixture, progress=progress
+        source.lists,
+        references,
+        scored,
+        kind=settings.mixture,
+        progress=progress,
+        normaliser=source.side.normaliser,
     )
     say_tuned(tuned, say)
     return tuned

@@ -13,6 +13,7 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.nbest import FIRST_PASS, TOTAL, Hypothesis, NBest
+from rescorer.recognition.normalisers import AS_WRITTEN, Normaliser
 from rescorer.reports.error_rate import Words, errors
 from rescorer.reports.report import (
     FIRST_PASS_ROW,
@@ -21,10 +22,12 @@ from rescorer.reports.report import (
     TUNED_FIRST_PASS_ROW,
     Report,
 )
+from rescorer.reports.run_details import WeightCurve
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import untuned
 from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.tuning import TuningSettings, tune
+from rescorer.rescoring.weight_curves import weight_curves
 from rescorer.rescoring.weights import ScoredLists, TunedWeights, Weights
 
 LM_SCORE = "lm"  # the mixture's log-probability of the words
@@ -212,6 +215,7 @@ def tune_lists(
     kind: str = "linear",
     progress: Progress = silent,
     stage: str = "tuning",
+    normaliser: Normaliser = AS_WRITTEN,
 ) -> TunedWeights:
     """Find the weights with the fewest word errors on these lists, with the models and for the
     first pass alone.
@@ -222,8 +226,9 @@ def tune_lists(
     Args:
         kind: kind of the mixture, "linear" or "log-linear".
         progress: gets every generation of both searches, under names that begin with `stage`.
+        normaliser: brings words into one style before errors are counted.
     """
-    wrong = hypothesis_errors(lists, references)
+    wrong = hypothesis_errors(lists, references, normaliser)
     alone = scored.without_models()
     settings = settings or TuningSettings()
     penalty = tune(alone, wrong, settings, progress=progress, stage=f"{stage}, first pass")
@@ -235,6 +240,19 @@ def tune_lists(
     return TunedWeights(best, first_pass, tuned.at_bounds if best is tuned.weights else ())
 
 
+def tuning_curves(
+    lists: Sequence[NBest],
+    references: Mapping[str, Words],
+    scored: ScoredLists,
+    weights: Weights,
+    normaliser: Normaliser = AS_WRITTEN,
+) -> tuple[WeightCurve, ...]:
+    """The word error rate against each weight that was tuned on these lists."""
+    wrong = hypothesis_errors(lists, references, normaliser)
+    words = sum(len(normaliser(references[nbest.utterance])) for nbest in lists)
+    return weight_curves(scored, wrong, words, weights)
+
+
 def _best_of(scored: ScoredLists, wrong: np.ndarray, choices: Sequence[Weights]) -> Weights:
     """The weights with the fewest errors; the first of several."""
 
@@ -244,15 +262,17 @@ def _best_of(scored: ScoredLists, wrong: np.ndarray, choices: Sequence[Weights])
     return min(choices, key=errors_with)
 
 
-def hypothesis_errors(lists: Sequence[NBest], references: Mapping[str, Words]) -> np.ndarray:
-    """[H] the word errors of each hypothesis."""
-    return np.array(
-        [
-            errors(references[nbest.utterance], hypothesis.words)
-            for nbest in lists
-            for hypothesis in nbest.hypotheses
-        ]
-    )
+def hypothesis_errors(
+    lists: Sequence[NBest],
+    references: Mapping[str, Words],
+    normaliser: Normaliser = AS_WRITTEN,
+) -> np.ndarray:
+    """[H] the word errors of each hypothesis, with all words in one style."""
+    found: list[int] = []
+    for nbest in lists:
+        reference = normaliser(references[nbest.utterance])
+        found += (errors(reference, normaliser(each.words)) for each in nbest.hypotheses)
+    return np.array(found)
 
 
 def report(
@@ -262,6 +282,7 @@ def report(
     tuned: TunedWeights | None,
     weights: Weights,
     listed: Collection[str] = (),
+    normaliser: Normaliser = AS_WRITTEN,
 ) -> Report:
     """Measure the first pass, the oracle and the result; with tuned weights also the first pass
     with its tuned word penalty.
@@ -270,8 +291,9 @@ def report(
         tuned: weights as tuned or loaded; None: there are none.
         weights: the weights that rank the result.
         listed: words whose errors are reported apart.
+        normaliser: brings words into one style before errors are counted.
     """
-    wrong = hypothesis_errors(lists, references)
+    wrong = hypothesis_errors(lists, references, normaliser)
     chosen = {FIRST_PASS_ROW: scored.begins}
     peer = FIRST_PASS_ROW
     if tuned is not None:
@@ -282,5 +304,5 @@ def report(
     chosen[RESCORED_ROW] = scored.best(scored.totals(weights))
     flat = [hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses]
     words = {name: [flat[index] for index in indices] for name, indices in chosen.items()}
-    ordered = [references[nbest.utterance] for nbest in lists]
-    return Report.of(ordered, words, peer, RESCORED_ROW, listed)
+    ordered = {nbest.utterance: references[nbest.utterance] for nbest in lists}
+    return Report.of(ordered, words, peer, RESCORED_ROW, listed, normaliser)

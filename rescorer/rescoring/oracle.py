@@ -7,10 +7,54 @@ from __future__ import annotations
 
 import numpy as np
 
-from rescorer.recognition.lattice import Lattice
+from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
+from rescorer.recognition.normalisers import AS_WRITTEN, Normaliser
 from rescorer.reports.error_rate import Words
 from rescorer.rescoring.lattice_paths import NO_WORD, words_on_arcs
 from rescorer.rescoring.trellis import Trellis
+
+
+def in_style(lattice: Lattice, normaliser: Normaliser) -> Lattice:
+    """The lattice with its words in one style, each by itself, and without scores.
+
+    A word that becomes several gets as many arcs in a row; one that becomes none is silent. Where a
+    normaliser joins words, such as `twenty one`, they stay apart, so the oracle may have more
+    errors than one of the lattice's sentences.
+    """
+    if normaliser is AS_WRITTEN or not lattice.states:
+        return lattice
+    labels: dict[str, int] = {"": SILENCE}
+    used = np.unique(lattice.labels).tolist()
+    words = {label: _in_style(lattice.symbols.words[label], normaliser) for label in used}
+    numbers = {
+        label: [labels.setdefault(word, len(labels)) for word in each]
+        for label, each in words.items()
+    }
+    parts = [numbers[label] for label in lattice.labels.tolist()]
+    lengths = np.array([len(each) for each in parts])
+    owners = np.repeat(np.arange(lattice.arcs), lengths)  # the arc that each new arc is a part of
+    ends = np.cumsum(lengths) - 1  # the last part of each arc
+    inner = np.delete(np.arange(len(owners)), ends)  # parts that lead to a new state
+    # New states come right after the state where their arc begins: the order stays topological.
+    places = np.append(np.arange(lattice.states), lattice.sources[owners[inner]] + 0.5)
+    state = np.argsort(np.argsort(places, kind="stable"), kind="stable")
+    sources, targets = state[lattice.sources[owners]], state[lattice.targets[owners]]
+    targets[inner] = sources[inner + 1] = state[lattice.states :]
+    order = np.argsort(sources, kind="stable")
+    return Lattice(
+        lattice.utterance,
+        Symbols(tuple(labels), tuple(labels)),
+        len(state),
+        sources[order],
+        targets[order],
+        np.concatenate(parts)[order],
+        {},
+    )
+
+
+def _in_style(word: str, normaliser: Normaliser) -> tuple[str, ...]:
+    """At least one word; an empty one is silent."""
+    return (normaliser((word,)) if word else ()) or ("",)
 
 
 def oracle_words(lattice: Lattice, reference: Words) -> tuple[str, ...]:

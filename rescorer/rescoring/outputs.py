@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from rescorer.models.language_model import LanguageModel
 from rescorer.reports.error_rate import Words
+from rescorer.reports.html import write_html
 from rescorer.reports.report import Report
+from rescorer.reports.run_details import RunDetails
+from rescorer.reports.utterance_table import write_utterance_table
 from rescorer.rescoring.settings import OutputFiles
 from rescorer.rescoring.unknown_words import write_unknown_words
 from rescorer.rescoring.weights import TunedWeights
@@ -25,6 +28,7 @@ class Outcome:
         tuned: the weights that this run tuned; None if it tuned none.
         word_counts: hypotheses or arcs that hold each word of the input.
         models: the language models.
+        details: what the report shows beside the errors, if it is written as a page.
     """
 
     best: Mapping[str, Words]
@@ -32,6 +36,7 @@ class Outcome:
     tuned: TunedWeights | None
     word_counts: Mapping[str, int]
     models: Sequence[LanguageModel]
+    details: RunDetails
 
     def lines(self) -> list[str]:
         """`utterance words` of each utterance."""
@@ -39,7 +44,7 @@ class Outcome:
 
 
 def write_outcome(outcome: Outcome, files: OutputFiles, say: Say) -> None:
-    """Print the report, and write weights, report and unknown words."""
+    """Print the report, and write weights, reports and unknown words."""
     for line in outcome.report.describe() if outcome.report else ():
         say(line)
     if outcome.tuned and files.weights:
@@ -47,6 +52,10 @@ def write_outcome(outcome: Outcome, files: OutputFiles, say: Say) -> None:
         outcome.tuned.save(files.weights)
     if outcome.report and files.report:
         outcome.report.save(files.report)
+    if outcome.report and files.utterances:
+        write_utterance_table(files.utterances, outcome.report)
+    if outcome.report and files.page:
+        write_html(files.page, outcome.report, outcome.details)
     if files.unknown_words:
         write_unknown_words(files.unknown_words, outcome.word_counts, outcome.models)
 

@@ -33,6 +33,14 @@ class RescoreSettings:
     mixture: str = setting(
         "linear", "How --tune mixes several models.", choices=("linear", "log-linear")
     )
+    normalise: str = setting(
+        "none",
+        "How words are brought into one style before errors are counted: none; spoken: lower case, "
+        "no punctuation, numbers in English words; whisper: the English normaliser of Whisper's "
+        "evaluations, of the package whisper-normalizer. Outputs and scores do not change.",
+        choices=("none", "spoken", "whisper"),
+        group="Report",
+    )
     device: str = setting("cpu", "Device of the models: cpu, cuda or cuda:N.", group="Models")
     memory: int = setting(
         1024,
@@ -222,6 +230,9 @@ class OutputFiles:
         confidences: the minimum-Bayes-risk words with their confidences.
         unknown_words: the words that a model does not know.
         report: the report as JSON.
+        page: the report as a page.
+        utterances: the errors of each utterance, as a table.
+        drawing: the lattice of the utterance that the file is named for, before and after.
         changes: what names replaced, as a table.
     """
 
@@ -231,4 +242,7 @@ class OutputFiles:
     confidences: Path | None = None
     unknown_words: Path | None = None
     report: Path | None = None
+    page: Path | None = None
+    utterances: Path | None = None
+    drawing: Path | None = None
     changes: Path | None = None

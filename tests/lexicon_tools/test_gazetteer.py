@@ -14,7 +14,6 @@ from conftest import make_vocabulary
 
 from lexicon_tools.counts import read_counts
 from lexicon_tools.gazetteer import Gazetteer, read_gazetteer, without_diacritics
-from lexicon_tools.normalise import has_other_script, normalise
 from lexicon_tools.word_lists import (
     Listed,
     by_list,
@@ -28,6 +27,7 @@ from rescorer.files import read_lines, write_lines
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_list import read_word_list
 from rescorer.recognition.formats import words_txt
+from rescorer.recognition.spoken_words import has_other_script, normalise
 from rescorer.training.reallocation.unseen import read_lists
 
 DATA = os.environ.get("RESCORER_DATA")

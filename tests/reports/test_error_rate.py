@@ -15,6 +15,7 @@ from rescorer.reports.error_rate import (
     error_rate,
     error_rates_by_list,
     errors,
+    errors_of_style,
     improvement_probability,
 )
 
@@ -118,3 +119,22 @@ def test_errors_by_list_of_one_utterance_have_no_interval() -> None:
     inside, outside = error_rates_by_list([("paris",)], [("rome",)], {"paris"})
     assert isinstance(inside, ErrorRate) and inside.percent == 100 and math.isnan(inside.low)
     assert (outside.errors, outside.words) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "expected"),
+    [
+        ("the cat sat", "the cat sat", 0),
+        ("the cat sat", "The cat, sat.", 3),
+        ("the cat sat", "THE BIG CAT SAT", 3),  # the insertion is none of style
+        ("the - cat", "the cat", 1),
+        ("cats", "cat's", 0),  # another word
+        ("cat", "'cat'", 1),
+        ("cat’s", "cat's", 1),
+        ("Straße", "strasse", 1),
+        ("a dog", "a frog", 0),
+        ("", "...", 1),
+    ],
+)
+def test_errors_of_case_and_punctuation(reference: str, hypothesis: str, expected: int) -> None:
+    assert errors_of_style([reference.split()], [hypothesis.split()]) == expected

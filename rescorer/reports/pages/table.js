@@ -1,76 +1,12 @@
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<!-- Nothing is fetched from anywhere, and the browser sees to it. -->
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>The table</title>
-<style>
-  :root { color-scheme: light dark; --line: #8885; }
-  body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 78rem; padding: 1rem; }
-  h1 { font-size: 1.3rem; margin: 0 0 .3rem; }
-  h2 { font-size: 1.1rem; margin: 1.2rem 0 .3rem; }
-  header { position: sticky; top: 0; background: Canvas; padding: .5rem 0; border-bottom: 1px solid var(--line); }
-  input { font: inherit; padding: .3rem .6rem; width: 18rem; max-width: 100%; }
-  #cells { position: relative; margin-top: .6rem; border: 1px solid var(--line); }
-  canvas { display: block; width: 100%; height: min(16rem, 30vh); image-rendering: pixelated; cursor: crosshair; }
-  #mark { position: absolute; width: 1rem; height: 1rem; margin: -.5rem; border: 3px solid CanvasText;
-          border-radius: 50%; pointer-events: none; }
-  table { border-collapse: collapse; width: 100%; }
-  th { text-align: left; font-weight: 600; }
-  th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem .25rem 0; vertical-align: top; }
-  td.number, th.number { text-align: right; white-space: nowrap; }
-  a { color: inherit; }
-  a.word { text-decoration: none; display: inline-block; padding: 0 .35rem; margin: 0 .15rem .15rem 0;
-           border-radius: .3rem; border: 1px solid var(--line); white-space: pre-wrap; overflow-wrap: anywhere; }
-  a.word[style] { color: #000; border-color: transparent; }
-  a.here { outline: 3px solid Highlight; }
-  nav, .muted { color: GrayText; }
-  nav a { margin-right: .8rem; }
-  .swatch { display: inline-block; width: .8em; height: .8em; border-radius: .2em; margin-right: .3em; }
-</style>
-</head>
-<body>
-<h1 id="title">The table</h1>
-<header>
-  <form id="search" role="search">
-    <input id="query" type="search" placeholder="find a word" aria-label="find a word" autocomplete="off"
-           autocapitalize="off" spellcheck="false" autofocus>
-    <span id="matches" aria-live="polite"></span>
-  </form>
-  <nav id="legend"></nav>
-</header>
-<div id="cells" hidden>
-  <canvas id="map" role="img" aria-label="every cell, rows from left to right, in the colour of its list"></canvas>
-  <div id="mark" hidden></div>
-</div>
-<main id="view">One moment …</main>
-<noscript>This page needs JavaScript; it fetches nothing.</noscript>
-<script id="data" type="text/plain">@DATA@</script>
-<script>
-"use strict";
-
 const ROWS = 50;      // shown at a time
 const WORDS = 2000;   // of a row or a column, shown at a time
 const PREVIEW = 14;   // words of a row in the list of rows
 const MATCHES = 12;   // words that start with what was typed
 const COLOURS = ["#7cb8f2", "#f5b35c", "#8fd18a", "#e795b8", "#c4a8ee", "#e6d65a", "#6fd0c8", "#f08b7b", "#b5b5b5"];
 
-const byId = (id) => document.getElementById(id);
 let table;
 
 // ---- the data ----
-
-async function unpack(text) {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const gzip = new DecompressionStream("gzip");
-  const writer = gzip.writable.getWriter();
-  const written = writer.write(bytes).then(() => writer.close());
-  const [data] = await Promise.all([new Response(gzip.readable).json(), written]);
-  return data;
-}
 
 function lookUp(data) {
   const words = data.words.split("\n");
@@ -112,19 +48,11 @@ function startingWith(text) {
   return found;
 }
 
-// ---- pieces of the page: words are only ever text, never markup ----
-
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
+// ---- pieces of the page ----
 
 const link = (key, value, text, className = "") =>
   element("a", {href: `#${key}=${encodeURIComponent(value)}`, className}, text);
 const colour = (list) => COLOURS[list % COLOURS.length];
-const percent = (part, whole) => whole ? `${(100 * part / whole).toFixed(1)} %` : "–";
-const number = (value) => value.toLocaleString("en");
 
 function wordLink(id, here = -1) {
   const made = link("word", table.words[id], table.words[id], id === here ? "word here" : "word");
@@ -152,21 +80,6 @@ function rowLine(row) {
     cell(number(table.listed[row])), element("td", {}, listName(table.dominant[row])), cell(number(onDominant(row))),
     cell(percent(onDominant(row), table.listed[row])),
     element("td", {}, ...wordLinks(ids.slice(0, PREVIEW)), ...more));
-}
-
-// What is long is made as far as it was asked for: a million words are never on the page together.
-function lazily(container, items, make, step) {
-  const more = element("button", {type: "button", className: "more"});
-  const show = () => {
-    const shown = container.children.length;
-    container.append(...items.slice(shown, shown + step).map(make));
-    const left = items.length - container.children.length;
-    more.textContent = `more (${number(left)} left)`;
-    more.hidden = left === 0;
-  };
-  more.addEventListener("click", show);
-  show();
-  return more;
 }
 
 function rowTable(rows) {
@@ -323,14 +236,8 @@ function listen() {
   });
 }
 
-async function start() {
-  try {
-    table = lookUp(await unpack(byId("data").textContent));
-  } catch (error) {
-    byId("view").textContent = `This browser cannot unpack the table (${error}); one of 2023 or later can.`;
-    return;
-  }
-  byId("data").remove();
+start((data) => {
+  table = lookUp(data);
   const free = table.rows * table.columns - table.words.length;
   document.title = table.title;
   byId("title").textContent = `${table.title}: ${number(table.rows)} rows × ${number(table.columns)} columns, ` +
@@ -339,10 +246,4 @@ async function start() {
   drawMap();
   listen();
   show();
-  document.body.dataset.ready = "yes";
-}
-
-start();
-</script>
-</body>
-</html>
+});
