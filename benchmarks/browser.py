@@ -13,12 +13,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-_DEADLINE = 120.0  # seconds for a page to be ready
+_DEADLINE = 600.0  # seconds for a page to be ready
+_PAUSE = 0.05  # seconds between two looks
 
 
 def find_browser() -> str | None:
@@ -33,8 +34,8 @@ class Page:
         faults: exceptions of its scripts, and what its policy refused.
     """
 
-    def __init__(self, browser: _Browser, session: str) -> None:
-        self._browser, self._session = browser, session
+    def __init__(self, browser: _Browser, session: str, process: int) -> None:
+        self._browser, self._session, self._process = browser, session, process
         self.faults: list[str] = []
 
     def open(self, path: Path, width: int, height: int = 1400) -> float:
@@ -52,7 +53,7 @@ class Page:
         self.call("Page.navigate", url=path.absolute().as_uri())
         while not self.run("document.body?.dataset.ready === 'yes'"):
             assert time.monotonic() - began < _DEADLINE, f"{path} is not ready: {self.faults}"
-            time.sleep(0.01)
+            time.sleep(_PAUSE)
         return time.monotonic() - began
 
     def run(self, script: str) -> Any:
@@ -62,6 +63,17 @@ class Page:
         )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
+
+    def processor_seconds(self) -> float:
+        """The processor time of all processes of the browser so far; other jobs of the machine do
+        not count.
+        """
+        ticks = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = path.read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, fields[11:13])) if int(fields[3]) == self._process else 0
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def screenshot(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +146,7 @@ def browser_page() -> Iterator[Page]:
             ["bash", "-c", shell, program, *arguments, f"--user-data-dir={folder}/profile"],
             pass_fds=(to_browser, from_browser),
             env={**os.environ, "HOME": folder},
+            start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -144,7 +157,7 @@ def browser_page() -> Iterator[Page]:
             target, _ = browser.call("Target.createTarget", {"url": "about:blank"})
             attach = {"targetId": target["targetId"], "flatten": True}
             session, _ = browser.call("Target.attachToTarget", attach)
-            yield Page(browser, session["sessionId"])
+            yield Page(browser, session["sessionId"], process.pid)
             browser.close()
         finally:
             process.kill()

@@ -130,7 +130,7 @@ PAGES = (
     Page(
         "speed_and_memory",
         "Speed and memory",
-        "Training, scoring, tuning and completion.",
+        "Training, scoring, tuning, completion and reports.",
         (
             "scoring_speed_large",
             "scoring_speed*",
@@ -142,6 +142,7 @@ PAGES = (
             "million_words",
             "data_parallel",
             "format_speed",
+            "report_page",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),
