@@ -48,7 +48,7 @@ def main() -> None:
     )
     lists = _cut(read_nbest(arguments.lists).lists, arguments.hypotheses)
     for name in FORMATS:
-        measured.add(**_measure(name, lists, arguments.repeats))
+        measured.add(**measure(name, lists, arguments.repeats))
     measured.note(
         f"Processor time, the least of {arguments.repeats} runs, from the file to checked lists "
         "and back. A format without a figure for writing is only read."
@@ -65,8 +65,8 @@ def _cut(lists: Sequence[NBest], size: int) -> list[NBest]:
     ]
 
 
-def _measure(name: str, lists: Sequence[NBest], repeats: int) -> dict[str, Any]:
-    """The row of a format."""
+def measure(name: str, lists: Sequence[NBest], repeats: int) -> dict[str, Any]:
+    """The row of a format. Raises ValueError if not every hypothesis is read."""
     if name in _ONE:
         lists = [replace(nbest, hypotheses=nbest.hypotheses[:1]) for nbest in lists]
     hypotheses = sum(len(nbest.hypotheses) for nbest in lists)

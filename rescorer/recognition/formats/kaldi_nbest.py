@@ -105,9 +105,10 @@ def _folder(path: Path) -> dict[str, Path]:
         )
         raise InputError(
             f"the folder has no {WORDS}",
-            expected="a Kaldi n-best folder",
+            expected=f"n-best lists: {WORDS} of Kaldi, 1best_recog of ESPnet2, files of SRILM, or "
+            "JSON results",
             file=path,
-            remedy=f"give {inside[0]}" if inside else f"give the folder that holds {WORDS}",
+            remedy=f"give {inside[0]}" if inside else "give the folder that holds them",
         )
     return members
 
