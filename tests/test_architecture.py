@@ -46,6 +46,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "command_line": (*BASE, "command", "command_line"),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
+    "adapters": (*BASE, "recognition", "adapters"),
     "pronunciation": (*BASE, "progress", "pronunciation"),
     "reports": (*BASE, "models", "recognition", "reports"),
     "training": (*BASE, "progress", "models", "recognition", "training"),
