@@ -47,6 +47,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
     "adapters": (*BASE, "recognition", "adapters"),
+    "decoding": (*BASE, "progress", "recognition", "adapters", "decoding"),
     "pronunciation": (*BASE, "progress", "pronunciation"),
     "reports": (*BASE, "models", "recognition", "reports"),
     "training": (*BASE, "progress", "models", "recognition", "training"),
@@ -68,6 +69,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "reports",
         "training",
         "rescoring",
+        "adapters",
+        "decoding",
         "command",
         "command_line",
         "cli",
@@ -211,7 +214,12 @@ def test_arrows_that_hold(path: str, source: str) -> None:
     assert faults(source, path) == []
 
 
-COMMANDS = ("rescorer.cli.rescore", "rescorer.cli.lightrnn", "lexicon_tools.cli")
+COMMANDS = (
+    "rescorer.cli.rescore",
+    "rescorer.cli.lightrnn",
+    "rescorer.cli.nbest",
+    "lexicon_tools.cli",
+)
 HEAVY = {"torch", "numpy", "scipy", "kenlm", "kaldialign", "tensorboard", "num2words"}
 
 
