@@ -1,7 +1,7 @@
 """The page of `rescore --report`: seconds to write it and its size; in Chromium the seconds until
 it can be used, and the milliseconds of an order, of filters and of the hypotheses of an utterance.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.report_page [--utterances 1000 20000] [--record]
+    OMP_NUM_THREADS=1 python -m benchmarks.report_page [--utterances 20000] [--record]
 
 The lists are those of recipes/mini (Whisper tiny.en), each several times in random order, with
 random scores beside the recogniser's, so that some results differ from the first pass.
@@ -136,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--utterances", type=int, nargs="+", default=[1000, 20_000])
+    parser.add_argument("--utterances", type=int, nargs="+", default=[20_000])
     parser.add_argument("--record", action="store_true", help="write benchmarks/results")
     arguments = parser.parse_args()
     rows = []

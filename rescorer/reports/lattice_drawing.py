@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def draw(path: Path, lattices: Iterable[DrawnLattice]) -> None:
     The best path is red, and the width of an arc goes with its posterior.
 
     Raises:
-        InputError: as `check_drawing`, or it cannot be written.
+        InputError: as `check_drawing`, or Graphviz fails, or it cannot be written.
     """
     check_drawing(path)
     picture = _graphviz().Digraph(graph_attr={"rankdir": "LR"})
@@ -78,7 +79,14 @@ def draw(path: Path, lattices: Iterable[DrawnLattice]) -> None:
     for number, lattice in enumerate(lattices):
         with picture.subgraph(name=f"cluster_{number}") as part:
             _add(part, lattice, f"{number}.")
-    content = picture.pipe(format=path.suffix[1:])
+    try:
+        content = picture.pipe(format=path.suffix[1:], quiet=True)
+    except subprocess.CalledProcessError as error:
+        raise InputError(
+            f"Graphviz fails with status {error.returncode}",
+            remedy="draw an .svg, or install another version of Graphviz",
+            file=path,
+        ) from None
     with whole_path(path) as work:
         work.write_bytes(content)
 

@@ -60,6 +60,16 @@ def test_pictures(tmp_path: Path, suffix: str) -> None:
     assert {f"before: {NASTY}", f"{NASTY} 0.25", "ε 0.75", "after: no path"} <= set(texts)
 
 
+def test_graphviz_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("graphviz", reason="not installed: pip install graphviz")
+    (tmp_path / "dot").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "dot").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(InputError, match="Graphviz fails with status 3"):
+        draw(tmp_path / "u.svg", [])
+    assert not (tmp_path / "u.svg").exists()
+
+
 def test_another_suffix(tmp_path: Path) -> None:
     pytest.importorskip("graphviz", reason="not installed: pip install graphviz")
     with pytest.raises(InputError, match=r"u\.bmp is no picture.*\.svg, \.pdf, \.png"):
