@@ -1,4 +1,4 @@
-"""What was said: references by utterance."""
+"""References: the spoken words of each utterance."""
 
 from __future__ import annotations
 
@@ -18,16 +18,13 @@ from rescorer.recognition.formats.parsing import (
 
 
 def read_references(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """Read Kaldi's `utt words…` text, JSON lines with `id` and `ref`, or n-best lists of a JSON
-    format that hold them.
+    """Read references from one of three formats, which the content distinguishes.
 
-    Which of them it is is found from the content.
-
-    A reference may have no words; blank lines are passed over.
+    These are Kaldi's text of lines `utterance words…`, JSON lines with `id` and `ref`, and n-best
+    lists of a JSON format with references. A reference may have no words. Blank lines are skipped.
 
     Raises:
-        InputError: an empty file, an utterance that is there twice, or a line that is neither, with
-            the line.
+        InputError: an empty file, a repeated utterance, or a line of another form.
     """
     path = Path(path)
     if espnet.matches(path) or hyporadise.matches(path):
