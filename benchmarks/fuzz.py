@@ -1,4 +1,4 @@
-"""Damaged inputs for all readers, as `make fuzz` gives them, as a result.
+"""Records the result of `make fuzz`: damaged inputs for all readers.
 
 PYTHONPATH=tests python -m benchmarks.fuzz [--inputs 200000] [--seed 1] [--only nbest] [--record]
 """
@@ -16,7 +16,8 @@ from fuzz.__main__ import fuzz
 from fuzz.targets import all_targets
 
 from benchmarks.machine import machine
-from benchmarks.results import Column, Result, digest, make_parser
+from benchmarks.results import Column, Result, make_parser
+from benchmarks.sources import digest
 
 MEASURES = ("rescorer", "lexicon_tools", "tests/fuzz")
 COLUMNS = (

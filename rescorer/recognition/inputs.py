@@ -1,4 +1,4 @@
-"""Several files of one format as one input, such as the parts that a recogniser's jobs leave."""
+"""Several files of one format as one input, such as one file of each job of a recogniser."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from rescorer.recognition.lattice import Lattice, Symbols
 
 
 def common_lattice_format(paths: Sequence[Path], name: str | None = None) -> LatticeFormat | None:
-    """The format of the lattices at all paths, from their content unless its name is given; None
-    where there are none.
+    """The common format of the lattices at these paths; None if the paths hold n-best lists.
+
+    The content tells the format, unless its name is given.
 
     Raises:
-        InputError: a path cannot be read, or is not of the first one's kind.
+        InputError: a path cannot be read, or its format differs from that of the first path.
     """
     first, *others = paths
     found = lattice_format(first, name)
@@ -42,8 +43,8 @@ def read_nbest_files(
         manifest: NeMo's, for its beams without ids.
 
     Raises:
-        InputError: as `read_nbest`; they differ in format or in the names of scores, or an
-            utterance is in two.
+        InputError: as `read_nbest`; the files differ in format or in the names of their scores,
+            or two of them hold the same utterance.
     """
     files = [read_nbest(path, format, manifest=manifest) for path in paths]
     first, *others = files
@@ -72,17 +73,18 @@ def read_nbest_files(
 def read_lattice_files(
     paths: Sequence[Path], format: LatticeFormat, symbols: Path | None, collector: ErrorCollector
 ) -> Iterator[Lattice]:
-    """The lattices of several files or folders, one after the other; files with the same table of
-    words share it.
+    """The lattices of several files or folders, one after the other.
+
+    Files with equal symbol tables share one table.
 
     Raises:
-        InputError: as the format's reader; or, unless `collector` passes it over, an utterance that
-            is in two files.
+        InputError: as the format's reader, or two files hold the same utterance; unless `collector`
+            skips such utterances.
     """
     places: dict[str, Path] = {}
     shared: Symbols | None = None
     for path in paths:
-        own: Symbols | None = None  # of this file, the last that was looked at
+        own: Symbols | None = None  # the table of this file's previous lattice
         for lattice in format.read(path, symbols, collector):
             try:
                 _claim(lattice.utterance, path, places)
@@ -97,7 +99,7 @@ def read_lattice_files(
 
 
 def _claim(utterance: str, path: Path, places: dict[str, Path]) -> None:
-    """Note where an utterance is. Raises InputError where it is in another file too."""
+    """Record the file of an utterance. Raises InputError if another file holds it, too."""
     if (first := places.setdefault(utterance, path)) is not path:
         raise InputError(
             f"utterance {show(utterance)} is in {first}, too",

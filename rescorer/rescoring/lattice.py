@@ -339,6 +339,7 @@ def _split(
     """The lattices of an expansion, one by one."""
     first_state = np.cumsum([0, *(lattice.states for lattice in batch)])
     first_arc = np.cumsum([0, *(lattice.arcs for lattice in batch)])
+    # Expanded states and arcs are in the order of the lattices, so each lattice is a slice of them.
     state_cuts = np.searchsorted(expansion.origin_states, first_state)
     arc_cuts = np.searchsorted(expansion.sources, state_cuts)
     for u, lattice in enumerate(batch):
