@@ -1,10 +1,10 @@
-"""How good and how fast the assignment of words to cells is, beside simpler methods and the exact
-optimum.
+"""Compares methods that assign words to cells: their quality and their time.
 
     python -m benchmarks.assignment --words 10000
     python -m benchmarks.assignment --costs costs.npz --skip exact
 
-A row a method: nats per token, seconds, gap to the optimum (without `exact`: to the lower bound).
+Each method is a row: nats per token, seconds, and the gap to the optimum (without `exact`, to the
+lower bound).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def total(row_costs: Array, column_costs: Array, cells: Array) -> float:
 
 
 def in_turn(row_costs: Array, column_costs: Array, order: Array) -> Array:
-    """One word after the other takes the cheapest cell that is left."""
+    """Each word in turn takes the cheapest cell that is left."""
     columns = column_costs.shape[1]
     taken = np.zeros((row_costs.shape[1], columns), dtype=np.float32)
     cells = np.empty(len(order), dtype=np.int64)
@@ -130,7 +130,7 @@ def in_turn(row_costs: Array, column_costs: Array, order: Array) -> Array:
 def greedy(
     row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
 ) -> tuple[Array, float]:
-    """The costliest words first."""
+    """The same, the words with the highest costs first."""
     return in_turn(
         row_costs, column_costs, np.argsort(-row_costs.min(axis=1) - column_costs.min(axis=1))
     ), -np.inf
@@ -139,7 +139,7 @@ def greedy(
 def regret(
     row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
 ) -> tuple[Array, float]:
-    """First the words that lose most by their second choice of row and of column."""
+    """The same, the words first that lose most by their second-best row and column."""
     rows, columns = (np.partition(costs, 1, axis=1) for costs in (row_costs, column_costs))
     order = np.argsort(rows[:, 0] - rows[:, 1] + columns[:, 0] - columns[:, 1])
     return in_turn(row_costs, column_costs, order), -np.inf
@@ -194,7 +194,7 @@ def random_blocks(
 def dual_ascent(
     row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
 ) -> tuple[Array, float]:
-    """What the package does for tables that it assigns as a whole."""
+    """The package's method for tables that it assigns as a whole."""
     settings = AssignmentSettings(exact_limit=0, block_size=len(start))
     found = assign(row_costs, column_costs, start=start, settings=settings)
     return found.cells, found.lower_bound
@@ -203,9 +203,7 @@ def dual_ascent(
 def blocks(
     row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
 ) -> tuple[Array, float]:
-    """What the package does for larger tables, here with four blocks; the bound is the separable
-    one.
-    """
+    """The package's method for larger tables, here with four blocks and the separable bound."""
     settings = AssignmentSettings(
         exact_limit=0,
         block_size=-(-len(start) // 4),
@@ -219,7 +217,7 @@ def blocks(
 def exact(
     row_costs: Array, column_costs: Array, start: Array, arguments: argparse.Namespace
 ) -> tuple[Array, float]:
-    """The dense joint problem: scipy's Jonker-Volgenant."""
+    """The dense joint problem, by scipy's Jonker-Volgenant algorithm."""
     costs = (row_costs[:, :, None] + column_costs[:, None, :]).reshape(len(start), -1)
     return linear_sum_assignment(costs)[1], -np.inf
 

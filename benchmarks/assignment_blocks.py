@@ -1,12 +1,11 @@
-"""How far block coordinate descent is from the best assignment known, on a cut-out of a large
-table's costs.
+"""Compares block coordinate descent with the best known assignment, on a sample of a table's costs.
 
     python -m benchmarks.assignment_blocks costs.npz [--words 40000] [--block-sizes 10000 2500 400]
 
-costs.npz is what a reallocation keeps in its work folder while it runs. The cut-out takes words
-evenly by frequency and as many cells in random rows and columns. The best known is dual ascent on
-the whole cut-out. Blocks as large as those of the whole table are few in a cut-out; smaller ones
-show what as many blocks as there cost.
+costs.npz is a file that a reallocation keeps in its work folder while it runs. The sample takes
+words at even distances of frequency, and as many cells in random rows and columns. The best known
+assignment is that of dual ascent on the whole sample. The sample has few blocks of the size that
+the package uses; smaller blocks show the effect of as many blocks as the whole table has.
 """
 
 from __future__ import annotations
@@ -88,9 +87,7 @@ def read_costs(path: Path) -> CellCosts:
 
 
 def cut_out(costs: CellCosts, words: int, seed: int) -> CellCosts:
-    """Words at even distances of frequency, and cells for them, in a table of the same
-    proportions.
-    """
+    """Words at even distances of frequency, and cells for them in a table of like proportions."""
     draw = np.random.default_rng(seed)
     (size, rows), columns = costs.rows.shape, costs.columns.shape[1]
     chosen = np.linspace(0, size - 1, words).astype(np.int64)

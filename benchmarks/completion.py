@@ -1,12 +1,12 @@
-"""Words completed as they are typed: milliseconds a key, and letters that need not be typed.
+"""Words completed while they are typed: milliseconds a key, and letters that need not be typed.
 
     python -m benchmarks.completion text.txt model.pt… [--sentences 40] [--top 5] [--peer-keys 40]
 
-Random sentences of the text are typed letter by letter on one thread: a key has the sentence so far
-as its history and the first 0 to n letters of the next word as its prefix; its first key also reads
-the word before. The peer scores the words of every row after the same history and picks from those.
-Letters saved: those that are missing when the word is first among the proposed; choosing it, which
-takes a key or a look, is not counted.
+Random sentences of the text are typed letter by letter on one thread. For each key, the history is
+the sentence so far and the prefix is the first 0 to n letters of the next word. The first key of a
+word also reads the word before. The peer scores the words of every row after the same history and
+picks the best. Letters saved are those not yet typed when the word is first proposed. Choosing the
+proposal, which takes a key or a look, is not counted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Key = tuple[list[str], str, str]  # history, prefix, the word that it is of
 
 
 def keys_of(sentences: Sequence[Sequence[str]]) -> Iterator[Key]:
-    """All keys that type these sentences, in order."""
+    """All keys of these sentences, in order."""
     for words in sentences:
         for place, word in enumerate(words):
             for letters in range(len(word) + 1):
@@ -51,11 +51,11 @@ def keys_of(sentences: Sequence[Sequence[str]]) -> Iterator[Key]:
 
 
 class Typing:
-    """What typing some sentences took.
+    """Measurements of typing some sentences.
 
     Attributes:
-        seconds: [keys] of the clock.
-        processor: [keys] of the processor.
+        seconds: [keys] wall-clock time.
+        processor: [keys] processor time.
         proposed: whether each key's word was proposed.
     """
 
@@ -88,8 +88,10 @@ def saved(keys: Sequence[Key], proposed: Sequence[bool]) -> tuple[int, int]:
 def score_all(
     model: LightRNN, history: list[str], prefix: str, top: int
 ) -> tuple[float, float, list[str]]:
-    """Seconds and processor seconds of the peer for one key, whose history it has read; and what it
-    proposes.
+    """The peer's work for one key: every word after a history that is read already.
+
+    Returns:
+        Seconds, processor seconds, and the proposed words.
     """
     state, index = model.read(history), prefix_index(model.vocabulary, model.table)
     began = time.perf_counter(), time.process_time()

@@ -1,11 +1,11 @@
-"""How well models of confusions of phones predict what a recogniser wrote.
+"""How well models of phone confusions predict a recogniser's words.
 
     python -m benchmarks.confusions DEV TEST
 
 Both are n-best lists with references. The rates of the uniform model and of the phonetic classes
-are learnt from the best hypotheses of DEV; the package's table was learnt by recipes/confusions.
-All are measured on the best hypotheses of TEST: log-likelihood of the written words, given the
-spoken ones, in nats a spoken phone. The record goes to benchmarks/results/confusions.json.
+are fitted to the best hypotheses of DEV. The package's table was fitted by recipes/confusions. All
+are measured on the best hypotheses of TEST: the log-likelihood of the recognised words, given the
+spoken ones, in nats per spoken phone. The result is benchmarks/results/confusions.json.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COLUMNS = {
 
 
 def best_observations(path: Path) -> list[Observation]:
-    """The runs of words of the best hypotheses, right ones and wrong ones."""
+    """The aligned runs of words of the best hypotheses, right ones and wrong ones."""
     lists = read_nbest(path).lists
     return observations(lists, read_references(path), read_pronunciations(None)[1], hypotheses=1)
 

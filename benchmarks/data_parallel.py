@@ -1,14 +1,13 @@
-"""What processes that train one model together tell each other at each step, and how long that
-takes on a network.
+"""Traffic of data-parallel training: bytes of a step, and how long they take on a network.
 
     torchrun --nproc_per_node 2 -m benchmarks.data_parallel [--sizes 10000 33000 200000 1000000]
-    [--hidden-dim 256]
+                                                            [--hidden-dim 256]
 
 The bytes are those of the gradients that DistributedDataParallel hands to its communication hook,
-counted over --steps steps of the trainer's own loss; they do not depend on the batch. What needs
-more than --memory is computed instead, from the parameters on torch's meta device. A ring
-all-reduce among n machines sends 2 (n − 1) / n times the bytes from each; divided by the rate of
-the network that is the least time of a step, however fast the machines compute.
+counted over --steps steps of the trainer's loss. They do not depend on the batch. If a network
+needs more than --memory, they are computed from its parameters on torch's meta device. A ring
+all-reduce among n machines sends 2 (n − 1) / n times the bytes from each machine. Divided by the
+rate of the network, that is the least time of a step, however fast the machines compute.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ COLUMNS = (
 
 
 class Traffic:
-    """Bytes of all gradients that were averaged, for a hook of DistributedDataParallel."""
+    """Bytes of all averaged gradients, counted by a hook of DistributedDataParallel."""
 
     bytes = 0
 
@@ -72,7 +71,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with data_parallel("cpu") as processes:
         if processes.count == 1:
-            parser.error("one process tells nobody anything: start two with torchrun")
+            parser.error("a single process exchanges nothing: start two with torchrun")
         measured = Measurement(
             __file__,
             arguments,
@@ -107,8 +106,8 @@ def row(
         parameters = sum(
             parameter.numel() for parameter in make(words, arguments.hidden_dim).parameters()
         )
-    # Each process holds the parameters, their gradients, and those once more where they are
-    # averaged.
+    # Each process holds the parameters, their gradients, and a copy of the gradients in the buckets
+    # where they are averaged.
     fits = 3 * 4 * parameters * processes.count < arguments.memory * 1e9
     size_of_all = (
         exchanged(make(words, arguments.hidden_dim), arguments.steps, processes)
@@ -126,10 +125,10 @@ def row(
 
 
 def exchanged(model: Trainable, steps: int, processes: ProcessGroup) -> float:
-    """Bytes of gradients that each process hands over at a step."""
+    """Bytes of gradients that each process sends in a step."""
     parallel, traffic = processes.loss_of(model), Traffic()
     assert isinstance(parallel, DistributedDataParallel)
-    # torch compares the types that a hook declares, and here they are only strings.
+    # torch compares the types that a hook declares; with postponed annotations they are strings.
     parallel.register_comm_hook(traffic, lambda traffic, bucket: traffic.count(bucket))
     state = model.start_states(STREAMS)
     for _ in range(steps):
@@ -142,7 +141,7 @@ def exchanged(model: Trainable, steps: int, processes: ProcessGroup) -> float:
 
 
 def least_seconds(size: float, machines: int, gigabits: float) -> float:
-    """A step's, by what a ring all-reduce of so many bytes sends from each machine."""
+    """The least time of a step: that of a ring all-reduce of so many bytes."""
     return 2 * (machines - 1) / machines * size * 8 / (gigabits * 1e9)
 
 
@@ -159,7 +158,7 @@ def light_rnn(words: Vocabulary, width: int) -> LightRNN:
 
 
 def full_softmax(words: Vocabulary, width: int) -> FullSoftmax:
-    """With dense gradients of the input vectors too, as torch's Embedding has them."""
+    """With dense gradients of the input embeddings, as torch's Embedding has them."""
     model = FullSoftmax(FullSoftmaxSettings(hidden_dim=width), words)
     assert isinstance(model.input, nn.Embedding)
     model.input.sparse = False

@@ -1,12 +1,11 @@
-"""Exported LightRNNs: size of the files, what int8 loses, and words scored a second by torch and by
-onnxruntime.
+"""Exported LightRNNs: size of the files, losses by int8, and the speed of torch and onnxruntime.
 
     python -m benchmarks.export TEXT MODEL [MODEL …] [--sizes 10000 100000 1000000] [--lines 2000]
 
-Each MODEL, a lightrnn.pt, is exported, and scores the first --lines sentences of TEXT, each by
-itself. Each of --sizes is an untrained network of that many words, the first of the last MODEL's,
-with four rows a column: of these only the sizes count. Words are scored 32 sentences side by side
-on one thread; speeds are words a second of processor time.
+Each MODEL, a lightrnn.pt, is exported and scores the first --lines sentences of TEXT, each alone.
+For each of --sizes, an untrained network has the first words of the last MODEL and four rows a
+column. Of these networks only the sizes of the files are measured. Sentences are scored 32 side by
+side on one thread. Speeds are words a second of processor time.
 """
 
 from __future__ import annotations
@@ -163,7 +162,7 @@ def scores_of(model: LightRNN, float32: bytes, int8: bytes, sentences: _Text) ->
 
 
 def timed(score: Callable[[_Text], list[np.ndarray]], sentences: _Text) -> tuple[np.ndarray, float]:
-    """Log-probs, and how many a second of processor time."""
+    """Log-probabilities, and their number per second of processor time."""
     began = time.process_time()
     log_probs = np.concatenate(score(sentences))
     return log_probs, len(log_probs) / (time.process_time() - began)

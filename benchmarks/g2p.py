@@ -1,16 +1,16 @@
 """Grapheme-to-phoneme conversion: phone and word errors on held-out words of CMUdict, and speed.
 
     python -m benchmarks.g2p TEST [--graphones NAME FILE]… [--systems g2p-en espeak-ng]
-    [--lexicon NAME FILE]… [--words N] --record
+                             [--lexicon NAME FILE]… [--words N] --record
 
-TEST is the test.txt of `recipes/g2p/run.sh`; neither a word of it nor an inflected form of one was
-in the training part. Names are its words that are in the lists of surnames or first names of
-RESCORER_DATA/gazetteers and not in its english-words.txt.xz. A word is right if it is one of its
-pronunciations; errors are counted against the nearest one. The package's model is always measured.
-Seconds are of the processor, without loading.
+TEST is the test.txt of `recipes/g2p/run.sh`. The training words hold neither its words nor
+inflected forms of them. Names are those of its words that are in the lists of surnames or first
+names of RESCORER_DATA/gazetteers but not in its english-words.txt.xz. A word is right if its
+pronunciation is one of the references. Phone errors are counted against the nearest reference. The
+package's model is always measured. Times are processor time, without loading.
 
 Other systems, for comparison only: `g2p-en` needs `pip install g2p-en`, `espeak-ng` the program of
-that name. `--lexicon` takes what another tool wrote, such as
+that name. `--lexicon` takes the output of another tool, such as
 `phonetisaurus train --model g2p.fst train.txt; phonetisaurus predict --model g2p.fst < words`.
 """
 
@@ -66,7 +66,7 @@ _R_COLOURED = re.compile("([ɜɚ]ː?)ɹ(?=[^aeiouæɐʌəɛɪʊɔɑ]|$)")
 
 
 def names_of(words: Sequence[str], gazetteers: Path) -> set[str]:
-    """Which of the words are names and nothing else."""
+    """Those of the words that are names and no other words."""
     listed = {
         line.partition("\t")[0].lower()
         for name in ("surnames", "first-names")
@@ -77,7 +77,7 @@ def names_of(words: Sequence[str], gazetteers: Path) -> set[str]:
 
 
 def nearest(references: Sequence[Phones], found: Sequence[Phones]) -> tuple[int, int]:
-    """Errors of the best of the pronunciations, and phones of its reference."""
+    """The fewest errors against one of the references, and the phones of that reference."""
     return min(
         (edit_distance(reference, each)["total"], len(reference))
         for reference in references
@@ -86,7 +86,7 @@ def nearest(references: Sequence[Phones], found: Sequence[Phones]) -> tuple[int,
 
 
 def rates(references: Mapping[str, Sequence[Phones]], found: Mapping[str, list[Phones]]) -> Any:
-    """Per cent of phones and of words that are wrong."""
+    """Percentages of wrong phones and of wrong words."""
     counted = [nearest(said, found[word]) for word, said in references.items()]
     errors, phones = (sum(each) for each in zip(*counted, strict=True))
     wrong = sum(error > 0 for error, _ in counted)
@@ -101,7 +101,7 @@ def graphones(model: GraphemeToPhoneme, n: int) -> Convert:
 
 
 def g2p_en(words: Sequence[str]) -> list[list[Phones]]:
-    """By its network, without the dictionary that it asks first, which has the test words."""
+    """g2p-en's network, without the dictionary that it looks up first, which has the test words."""
     import nltk
 
     nltk.download = lambda *_: False  # the dictionary, and a tagger

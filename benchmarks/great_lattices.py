@@ -1,12 +1,11 @@
-"""Time and memory of great lattices: chains of two parallel arcs a step, and other shapes with as
-many arcs.
+"""Time and memory of very large lattices: chains of two parallel arcs a step, and other shapes.
 
     OMP_NUM_THREADS=1 python -m benchmarks.great_lattices [--steps 31250 62500 125000 250000]
 
-Each row is a process of its own. A Kaldi text archive is written with one great lattice and 1,000
-small ones after it; it is read, and the great lattice is rescored with a bigram model, whose own
-time is small. `wide` has the arcs of the chain in 250 steps. The small lattices are also read from
-an archive of their own.
+Each row is a process of its own. A Kaldi text archive holds one large lattice and then 1,000 small
+ones. It is read, and the large lattice is rescored with a bigram model, which itself takes little
+time. `wide` has the arcs of the chain in 250 steps. The small lattices are also read from an
+archive of their own.
 """
 
 from __future__ import annotations
@@ -46,9 +45,7 @@ COLUMNS = {
 
 
 def lattice(name: str, steps: int, states: int, arcs: int, draw: random.Random) -> Iterator[str]:
-    """A lattice in text: `steps` steps of so many states and arcs each, each state with a way to
-    the next step.
-    """
+    """A lattice as text, of `steps` steps of states and arcs; each state leads to the next step."""
     yield f"{name} \n"
     for step in range(steps):
         for arc in range(arcs):
@@ -82,7 +79,7 @@ def write_inputs(folder: Path, steps: int, states: int, arcs: int) -> None:
 
 
 def memory() -> int:
-    """MiB of this process as it is."""
+    """The present size of this process in MiB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
 
 

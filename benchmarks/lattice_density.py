@@ -1,11 +1,11 @@
-"""How large rescored lattices of Kaldi are, and what of the words they keep.
+"""The size of rescored Kaldi lattices, and the words that they keep.
 
     python -m benchmarks.lattice_density ARCHIVE... --ref REFERENCES... [--lm lightrnn.pt]
-    [--symbols words.txt]
+                                         [--symbols words.txt]
 
-Each archive as it is, rescored, and rescored with --compact, by the model's default weights.
-Density is Kaldi's: how many arcs lie over a frame, on average; frames are the transition ids of a
-path. Bytes are of the .gz that the command writes. The record goes to
+Each archive is measured as it is, rescored, and rescored with --compact, by the default weights of
+the model. Density is Kaldi's: the mean number of arcs over a frame. The frames are the transition
+ids of a path. Bytes are those of the .gz that the command writes. The result is
 benchmarks/results/lattice_density.json.
 """
 
@@ -53,7 +53,7 @@ COLUMNS = {
 
 
 def density(lattices: Sequence[Lattice]) -> float:
-    """Arcs over a frame."""
+    """Mean number of arcs over a frame."""
     over = frames = 0
     for lattice in lattices:
         lengths = lattice.arc_fields[TRANSITION_IDS].packed().lengths  # type: ignore[attr-defined]

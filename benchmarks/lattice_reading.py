@@ -1,10 +1,9 @@
-"""How fast archives of Kaldi's lattices are read: unpacked, taken apart and assembled, on one core.
+"""How fast archives of Kaldi's lattices are read on one core: unpacked, parsed and assembled.
 
     OMP_NUM_THREADS=1 python -m benchmarks.lattice_reading ARCHIVE... [--symbols words.txt]
-    [--repeats 3]
+                                                           [--repeats 3]
 
-Each archive is read as a stream, one lattice at a time; the table of words is read each time too,
-and its time counts.
+Each archive is read as a stream, one lattice at a time. The time includes reading the symbol table.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ COLUMNS = (
 
 
 def read(path: Path, symbols: Path | None) -> tuple[int, int, str]:
-    """(lattices, arcs, what they are) of an archive, which is read through."""
+    """Read an archive; returns the number of lattices and of arcs, and the kind of archive."""
     lattices, arcs, kind = 0, 0, ""
     for lattice in kaldi_lattice.read(path, symbols, ErrorCollector()):
         lattices += 1

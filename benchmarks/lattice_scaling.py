@@ -1,13 +1,12 @@
-"""Rescoring as lattices grow, as the batch grows, and under a small memory: words a second and peak
-memory.
+"""Time and peak memory of rescoring, by the size of the lattice, the batch and the memory option.
 
-    python -m benchmarks.lattice_scaling LATTICES --lm lightrnn.pt [--ngram ngram.binary] [--symbols
-    words.txt]
+    python -m benchmarks.lattice_scaling LATTICES --lm lightrnn.pt [--ngram ngram.binary]
+                                         [--symbols words.txt]
 
-A lattice of a given size is made of real ones, end to start, like a longer utterance. Each row is a
-process of its own: peak memory is its largest resident size, less what it had after model and
-lattices were read; scored are the words that the models were asked for, each after a history of its
-own.
+A lattice of a given size is made by joining real ones end to start, like a longer utterance. Each
+row is a process of its own. Peak memory is its largest resident size, less its size after model and
+lattices were read. The number of scored words is that of words that the models scored, each after
+its own history.
 """
 
 from __future__ import annotations
@@ -58,8 +57,9 @@ _WIDE, _MANY = 30.0, 200  # an expansion that needs memory
 
 
 def chained(lattices: Sequence[Lattice], arcs: int) -> Lattice:
-    """One lattice of about so many arcs: lattices end to start, the last one cut by leaving out its
-    worst arcs.
+    """One lattice of about so many arcs: lattices joined end to start.
+
+    The last one is cut by leaving out its worst arcs.
     """
     chain, size = [], 0
     for lattice in lattices:
@@ -125,14 +125,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _weights(lattice: Lattice, models: Sequence[str]) -> TunedWeights:
-    """The language models beside the recogniser's own scores, half a nat for a nat."""
+    """Weights 0.5 for the language models, beside the recogniser's own scores."""
     first_pass = rescoring.first_pass_weights(lattice)
     mixture = {name: 1 / len(models) for name in models}
     return TunedWeights(replace(first_pass, lm_scale=0.5, mixture=mixture), first_pass)
 
 
 def row(arguments: argparse.Namespace, **changed: Any) -> dict[str, Any]:
-    """One row, in a process of its own; where it fails, its result is the error."""
+    """One row, in a process of its own; if that fails, the result is the error."""
     given = {**vars(arguments), **changed}
     options = [
         f"--{name.replace('_', '-')}={value}"

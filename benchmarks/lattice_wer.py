@@ -1,15 +1,13 @@
-"""Word error rates of lattices rescored with histories of N - 1 words, beside their n-best lists,
-and the time of each.
+"""Word error rates and times of rescored lattices, beside those of their n-best lists.
 
-    python -m benchmarks.lattice_wer LATTICES --dev REFERENCES --test REFERENCES --lm lightrnn.pt
-    --ngram ngram.binary
-                                     [--symbols words.txt] [--orders 3,4,5] [--max-histories 16]
-                                     [--threads 1]
+    python -m benchmarks.lattice_wer LATTICES --dev REFERENCES --test REFERENCES \\
+      --lm lightrnn.pt --ngram ngram.binary [--symbols words.txt] [--orders 3,4,5] \\
+      [--max-histories 16] [--threads 1]
 
-KenLM alone, the LightRNN alone and their mixtures, each with weights of its own: tuned on the
-lattices (N = 4) and on the 100-best lists of the utterances in --dev, measured on those of --test.
-The lists hold the best word sequences of the lattices by the first pass's scores. Times are of the
-test set, after reading.
+Lattices are rescored with histories of N - 1 words. The systems are KenLM alone, the LightRNN alone
+and their mixtures. Each has weights tuned on the lattices (N = 4) and on the 100-best lists of the
+utterances in --dev, and is measured on those of --test. The lists hold the best word sequences of
+the lattices by the scores of the first pass. Times are those of the test set, after reading.
 """
 
 from __future__ import annotations
@@ -58,7 +56,7 @@ COLUMNS = (
 
 
 def lists_of(lattices: Sequence[Lattice], models: Sequence[LanguageModel], n: int) -> list[NBest]:
-    """The n best word sequences of each lattice by the first pass's scores."""
+    """The n best word sequences of each lattice by the scores of the first pass."""
     weights = first_pass_weights(lattices[0])
     return [
         paths_list(lattice, n_best(lattice, known_totals([lattice], weights), n))
@@ -86,7 +84,7 @@ def rescored_lattices(
 
 
 class Table:
-    """Error rates against the references, a row a system."""
+    """Error rates against the references, one row a system."""
 
     def __init__(self, measured: Measurement, references: Mapping[str, Words]) -> None:
         self.measured, self.references = measured, references

@@ -1,4 +1,4 @@
-"""The machine that a figure was measured on: printed with every table."""
+"""The machine on which a figure was measured, printed with every table."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""What expected names bring, from the text of a recogniser alone, and which part brings it.
+"""The gain of expected names on one-best outputs, and the part of each component in it.
 
     python -m benchmarks.names FOLDER --ngram NGRAM [--row NAME...] [--record]
 
 FOLDER holds librispeech-test-clean.{b1,b2}.jsonl (one-best outputs without scores, with
 references), librispeech-test-clean.lists.tsv.xz (`utterance<TAB>rare words of the
 reference<TAB>expected words`) and librispeech-words.txt.xz (words with counts, most frequent
-first): the protocol of Le et al. (2021). The utterances are cut into two halves. Weights and
-confusions are fitted on one half and measured on the other, both ways. B-WER is of the rare words
-of each reference, U-WER of all others. NGRAM is a KenLM model, such as that of recipes/english.
+first): the protocol of Le et al. (2021). The utterances are split into two halves. Weights and
+confusions are fitted on one half and measured on the other, both ways. B-WER is the error rate of
+the rare words of each reference, U-WER that of all others. NGRAM is a KenLM model, such as that of
+recipes/english.
 
-A row is measured at a time and added to benchmarks/results/names.json. Seconds are of one core, for
+Rows are measured one by one and added to benchmarks/results/names.json. Times are of one core, for
 all utterances, without loading and tuning.
 """
 
@@ -50,16 +51,19 @@ from rescorer.rescoring.lattice_tuning import tune_lattices
 from rescorer.rescoring.list_lattices import list_lattices
 from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.oracle import oracle_words
-from rescorer.rescoring.settings import CandidateSettings
 
 COMMON = 5000  # words that are more frequent are not rare
 SEED = 0
 MEASURES = [
     "rescorer/pronunciation",
     "rescorer/models/expected_words.py",
+    "rescorer/rescoring/candidate_paths.py",
     "rescorer/rescoring/candidates.py",
+    "rescorer/rescoring/default_weights.py",
     "rescorer/rescoring/expansion.py",
     "rescorer/rescoring/lattice_tuning.py",
+    "rescorer/rescoring/tuning_loss.py",
+    "rescorer/rescoring/word_probabilities.py",
 ]
 COLUMNS = {
     "row": "names",
@@ -75,8 +79,6 @@ COLUMNS = {
     "seconds": "seconds",
 }
 INTERVALS = {"wer": "wer_interval", "u_wer": "u_interval", "b_wer": "b_interval"}
-# Bounds for lists of 10⁵ names: what sounds less alike would be too many candidates.
-LONG_LIST = CandidateSettings(sound_bound=4, sound_bound_per_phone=0.5, most_candidates=150)
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,9 @@ class Row:
             all rare words.
         models: "both", "lightrnn" or "ngram".
         confusions: "learnt" on the other half, "package", or "classes" of phones.
-        tuned: with weights of the other half, else the default ones.
-        lexicon: with CMUdict, else with pronunciations from spellings alone.
-        spelling: with the raw score `spelling`.
+        tuned: whether weights are tuned on the other half; otherwise they are the default ones.
+        lexicon: whether CMUdict is used; otherwise spellings alone give pronunciations.
+        spelling: whether the raw score `spelling` is used.
     """
 
     recogniser: str = "b1"
@@ -128,7 +130,7 @@ class Protocol:
 
     Attributes:
         lists: of each recogniser.
-        rare: the rare words of each utterance's reference, for counting alone.
+        rare: the rare words of each utterance's reference, which serve only for counting.
         expected: the list of each utterance.
         rare_words: all rare words.
     """
@@ -178,7 +180,7 @@ def _names(words: Sequence[str]) -> tuple[Name, ...]:
 
 
 class Bench:
-    """Measures rows; models and pronunciations are loaded once."""
+    """Measures rows. Models and pronunciations are loaded once."""
 
     def __init__(self, protocol: Protocol, ngram: Path) -> None:
         self.protocol = protocol
@@ -245,9 +247,11 @@ class Bench:
 
     def _lattices(self, row: Row, half: frozenset[str], confusions: Confusions) -> list[Lattice]:
         lists = [n for n in self.protocol.lists[row.recogniser] if n.utterance in half]
-        settings = LONG_LIST if isinstance(row.expected, str) else CandidateSettings()
         search = CandidateSearch(
-            self.protocol.names(row, half), self._phones[row.lexicon], confusions, settings
+            self.protocol.names(row, half),
+            self._phones[row.lexicon],
+            confusions,
+            models=self._models[row.models],
         )
         lattices = search.add(list_lattices(lists))
         return list(lattices if row.spelling else map(_without_spelling, lattices))
@@ -313,7 +317,7 @@ def write(rows: Mapping[str, dict[str, object]], arguments: argparse.Namespace) 
     record(
         "names",
         "Expected names that no hypothesis holds",
-        "How many errors go when names that sound like what was written may replace it?",
+        "How many errors disappear if names may replace words that sound like them?",
         shlex.join(names),
         machine("cpu", "torch"),
         MEASURES,

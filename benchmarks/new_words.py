@@ -1,20 +1,22 @@
-"""New words without retraining: the perplexity of names that a model was not trained with, and of
-all other words.
+"""New words without retraining: perplexity of names that are added to a model.
 
     python -m benchmarks.new_words TEXT… --without without.pt --with with.pt --names names.tsv
                                    [--examples examples.1.txt examples.5.txt examples.20.txt]
                                    [--priors 1 10 100 counts] [--many 10000 --gazetteers DIR]
 
-`recipes/names` makes the two models and the files: one was trained on a text without the names, the
-other with them. TEXT is held out. The names (`word<TAB>count`) are scored in it by the model that
-had them from the start; by the one without, as P(<unk>) times what the piece model says of their
-spelling; and by that model once they were added to it: with no example sentences and with each file
-of them, with each pseudo-count (`counts`: what the model with the names saw of each), and in random
-free cells with the same calibration of their biases. All sentences are read alone. `<unk>` not
-spelled out is no figure to compare with: it is the probability of all unknown words together.
+`recipes/names` makes the files and the two models: one was trained on a text without the names, the
+other with them. TEXT is held out. Its names (`word<TAB>count`) are scored by
 
-With --many so many words of the gazetteers that the model does not know are added, for the time
-that it takes.
+- the model that was trained with them;
+- the model without them, as P(<unk>) times the probability of their spelling;
+- that model with the names added: without example sentences and with each file of them, with each
+  pseudo-count (`counts`: their true counts in the text of the model with the names), and in random
+  free cells with the same calibration of their biases.
+
+All sentences are read alone. `<unk>` without a spelling cannot be compared: it is the probability
+of all unknown words together.
+
+With --many, so many unknown words of the gazetteers are added, to measure the time.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Names:
-    """The names and how often each was seen by the model that had them from the start."""
+    """The names, with their counts in the text of the model that was trained with them."""
 
     words: list[str]
     counts: np.ndarray
@@ -69,12 +71,12 @@ class Names:
         return cls([word for word, _ in fields], np.array([float(count) for _, count in fields]))
 
     def pseudo_counts(self, prior: str) -> np.ndarray:
-        """[W] the same number for each, or the true counts."""
+        """[W] the same number for each name, or the true counts."""
         return self.counts if prior == "counts" else np.full(len(self.words), float(prior))
 
 
 class HeldOut:
-    """Text with its names and its perplexities; those of old words are compared with `base`."""
+    """Text with names, and its perplexities; those of old words are compared with `base`."""
 
     def __init__(
         self, paths: Sequence[Path], names: Names, base: LightRNN, spelling: Spelling
@@ -93,7 +95,7 @@ class HeldOut:
         ]
 
     def rows_of_base(self) -> list[dict[str, Any]]:
-        """The model without the names."""
+        """The rows of the model without the names."""
         return [
             self._row("`<unk>`, not spelled out", self.base),
             self._row("`<unk>` and the piece model", self.base + self._spelled),
@@ -138,9 +140,7 @@ def added(
 
 
 def in_random_cells(model: LightRNN, names: Names, counts: np.ndarray, seed: int) -> LightRNN:
-    """The model with the names in free cells drawn by chance, in rows that hold words; probable as
-    they should be.
-    """
+    """The model with the names in random free cells of rows with words, calibrated as usual."""
     settings = NewWordSettings()
     free = model.table.words < 0  # [R, C]
     free_cells = np.flatnonzero(free & ~free.all(1, keepdims=True) & ~free.all(0))

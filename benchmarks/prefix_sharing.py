@@ -1,10 +1,9 @@
-"""What the prefix tree saves on n-best lists: words scored, and time, against each hypothesis
-alone.
+"""The gain of the prefix tree on n-best lists, in scored words and in time.
 
     python -m benchmarks.prefix_sharing NBEST --lm lightrnn.pt [--device cpu] [--threads 1]
 
-The other way scores the same hypotheses with the same network in padded batches of like length,
-without sharing. Shapes: U hypotheses of a batch, T words of the longest.
+The comparison scores each hypothesis alone, with the same network, in padded batches of similar
+length. Shapes: U hypotheses of a batch, T words of the longest.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ COLUMNS = (
 
 @torch.no_grad()
 def batched(model: LightRNN, sentences: list[tuple[str, ...]]) -> np.ndarray:
-    """[S] log P of each sentence with its `</s>`, sentences of like length side by side."""
+    """[S] log P of each sentence with its `</s>`, in batches of sentences of similar length."""
     order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
     totals = np.empty(len(sentences))
     for begin in range(0, len(order), _BATCH):

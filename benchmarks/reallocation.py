@@ -1,12 +1,11 @@
-"""What each way of reallocating brings: perplexity before, straight after, and after one more
-epoch.
+"""Ways of reallocation: perplexity before it, just after it, and after one more epoch.
 
-    python -m benchmarks.reallocation TRAIN VALID --vocabulary words.tsv [--epochs 2] [--save-costs
-    costs.npz]
+    python -m benchmarks.reallocation TRAIN VALID --vocabulary words.tsv [--epochs 2]
+                                      [--save-costs costs.npz]
 
-One network is trained for some epochs. Each way then starts from a copy of it: words are
-reallocated (or not), and the copy is trained for one more epoch, the learning rate falling to 0.
-Seeds and texts are the same for all.
+One network is trained for some epochs. For each way, a copy of it is reallocated (or not) and
+trained for one more epoch, with a learning rate that falls to 0. Seeds and texts are the same for
+all.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m benchmarks.render
 
-Pages and the README's block are made whole from benchmarks/results/*.json; a test checks that they
-are what this makes. A result is marked where a source that it measures has changed since. Learning
-curves of results that hold none are figures that were drawn when they were measured; they stay.
+Pages and the README's block are made from benchmarks/results/*.json. A test checks that they are
+up to date. A result is marked if a source that it measures has changed. Learning curves of results
+without curves are figures that were drawn when they were measured; they stay.
 """
 
 from __future__ import annotations
@@ -17,16 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.baselines.plots import draw_by_parameters, draw_by_seconds
-from benchmarks.results import (
-    ROOT,
-    Column,
-    Result,
-    digest,
-    digest_of,
-    read_all,
-    table_head,
-    table_row,
-)
+from benchmarks.results import Column, Result, read_all, table_head, table_row
+from benchmarks.sources import ROOT, digest, digest_of
 from rescorer.files import write_lines
 
 DOCS = Path("docs/results")
@@ -42,7 +34,7 @@ class Page:
     Attributes:
         name: of its file, without `.md`.
         introduction: sentences above the results.
-        results: names, in order; a name that ends with * stands for all that begin so.
+        results: names of results, in order; `PREFIX*` stands for all names with that prefix.
     """
 
     name: str
@@ -103,8 +95,14 @@ PAGES = (
         ),
     ),
     Page(
+        "names",
+        "Expected names",
+        "Names that no hypothesis holds: candidates that sound like what was written.",
+        ("names", "expected_names*", "names_size", "g2p", "confusions", "sound_index"),
+    ),
+    Page(
         "new_words",
-        "Names and new words",
+        "New words",
         "Words that are added to a model without training it again.",
         (
             "names_whisper",
@@ -113,7 +111,6 @@ PAGES = (
             "names*",
             "new_words",
             "row_purity",
-            "confusions",
         ),
     ),
     Page(
@@ -136,12 +133,12 @@ PAGES = (
             "vocabulary_size",
             "million_words",
             "data_parallel",
-            "sound_index",
+            "format_speed",
             "report_page",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),
-    Page("robustness", "Robustness", "Broken, strange and hostile input.", ("fuzz", "torture")),
+    Page("robustness", "Robustness", "Broken, strange and hostile input.", ("fuzz*", "torture")),
     Page("other", "Other measurements", "Results that no other page holds.", ("*",)),
 )
 
@@ -176,7 +173,7 @@ def make_pages(results: Mapping[str, Result], root: Path = ROOT) -> dict[Path, s
 
 
 def place(results: Mapping[str, Result]) -> list[tuple[Page, list[Result]]]:
-    """The results of each page, each of them on the first page that names it."""
+    """The results of each page; each result is on the first page that names it."""
     named = {name for page in PAGES for name in page.results if not name.endswith("*")}
     left = dict(results)
     placed = []
@@ -216,7 +213,7 @@ def _section(result: Result, root: Path) -> list[str]:
 
 
 def reason_due(result: Result, root: Path = ROOT) -> str:
-    """Why it should be measured again; empty where it need not be."""
+    """Why the result should be measured again; empty if it need not be."""
     changed = "measured on earlier code." if result.changed_sources(root) else ""
     return " ".join(filter(None, [changed, result.outdated]))
 
@@ -301,7 +298,7 @@ def _error_rates(result: Result, root: Path) -> str:
 
 
 def draw_figures(results: Mapping[str, Result], folder: Path) -> list[Path]:
-    """Draw what the rows of the tables of baselines hold; returns the files."""
+    """Draw the figures of the tables of baselines; returns the files."""
     drawn = []
     for name, result in results.items():
         if not any("entry" in row for row in result.rows):
@@ -333,8 +330,9 @@ def _at_commit(commit: str, path: str, root: Path) -> str:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True).stdout
 
     listed = git("ls-tree", "-r", "--name-only", commit, "--", path).decode().splitlines()
-    files = [file for file in sorted(listed) if file == path or file.endswith(".py")]
-    return digest_of([git("show", f"{commit}:{file}") for file in files]) or digest(path, root)
+    files = [file for file in listed if file == path or file.endswith(".py")]
+    contents = {file: git("show", f"{commit}:{file}") for file in files}
+    return digest_of(contents) or digest(path, root)
 
 
 if __name__ == "__main__":

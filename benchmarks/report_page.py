@@ -20,7 +20,8 @@ import numpy as np
 
 from benchmarks.browser import Page, browser_page
 from benchmarks.machine import machine
-from benchmarks.results import ROOT, record
+from benchmarks.results import record
+from benchmarks.sources import ROOT
 from rescorer.recognition.formats import read_nbest
 from rescorer.recognition.nbest import FIRST_PASS, NBest
 from rescorer.reports.html import HYPOTHESES, write_html

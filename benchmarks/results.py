@@ -1,50 +1,40 @@
-"""Results as data: what a benchmark measured, with its command, machine and measured sources.
+"""Results as data: the figures of a benchmark with its command, machine and measured sources.
 
 A benchmark makes a `Measurement`, adds rows as it measures them, and finishes it. Each row is
-printed as it is found; with `--record` the whole is written to `benchmarks/results/NAME.json`,
-which `benchmarks.render` reads.
+printed at once. With `--record` the result is written to `benchmarks/results/NAME.json`, which
+`benchmarks.render` reads.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import hashlib
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from benchmarks.sources import ROOT, digest, sources_of
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 
-ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "results"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
-# What no figure depends on.
-_PLAIN = (
-    "rescorer/errors.py",
-    "rescorer/files.py",
-    "benchmarks/results.py",
-    "benchmarks/machine.py",
-)
 
 
 @dataclass(frozen=True)
 class Column:
-    """
-    Attributes:
-        key: of the values in the rows.
-        label: head of the column.
-        format: of its numbers, as Python's `format` takes it, such as ",d" or ".2f".
+    """Attributes:
+    key: the key of its values in the rows.
+    label: its head in the table.
+    format: of its numbers, as Python's `format` takes it, such as ",d" or ".2f".
     """
 
     key: str
@@ -80,19 +70,19 @@ class Result:
 
     Attributes:
         name: of its file, without `.json`.
-        title: head of its table.
-        question: that it answers, one sentence.
-        command: that measures it again.
-        commit: that was measured; for figures of older notes, the commit that recorded them.
+        title: the head of its table.
+        question: the question that it answers, one sentence.
+        command: the command that measures it.
+        commit: the measured commit; for figures of older notes, the commit that recorded them.
         date: YYYY-MM-DD.
         machine: processor, cores, versions.
-        measures: source files, or folders of them, whose change makes the result old.
-        settings: that matter.
+        measures: source files, or folders of them, whose change makes the result outdated.
+        settings: the settings that matter.
         columns: of the table.
-        rows: its lines; a value that no column names is not shown.
+        rows: of the table; values without a column are not shown.
         notes: sentences under the table.
-        sources: digest of each of `measures` as it was measured.
-        outdated: why the command would not give these figures today, as far as it is known.
+        sources: digests of `measures` at the time of the measurement.
+        outdated: why the command would give other figures today, if that is known.
     """
 
     name: str
@@ -112,7 +102,7 @@ class Result:
 
     @classmethod
     def read(cls, path: Path) -> Result:
-        """Raises InputError where the file is no result."""
+        """Read a file. Raises InputError if it is no result."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -129,7 +119,7 @@ class Result:
 
     @classmethod
     def from_dict(cls, content: Any, path: Path) -> Result:
-        """Raises InputError where a field is missing, unknown or empty, or a row has no cell."""
+        """Raises InputError for a missing, unknown or empty field, or a row without any value."""
 
         def check(holds: bool, problem: str, expected: str) -> None:
             if not holds:
@@ -187,7 +177,7 @@ class Result:
         return path
 
     def changed_sources(self, root: Path = ROOT) -> list[str]:
-        """Those of `measures` that differ from what was measured, or of which it is not known."""
+        """Those of `measures` whose digest has changed or is missing."""
         return [path for path in self.measures if self.sources.get(path) != digest(path, root)]
 
 
@@ -195,7 +185,7 @@ _OPTIONAL = {"notes", "sources", "outdated"}
 
 
 def _json_lines(content: Mapping[str, Any]) -> list[str]:
-    """JSON with a line for each row and each column, so that changes of figures can be read."""
+    """JSON with a line for each row and each column, so that diffs show changed figures."""
     lines = []
     for key, value in content.items():
         if isinstance(value, list | tuple) and value:
@@ -210,49 +200,6 @@ def _json_lines(content: Mapping[str, Any]) -> list[str]:
 def read_all(folder: Path = FOLDER) -> dict[str, Result]:
     """All results by name."""
     return {path.stem: Result.read(path) for path in sorted(folder.glob("*.json"))}
-
-
-# ---- what is measured ----
-
-
-def digest(path: str, root: Path = ROOT) -> str:
-    """Of a file's content, or of all Python files of a folder; empty where there is none."""
-    whole = root / path
-    files = sorted(whole.rglob("*.py")) if whole.is_dir() else [whole] if whole.is_file() else []
-    return digest_of([file.read_bytes() for file in files])
-
-
-def digest_of(contents: Sequence[bytes]) -> str:
-    return hashlib.sha256(b"\0".join(contents)).hexdigest()[:16] if contents else ""
-
-
-def sources_of(program: Path, root: Path = ROOT) -> list[str]:
-    """The program and what it imports of rescorer and of benchmarks, paths from the root."""
-    seen: list[str] = []
-    waiting = [program.relative_to(root).as_posix()]
-    while waiting:
-        path = waiting.pop()
-        if path in seen or path in _PLAIN:
-            continue
-        seen.append(path)
-        if path.startswith("benchmarks/"):
-            waiting += _imported(root / path, root)
-    return sorted(seen)
-
-
-def _imported(file: Path, root: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and node.module
-            and node.module.startswith(("rescorer", "benchmarks"))
-        ):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            paths = [name.replace(".", "/") + ".py" for name in names]
-            yield from (path for path in paths if (root / path).is_file())
-            package = root / node.module.replace(".", "/") / "__init__.py"
-            if package.is_file() and package != file:  # it re-exports what its modules define
-                yield from _imported(package, root)
 
 
 # ---- measuring ----
@@ -309,14 +256,14 @@ def record(
 
 
 class Measurement:
-    """A result under way: rows are printed as Markdown when they are found.
+    """A result that is being measured: rows are printed as Markdown when they are added.
 
     Args:
         program: `__file__` of the benchmark.
-        arguments: that it was called with; they are the settings. `record` says whether it is
+        arguments: its arguments, which become the settings; `record` tells whether the result is
             written.
-        part: of the name, where a program makes several tables.
-        launcher: that starts the program, where it is not Python.
+        part: a suffix of the name, for a program with several tables.
+        launcher: the program that starts it, if that is not Python.
     """
 
     def __init__(
@@ -357,18 +304,18 @@ class Measurement:
         self.notes: list[str] = []
 
     def add(self, **values: Any) -> None:
-        """A row, by the keys of the columns."""
+        """Add a row, by the keys of the columns."""
         if not self.rows:
             print("\n" + "\n".join(table_head(self.columns, [values])))
         self.rows.append(values)
         print(table_row(self.columns, values), flush=True)
 
     def note(self, sentence: str) -> None:
-        """A sentence under the table."""
+        """Add a sentence under the table."""
         self.notes.append(sentence)
 
     def finish(self) -> None:
-        """Print the notes, and write the result where that is asked for."""
+        """Print the notes, and write the result if `--record` asks for that."""
         print("".join(f"\n{note}\n" for note in self.notes), flush=True)
         if self._record:
             whole = replace(self._result, rows=tuple(self.rows), notes=tuple(self.notes))
@@ -376,7 +323,7 @@ class Measurement:
 
 
 def table_head(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The first two lines of a table in Markdown; columns of numbers are set right."""
+    """The first two lines of a table in Markdown; numbers are aligned right."""
     rule = ["---:" if column.is_number(rows) else "---" for column in columns]
     return [
         "| " + " | ".join(column.label for column in columns) + " |",
@@ -389,7 +336,7 @@ def table_row(columns: Sequence[Column], row: Mapping[str, Any]) -> str:
 
 
 def public(argument: str) -> str:
-    """A path as another machine has it: below DATA where it is in RESCORER_DATA, else its name."""
+    """A path without this machine's folders: below DATA if in RESCORER_DATA, else its name."""
     data = os.environ.get("RESCORER_DATA")
     if data and argument.startswith(data.rstrip("/") + "/"):
         return "DATA/" + argument[len(data.rstrip("/")) + 1 :]

@@ -1,28 +1,30 @@
-"""Do rows mean something? The share of lists of words that lands in their fullest rows, after
-training and by chance.
+"""Do rows mean something? The share of a list of words that is in its fullest rows.
 
-    python -m benchmarks.row_purity lightrnn.pt --gazetteers DIR [--rows 10] [--least 20] [--seeds
-    5] [--show 8]
+    python -m benchmarks.row_purity lightrnn.pt --gazetteers DIR [--rows 10] [--least 20]
+                                    [--seeds 5] [--show 8]
 
 The folder of gazetteers holds places, surnames and first-names (.tsv.xz) and english-words.txt.xz
-(SCOWL). Only words that the model saw so often (`--least`) count. The same lists are looked up in
-the model's table, in the table in order of counts, and in tables of the same shape with every word
-in a cell drawn by chance (the mean of several). Not more of n words than the rows have columns can
-be in them: that is the ceiling. Ten words are in ten rows wherever they are, so the share in the
-one fullest row is told beside.
+(SCOWL). Only words that occurred at least `--least` times in training are counted. The shares are
+those in the model's table, in a table in the order of counts, and in tables of the same shape with
+words in random cells (the mean of several). A list of n words can have at most as many words in
+some rows as these have columns: that is the ceiling. A list of ten words is always in ten rows, so
+the share in the fullest row is given as well.
 
-How the lists are cleaned. A word is common where SCOWL has it in lower case.
+The lists are made as follows. A word is common if SCOWL has it in lower case.
 
-    places       one word, 15,000 inhabitants or more; not common, and no surname or first name of
-    5,000 people surnames     of 5,000 people or more; not common, no first name of 5,000, and no
-    place of 15,000 numbers      zero to nineteen, the tens, hundred to trillion
+    places       one word, 15,000 inhabitants or more; not common; no surname or first name of 5,000
+                 people
+    surnames     of 5,000 people or more; not common; no first name of 5,000 people and no place of
+                 15,000 inhabitants
+    numbers      zero to nineteen, the tens, hundred to trillion
     months       without may and march, which are mostly other words
-    participles  forms that are no past tense: an irregular verb's (taken, known), from the list in
-    this file past -ed     past tense or participle of a regular verb
-    verbs -s     third person of a regular verb, and of the irregular ones of the list
+    participles  forms that differ from the past tense, of irregular verbs (taken, known), from the
+                 list in this file
+    past -ed     past tense or participle of a regular verb
+    verbs -s     third person of a regular verb, or of an irregular one of the list
 
-A regular verb is a word of SCOWL that has its forms in -s, -ed and -ing there too and no
-possessive: to SCOWL every noun has one, so walks is on no list, and includes is.
+A regular verb is a word of SCOWL whose forms in -s, -ed and -ing are there, but no possessive.
+SCOWL has a possessive of every noun, so `walks` is on no list, and `includes` is.
 """
 
 from __future__ import annotations
@@ -59,8 +61,8 @@ _NUMBERS = (
 )
 _LARGE = "thousand million billion trillion"
 _MONTHS = "january february april june july august september october november december"
-# Base and participle, where the participle is not the past tense as well and neither is a noun or
-# an adjective mostly.
+# Base and participle of verbs whose participle differs from the past tense. Neither form is mostly
+# used as a noun or an adjective.
 _IRREGULAR = """\
 arise arisen awake awoken bear borne beget begotten begin begun bid bidden bite bitten blow blown
 break broken choose chosen do done draw drawn drink drunk drive driven eat eaten fall fallen fly
@@ -85,7 +87,7 @@ def fields_of(folder: Path, name: str) -> list[list[str]]:
 
 
 def counted(rows: Iterable[list[str]], column: int, least: int) -> set[str]:
-    """Lower-cased names of one word whose count is at least so much."""
+    """Lower-cased names of one word with at least this count."""
     return {row[0].lower() for row in rows if " " not in row[0] and int(row[column] or 0) >= least}
 
 
@@ -114,9 +116,7 @@ def _y_after_consonant(verb: str) -> bool:
 
 
 def regular_verbs(words: Set[str]) -> set[str]:
-    """Words that have the forms of a verb, spelt without a doubled consonant, and none of a
-    noun.
-    """
+    """Words that have the forms of a verb, without a doubled consonant, and none of a noun."""
     return {
         word
         for word in words
@@ -152,7 +152,7 @@ def make_lists(folder: Path) -> dict[str, set[str]]:
 
 
 def seen(lists: Mapping[str, Set[str]], model: LightRNN, least: int) -> dict[str, list[str]]:
-    """The words of each list that the model saw so often; a list without any is left out."""
+    """The words of each list that occurred so often in training; empty lists are left out."""
     vocabulary = model.vocabulary
     counts = dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
     kept = {
@@ -165,8 +165,9 @@ def seen(lists: Mapping[str, Set[str]], model: LightRNN, least: int) -> dict[str
 def shares(
     model: LightRNN, tables: Iterable[WordTable], words: list[str], rows: int
 ) -> tuple[float, float]:
-    """Of a list's words, the share in its fullest rows and in the fullest one, the mean over tables
-    of the shape.
+    """The share of a list's words in its fullest rows and in the fullest one.
+
+    Means over several tables of this shape.
     """
     found = []
     for table in tables:
@@ -177,8 +178,9 @@ def shares(
 
 
 def fullest(view: TableView, words: list[str], show: int) -> str:
-    """The first words, by frequency, of the row with most words of a list; those on the list in
-    bold.
+    """The most frequent words of the row with most words of a list.
+
+    Words of the list are in bold.
     """
     listed = set(words)
     rows = view.table.row_of[view.vocabulary.encode(words)]

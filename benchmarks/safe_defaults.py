@@ -1,149 +1,53 @@
-"""Untuned weights on many sets of lists at once: does any get worse than its first pass?
+"""Untuned weights on many sets of lists: is any set worse than its first pass?
 
     python -m benchmarks.safe_defaults DATA [--ngram ptb.binary] [--cache FOLDER] [--tune]
                                        [--lattices]
 
-DATA is the folder of real lists and lattices. Each set is measured whole, in halves, cut to its 5
-best, without its scores, and with its scores in other units: a mean a word, a confidence of 0 to 1,
-times 20, times 0.05. The language model is the English one of the package. Beside it, --ngram is a
-model that fits badly. The old rule is lm_scale 0.5 and a word penalty that gives back a word's mean
+DATA is the folder of real lists and lattices. list_sets.py describes the sets and their variants.
+The language model is the English one of the package; --ngram adds a model that fits badly. The
+fixed rule that is compared is an lm_scale of 0.5 and a word penalty that gives back a word's mean
 cost. Tuned weights are those of the development set of the same kind.
 """
 
 from __future__ import annotations
 
 import argparse
-import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from benchmarks.list_sets import Set, base_lists, scored_set, symbols_of, variants
 from benchmarks.machine import machine
 from benchmarks.results import record
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.loading import load
 from rescorer.models.open_vocabulary import find_speller, open_vocabulary
-from rescorer.recognition.formats import read_lattices, read_nbest
-from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
+from rescorer.recognition.formats import read_lattices
 from rescorer.recognition.references import read_references
 from rescorer.reports.error_rate import ErrorRate, error_rate
-from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.default_weights import DefaultSettings, untuned
-from rescorer.rescoring.lattice import best_words, first_pass_weights, paths_list, rescore_lattices
+from rescorer.rescoring.lattice import best_words, rescore_lattices
 from rescorer.rescoring.lattice import default_weights as lattice_weights
-from rescorer.rescoring.lattice_paths import n_best
-from rescorer.rescoring.nbest import hypothesis_errors, score_lists, tune_lists
+from rescorer.rescoring.nbest import tune_lists
 from rescorer.rescoring.tuning import TuningSettings
 from rescorer.rescoring.weights import ScoredLists, Weights
 
-ROOT = Path(__file__).parents[1]
 TUNING = TuningSettings(rounds=30, population=12)
-BEST = 5
-TUNED = ("", ", 5 best", ", 5 best, ranks", ", mean a word")  # the variants that are tuned, too
-
-
-@dataclass(frozen=True, eq=False)
-class Set:
-    """Lists with references, and what was found out of them.
-
-    Attributes:
-        wrong: [H] word errors of each hypothesis.
-    """
-
-    name: str
-    lists: tuple[NBest, ...]
-    scored: ScoredLists
-    wrong: np.ndarray
-
-    @property
-    def references(self) -> dict[str, tuple[str, ...]]:
-        return {nbest.utterance: nbest.reference or () for nbest in self.lists}
-
-    def rate(self, chosen: np.ndarray) -> ErrorRate:
-        flat = [hypothesis.words for nbest in self.lists for hypothesis in nbest.hypotheses]
-        return error_rate(list(self.references.values()), [flat[index] for index in chosen])
-
-
-def pick(
-    whole: Set,
-    name: str,
-    rows: np.ndarray,
-    scores: np.ndarray | None = None,
-    score: str = FIRST_PASS,
-) -> Set:
-    """A set of these hypotheses, list by list; with `scores` [H] instead of their own."""
-    scored = whole.scored
-    owners = scored.owners[rows]
-    places = rows - scored.begins[owners]
-    kept, begins = np.unique(owners, return_index=True)
-    names = scored.score_names if scores is None else (score,)
-    raw = (scored.raw if scores is None else scores[:, None])[rows]
-
-    def hypothesis(row: int) -> Hypothesis:
-        old: Hypothesis = whole.lists[owners[row]].hypotheses[places[row]]
-        return replace(old, scores=dict(zip(names, raw[row].tolist(), strict=True)))
-
-    cuts = [*begins.tolist(), len(rows)]
-    lists = tuple(
-        NBest(
-            whole.lists[owner].utterance,
-            tuple(hypothesis(k) for k in range(*cuts[place : place + 2])),
-            whole.lists[owner].reference,
-        )
-        for place, owner in enumerate(kept)
-    )
-    paths = replace(scored.paths, paths=scored.paths.paths[rows])
-    picked = ScoredLists(names, scored.model_names, raw, scored.lengths[rows], begins, paths)
-    return Set(f"{whole.name}{name}", lists, picked, whole.wrong[rows])
-
-
-def variants(whole: Set) -> Iterator[Set]:
-    """The set, parts of it, and its scores in other units."""
-    scored = whole.scored
-    rows = np.arange(len(whole.wrong))
-    places = rows - scored.begins[scored.owners]
-    few = rows[places < BEST]
-    yield whole
-    for half in (0, 1):
-        yield pick(whole, f", half {half + 1}", rows[scored.owners % 2 == half])
-    if scored.score_names == (RANK,) or scored.raw.size == len(whole.lists):
-        return
-    totals = scored.totals(Weights.default(scored.score_names, ()))
-    means = totals / (scored.lengths + 1)
-    yield pick(whole, ", 5 best", few)
-    yield pick(whole, ", ranks", rows, -places.astype(float), RANK)
-    yield pick(whole, ", 5 best, ranks", few, -places.astype(float), RANK)
-    for half in (0, 1):
-        yield pick(
-            whole,
-            f", 5 best, ranks, half {half + 1}",
-            few[scored.owners[few] % 2 == half],
-            -places.astype(float),
-            RANK,
-        )
-    yield pick(whole, ", mean a word, old order", rows, means)
-    for chosen, name in ((rows, ""), (few, ", 5 best")):
-        ordered = chosen[np.lexsort((-means[chosen], scored.owners[chosen]))]
-        yield pick(whole, f"{name}, mean a word", ordered, means)
-        yield pick(whole, f"{name}, confidence", ordered, np.exp(means))
-    for factor in (20.0, 0.05):
-        yield pick(whole, f", times {factor:g}", rows, factor * totals)
+TUNED = ("", ", 5 best", ", 5 best, ranks", ", mean a word")  # variants that are tuned
 
 
 def old_rule(scored: ScoredLists) -> Weights:
-    """What was used before weights were chosen by the lists."""
+    """The fixed rule: weights that do not depend on the lists."""
     weights = replace(Weights.default(scored.score_names, scored.model_names), lm_scale=0.5)
     mean = scored.lm_scores(weights).sum() / max(1, scored.lengths.sum())
     return replace(weights, word_penalty=0.5 * float(mean))
 
 
 def row(each: Set, model: str, tuned: Weights | None) -> dict[str, Any]:
-    """What the table says of a set."""
+    """The row of a set."""
     scored = each.scored
     chosen = untuned(each.lists, scored)
     first = each.rate(scored.begins)
@@ -182,95 +86,6 @@ def columns(rates: dict[str, ErrorRate]) -> dict[str, Any]:
     return {**wer, **intervals, **changes, **errors}
 
 
-def base_lists(data: Path) -> dict[str, Callable[[], Sequence[NBest]]]:
-    """The sets as their files have them, by name."""
-    kaldi, sphinx = data / "lattices/kathleen-kaldi", data / "lattices/kathleen-sphinx"
-    readers: dict[str, Callable[[], Sequence[NBest]]] = {}
-    for part in ("dev", "test"):
-        said = read_references(data / f"lattices/kathleen-refs.{part}.txt")
-        readers |= {
-            f"kathleen-{part}": partial(lists_at, data / f"nbest/kathleen-{part}.jsonl"),
-            f"mini-{part}": partial(lists_at, ROOT / f"recipes/mini/data/{part}.jsonl"),
-            f"kaldi-archive-{part}": partial(lists_at, kaldi / "archives.1", said),
-            f"kaldi-lattice-100-{part}": partial(best_paths, kaldi / "pruned.1.gz", said),
-            f"sphinx-lattice-100-{part}": partial(best_paths, sphinx, said),
-        }
-    b1, b2 = (data / f"names/librispeech-test-clean.{name}.jsonl" for name in ("b1", "b2"))
-    readers |= {
-        "librispeech-b1": partial(lists_at, b1),
-        "librispeech-b2": partial(lists_at, b2),
-        "librispeech-b1-b2": partial(two_best, b1, b2),
-        "librispeech-b2-b1": partial(two_best, b2, b1),
-    }
-    return readers
-
-
-def lists_at(path: Path, said: Mapping[str, tuple[str, ...]] | None = None) -> Sequence[NBest]:
-    """The lists of a file, with its own references or those that are given."""
-    lists = read_nbest(path).lists
-    return lists if said is None else with_references(lists, said)
-
-
-def with_references(lists: Sequence[NBest], said: Mapping[str, tuple[str, ...]]) -> list[NBest]:
-    return [
-        replace(nbest, reference=said[nbest.utterance])
-        for nbest in lists
-        if nbest.utterance in said
-    ]
-
-
-def best_paths(path: Path, said: Mapping[str, tuple[str, ...]]) -> list[NBest]:
-    """The 100 best word sequences of each lattice."""
-    lists = []
-    for lattice in read_lattices(path, symbols_of(path)):
-        if lattice.utterance in said:
-            totals = known_totals([lattice], first_pass_weights(lattice))
-            lists.append(paths_list(lattice, n_best(lattice, totals, 100)))
-    return with_references(lists, said)
-
-
-def symbols_of(path: Path) -> Path | None:
-    words = path.parent / "words.txt"
-    return words if words.exists() and path.is_file() else None
-
-
-def two_best(first: Path, second: Path) -> list[NBest]:
-    """Two systems' outputs of the same speech as lists without scores."""
-    others = {nbest.utterance: nbest.hypotheses[0].words for nbest in read_nbest(second).lists}
-    lists = []
-    for nbest in read_nbest(first).lists:
-        sentences = dict.fromkeys([nbest.hypotheses[0].words, others[nbest.utterance]])
-        lists.append(
-            replace(
-                nbest,
-                hypotheses=tuple(
-                    Hypothesis(str(place + 1), words, {RANK: float(-place)})
-                    for place, words in enumerate(sentences)
-                ),
-            )
-        )
-    return lists
-
-
-def scored_set(
-    name: str,
-    read: Callable[[], Sequence[NBest]],
-    models: Sequence[LanguageModel],
-    cache: Path | None,
-) -> Set:
-    """A set scored by the models, once for every run that shares the cache."""
-    path = cache / f"{models[0].name}.{name}.pickle" if cache else None
-    if path and path.exists():
-        kept: Set = pickle.loads(path.read_bytes())
-        return kept
-    lists = tuple(read())
-    references = {nbest.utterance: nbest.reference or () for nbest in lists}
-    made = Set(name, lists, score_lists(lists, models), hypothesis_errors(lists, references))
-    if path:
-        path.write_bytes(pickle.dumps(made))
-    return made
-
-
 def tuned_weights(dev: Set) -> Weights:
     return tune_lists(dev.lists, dev.references, dev.scored, TUNING).weights
 
@@ -278,7 +93,7 @@ def tuned_weights(dev: Set) -> Weights:
 def measure(
     data: Path, models: Sequence[LanguageModel], cache: Path | None, tune: bool
 ) -> list[dict[str, Any]]:
-    """A row for every variant of every set; without `tune` for a few variants."""
+    """A row for every variant of every set; without `tune`, for a few variants."""
     sets = {name: scored_set(name, read, models, cache) for name, read in base_lists(data).items()}
     rows = []
     for name, whole in sets.items():
@@ -341,7 +156,7 @@ def show(one: dict[str, Any]) -> None:
 
 
 def pooled(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """All rows together, each as heavy as its words."""
+    """All rows together, weighted by their words."""
     errors = {
         name: sum(one[f"{name}_errors"] for one in rows) for name in ("first_pass", "old", "new")
     }
@@ -381,7 +196,7 @@ def main() -> None:
 
 
 def write(rows: Sequence[dict[str, Any]], listed: Sequence[dict[str, Any]]) -> None:
-    """Print the summary and keep everything as data."""
+    """Print the summary and write the result."""
     main_rows = [one for one in listed if one["model"] == listed[0]["model"]]
     whole = [one for one in main_rows if "," not in one["set"]]
     worst = max(listed, key=lambda one: one["new_change"])

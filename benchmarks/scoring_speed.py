@@ -1,11 +1,10 @@
-"""Words scored a second: LightRNN against an LSTM of the same width with a softmax over all words,
-in one run.
+"""Words scored a second: LightRNN against an LSTM of the same width with a softmax over all words.
 
     python -m benchmarks.scoring_speed [--hidden-dim 256] [--device cpu] [--threads 2]
 
-Both score the same random sentences in batches, log P of every word, with the recurrence and the
+Both score the same random sentences in batches: log P of every word, with the recurrence and the
 softmax. The full softmax is computed over as many histories at a time as fit the memory. Shapes: U
-sentences, T words, V words known.
+sentences, T words, V vocabulary.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ def log_probs_of(model: LightRNN, words: Tensor, state: LightRNNState) -> Tensor
 
 
 def seconds(run: Callable[[], Tensor], repeats: int) -> float:
-    """The least of several runs, after one that is not counted; a GPU is waited for."""
+    """The least time of several runs after a first one; on a GPU, with its synchronisation."""
     times = []
     for _ in range(repeats + 1):
         began = time.perf_counter()

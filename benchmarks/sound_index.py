@@ -1,15 +1,15 @@
-"""The index of words by their sound: building, memory, and milliseconds a span.
+"""The index of words by their sound: time and memory of building, and milliseconds a span.
 
     python -m benchmarks.sound_index TEXT WORDS... [--entries 100 1000 …] [--sentences 10]
 
-Entries are names and words of lists (.xz or plain), in random order, spoken by simple
-letter-to-phone rules: good enough for lengths and neighbourhoods. Spans are one to four
-words of sentences of a text (JSON lines with an n-best list), all spans of a sentence searched
-together. Costs are by phonetic class: 0.1 for a phone heard right, 1 to 4 nats for another one,
-2 to 4 for a deletion or an insertion. Bounds are per phone of a span, plus a constant.
+Entries are names and words of lists (.xz or plain), in random order. Simple letter-to-phone rules
+pronounce them, which give realistic lengths and neighbours. Spans are one to four words of
+sentences of a text (JSON lines with an n-best list). All spans of a sentence are searched together.
+Costs are by phonetic class: 0.1 for a phone heard right, 1 to 4 nats for another one, 2 to 4 for a
+deletion or an insertion. A bound is per phone of a span, plus a constant.
 
 The peer is rapidfuzz, which compares each span with each entry (`process.cdist`). Its Levenshtein
-distance knows no costs by phone; with the bound as its cutoff, it is a filter before exact costs.
+distance has no costs by phone. With the bound as its cutoff, it is a filter before exact costs.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW"
 
 
 def pronounce(text: str) -> list[int]:
-    """Phones of words, by rules; doubled letters are spoken once."""
+    """Phones of words by rules; a doubled letter is one phone."""
     single = re.sub(r"(.)\1", r"\1", text.lower())
     return [phone for match in _LETTERS.finditer(single) for phone in _PHONES[match.group()]]
 

@@ -1,4 +1,4 @@
-"""Commands that are killed at random moments, as `make torture` kills them, as a result.
+"""Records the result of `make torture`: commands that are killed at random moments.
 
 PYTHONPATH=tests python -m benchmarks.torture [--kills 50] [--seed 1] [--record]
 """
@@ -12,7 +12,8 @@ from torture import SCENARIOS, all_outcomes
 
 from benchmarks.fuzz import commit
 from benchmarks.machine import machine
-from benchmarks.results import Column, Result, digest, make_parser
+from benchmarks.results import Column, Result, make_parser
+from benchmarks.sources import digest
 
 MEASURES = ("rescorer", "lexicon_tools", "tests/torture.py")
 COLUMNS = (

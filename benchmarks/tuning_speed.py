@@ -1,12 +1,11 @@
-"""Time of `--tune` against the code before the search in spreads, on the same lists and lattices,
-in turn.
+"""Time and result of `--tune`, against an earlier version, on the same lists and lattices.
 
     python -m benchmarks.tuning_speed --data DATA [--lattices 16] [--repeats 2] [--against eb049bc]
 
-DATA is the folder of real data. Each version runs in a process of its own, on one thread, one after
-the other; what counts is the least processor time of the repeats. Lists are scored once, by the
-present code, before; lattices are read, expanded and scored within the time. The English model of
-the package serves all but the synthetic lists.
+DATA is the folder of real data. The versions run in turn, each in a process of its own, on one
+thread. The least processor time of the repeats counts. Lists are scored once before, by the present
+code. The times of lattices include reading, expansion and scoring. The language model is the
+English model of the package, except for synthetic lists.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _SYNTHETIC_LISTS, _SYNTHETIC_SIZE = 32, 2000
 
 
 def of_version(name: str, present: str, former: str) -> Any:
-    """What the version on the path calls so, in the present module or in its former one."""
+    """What a version calls so, in the present module or in the earlier one."""
     try:
         module = importlib.import_module(f"rescorer.{present}")
     except ModuleNotFoundError:
@@ -45,8 +44,9 @@ def path_scores() -> Any:
 
 
 def synthetic(models: int) -> tuple[Any, np.ndarray]:
-    """Lists of 2,000 random hypotheses of 12 words: the reference with up to 8 words replaced, or a
-    word left out.
+    """Lists of 2,000 random hypotheses of 12 words.
+
+    They are the reference with up to 8 words replaced, or with one word left out.
     """
     from rescorer.rescoring.weights import ScoredLists
     from rescorer.rescoring.word_kinds import WordKinds
@@ -77,7 +77,7 @@ def synthetic(models: int) -> tuple[Any, np.ndarray]:
 
 
 def save_scored(path: Path, lists_file: Path) -> None:
-    """Score a file of lists with the English model; arrays that any version can read."""
+    """Score a file of lists with the English model; returns arrays that both versions can read."""
     from rescorer.models.loading import load
     from rescorer.models.open_vocabulary import open_vocabulary
     from rescorer.recognition.formats import read_nbest
@@ -124,9 +124,7 @@ def read_scored(path: Path) -> tuple[Any, np.ndarray]:
 
 
 def tune_scored(scored: Any, wrong: np.ndarray) -> tuple[float, Any]:
-    """Seconds of both searches that `--tune` makes, and the weights, by whichever version is on the
-    path.
-    """
+    """Seconds of both searches of --tune and the weights, by the version on the path."""
     from rescorer.rescoring import nbest
 
     nbest.hypothesis_errors = lambda *_: wrong  # those are known
@@ -186,7 +184,7 @@ def measure_lattices(data: Path, count: int) -> dict[str, Any]:
 
 
 def measure(case: str, data: Path, work: Path, lattices: int) -> dict[str, Any]:
-    """One case by the version that is on the path."""
+    """One case, by the version on the path."""
     if case == "kathleen lattices":
         return measure_lattices(data, lattices)
     if case == "kathleen lists":
@@ -226,7 +224,7 @@ def run_version(code: Path, case: str, arguments: argparse.Namespace, work: Path
 
 
 def compare(case: str, old: Path, arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
-    """Old and new in turn."""
+    """Both versions in turn."""
     runs: dict[str, list[dict[str, Any]]] = {"before": [], "after": []}
     for _ in range(arguments.repeats):
         for name, code in (("before", old), ("after", ROOT)):

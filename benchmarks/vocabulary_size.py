@@ -1,13 +1,12 @@
-"""Memory and time of a LightRNN by the size of its vocabulary: parameters, file, training, scoring,
-reallocation.
+"""Parameters, memory and times of a LightRNN by the size of its vocabulary.
 
-    python -m benchmarks.vocabulary_size TRAIN VALID --vocabulary words.tsv [--sizes 10000 100000
-    1000000]
+    python -m benchmarks.vocabulary_size TRAIN VALID --vocabulary words.tsv \\
+      [--sizes 10000 100000 1000000]
 
-Each size is a process of its own, which takes the first words of the vocabulary, trains on the
-first --train-words of TRAIN, saves, loads, scores VALID and reallocates once; peak memory is that
-of the process and of the largest of its workers. `processor` is the time of all cores together.
-Tables have four rows a column.
+Each size is a process of its own. It takes the first words of the vocabulary, trains on the first
+--train-words of TRAIN, saves, loads, scores VALID and reallocates once. Peak memory is that of the
+process and of its largest worker. `processor` is the time of all cores together. Tables have four
+rows a column.
 """
 
 from __future__ import annotations
@@ -148,7 +147,7 @@ def processor_seconds() -> float:
 
 
 def peak_memory() -> float:
-    """Bytes, of this process and its largest worker."""
+    """Bytes of this process and of its largest worker."""
     return 1024.0 * sum(
         resource.getrusage(who).ru_maxrss
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

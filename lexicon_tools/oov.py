@@ -11,7 +11,7 @@ from lexicon_tools.counts import count_words
 from rescorer.errors import InputError
 from rescorer.models.language_model import SENTENCE_END, UNKNOWN
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.recognition.formats import FORMATS, lattice_format, read_nbest
+from rescorer.recognition.formats import holds_nbest, lattice_format, read_nbest
 
 ALL = "all"
 NO_LIST = "in no list"
@@ -55,7 +55,7 @@ def count_source(path: str | Path, vocabulary: Vocabulary) -> dict[str, Counter[
             file=path,
             remedy="write lists of them with `rescore --nbest-output`",
         )
-    if not path.is_dir() and not any(format.matches(path) for format in FORMATS.values()):
+    if not holds_nbest(path):
         counts = count_words([path], case=vocabulary.case)
         del counts[SENTENCE_END]
         return {"text": counts}

@@ -11,7 +11,13 @@ from pathlib import Path
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
-from rescorer.recognition.formats import FORMATS, lattice_format, read_nbest, write_nbest
+from rescorer.recognition.formats import (
+    holds_nbest,
+    lattice_format,
+    output_format,
+    read_nbest,
+    write_nbest,
+)
 from rescorer.recognition.formats.parsing import Place, show
 from rescorer.recognition.nbest import NBest
 from rescorer.recognition.word_pieces import (
@@ -102,8 +108,8 @@ def convert(
     *,
     keys: bool = False,
 ) -> None:
-    """Write a text, line by line, or n-best lists, in their format, each line or hypothesis
-    converted.
+    """Write a text, line by line, or n-best lists, each line or hypothesis converted; in their
+    format, or as JSON lines where that is only read.
 
     References of lists are words, and stay.
 
@@ -120,12 +126,12 @@ def convert(
             file=source,
             remedy="give them to `rescore --bpe-model`",
         )
-    if not keys and (source.is_dir() or any(format.matches(source) for format in FORMATS.values())):
+    if not keys and holds_nbest(source):
         file = read_nbest(source)
         write_nbest(
             output,
             (_converted(nbest, convert_words, Place(source)) for nbest in file.lists),
-            file.format,
+            output_format(file.format),
         )
         return
     write_lines(

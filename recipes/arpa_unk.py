@@ -1,11 +1,11 @@
-"""Make an n-gram model's stand-in for `<unk>` its real `<unk>`: `python arpa_unk.py STAND_IN <
-lmplz.arpa > out.arpa`.
+"""Rename a placeholder for `<unk>` in an ARPA file to `<unk>`.
 
-Where the training text itself holds `<unk>` (Penn Treebank, WikiText), that is a word like others,
-with counts. lmplz refuses it, or with --skip_symbols drops it, and then gives `<unk>` next to
-nothing. So the text goes to lmplz with a stand-in, and here the stand-in's entries take the name
-`<unk>`. The little that lmplz kept for unseen words goes to the same entry: the unigrams sum to 1
-as before.
+    python arpa_unk.py PLACEHOLDER < lmplz.arpa > out.arpa
+
+In some training texts (Penn Treebank, WikiText) `<unk>` is a word with counts. lmplz refuses such
+a text. With --skip_symbols it drops the word and gives `<unk>` hardly any probability. So lmplz
+gets the text with a placeholder instead. This program renames the placeholder to `<unk>`, and adds
+the probability that lmplz gave to unseen words, so that the unigrams sum to 1.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from collections.abc import Iterable, Iterator
 UNKNOWN = "<unk>"
 
 
-def rename(lines: Iterable[str], stand_in: str) -> Iterator[str]:
-    """The lines of an ARPA file, `<unk>` gone from the unigrams and the stand-in in its place
-    everywhere.
-    """
+def rename(lines: Iterable[str], placeholder: str) -> Iterator[str]:
+    """The lines of an ARPA file, with `<unk>` and the placeholder merged into one `<unk>`."""
     unseen = 0.0
     for line in lines:
         if line.startswith("ngram 1="):
@@ -30,17 +28,18 @@ def rename(lines: Iterable[str], stand_in: str) -> Iterator[str]:
             if words == UNKNOWN:  # lmplz writes it first
                 unseen = 10 ** float(score)
                 continue
-            if stand_in in words.split(" "):
-                if words == stand_in:
+            ngram = words.split(" ")
+            if placeholder in ngram:
+                if words == placeholder:
                     score = f"{math.log10(10 ** float(score) + unseen):.7g}"
-                words = " ".join(UNKNOWN if word == stand_in else word for word in words.split(" "))
+                words = " ".join(UNKNOWN if word == placeholder else word for word in ngram)
                 line = "\t".join((score, words, *backoff)) + "\n"
         yield line
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: arpa_unk.py STAND_IN < lmplz.arpa > out.arpa")
+        sys.exit("usage: arpa_unk.py PLACEHOLDER < lmplz.arpa > out.arpa")
     sys.stdout.reconfigure(encoding="utf-8")
     sys.stdin.reconfigure(encoding="utf-8", newline="\n")
     sys.stdout.writelines(rename(sys.stdin, sys.argv[1]))

@@ -12,7 +12,7 @@ options=(output threads device precision)
 # shellcheck source=recipes/stages.sh
 source "$here/../stages.sh"
 
-stand_in=_unk_ # no word of either text
+placeholder=_unk_ # no word of either text
 
 begin() {
   parse_options "$@"
@@ -33,12 +33,11 @@ prepare() {
 
 plain() { if [[ $1 == *.xz ]]; then xz -dc "$1"; else cat "$1"; fi; }
 
-# lmplz takes no `<unk>` in a text: see arpa_unk.py. Lines without a word are left out, as the other
-# commands leave them out.
+# lmplz refuses a text with `<unk>`: see arpa_unk.py. Empty lines are left out, as in all commands.
 estimate() {
-  plain "$train_text" | grep '[^[:space:]]' | sed "s/<unk>/$stand_in/g" |
+  plain "$train_text" | grep '[^[:space:]]' | sed "s/<unk>/$placeholder/g" |
     lmplz -o 5 -S 2G -T "$output/" |
-    python3 "$here/../arpa_unk.py" "$stand_in" >"$output/ngram.arpa"
+    python3 "$here/../arpa_unk.py" "$placeholder" >"$output/ngram.arpa"
   build_binary "$output/ngram.arpa" "$ngram" >&2
   rm "$output/ngram.arpa"
 }

@@ -28,7 +28,7 @@ stages_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # One line on stderr and status 2, as the commands do.
 fail() { echo "error: $*" >&2; exit 2; }
 
-# The commands of this checkout are used where the caller's PATH has none.
+# Use the commands of this checkout if the PATH has none.
 need() {
   local command
   for command; do

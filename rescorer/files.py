@@ -170,10 +170,19 @@ def sole_use(folder: Path) -> Iterator[None]:
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:
     """Write UTF-8 lines, whole or not at all; compressed where the name ends in .gz or .xz."""
     with whole_path(path) as work:
-        opener = _WRITERS.get(Path(path).suffix, open)
-        with opener(work, "wt", encoding="utf-8", newline="\n") as file:  # type: ignore[operator]
-            for line in lines:
-                file.write(line + "\n")
+        put_lines(work, lines, Path(path).suffix)
+
+
+def put_lines(path: Path, lines: Iterable[str], suffix: str = "") -> None:
+    """Write UTF-8 lines to a place that `whole_path` gave, or into a folder there.
+
+    Args:
+        suffix: .gz or .xz for a compressed file.
+    """
+    opener = _WRITERS.get(suffix, open)
+    with opener(path, "wt", encoding="utf-8", newline="\n") as file:  # type: ignore[operator]
+        for line in lines:
+            file.write(line + "\n")
 
 
 def read_bytes(path: str | Path) -> bytes:

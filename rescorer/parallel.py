@@ -96,12 +96,12 @@ def in_order(
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Processes started here never see Ctrl-C or a terminal that closes: the parent does, and ends
-    them.
+    """Processes that are started here never get SIGINT or SIGHUP.
 
-    One that died of it would write its traceback. SIGTERM reaches them: by it a broken pool is
-    ended.
+    The parent gets them and ends the processes, which would otherwise write tracebacks. They do get
+    SIGTERM, by which a broken pool is ended.
     """
+    # A new process inherits the mask of blocked signals.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
@@ -111,10 +111,9 @@ def _no_interrupt() -> Iterator[None]:
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Within, SIGTERM and SIGHUP raise KeyboardInterrupt as SIGINT does, unless they are ignored,
-    as under nohup.
+    """SIGTERM and SIGHUP raise KeyboardInterrupt, as SIGINT does, unless they are ignored (nohup).
 
-    Processes of torchrun end at once: what they wait for in a meeting would keep the signal back.
+    Processes of torchrun end at once, because a wait for other processes would delay the signal.
     """
     handled = [number for number in (signal.SIGTERM, signal.SIGHUP) if _is_default(number)]
     for number in handled:

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-MODULES = {"rescore": "rescorer.cli.rescore"}  # each has a command of that name
+# Each has a command of that name.
+MODULES = {"rescore": "rescorer.cli.rescore", "lightrnn": "rescorer.cli.lightrnn"}
 _IMPORTED_LATE = (
     *("torch", "rescorer.models.loading", "rescorer.rescoring.list_files"),
     *(

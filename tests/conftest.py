@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from browser import CHROMIUM, Browser, running
+from command_server import command_clients
 from quick_processes import forkserver_context
 
 from rescorer import parallel
@@ -18,6 +22,7 @@ from rescorer.rescoring import nbest
 from rescorer.rescoring.tuning import TuningSettings
 
 torch.set_num_threads(1)  # tests compare parameters bit by bit
+os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
 
 WORDS = ("</s>", "<unk>", "the", "cat", "dog", "sat", "ran", "on", "a", "mat", "log")
 
@@ -61,6 +66,21 @@ def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with running(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Path]:
+    """A folder for the PATH with `rescore` and `lightrnn`, which are quick to start."""
+    with command_clients() as folder:
+        yield folder
 
 
 @pytest.fixture

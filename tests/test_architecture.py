@@ -46,6 +46,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "command_line": (*BASE, "command", "command_line"),
     "models": (*BASE, "models"),
     "recognition": (*BASE, "recognition"),
+    "adapters": (*BASE, "recognition", "adapters"),
+    "decoding": (*BASE, "progress", "recognition", "adapters", "decoding"),
     "pronunciation": (*BASE, "progress", "pronunciation"),
     "reports": (*BASE, "models", "recognition", "reports"),
     "training": (*BASE, "progress", "models", "recognition", "training"),
@@ -67,6 +69,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "reports",
         "training",
         "rescoring",
+        "adapters",
+        "decoding",
         "command",
         "command_line",
         "cli",
@@ -210,7 +214,12 @@ def test_arrows_that_hold(path: str, source: str) -> None:
     assert faults(source, path) == []
 
 
-COMMANDS = ("rescorer.cli.rescore", "rescorer.cli.lightrnn", "lexicon_tools.cli")
+COMMANDS = (
+    "rescorer.cli.rescore",
+    "rescorer.cli.lightrnn",
+    "rescorer.cli.nbest",
+    "lexicon_tools.cli",
+)
 HEAVY = {"torch", "numpy", "scipy", "kenlm", "kaldialign", "tensorboard", "num2words"}
 
 

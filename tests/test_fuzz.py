@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from fuzz import engine, mutations
 from fuzz.engine import Finding, damaged_input, message_fault, replay, run_target
-from fuzz.targets import Target
+from fuzz.target import Target
 
 from rescorer.errors import InputError
 

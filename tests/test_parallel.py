@@ -71,10 +71,10 @@ def test_left_while_large_results_wait() -> None:
         *(
             (command, delay, signal.SIGINT)
             for command in ("normalise", "count")
-            for delay in (0, 1.5)
+            for delay in (0, 0.8)
         ),
-        *(("normalise", delay, signal.SIGHUP) for delay in (0, 1.5)),
-        ("count", 1.5, signal.SIGTERM),
+        *(("normalise", delay, signal.SIGHUP) for delay in (0, 0.8)),
+        ("count", 0.8, signal.SIGTERM),
     ],
 )
 def test_signals_to_all_processes(

@@ -1,5 +1,4 @@
-"""The adaptive softmax, torch's own: frequent words in the head, the others in clusters of ever
-shorter vectors.
+"""torch's adaptive softmax: frequent words in the head, others in clusters of ever shorter vectors.
 
 Source: Grave, Joulin, Cissé, Grangier, Jégou: Efficient softmax approximation for GPUs, ICML 2017.
 Shapes: N histories, M words to score, V vocabulary, D width.
@@ -20,10 +19,10 @@ _WORDS_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class AdaptiveSoftmaxSettings(BaselineSettings):
-    """
-    Attributes:
-        shares: the clusters end where the words up to there make up so much of the training text.
-        shrink: each cluster's vectors are so many times shorter than those before.
+    """Attributes:
+    shares: shares of the training text, rising; a cluster ends where its words and all more
+        frequent ones make up its share.
+    shrink: each cluster's vectors are shorter than those of the one before by this factor.
     """
 
     shares: tuple[float, ...] = (0.85, 0.95, 0.99)
@@ -80,13 +79,14 @@ class AdaptiveOutput(OutputLayer):
 
 
 def _in_float32(layer: nn.Module, inputs: tuple[Tensor, ...], scores: Tensor) -> Tensor:
-    """Under autocast torch's layer would else take the softmax in bfloat16."""
+    """The softmax in float32: under autocast torch's layer would compute it in bfloat16."""
     return scores.float()
 
 
 def cutoffs(counts: np.ndarray, shares: tuple[float, ...]) -> list[int]:
-    """Where the words, most frequent first, make up these shares of the text; each at least one
-    word apart.
+    """The numbers of most frequent words that make up these shares of the text.
+
+    Two of them differ by at least one word.
     """
     mass = np.cumsum(counts + 1) / (counts + 1).sum()
     ends = np.searchsorted(mass, shares) + 1 + np.arange(len(shares))

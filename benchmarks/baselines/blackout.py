@@ -1,9 +1,8 @@
-"""BlackOut: a weighted softmax over the word and K drawn ones, each drawn one discriminated
-against.
+"""BlackOut: a weighted softmax over the word and K sampled words, trained to tell them apart.
 
 Source: Ji, Vishwanathan, Satish, Anderson, Dubey: BlackOut: Speeding up recurrent neural network
 language models with very large vocabularies, ICLR 2016. With q_i = 1 / Q(i), Q the proposal, S the
-drawn words without i:
+sampled words without i:
 
     p(i) = q_i exp(score_i) / (q_i exp(score_i) + Σ_{j ∈ S} q_j exp(score_j))
     minimised: −log p(i) − Σ_{j ∈ S} log(1 − p(j))

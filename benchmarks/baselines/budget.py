@@ -1,10 +1,11 @@
 """The budget that all entries of one table share, and the folder that holds the table.
 
 FOLDER/budget.json              the budget
-FOLDER/lstm.json                words a second of the LSTM alone; the speed of a network is a
-share of it FOLDER/{train,valid,test}.ids   the texts
+FOLDER/lstm.json                words a second of the LSTM alone; the speed of a network is
+                                measured as a share of it
+FOLDER/{train,valid,test}.ids   the texts
 FOLDER/ENTRY.json               a finished entry
-FOLDER/ENTRY.work/              its models, logs and checkpoints; log.txt is what it printed
+FOLDER/ENTRY.work/              its models, checkpoints and logs; log.txt has its output
 """
 
 from __future__ import annotations
@@ -35,21 +36,22 @@ class Budget:
 
     Attributes:
         texts: names of the training texts, of the validation text and of the test text.
-        vocabulary: file of `lexicon vocabulary`; its first `size` words.
-        size: V; None: all.
-        train_words: so many words of the training texts are used; None: all.
-        eval_words: so many words of the validation and of the test text are used, up to the end of
-            a sentence.
-        seconds: of one core, that each network prepares and trains, unless `epochs` says how often
-            it reads the text.
-        trial_seconds: of one core, that each learning rate is tried.
-        lrs: tried by each network; the best by the validation text serves for its
-            training.
-        intervals: the validation text is scored so many times in a training.
+        vocabulary: file of `lexicon vocabulary`, of which the first `size` words are used.
+        size: V; None: all words.
+        train_words: number of words of the training texts that are used; None: all.
+        eval_words: number of words of the validation and of the test text that are used, up to the
+            end of a sentence; None: all.
+        seconds: of one core, for the preparation and the training of each network, unless `epochs`
+            sets the length of the training.
+        trial_seconds: of one core, for the trial of each learning rate.
+        lrs: learning rates that each network tries; the one with the best validation perplexity
+            is used for its training.
+        intervals: number of validations in a training.
         order: n, of the n-gram.
-        prune: of lmplz.
-        epochs: times that each network reads the training texts; None: as often as `seconds` allow.
-        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of
+        prune: lmplz's option of that name.
+        epochs: number of times that each network reads the training texts; None: as often as
+            `seconds` allow.
+        weight_dropout: share of the LSTM's recurrent weights that is zeroed in each step of
             training.
     """
 
@@ -100,7 +102,7 @@ class Budget:
 
     @property
     def duration(self) -> str:
-        """How long networks train, in words."""
+        """The length of the training, in words."""
         whole = (
             f"{self.epochs} epochs" if self.epochs else f"{self.seconds:g} s of one core a training"
         )
@@ -116,7 +118,7 @@ class Budget:
 
 
 class Folder:
-    """Where one table is measured."""
+    """The folder of one table."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -136,7 +138,7 @@ class Folder:
         return Vocabulary(whole.words[:size], whole.counts[:size], whole.case)
 
     def text(self, name: str) -> Corpus:
-        """ "train", "valid" or "test"."""
+        """The text "train", "valid" or "test"."""
         return Corpus.open(self.path / f"{name}.ids")
 
     def result(self, spec: str) -> Path:
@@ -146,7 +148,7 @@ class Folder:
         return self.path / f"{slug(spec)}.work"
 
     def log_probs(self, spec: str, name: str) -> Path:
-        """[N] of the entry's model for the text of that name, of SCORED."""
+        """The file of log-probabilities [N] of the entry's model on a text of SCORED."""
         return self.work(spec) / f"{name}.npy"
 
     def prepare(self, budget: Budget, texts: Sequence[Path], valid: Path, test: Path) -> None:
@@ -182,12 +184,12 @@ class Folder:
                 kept = np.array(up_to_sentence(ids, limit, words.end_id))
                 del ids
                 kept.tofile(file)
-        # last: what it tells is there
+        # This file comes last: it tells that the texts are complete.
         write_lines(self.path / "budget.json", [json.dumps(asdict(budget), indent=1)])
 
 
 def up_to_sentence(ids: np.ndarray, limit: int, end: int) -> np.ndarray:
-    """The first ids of a text [N], to the end of the sentence that the limit falls into."""
+    """The first ids of a text [N], up to the end of the sentence that holds number `limit`."""
     ends = np.flatnonzero(ids[limit - 1 :] == end)
     return ids[: limit + int(ends[0])] if len(ends) else ids
 

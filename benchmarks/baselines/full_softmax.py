@@ -1,4 +1,4 @@
-"""A softmax over all words: the standard, with input vectors of its own or tied to the output's.
+"""A softmax over all words, with separate input and output embeddings or tied ones.
 
 Shapes: N histories, M words to score, V vocabulary, D width.
 """
@@ -18,7 +18,7 @@ _SCORES_AT_ONCE = 1 << 26  # 256 MiB of float32
 
 
 class ScoresOfAll(OutputLayer):
-    """An output layer that gives a score to each of the V words, and a softmax over them."""
+    """An output layer with a score for each of the V words and a softmax over them."""
 
     size: int
 
@@ -40,7 +40,7 @@ class ScoresOfAll(OutputLayer):
         return result
 
     def loss(self, hidden: Tensor, words: Tensor) -> Tensor:
-        """The whole batch at once, as it is."""
+        """The softmax of the whole batch at once."""
         return nn.functional.cross_entropy(self.scores(hidden), words)
 
 
@@ -61,16 +61,15 @@ class FullOutput(ScoresOfAll):
 
 @dataclass(frozen=True)
 class FullSoftmaxSettings(BaselineSettings):
-    """
-    Attributes:
-        tied: the same vectors serve as input and output.
+    """Attributes:
+    tied: whether input and output embeddings are the same.
     """
 
     tied: bool = False
 
 
 class FullSoftmax(Recurrent):
-    """The standard."""
+    """The baseline with a full softmax."""
 
     name = "full softmax"
     Settings = FullSoftmaxSettings

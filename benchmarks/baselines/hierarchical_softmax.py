@@ -23,11 +23,10 @@ _WORDS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class HierarchicalSoftmaxSettings(BaselineSettings):
-    """
-    Attributes:
-        classes: how many classes the words are put into; None: √V. Clusters that are too large are
-            cut, so that they may end as some more.
-        by: "frequency": bins of equal sums of √count; "clusters": words with like neighbours.
+    """Attributes:
+    classes: number of classes; None: √V. Clusters that are too large are cut, which adds
+        classes.
+    by: "frequency": bins with equal sums of √count; "clusters": words with similar neighbours.
     """
 
     classes: int | None = None
@@ -44,8 +43,8 @@ class HierarchicalSoftmaxSettings(BaselineSettings):
 class HierarchicalOutput(OutputLayer):
     """A softmax over the C classes and one over the words of each.
 
-    The words of a class are a layer of their own: one that a batch does not use gets no gradient
-    and no step.
+    Each class has a layer of its own for its words. A layer that a batch does not use gets no
+    gradient and no step.
     """
 
     class_of: Tensor  # [V]
@@ -93,9 +92,7 @@ class HierarchicalOutput(OutputLayer):
         return of_classes + torch.cat(parts)
 
     def _within(self, hidden: Tensor, words: Tensor) -> Tensor:
-        """[M] log P(word | history, its class) from [M, D]: a matrix product for each class that is
-        used.
-        """
+        """[M] log P(word | history, its class) from [M, D]; one matrix product for each class."""
         classes = self.class_of[words]
         order = torch.argsort(classes)
         used, counts = torch.unique_consecutive(classes[order], return_counts=True)  # [K] each
@@ -106,7 +103,7 @@ class HierarchicalOutput(OutputLayer):
             torch.split(self.place_of[words[order]], ranges),
             strict=True,
         )
-        # No autocast: small products of ever new shapes are slower in bfloat16.
+        # No autocast: small products whose shapes always change are slower in bfloat16.
         with torch.autocast(words.device.type, enabled=False):
             found = [
                 -nn.functional.cross_entropy(self.words[index](group), target, reduction="none")
@@ -116,7 +113,7 @@ class HierarchicalOutput(OutputLayer):
 
 
 class HierarchicalSoftmax(Recurrent):
-    """The baseline; `classes` [V] are given."""
+    """The baseline. The classes [V] are given."""
 
     name = "hierarchical softmax"
     Settings = HierarchicalSoftmaxSettings

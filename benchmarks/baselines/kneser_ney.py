@@ -1,4 +1,4 @@
-"""The Kneser–Ney n-gram of lmplz, of the same words as the networks read."""
+"""The Kneser–Ney n-gram of lmplz, with the vocabulary of the networks."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _COUNT = re.compile(rb"ngram \d+=(\d+)")
 
 
 def sentences(ids: np.ndarray, vocabulary: Vocabulary, unknown: str) -> Iterator[list[str]]:
-    """The words of each sentence of a text of ids [N]; the unknown word is spelled as said. The
-    text ends one.
+    """The words of each sentence of a text of ids [N], with `unknown` for the unknown word.
+
+    The end of the text ends a sentence.
     """
     spelled = list(vocabulary.words)
     spelled[vocabulary.unknown_id] = unknown
@@ -40,15 +41,15 @@ def estimate(
     order: int,
     prune: Sequence[int] = (),
 ) -> tuple[Path, int]:
-    """Write FOLDER/ngram.binary; returns its path and how many n-grams it holds.
+    """Write FOLDER/ngram.binary; returns its path and its number of n-grams.
 
-    Where the text holds unknown words, `<unk>` is a word like others; where not, it has the little
-    that lmplz keeps for a word unseen. A word of the vocabulary that the text lacks is scored as
-    `<unk>` is.
+    If the text holds unknown words, `<unk>` is a word like others. Otherwise it has the small
+    probability that lmplz reserves for unseen words. A word of the vocabulary that the text lacks
+    is scored as `<unk>`.
 
     Raises:
-        InputError: lmplz or build_binary fails, with the last of what it said; a word of the
-            vocabulary is the stand-in for `<unk>`.
+        InputError: lmplz or build_binary fails, or a word of the vocabulary is the placeholder for
+            `<unk>`.
     """
     if _STAND_IN in vocabulary.words:
         raise InputError(

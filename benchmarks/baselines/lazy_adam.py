@@ -1,8 +1,8 @@
-"""AdamW for networks with big tables of which a step reads a few rows: dense Adam would read and
-write them whole.
+"""AdamW for networks with large tables of which a step reads a few rows.
 
-The moments of a row stand still while the row is not read, as in torch.optim.SparseAdam, which
-takes sparse gradients only; here sparse and dense ones share one optimiser and one checkpoint.
+Dense Adam would read and write the whole tables. Here the moments of a row do not change while the
+row is not read, as in torch.optim.SparseAdam, which takes sparse gradients only. Sparse and dense
+gradients share one optimiser and one checkpoint.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 
 class LazyAdamW(torch.optim.AdamW):
-    """AdamW; where a gradient is sparse only its rows are stepped, without weight decay."""
+    """AdamW; of a sparse gradient, only its rows are stepped, without weight decay."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -53,7 +53,7 @@ class LazyAdamW(torch.optim.AdamW):
 
 @torch.no_grad()
 def clip_gradients(parameters: Iterable[Tensor], largest: float) -> None:
-    """What torch.nn.utils.clip_grad_norm_ does, which takes no sparse gradients."""
+    """Like torch.nn.utils.clip_grad_norm_, which takes no sparse gradients."""
     values = []
     for parameter in parameters:
         if parameter.grad is not None and parameter.grad.is_sparse:

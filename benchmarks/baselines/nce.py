@@ -1,5 +1,6 @@
-"""Noise-contrastive estimation: the word is told from K drawn ones; its scores become
-log-probabilities by themselves.
+"""Noise-contrastive estimation: a classifier tells the word from K noise words.
+
+Its scores approximate log-probabilities without a normaliser.
 
 Source: Mnih, Teh: A fast and simple algorithm for training neural probabilistic language models,
 ICML 2012, with the normaliser fixed to 1 and the noise shared by a batch. With Δ(w) = score_w −

@@ -1,7 +1,7 @@
-"""Figures of a table of baselines: test perplexity against parameters, and learning curves.
+"""Figures of a table of baselines: test perplexity by parameters, and learning curves.
 
-Seconds are those of one core: preparation, then words read by the words a second of the network's
-first steps. The same rows give the same files.
+Seconds are those of one core: the preparation, then the words read divided by the speed of the
+network's first steps. The same rows give the same files.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def draw_by_parameters(rows: Sequence[Mapping[str, Any]], path: Path, title: str
 
 
 def draw_by_seconds(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
-    """The curves of the rows that have one; the n-gram is a line."""
+    """The curves of the rows that have one; the n-gram is a horizontal line."""
     figure, axes = _axes(
         title, "preparation and training, seconds of one core", "validation perplexity"
     )
@@ -68,7 +68,7 @@ def draw_by_seconds(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -
 
 
 def label(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    """The baseline's name, with its fields where several rows have that name."""
+    """The baseline's name, with its fields if several rows have that name."""
     name = str(row["entry"]).partition(":")[0]
     same = [other for other in rows if other["entry"].partition(":")[0] == name]
     return name if len(same) == 1 else str(row["entry"])

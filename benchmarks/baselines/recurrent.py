@@ -1,6 +1,6 @@
-"""What all recurrent baselines share: embedding → LSTM → output layer.
+"""The common part of all recurrent baselines: embedding → LSTM → output layer.
 
-The LSTM, its initial values and the places of dropout are LightRNN's; only the embeddings and the
+The LSTM, its initial values and the places of dropout are LightRNN's. Only the embeddings and the
 output layer differ. Every output bias is initialised with the word's unigram log-probability, so
 that no steps are spent on learning it.
 
@@ -29,13 +29,13 @@ from rescorer.models.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class BaselineSettings:
-    """The network, but for its output layer.
+    """The network without its output layer.
 
     Attributes:
-        hidden_dim: D, of the embeddings and of the LSTM.
+        hidden_dim: D, width of the embeddings and of the LSTM.
         num_layers: L, of the LSTM.
-        dropout: the share of inputs, outputs and values between layers that is zeroed in training.
-        weight_dropout: the share of the LSTM's recurrent weights that is zeroed in each step of
+        dropout: share of inputs, outputs and values between layers that is zeroed in training.
+        weight_dropout: share of the LSTM's recurrent weights that is zeroed in each step of
             training.
     """
 
@@ -54,31 +54,30 @@ class BaselineSettings:
 
 
 class OutputLayer(nn.Module, ABC):
-    """A distribution over the V words from what the LSTM gave."""
+    """A distribution over the V words, given outputs of the LSTM."""
 
     @property
     @abstractmethod
     def history_floats(self) -> int:
-        """About how many numbers are in memory for one history while it is scored."""
+        """Approximate number of floats in memory for one history while it is scored."""
 
     @abstractmethod
     def log_probs(self, hidden: Tensor, parents: Tensor, words: Tensor) -> Tensor:
-        """[M] exact log P(words[m] | hidden[parents[m]]) of the histories [N, D], in as many pieces
-        as memory asks.
+        """[M] exact log P(words[m] | hidden[parents[m]]) after the histories [N, D].
+
+        Computed in as many parts as the memory requires.
         """
 
     def loss(self, hidden: Tensor, words: Tensor) -> Tensor:
-        """What training minimises: the mean over histories [N, D], each followed by one word
-        [N].
-        """
+        """The training loss: the mean over histories [N, D], each followed by a word [N]."""
         return -self.log_probs(hidden, torch.arange(len(words), device=words.device), words).mean()
 
 
 class Recurrent(Trainable, LanguageModel):
-    """One baseline: a subclass says which settings, embedding and output layer.
+    """One baseline. A subclass defines its settings, embedding and output layer.
 
     Attributes:
-        classes: [V] of each word, where the output layer has word classes.
+        classes: [V] class of each word, if the output layer has word classes.
     """
 
     Settings: ClassVar[type[BaselineSettings]] = BaselineSettings
@@ -102,23 +101,24 @@ class Recurrent(Trainable, LanguageModel):
         """The output layer, with its initial values."""
 
     def make_input(self) -> nn.Module:
-        """Words [...] to vectors [..., D]; of a big table only the rows that were read get a
-        gradient.
+        """The layer that maps words [...] to vectors [..., D].
+
+        In a large table, only the rows that were read get a gradient.
         """
         return vectors(len(self.vocabulary), self.settings.hidden_dim)
 
     # ---- training ----
 
     def optimiser(self, settings: OptimiserSettings) -> torch.optim.Optimizer:
-        """AdamW that steps only the rows of a table that were read."""
+        """AdamW that steps only those rows of a table that were read."""
         return LazyAdamW(self.parameters(), settings.lr, weight_decay=settings.weight_decay, **ADAM)
 
     def clip(self, largest: float) -> None:
-        """Scale the gradients, sparse ones too, so that their common norm is at most this."""
+        """Scale the gradients, also sparse ones, so that their common norm is at most this."""
         clip_gradients(self.parameters(), largest)
 
     def start_states(self, size: int) -> LightRNNState:
-        """`size` histories that hold only `<s>`: nothing, then the end of the sentence before."""
+        """`size` histories that hold only `<s>`, read as the `</s>` of a sentence before."""
         zeros = torch.zeros(
             self.settings.num_layers, size, self.settings.hidden_dim, device=self.device
         )
@@ -126,9 +126,7 @@ class Recurrent(Trainable, LanguageModel):
         return self._read(end, LightRNNState(zeros, zeros))[1]
 
     def _read(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
-        """What the LSTM gave before each of the words [T, U] ([T, U, D]), and the state after the
-        last.
-        """
+        """LSTM outputs [T, U, D] before each of the words [T, U], and the state after the last."""
         outputs, (hidden, cell) = self.lstm(self.dropout(self.input(words)), tuple(state))
         before = torch.cat([state.hidden[-1:].to(outputs.dtype), outputs[:-1]])
         return self.dropout(before), LightRNNState(hidden.float(), cell.float())
@@ -144,7 +142,7 @@ class Recurrent(Trainable, LanguageModel):
         ), state
 
     def loss(self, words: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
-        """What the output layer minimises, a mean over the words [T, U]; and the state."""
+        """The loss of the output layer, a mean over the words [T, U]; and the state."""
         before, state = self._read(words, state)
         return self.output.loss(before.flatten(0, 1), words.flatten()), state
 
@@ -203,18 +201,14 @@ class Recurrent(Trainable, LanguageModel):
 
 
 def vectors(rows: int, width: int) -> nn.Embedding:
-    """A table of vectors that begins as LightRNN's, whose gradient holds only the rows that were
-    read.
-    """
+    """A table of vectors with LightRNN's initial values, and a sparse gradient of the rows read."""
     table = nn.Embedding(rows, width, sparse=True)
     nn.init.normal_(table.weight, std=INIT_STD)
     return table
 
 
 def biases(log_shares: np.ndarray) -> nn.Embedding:
-    """A table [rows, 1] of numbers that begins at these [rows], whose gradient holds only the rows
-    that were read.
-    """
+    """A table of these initial values [rows], with a sparse gradient of the rows read."""
     table = nn.Embedding(len(log_shares), 1, sparse=True)
     with torch.no_grad():
         table.weight.copy_(torch.as_tensor(log_shares)[:, None])
@@ -222,5 +216,5 @@ def biases(log_shares: np.ndarray) -> nn.Embedding:
 
 
 def log_shares(counts: np.ndarray) -> np.ndarray:
-    """[V] float32 log of each word's share of the text, as if each had been seen once more."""
+    """[V] float32 log of each word's share of the text, with one added to each count."""
     return np.asarray(np.log((counts + 1) / (counts + 1).sum()), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Words a second of the LSTM that all networks have: what a budget of seconds is measured by.
+"""Words a second of the LSTM that all networks share. Speeds are measured relative to it.
 
 Shapes: U streams.
 """
@@ -17,14 +17,12 @@ from rescorer.models.lightrnn.lstm import LSTM
 
 _PROBE_SHARE = 0.02  # of the budget, for measuring the words a second once
 _PROBE_SECONDS = (2.0, 20.0)
-# of steps that are timed together: enough for what they differ in by themselves
+# Steps are timed together for so long, because single steps differ.
 _BLOCK_SECONDS = 0.5
 
 
 def make_step(budget: Budget) -> Callable[[], int]:
-    """A step of the LSTM that all networks have, without words: forward and back through a batch of
-    vectors.
-    """
+    """A training step of the LSTM alone: forward and backward on a batch of random vectors."""
     lstm = LSTM(budget.hidden_dim, budget.num_layers, budget.dropout, 0.0)
     vectors = torch.randn(budget.bptt, budget.batch_size, budget.hidden_dim, requires_grad=True)
 
@@ -38,9 +36,7 @@ def make_step(budget: Budget) -> Callable[[], int]:
 
 
 def speed(folder: Folder) -> float:
-    """Words a second of the LSTM alone in its quickest steps: found once for all entries of a
-    table.
-    """
+    """Words a second of the fastest steps of the LSTM alone, measured once for all entries."""
     path = folder.path / "lstm.json"
     if not path.exists():
         budget = folder.budget()
@@ -56,7 +52,7 @@ def probe_seconds(budget: Budget) -> float:
 
 
 def words_a_second(step: Callable[[], int]) -> float:
-    """Of processor time."""
+    """Words per second of processor time."""
     began, words = time.process_time(), 0
     while time.process_time() - began < _BLOCK_SECONDS:
         words += step()

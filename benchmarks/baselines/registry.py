@@ -56,9 +56,9 @@ class Entry:
     """One entry of the table.
 
     Attributes:
-        spec: as the user wrote it.
+        spec: the text of the user.
         name: its part before the colon.
-        options: what it says after it.
+        options: its fields.
     """
 
     spec: str
@@ -67,7 +67,7 @@ class Entry:
 
     @classmethod
     def parse(cls, spec: str) -> Entry:
-        """Raises InputError where there is no such baseline or field."""
+        """Raises InputError if there is no such baseline or field."""
         name, _, rest = spec.partition(":")
         if name not in CHEAP_FIRST:
             raise InputError(
@@ -106,7 +106,7 @@ class Entry:
 
     @property
     def kind(self) -> type[Trainable]:
-        """Of its network."""
+        """The class of its network."""
         return LightRNN if self.name == LIGHT_RNN else BASELINES[self.name][0]
 
     @property
@@ -116,10 +116,10 @@ class Entry:
     def known(
         self, common: Mapping[str, Any], ids: np.ndarray, vocabulary: Vocabulary
     ) -> dict[str, np.ndarray]:
-        """What the network needs to know of each word from the training text [N], none or several
-        of:
+        """What the network needs to know of each word, from the training text [N].
 
-        its `classes` [V], the first `cells` [V] of a table, its PPMI-SVD `embeddings` [V, F].
+        None or several of: `classes` [V], `cells` [V] of LightRNN's first table, and PPMI-SVD
+        `embeddings` [V, F].
         """
         if self.name == LIGHT_RNN:
             return self._init_table(ids, vocabulary)
@@ -155,11 +155,11 @@ class Entry:
     def make(
         self, common: Mapping[str, Any], vocabulary: Vocabulary, known: Mapping[str, np.ndarray]
     ) -> Trainable:
-        """The network, with its first parameters.
+        """The untrained network.
 
         Args:
             common: width, layers and dropout.
-            known: what `known` found.
+            known: the result of `Entry.known`.
 
         Raises:
             InputError: the settings do not fit.

@@ -1,7 +1,6 @@
-"""Sampled training: a vector and a bias for each word, of which a step reads those of the text and
-K drawn ones.
+"""Training with sampled words: a step reads the embeddings of its words and of K sampled words.
 
-The K words are drawn once for all histories of a batch, with replacement, by the words' shares of
+The K words are sampled once for all histories of a batch, with replacement, by the words' shares of
 the training text to the power alpha. Evaluation is an exact softmax over all words.
 
 Shapes: N histories, V vocabulary, D width, K samples.
@@ -23,12 +22,11 @@ from rescorer.training.embedding_init import project
 
 @dataclass(frozen=True)
 class SampledSettings(BaselineSettings):
-    """
-    Attributes:
-        samples: K, words drawn for a batch.
-        alpha: 1 draws words as often as they occur, 0 all alike.
-        ppmi_init: input and output embeddings are initialised with PPMI-SVD embeddings, as
-            LightRNN's are.
+    """Attributes:
+    samples: K, number of words sampled for a batch.
+    alpha: exponent of the words' shares; 1: as frequent as in the text, 0: uniform.
+    ppmi_init: whether input and output embeddings are initialised with PPMI-SVD embeddings, as
+        LightRNN's are.
     """
 
     samples: int = 1000
@@ -56,7 +54,7 @@ def init_embeddings(model: Recurrent, vectors: np.ndarray) -> None:
 
 
 class SampledOutput(ScoresOfAll):
-    """What BlackOut and NCE share; a subclass says what is minimised."""
+    """The common part of BlackOut and NCE; a subclass defines the objective."""
 
     log_proposal: Tensor  # [V]
     cumulative: Tensor  # [V] float64
@@ -79,7 +77,7 @@ class SampledOutput(ScoresOfAll):
         return nn.functional.linear(hidden, self.vectors.weight, self.bias.weight[:, 0]).float()
 
     def draw(self) -> Tensor:
-        """[K] words."""
+        """[K] sampled words."""
         at = torch.rand(self.samples, dtype=torch.float64, device=self.cumulative.device)
         return torch.searchsorted(self.cumulative, at).clamp_(max=self.size - 1)
 
@@ -94,6 +92,4 @@ class SampledOutput(ScoresOfAll):
 
     @abstractmethod
     def objective(self, true: Tensor, drawn: Tensor, words: Tensor, samples: Tensor) -> Tensor:
-        """The mean over histories, from the scores of the words [N] that followed and of the drawn
-        ones [N, K].
-        """
+        """The mean over histories, from scores of the next words [N] and of sampled ones [N, K]."""

@@ -1,12 +1,11 @@
-"""Slim embeddings: a word's vector is K parts end to end, each of them shared by words that chance
-put together.
+"""Slim embeddings: a word's vector is K parts in a row, and random groups of words share each part.
 
 Source: Li, Kulhanek, Wang, Zhao, Wu: Slim embedding layers for recurrent neural language models,
-AAAI 2018. Input and output have parts of their own. The score of a word is the sum of the scores of
-its parts, which are computed once for a history and gathered for all words.
+AAAI 2018. Input and output have separate parts. The score of a word is the sum of the scores of its
+parts, which are computed once for a history and gathered for all words.
 
-Shapes: N histories, V vocabulary, D width, K parts of a vector, P different ones in each place, d =
-D / K.
+Shapes: N histories, V vocabulary, D width, K parts of a vector, P different parts in each place,
+d = D / K.
 """
 
 from __future__ import annotations
@@ -20,18 +19,17 @@ from torch import Tensor, nn
 from benchmarks.baselines.full_softmax import ScoresOfAll
 from benchmarks.baselines.recurrent import BaselineSettings, Recurrent, log_shares
 
-# Gathering is quick while the scores of the parts are in the processor's cache.
+# Gathering is fast while the scores of the parts are in the processor's cache.
 _HISTORIES_AT_ONCE = 16
 _SCORES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
 class SlimEmbeddingSettings(BaselineSettings):
-    """
-    Attributes:
-        parts: K, of a word's vector.
-        sharing: so many words have the same part in one place.
-        assignment_seed: of the chance that puts words together.
+    """Attributes:
+    parts: K, parts of a word's vector.
+    sharing: number of words that share a part.
+    assignment_seed: seed of the random groups of words.
     """
 
     parts: int = 8

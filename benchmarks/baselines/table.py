@@ -1,47 +1,53 @@
 """LightRNN and the baselines with the same budget, one entry each: train, measure, print the table.
 
-    python -m benchmarks.baselines.table TRAIN… --valid VALID --test TEST --vocabulary words.tsv
-    --output FOLDER
+    python -m benchmarks.baselines.table TRAIN… --valid VALID --test TEST \\
+      --vocabulary words.tsv --output FOLDER
 
-Each network gets the same seconds of one core (`--seconds`). Words a second of its first steps are
-measured in turn with those of the LSTM that all networks have, seven times, so that other work on
-the machine slows both. The network reads as many words as the median share of the LSTM's best speed
-makes of the budget that its preparation (table initialisation, word classes, embeddings) leaves,
-repeating a short text, and its learning rate falls to 0 at the end of the budget. Width, layers,
-dropout, batch, seed and the tried learning rates are the same for all; scoring the validation text
-is not counted. With `--epochs` each network reads the text that often instead, however long it
-takes. A single learning rate is not tried first. Each entry is a process of its own with a memory
-limit. A finished entry is a file in FOLDER: called again, the command runs only the entries that
-are missing, and resumes one that was cut. An entry that runs out of memory, diverges or has no time
-left says so. `--record` keeps the table and the curves for `benchmarks.render`.
+Each network gets the same seconds of one core (`--seconds`). The speed of its first steps is
+measured seven times, in turn with that of the LSTM that all networks share, because other work on
+the machine slows both. The median of these shares times the LSTM's best speed gives the number of
+words that the network reads in its budget, after its preparation (table initialisation, word
+classes, embeddings). A short text is repeated. The learning rate falls to 0 at the end of the
+budget. Validations are not counted. With `--epochs`, each network reads the text that often
+instead, in any time.
 
-Penn Treebank; WikiText-2; Wikipedia with 33,000, 200,000 and 1,000,000 words. DATA is the folder of
-the recipes; the texts of Wikipedia are output of `lexicon normalise`. Needs lmplz (`make kenlm`)
-and `pip install '.[benchmarks]'`:
+Width, layers, dropout, batch, seed and the learning rates that are tried are the same for all
+networks. A single learning rate is not tried first. Each entry is a process of its own with a
+memory limit. A finished entry is a file in FOLDER: another call runs only the entries that are
+missing, and resumes one that was interrupted. The table says of an entry if it ran out of memory,
+diverged or had no time left. `--record` keeps the table and the curves for `benchmarks.render`.
 
+The recorded tables are those of Penn Treebank, WikiText-2, and Wikipedia with 33,000, 200,000 and
+1,000,000 words. DATA is the folder of the recipes. The texts of Wikipedia are output of `lexicon
+normalise`. The commands need lmplz (`make kenlm`) and `pip install '.[benchmarks]'`:
+
+    TABLE="python -m benchmarks.baselines.table"
     lexicon vocabulary DATA/text/ptb/train.txt --output ptb.tsv
-    python -m benchmarks.baselines.table DATA/text/ptb/train.txt --valid DATA/text/ptb/valid.txt \\
-      --test DATA/text/ptb/test.txt --vocabulary ptb.tsv --output out/ptb --seconds 150 --dropout
-      0.3
-    lexicon vocabulary DATA/text/wikitext-2/train.txt.xz --output wt2.tsv
-    python -m benchmarks.baselines.table DATA/text/wikitext-2/train.txt.xz --valid
-    DATA/text/wikitext-2/valid.txt.xz \\
-      --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 150
+    $TABLE DATA/text/ptb/train.txt --valid DATA/text/ptb/valid.txt \\
+      --test DATA/text/ptb/test.txt --vocabulary ptb.tsv --output out/ptb --seconds 150 \\
       --dropout 0.3
-    head -n 576553 enwiki-train.txt >wiki13m.txt
-    lexicon vocabulary wiki13m.txt --max-size 33000 --output 33k.tsv  # and 200000 for 200k.tsv
-    python -m benchmarks.baselines.table wiki13m.txt --valid enwiki-valid.txt --test enwiki-test.txt
-    \\
-      --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 10000 --seconds 150
-    … --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000 --seconds 300 --lrs 0.006
-    lexicon gazetteer DATA/gazetteers/{places,surnames,first-names}.tsv.xz --cap places-alternates 0
-    --output names.tsv lexicon gazetteer DATA/gazetteers/english-words.txt.xz --output english.tsv
-    lexicon vocabulary wiki13m.txt --list names.tsv 1 --list english.tsv 1 --max-size 1000000
-    --output 1m.tsv … --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300
-    --lrs 0.006 \\
-      --intervals 2 --memory-gb 16
 
-The text alone has fewer than a million words; the n-gram scores those that it lacks as `<unk>`.
+    lexicon vocabulary DATA/text/wikitext-2/train.txt.xz --output wt2.tsv
+    $TABLE DATA/text/wikitext-2/train.txt.xz --valid DATA/text/wikitext-2/valid.txt.xz \\
+      --test DATA/text/wikitext-2/test.txt.xz --vocabulary wt2.tsv --output out/wt2 --seconds 150 \\
+      --dropout 0.3
+
+    head -n 576553 enwiki-train.txt >wiki13m.txt
+    WIKIPEDIA="$TABLE wiki13m.txt --valid enwiki-valid.txt --test enwiki-test.txt"
+    lexicon vocabulary wiki13m.txt --max-size 33000 --output 33k.tsv
+    $WIKIPEDIA --vocabulary 33k.tsv --output out/enwiki-33k --eval-words 10000 --seconds 150
+    lexicon vocabulary wiki13m.txt --max-size 200000 --output 200k.tsv
+    $WIKIPEDIA --vocabulary 200k.tsv --output out/enwiki-200k --eval-words 10000 --seconds 300 \\
+      --lrs 0.006
+    lexicon gazetteer DATA/gazetteers/{places,surnames,first-names}.tsv.xz \\
+      --cap places-alternates 0 --output names.tsv
+    lexicon gazetteer DATA/gazetteers/english-words.txt.xz --output english.tsv
+    lexicon vocabulary wiki13m.txt --list names.tsv 1 --list english.tsv 1 --max-size 1000000 \\
+      --output 1m.tsv
+    $WIKIPEDIA --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300 \\
+      --lrs 0.006 --intervals 2 --memory-gb 16
+
+The text alone has fewer than a million words. The n-gram scores words that it lacks as `<unk>`.
 """
 
 from __future__ import annotations
@@ -60,10 +66,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.baselines.budget import SCORED, Budget, Folder
-from benchmarks.baselines.entry import probes
+from benchmarks.baselines.plan import probes
 from benchmarks.baselines.plots import curve
 from benchmarks.baselines.registry import CHEAP_FIRST, KNESER_NEY, Entry
-from benchmarks.results import ROOT, Column, Measurement, make_parser
+from benchmarks.results import Column, Measurement, make_parser
+from benchmarks.sources import ROOT
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.rescoring.perplexity import TextScores
@@ -216,9 +223,7 @@ def _lmplz(given: Path | None) -> Path:
 
 
 def _probe_in_turn(folder: Folder, entries: Sequence[Entry], lmplz: Path, memory_gb: float) -> None:
-    """Measure words a second of networks whose entries are missing, in turn: a slow minute hits all
-    of them.
-    """
+    """Measure the speed of networks without a result, in turn: a slow minute affects all."""
     for turn in range(_PROBES):
         for entry in entries:
             missing = entry.name != KNESER_NEY and not folder.result(entry.spec).exists()
@@ -227,7 +232,7 @@ def _probe_in_turn(folder: Folder, entries: Sequence[Entry], lmplz: Path, memory
 
 
 def _make(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float) -> bool:
-    """Run the entry unless its result is there; whether it is there now."""
+    """Run the entry unless it has a result; returns whether it has one now."""
     if not folder.result(entry.spec).exists():
         print(f"{entry.spec} …", file=sys.stderr, flush=True)
         _run(folder, entry, lmplz, memory_gb)
@@ -265,7 +270,7 @@ def _run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str
             process.terminate()
             process.wait()
     if -process.returncode in _CRASHES and b"alloc" in (work / "log.txt").read_bytes()[-2000:]:
-        # Where C++ runs out of memory outside of what torch catches, the process ends.
+        # A C++ exception that torch does not catch ends the process.
         write_lines(
             folder.result(entry.spec),
             [json.dumps({"entry": entry.spec, "problem": "out of memory"})],
@@ -273,7 +278,7 @@ def _run(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float, *more: str
 
 
 def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) -> None:
-    """Print the table of the finished entries and record it where that is asked for."""
+    """Print the table of the finished entries, and record it if `--record` asks for that."""
     rows = [_row(folder, entry) for entry in entries if folder.result(entry.spec).exists()]
     budget = folder.budget()
     machine = next((row["machine"] for row in rows if "machine" in row), "")
@@ -302,7 +307,7 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
 
 
 def _row(folder: Folder, entry: Entry) -> dict[str, Any]:
-    """What the table holds of a finished entry, with its curve."""
+    """The row of a finished entry, with its curve."""
     found = json.loads(folder.result(entry.spec).read_text(encoding="utf-8"))
     row = {**found, **mixed(folder, entry)}
     for key, bytes_key, scale in (("file_mb", "file_bytes", 1e-6), ("peak_gb", "peak_bytes", 1e-9)):
@@ -314,8 +319,9 @@ def _row(folder: Folder, entry: Entry) -> dict[str, Any]:
 
 
 def mixed(folder: Folder, entry: Entry) -> dict[str, float]:
-    """The linear mixture with the n-gram, its weight fitted on the validation text; empty where
-    either is missing.
+    """The linear mixture with the n-gram, with a weight fitted on the validation text.
+
+    It is empty if the scores of either are missing.
     """
     specs = (KNESER_NEY, entry.spec)
     if entry.name == KNESER_NEY or not all(

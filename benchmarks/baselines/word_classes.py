@@ -13,10 +13,9 @@ _LARGEST = 3  # times the mean size of a class
 
 
 def by_frequency(counts: np.ndarray, classes: int) -> np.ndarray:
-    """[V] the class of each word, most frequent words first: bins of equal sums of √count, as
-    Mikolov's rnnlm makes.
+    """[V] the class of each word, most frequent words first: bins with equal sums of √count.
 
-    A bin that would be empty is left out, so that classes 0, 1, … are all used.
+    As in Mikolov's rnnlm. Empty bins are left out, so that classes 0, 1, … are all used.
     """
     root = np.sqrt(counts + 1.0)
     bins = np.minimum((np.cumsum(root) - root) / root.sum() * classes, classes - 1).astype(np.int64)
@@ -26,7 +25,7 @@ def by_frequency(counts: np.ndarray, classes: int) -> np.ndarray:
 def by_clusters(ids: np.ndarray, counts: np.ndarray, classes: int, seed: int = 0) -> np.ndarray:
     """[V] the class of each word, by k-means of PPMI-SVD embeddings.
 
-    Brown clustering takes V² steps; k-means of the embeddings that initialise LightRNN's table
+    Brown clustering takes V² steps. k-means of the embeddings that initialise LightRNN's table
     works for a million words. Classes of more than three times the mean size are cut, frequent
     words first. Words that the text lacks have equal embeddings and are cut likewise.
 
@@ -43,8 +42,9 @@ def by_clusters(ids: np.ndarray, counts: np.ndarray, classes: int, seed: int = 0
 
 
 def cut(classes: np.ndarray, largest: int) -> np.ndarray:
-    """[V] the same classes, those of more than `largest` words cut into pieces in the order of ids;
-    numbered anew.
+    """[V] the same classes, renumbered after classes of more than `largest` words are cut.
+
+    They are cut into pieces in the order of ids.
     """
     order = np.argsort(classes, kind="stable")
     sizes = np.bincount(classes)

@@ -19,6 +19,6 @@ need lexicon
 mkdir -p "$output"
 lists=${arguments[0]}/nbest/kathleen-dev.jsonl
 
-# The package's own table must not be the prior of its successor.
+# The package's own table must not be the prior of the new one.
 stage 1 "learn confusions" --in "$lists" --out "$output/confusions.json" -- \
   lexicon confusions "$lists" --prior classes --output "$output/confusions.json"

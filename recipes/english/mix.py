@@ -1,8 +1,8 @@
 """Mix texts for training: `python mix.py train.txt novels.txt:2 wiki.txt:1/3`.
 
-Each text goes in so many times; with /3 only every third of its lines, from the first on. Lines of
-one or two words (headings, list items) are left out. The order of the lines is drawn with a fixed
-seed: the same texts always give the same file. Memory: the lines that are kept.
+TEXT:2 takes each line of a text twice, TEXT:1/3 takes every third line, from the first on. Lines of
+one or two words (headings, list items) are left out. The lines are shuffled with a fixed seed, so
+the same texts always give the same file. Memory holds all lines that are kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SEED = 1
 
 
 def read(path: Path, times: int, every: int) -> list[str]:
-    """The lines of a text that are kept, so many times over."""
+    """The lines of a text that are kept, repeated `times` times."""
     with path.open(encoding="utf-8", newline="\n") as file:
         return [
             line for line in islice(file, 0, None, every) if len(line.split()) >= SHORTEST

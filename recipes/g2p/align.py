@@ -3,13 +3,13 @@
     python align.py train.txt aligned.txt
 
 Estimates P(label | letter) by expectation maximisation over all alignments, from uniform values,
-then writes the most probable alignment of each word: `letter:phone+phone` tokens, `letter:` for a
-letter that is not heard. Labels that are rare are given up, and with them the words that need them.
+then writes the most probable alignment of each word as tokens `letter:phone+phone`, or `letter:`
+for a silent letter. Rare labels are removed, and with them the words that need one.
 
 Source: one-to-many alignment as in S. Jiampojamarn et al. (NAACL 2007), one label a letter as in
 K. Yao and G. Zweig (Interspeech 2015).
 
-Shapes: B words of L letters, T phones at most, K labels' lengths; C label codes.
+Shapes: B words of L letters and at most T phones; K lengths of a label; C label codes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-LONGEST = 3  # phones of a label
-LENGTH_PRIORS = np.array([1.0, 1.0, 0.1, 0.01])  # [K] against labels of many phones
-ITERATIONS = 6  # with all labels, then with the frequent ones
-LEAST = 4  # occurrences of a label
+LONGEST = 3  # most phones of a label
+LENGTH_PRIORS = np.array([1.0, 1.0, 0.1, 0.01])  # [K] factors that make long labels less probable
+ITERATIONS = 6  # first with all labels, then again with the frequent ones
+LEAST = 4  # fewest occurrences of a label that is kept
 
 
 class Words:
@@ -32,8 +32,9 @@ class Words:
 
     Attributes:
         letters: [B, L] ids.
-        lengths: [B] phones.
-        codes: [B, T+1, K] codes of the label of K phones from each place; -1: beyond the end.
+        lengths: [B] numbers of phones.
+        codes: [B, T+1, K] the code of the label of 0, 1, … phones that begins at each phone; -1 if
+            it would exceed the word.
     """
 
     def __init__(self, entries: list[tuple[list[int], list[int]]], base: int) -> None:

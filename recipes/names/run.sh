@@ -108,7 +108,7 @@ add() {
     lexicon add-words "$output/without.pt" "$output/names.txt" --output "$output/added.$number.pt" \
       --prior "$prior" --device "$device" ${texts[@]+"${texts[@]}"}
   done
-  # Each name's count in the text that was taken away, in place of --prior.
+  # Each name's count in the text that was removed replaces --prior.
   lexicon add-words "$output/without.pt" "$names" --output "$output/counted.20.pt" \
     --device "$device" --text "$output/examples.20.txt"
 }
@@ -193,7 +193,7 @@ stage 14 "rescore sphinx" \
   measure_models "$sphinx" "$references.test.txt" "$output/sphinx" \
   --utterances "$references.test.txt" "${search[@]}"
 
-# The names are expected, too: they may win where no hypothesis holds them.
+# The names are also expected words: they may win even if no hypothesis holds them.
 biased=(--names "$output/names.txt")
 stage 15 "tune on whisper with --names" \
   --in "${lightrnns[@]}" "$ngram" "$whisper-dev.jsonl" "$output/names.txt" \
@@ -204,7 +204,7 @@ stage 16 "rescore whisper with --names" \
   --out "$output/whisper-bias/wer.json" -- \
   measure_models "$whisper-test.jsonl" "$whisper-test.jsonl" "$output/whisper-bias" "${biased[@]}"
 
-# Weights from a development set like a user's: few of its sentences hold a name.
+# Weights from a realistic development set: few of its sentences hold a name.
 ordinary=$whisper-ordinary.jsonl
 stage 17 "tune on ordinary sentences" --in "${lightrnns[@]}" "$ngram" "$ordinary" \
   --out "${weights[@]/#/$output/whisper-ordinary/}" -- \

@@ -4,9 +4,9 @@
     OMP_NUM_THREADS=1 python speak.py spoken.tsv wav
 
 `spoken.tsv` has lines `id TAB text`: lower-case words, numbers in words. The folder `wav` gets
-ID.wav, 16 kHz mono of 16 bits. A sentence whose file is there is skipped, so an interrupted run is
-continued by starting it again, and gives the same sound. The order is a shuffled one: what is there
-early is a fair sample.
+ID.wav, 16 kHz mono of 16 bits. Sentences with a file are skipped, so an interrupted run can be
+started again, and gives the same sound. Sentences are in random order: the first files are a random
+sample.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from piper import PiperVoice
 # isort: split
 from spoken import SAMPLE_RATE, Sentence, read_sentences, wav_path, write_wav
 
-# The voice draws its noise inside the model, from a seed taken as the model is loaded. Loading it
-# anew for a block of sentences makes a block sound the same wherever a run began; for each sentence
-# it would double the time.
+# The voice model draws its noise from a seed that is set when the model is loaded. It is loaded for
+# each block of sentences, so that the sound of a block does not depend on where a run began.
+# Loading it for each sentence would double the time.
 BLOCK = 20  # sentences
 SEED = 1
 
@@ -38,7 +38,7 @@ def load_voice() -> PiperVoice:
 
 
 def speak(text: str, voice: PiperVoice) -> np.ndarray:
-    """Mono samples in [-1, 1]; the full stop gives the sentence its melody."""
+    """Mono samples in [-1, 1]. The full stop gives the sentence its intonation."""
     chunks = list(voice.synthesize(f"{text}."))
     samples = np.concatenate([chunk.audio_float_array for chunk in chunks])
     return soxr.resample(samples, chunks[0].sample_rate, SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: the spoken sentences, in a fair order, and their sound."""
+"""Spoken sentences and their sound files, for the scripts of this folder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-SAMPLE_RATE = 16000  # Hz, what both recognisers hear
-# first part of an id: what its sentence is for
+SAMPLE_RATE = 16000  # Hz, of the input of both recognisers
+# The use of a sentence by the first part of its id.
 PARTS = {"valid": "dev", "test": "test", "ordinary": "ordinary"}
 FULL_SCALE = 32767  # the largest sample of 16 bits
 
@@ -24,13 +24,14 @@ class Sentence:
 
     @property
     def part(self) -> str:
-        """What it is for: dev, test, or ordinary: a dev without the names."""
+        """dev, test, or ordinary: a development set without names."""
         return PARTS[self.id.split("-")[0]]
 
 
 def read_sentences(path: Path, seed: int = 1) -> list[Sentence]:
-    """The sentences of a file of lines `id TAB text`, shuffled: any first so many are a fair
-    sample.
+    """The sentences of a file of lines `id TAB text`, shuffled.
+
+    The first n sentences are a random sample, whatever n.
     """
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     sentences = sorted((Sentence(id, text) for id, text in rows), key=lambda sentence: sentence.id)
@@ -43,7 +44,7 @@ def wav_path(folder: Path, sentence: Sentence) -> Path:
 
 
 def write_wav(path: Path, samples: np.ndarray) -> None:
-    """Write samples in [-1, 1]; the file is there only once it is whole."""
+    """Write samples in [-1, 1], whole or not at all."""
     partial = path.with_suffix(".part")
     with wave.open(str(partial), "wb") as out:
         out.setnchannels(1)

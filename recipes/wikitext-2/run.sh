@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # WikiText-2, 33,278 words, case kept: perplexity of a Kneser–Ney 5-gram, of a small and a large
-# LightRNN, and of their mixtures. Lines without a word are left out: published figures also count
-# the end of each of those.
+# LightRNN, and of their mixtures. Empty lines are left out; published figures count the end of each
+# of them, too.
 #
 #   recipes/wikitext-2/run.sh DATA [--stage N] [--stop-stage N] [--output DIR] [--threads N]
 #                                  [--device D] [--precision P]

@@ -77,17 +77,18 @@ def _rescore(
     lattice_settings: LatticeSettings,
     candidate_settings: CandidateSettings,
 ) -> Outcome:
-    """Read the input, then load the models, then rescore: a fault of the input is found early."""
+    """Read all input, then load the models, then rescore: a fault of the input is found early."""
     from rescorer.progress import ProgressDisplay
     from rescorer.recognition.inputs import common_lattice_format
     from rescorer.rescoring.lattice_files import open_lattices, rescore_lattice_files
     from rescorer.rescoring.list_files import read_lists, rescore_list_files
     from rescorer.rescoring.lists_with_names import lattices_of_lists
-    from rescorer.rescoring.name_inputs import NameInput
+    from rescorer.rescoring.name_inputs import NameFiles
 
     # With a scheduler, its workers use the device.
     device = "cpu" if settings.scheduler else settings.device
     with _executor(lm, ngram, settings) as executor, ProgressDisplay(say) as progress:
+        name_files = NameFiles.read(inputs)
         lattice_format = common_lattice_format(inputs.paths, settings.format)
         if lattice_format is None:
             refuse_lattice_options(inputs)
@@ -103,7 +104,7 @@ def _rescore(
             lattices = open_lattices(inputs, outputs, lattice_format, settings, lattice_settings)
             models = open_models(lm, ngram, device)
         if inputs.expects_names:
-            names = NameInput.read(inputs, candidate_settings, models)
+            names = name_files.for_models(models, candidate_settings)
             lattices, models = lattices.with_names(names), names.expecting(models)
             executor = names.executor(executor)
         outcome = rescore_lattice_files(

@@ -178,6 +178,13 @@ _OPTIONS = (
         help="Rescore only these utterances: the first field of each line.",
     ),
     _path(
+        "--manifest",
+        type=_READ,
+        group="",
+        help="NeMo's manifest, which has the utterances of its beams (.tsv); by default the one "
+        "beside them.",
+    ),
+    _path(
         "-o",
         "--output",
         type=_WRITE,
@@ -188,8 +195,8 @@ _OPTIONS = (
         "--nbest-output",
         type=_WRITE,
         group="Output",
-        help="Write the re-ranked lists with all scores, in their own format. Lists of lattices: "
-        "JSON lines if the name has .jsonl, else Kaldi's folder.",
+        help="Write the re-ranked lists, in their own format, or as JSON lines if that is only "
+        "read. Lists of lattices: JSON lines if the name has .jsonl, else Kaldi's folder.",
     ),
     _path(
         "--symbols",
@@ -254,7 +261,7 @@ def input_files(given: Mapping[str, Any]) -> InputFiles:
         )
     alike = (
         *("paths", "tune_reference", "reference", "listed", "names_by_utterance", "lexicon"),
-        *("confusions", "utterances", "symbols", "bpe_model", "old_lm_model"),
+        *("confusions", "utterances", "manifest", "symbols", "bpe_model", "old_lm_model"),
     )
     names = given["names"]
     return InputFiles(

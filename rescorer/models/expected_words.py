@@ -15,7 +15,7 @@ Shapes: M words to score.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -40,8 +40,17 @@ def unmarked(word: str) -> str:
     return word.removeprefix(_MARK)
 
 
+def expected_number(models: Iterable[LanguageModel]) -> float:
+    """How many names are expected in an utterance by models; 1 without a class of them."""
+    return max((each.number for each in models if isinstance(each, ExpectedWords)), default=1.0)
+
+
 class ExpectedWords(DerivedModel[State]):
-    """A model with a class of expected words. The states are the model's."""
+    """A model with a class of expected words. The states are the model's.
+
+    Attributes:
+        number: N, at least 1.
+    """
 
     def __init__(self, model: LanguageModel[State], number: float) -> None:
         """
@@ -49,8 +58,9 @@ class ExpectedWords(DerivedModel[State]):
             number: N, how many names are expected in an utterance.
         """
         super().__init__(model)
+        self.number = max(1.0, number)
         self._log_rest = math.log1p(-_SHARE)
-        self._log_share = math.log(_SHARE / max(1.0, number))
+        self._log_share = math.log(_SHARE / self.number)
 
     def encode(self, words: Sequence[str]) -> Tensor:
         plain = self.model.encode([unmarked(word) for word in words])

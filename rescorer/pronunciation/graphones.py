@@ -20,6 +20,8 @@ import numpy as np
 
 START, END = "<s>", "</s>"
 _GREATEST_COST = 20.0  # nats that the byte 255 stands for; as recipes/g2p/pack.py writes it
+_HASH_BITS = 24  # of the table of hashes of keys: 16 for each node of the English model
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / the golden ratio spreads keys evenly
 _HASH_BASE = 1_000_003  # of the hash of a phone string
 
 
@@ -67,6 +69,8 @@ class GraphoneModel:
         self._size = len(graphones)
         parents = np.repeat(np.arange(len(children)), children)
         self._keys = parents * self._size + last
+        self._hashed = np.zeros(1 << _HASH_BITS, bool)
+        self._hashed[_hashed(self._keys)] = True
         self._cost, self._backoff = _costs(cost), _costs(backoff)
         self._link(children, parents, last.astype(np.int64))
 
@@ -89,9 +93,13 @@ class GraphoneModel:
     def _child(self, states: np.ndarray, graphones: np.ndarray) -> np.ndarray:
         """[M] nodes; 0 where the state has no such child."""
         wanted = states * self._size + graphones
-        place = np.searchsorted(self._keys, wanted)
-        found = self._keys[np.minimum(place, len(self._keys) - 1)] == wanted
-        return np.where(found, place + 1, 0)
+        nodes = np.zeros(len(wanted), np.int64)
+        # Most keys do not exist. A table of hashes finds that out faster than a binary search.
+        possible = np.flatnonzero(self._hashed[_hashed(wanted)])
+        place = np.searchsorted(self._keys, wanted[possible])
+        found = self._keys[np.minimum(place, len(self._keys) - 1)] == wanted[possible]
+        nodes[possible[found]] = place[found] + 1
+        return nodes
 
     def _longest(self, states: np.ndarray, graphones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """[M] nodes of the longest known n-grams with these last graphones, [M] back-off costs."""
@@ -150,13 +158,18 @@ class GraphoneModel:
             graphones = self._candidates[words[:, letter]]  # [B, C]
             size = graphones.shape[1]
             chosen = np.broadcast_to(graphones[:, None], (*states.shape, size))
-            asked = np.repeat(states.ravel(), size)
-            step_costs, after = self._advance(asked, np.maximum(chosen, 0).ravel())
-            total = (costs[:, :, None] + step_costs.reshape(chosen.shape)).reshape(len(words), -1)
-            total = np.where(chosen.reshape(total.shape) < 0, np.inf, total)
+            asked = np.flatnonzero(chosen >= 0)
+            hypothesis = asked // size  # among all B · K
+            step_costs, next_states = self._advance(
+                states.ravel()[hypothesis], chosen.ravel()[asked]
+            )
+            total = np.full((len(words), states.shape[1] * size), np.inf, np.float32)
+            total.ravel()[asked] = costs.ravel()[hypothesis] + step_costs
+            after = np.zeros(total.shape, np.int64)
+            after.ravel()[asked] = next_states
             best = _least(total, beam)
             costs = total[rows, best]
-            states = after.reshape(total.shape)[rows, best]
+            states = after[rows, best]
             steps.append((best // size, chosen.reshape(total.shape)[rows, best]))
         final, _ = self._advance(states.ravel(), np.full(states.size, self._end))
         return self._merged(steps, costs + final.reshape(costs.shape))
@@ -182,6 +195,11 @@ class GraphoneModel:
         weights = np.where(first, (equal * weights[:, None]).sum(2), 0)
         order = np.argsort(-weights, 1, kind="stable")
         return Hypotheses(labels[rows, order], weights[rows, order])
+
+
+def _hashed(keys: np.ndarray) -> np.ndarray:
+    """[M] places of keys in the table of hashes."""
+    return np.asarray((keys.astype(np.uint64) * _HASH_FACTOR) >> np.uint64(64 - _HASH_BITS))
 
 
 def _least(costs: np.ndarray, count: int) -> np.ndarray:

@@ -20,11 +20,12 @@ import numpy as np
 from rescorer.errors import InputError
 from rescorer.pronunciation.array_file import read_arrays, write_arrays
 from rescorer.pronunciation.edit_costs import EditCosts
+from rescorer.pronunciation.excess_costs import ExcessCosts
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 from rescorer.pronunciation.phones import ARPABET, PhoneSet
 from rescorer.pronunciation.ranges import joined_ranges
 from rescorer.pronunciation.sound_trie import SoundTrie
-from rescorer.pronunciation.span_costs import ExcessCosts, SpanCosts
+from rescorer.pronunciation.span_costs import SpanCosts
 from rescorer.pronunciation.trie_search import Ends, TrieSearch
 
 _KIND, _VERSION = "sound index", 1

@@ -1,7 +1,7 @@
 """Edit costs of many pairs of spans and entries at once, by dynamic programming.
 
 For few entries this is faster than an index. Pairs that cannot be within their bound are left out
-before: too many phones of one are missing in the other.
+before: see `pair_bounds`.
 
 Shapes: S spans, E entries, Q pairs, P phones of the set, n and m phones of the longest span and
 entry of a batch.
@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from rescorer.pronunciation.edit_costs import EditCosts
+from rescorer.pronunciation.excess_costs import ExcessCosts
+from rescorer.pronunciation.pair_bounds import PairBounds
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 
-_NEVER = 1e6  # nats of an edit that is not allowed; differences of infinities are no numbers
+_NEVER = 1e6  # nats of a deletion that is not allowed; differences of infinities are no numbers
 _CELLS = 1 << 21  # of the tables that are computed together
 
 
@@ -36,54 +38,24 @@ class PairCosts:
 
 
 class ExcessTables:
-    """Costs of edits, less those of the written phones where they were said.
+    """What edits cost, prepared for many searches.
 
     Attributes:
         costs: the whole costs.
-        shorter, longer: the least cost of an edit that makes the span a phone shorter or longer.
-        unlike: the least cost for each phone that only one of two sequences of equal length has.
-            Edits of other lengths come in pairs there: a deletion and a split explain three.
+        right: float64[P] what each phone costs where it was said.
+        excess: the costs beyond what the phones of a span cost at least.
+        bounds: what a pair of sequences costs at least, by the excess costs.
     """
 
     def __init__(self, costs: EditCosts) -> None:
-        right = np.diag(costs.substitution).astype(np.float64)
-        self.costs, self.right = costs, right
-        self.substitution = _above(costs.substitution, right)
-        self.deletion = _above(costs.deletion, 0.0)
-        self.insertion = _above(costs.insertion, right)
-        self.merge = None if costs.merge is None else _above(costs.merge, right)
-        both = right[:, None] + right
-        self.split = None if costs.split is None else _above(costs.split, both)
-        others = self.substitution + np.where(np.eye(len(right), dtype=bool), np.inf, 0.0)
-        substitution, deletion, insertion, merge, split = (
-            np.inf if each is None else max(0.0, float(each.min()))
-            for each in (others, self.deletion, self.insertion, self.merge, self.split)
-        )
-        self.shorter = min(deletion, merge)
-        self.longer = min(insertion, split)
-        self.unlike = min(
-            substitution,
-            (deletion + insertion) / 2,
-            (deletion + split) / 3,
-            (merge + insertion) / 3,
-            (merge + split) / 4,
-        )
+        self.costs = costs
+        self.right = np.diag(costs.substitution).astype(np.float64)
+        self.excess = ExcessCosts.of(costs)
+        self.bounds = PairBounds(self.excess)
 
-    def least(self, spans: PhoneSequences, entries: PhoneSequences) -> np.ndarray:
-        """[S, E] a lower bound of the cost of each pair.
-
-        The difference of the lengths needs as many edits. Each of them explains at most two of the
-        phones that only one of both has, in whatever order; the rest needs further edits.
-        """
-        growth = spans.lengths[:, None] - entries.lengths[None, :]
-        lengths = np.where(growth > 0, growth * self.longer, -growth * self.shorter)
-        unexplained = _unexplained_phones(spans, entries, len(self.right))
-        return np.asarray(lengths + np.maximum(unexplained - 2 * np.abs(growth), 0) * self.unlike)
-
-
-def _above(costs: np.ndarray, right: np.ndarray | float) -> np.ndarray:
-    """Costs beyond those of the phones where they were said."""
-    return np.asarray(np.minimum(costs.astype(np.float64), _NEVER) - right)
+    def right_costs(self, spans: PhoneSequences) -> np.ndarray:
+        """float64[S] what each span costs if it is written as it was said."""
+        return spans.sums(self.right)
 
 
 def pair_costs(
@@ -99,8 +71,9 @@ def pair_costs(
     Time O(S · E · P) for the pairs, and O(n · m) for each that is not left out.
     """
     shorter = np.minimum(spans.lengths[:, None], entries.lengths[None, :])
-    bounds = bound + bound_per_phone * shorter
-    span, entry = np.nonzero(tables.least(spans, entries) <= bounds)
+    right = spans.sums(tables.right - tables.excess.least)  # [S] excess of what was said so
+    bounds = bound + bound_per_phone * shorter + right[:, None]
+    span, entry = np.nonzero(tables.bounds.least(spans, entries) <= bounds)
     order = np.argsort(spans.lengths[span], kind="stable")
     span, entry = span[order], entry[order]
     costs = np.empty(len(span))
@@ -108,25 +81,11 @@ def pair_costs(
     while begin < len(span):
         end = _batch_end(spans.lengths[span], entries.lengths[entry], begin)
         batch = slice(begin, end)
-        costs[batch] = _costs(spans, span[batch], entries, entry[batch], tables)
+        costs[batch] = _costs(spans, span[batch], entries, entry[batch], tables.excess.costs)
         begin = end
     kept = costs <= bounds[span, entry]
-    return PairCosts(span[kept], entry[kept], np.maximum(costs[kept], 0.0))
-
-
-def _unexplained_phones(spans: PhoneSequences, entries: PhoneSequences, phones: int) -> np.ndarray:
-    """[S, E] how many phones of the longer one the other lacks, in whatever order."""
-    of_spans, of_entries = _counts(spans, phones), _counts(entries, phones)
-    common = np.minimum(of_spans[:, None], of_entries[None]).sum(2, dtype=np.int64)
-    longer = np.maximum(spans.lengths[:, None], entries.lengths[None, :])
-    return np.asarray(longer - common)
-
-
-def _counts(sequences: PhoneSequences, phones: int) -> np.ndarray:
-    """uint8[N, P] how often each sequence has each phone."""
-    numbers = np.repeat(np.arange(len(sequences)), sequences.lengths)
-    flat = np.bincount(numbers * phones + sequences.phones, minlength=len(sequences) * phones)
-    return flat.reshape(len(sequences), phones).astype(np.uint8)
+    span, entry = span[kept], entry[kept]
+    return PairCosts(span, entry, np.maximum(costs[kept] - right[span], 0.0))
 
 
 def _batch_end(span_lengths: np.ndarray, entry_lengths: np.ndarray, begin: int) -> int:
@@ -142,24 +101,24 @@ def _costs(
     span: np.ndarray,
     entries: PhoneSequences,
     entry: np.ndarray,
-    tables: ExcessTables,
+    costs: EditCosts,
 ) -> np.ndarray:
     """[Q] the least costs of pairs."""
     written, written_lengths = _padded(spans, span)  # [n, Q]
     said, said_lengths = _padded(entries, entry)  # [m, Q]
-    deleted = tables.deletion[said]
+    deleted = np.minimum(costs.deletion, _NEVER).astype(np.float64)[said]
     # Deletions from the beginning up to each phone: [m + 1, Q].
     until = np.concatenate([np.zeros((1, len(span))), np.cumsum(deleted, 0)])
     table = np.empty((len(written) + 1, *until.shape))  # [n + 1, m + 1, Q]
     table[0] = until
     for place, phone in enumerate(written):
-        row = table[place] + tables.insertion[phone]
-        np.minimum(row[1:], table[place, :-1] + tables.substitution[said, phone], out=row[1:])
-        if tables.merge is not None and len(said) > 1:
-            merged = table[place, :-2] + tables.merge[said[:-1], said[1:], phone]
+        row = table[place] + costs.insertion[phone]
+        np.minimum(row[1:], table[place, :-1] + costs.substitution[said, phone], out=row[1:])
+        if costs.merge is not None and len(said) > 1:
+            merged = table[place, :-2] + costs.merge[said[:-1], said[1:], phone]
             np.minimum(row[2:], merged, out=row[2:])
-        if tables.split is not None and place:
-            split = table[place - 1, :-1] + tables.split[said, written[place - 1], phone]
+        if costs.split is not None and place:
+            split = table[place - 1, :-1] + costs.split[said, written[place - 1], phone]
             np.minimum(row[1:], split, out=row[1:])
         # A cell is the cheapest of the cells before it in its row, and deletions from there on.
         table[place + 1] = np.minimum.accumulate(row - until) + until

@@ -66,6 +66,11 @@ class PhoneSequences:
         """int64[N] number of phones of each sequence."""
         return np.diff(self.offsets)
 
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """float64[N] the sum of the values [P] of each sequence's phones."""
+        until = np.append(0.0, np.cumsum(values[self.phones], dtype=np.float64))
+        return np.asarray(until[self.offsets[1:]] - until[self.offsets[:-1]])
+
     def take(self, numbers: np.ndarray) -> PhoneSequences:
         """Some of the sequences, in the given order."""
         lengths = self.lengths[numbers]

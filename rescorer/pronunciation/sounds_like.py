@@ -96,8 +96,7 @@ class SoundsLike:
         """Pairs of a span and an entry within their bound."""
         if self._index is None:
             return pair_costs(spans, self._entries, self._tables, bound, bound_per_phone)
-        sums = np.append(0.0, np.cumsum(self._tables.right[spans.phones]))
-        right = sums[spans.offsets[1:]] - sums[spans.offsets[:-1]]
+        right = self._tables.right_costs(spans)
         bounds = bound + bound_per_phone * spans.lengths
         found = self._index.search(spans, self._tables.costs, right + bounds)
         costs = np.maximum(found.costs - right[found.spans], 0.0)

@@ -1,7 +1,6 @@
 """Edit costs laid out for a batch of spans, so that a step of the search only gathers.
 
-Each phone of a span has a least cost, whatever the entry: a span costs at least the sum of these.
-The search works with what comes on top: `excess` costs, and the bound less that sum. This prunes
+The search works with excess costs, and with bounds less the least cost of each span. This prunes
 earlier and changes no order.
 
 Shapes: S spans, N phones of the longest span, P phones of the set, columns 0 to N: phones of the
@@ -15,74 +14,8 @@ from functools import cached_property
 
 import numpy as np
 
-from rescorer.pronunciation.edit_costs import EditCosts
+from rescorer.pronunciation.excess_costs import ExcessCosts
 from rescorer.pronunciation.phone_sequences import PhoneSequences
-
-_NEVER = 1e30  # more than any bound; other than infinity, it can be multiplied by 0
-
-
-@dataclass(frozen=True, eq=False)
-class ExcessCosts:
-    """Edit costs above the least costs of the span's phones.
-
-    Attributes:
-        least: float32[P] the least cost of a phone of a span.
-        costs: the excess costs, at least 0.
-    """
-
-    least: np.ndarray
-    costs: EditCosts
-
-    @classmethod
-    def of(cls, costs: EditCosts) -> ExcessCosts:
-        least = np.minimum(costs.substitution.min(0), costs.insertion)
-        if costs.merge is not None:
-            least = np.minimum(least, costs.merge.min((0, 1)))
-        if costs.split is not None:
-            halves = costs.split.min(0) / 2
-            least = np.minimum(least, np.minimum(halves.min(0), halves.min(1)))
-        least[np.isinf(least)] = 0  # the phone cannot occur: its excess costs stay infinite
-        both = least[:, None] + least
-        return cls(
-            least,
-            EditCosts(
-                _above(costs.substitution, least),
-                costs.deletion,
-                _above(costs.insertion, least),
-                None if costs.merge is None else _above(costs.merge, least),
-                None if costs.split is None else _above(costs.split, both),
-            ),
-        )
-
-    def reversed(self) -> ExcessCosts:
-        """Of entries and spans that are read from their ends."""
-        costs = self.costs
-        merge = None if costs.merge is None else costs.merge.transpose(1, 0, 2)
-        split = None if costs.split is None else costs.split.transpose(0, 2, 1)
-        turned = EditCosts(costs.substitution, costs.deletion, costs.insertion, merge, split)
-        return ExcessCosts(self.least, turned)
-
-    @cached_property
-    def merge_least(self) -> np.ndarray | None:
-        """float32[P, P] the least cost of a merge of two phones of the entry."""
-        return None if self.costs.merge is None else self.costs.merge.min(2)
-
-    @cached_property
-    def shrinking(self) -> float:
-        """The least excess cost of a span that is one phone shorter than the entry."""
-        merge = np.inf if self.costs.merge is None else self.costs.merge.min()
-        return float(min(self.costs.deletion.min(), merge, _NEVER))
-
-    @cached_property
-    def growing(self) -> float:
-        """The least excess cost of a span that is one phone longer than the entry."""
-        split = np.inf if self.costs.split is None else self.costs.split.min()
-        return float(min(self.costs.insertion.min(), split, _NEVER))
-
-
-def _above(costs: np.ndarray, least: np.ndarray) -> np.ndarray:
-    excess: np.ndarray = np.maximum(costs - least, 0)  # rounding may leave less than 0
-    return excess
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Directed graphs: states of numbers from 0, and arcs as two arrays.
+"""Directed graphs: states are numbers from 0, arcs are two arrays.
 
 Shapes: A arcs, S states.
 """
@@ -14,7 +14,7 @@ class Cycle(ValueError):
     """A graph has a cycle.
 
     Attributes:
-        state: one that is on it.
+        state: a state on the cycle.
     """
 
     def __init__(self, state: int) -> None:
@@ -23,13 +23,14 @@ class Cycle(ValueError):
 
 
 def on_paths(sources: np.ndarray, targets: np.ndarray, start: int, end: int) -> np.ndarray:
-    """The states that are on a path from start to end, ascending; none where there is no path."""
+    """The states on the paths from start to end, ascending; none if there is no path."""
     if not len(sources):
         return np.zeros(0, np.int64)
     if start == 0 and (sources < targets).all():
         is_entered = np.bincount(targets, minlength=end + 1) > 0
         is_left = np.bincount(sources, minlength=end + 1) > 0
-        # the usual case: each state leads back to 0 and on to the end
+        # The usual case, without a search: arcs go forward, and every state but the start has an
+        # arc into it and every state but the end one out of it. So all states are on a path.
         if is_entered[1:].all() and is_left[:-1].all():
             return np.arange(end + 1)
     graph = _matrix(end + 1, sources, targets)
@@ -46,15 +47,15 @@ def _matrix(states: int, sources: np.ndarray, targets: np.ndarray) -> csr_matrix
 def topological_order(
     states: np.ndarray, sources: np.ndarray, targets: np.ndarray, start: int
 ) -> np.ndarray:
-    """[S] `states` in an order in which every arc goes forward; as they are if that is one.
+    """[S] the states in an order in which every arc goes forward: ascending order, if it does.
 
     Args:
         states: [S] ascending.
-        sources, targets: [A] of these states.
-        start: the state from which all others are reached.
+        sources, targets: [A] among these states.
+        start: the state from which all others can be reached.
 
     Raises:
-        Cycle: there is none.
+        Cycle: there is no such order.
     """
     if not len(states) or ((sources < targets).all() and states[0] == start):
         return states
@@ -62,6 +63,7 @@ def topological_order(
     number[states] = np.arange(len(states))
     sources, targets = number[sources], number[targets]
     graph = _matrix(len(states), sources, targets)
+    # A state on a cycle shares its strongly connected component with others.
     components, component = connected_components(graph, directed=True, connection="strong")
     if components < len(states):
         is_on_cycle = np.bincount(component)[component] > 1
@@ -70,8 +72,9 @@ def topological_order(
 
 
 def depths(states: int, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """[S] how many arcs the longest path to each state has, in a graph without cycles. O(A log A +
-    depth).
+    """[S] number of arcs of the longest path to each state, in a graph without cycles.
+
+    O(A log A + depth).
     """
     begins, following = outgoing(states, sources)
     missing = np.bincount(targets, minlength=states)  # arcs whose source has no depth yet
@@ -89,8 +92,10 @@ def depths(states: int, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def outgoing(states: int, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(begins [S + 1], arcs [A]): the arcs that leave state s are arcs[begins[s] : begins[s +
-    1]].
+    """The arcs out of each state s: `arcs[begins[s] : begins[s + 1]]`.
+
+    Returns:
+        begins [S + 1] and arcs [A].
     """
     begins = np.zeros(states + 1, dtype=np.int64)
     np.cumsum(np.bincount(sources, minlength=states), out=begins[1:])
@@ -98,7 +103,11 @@ def outgoing(states: int, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def spans(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The numbers from each begin to before its end, one span after the other."""
+    """The concatenation of `range(begin, end)` for all pairs.
+
+    All lengths together give a running count. Each span adds the difference between its begin and
+    the count at its start.
+    """
     lengths = ends - begins
     last = lengths.cumsum()
     total = int(last[-1]) if len(last) else 0
@@ -106,8 +115,9 @@ def spans(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 def runs(numbers: np.ndarray) -> np.ndarray:
-    """Where each run of equal numbers begins; np.diff with `prepend` takes four times as long, at
-    any length.
+    """The index at which each run of equal numbers begins.
+
+    np.diff with `prepend` takes four times as long.
     """
     begins = np.empty(len(numbers), dtype=bool)
     begins[:1] = True

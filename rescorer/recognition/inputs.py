@@ -1,4 +1,4 @@
-"""Several files of one format as one input, such as the parts that a recogniser's jobs leave."""
+"""Several files of one format as one input, such as one file of each job of a recogniser."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats import LatticeFormat, NBestFile, lattice_format, read_nbest
+from rescorer.recognition.formats import NBestFile, lattice_format, read_nbest
+from rescorer.recognition.formats.format import LatticeFormat
 from rescorer.recognition.formats.parsing import ErrorCollector, show
 from rescorer.recognition.lattice import Lattice, Symbols
 
 
 def common_lattice_format(paths: Sequence[Path], name: str | None = None) -> LatticeFormat | None:
-    """The format of the lattices at all paths, from their content unless its name is given; None
-    where there are none.
+    """The common format of the lattices at these paths; None if the paths hold n-best lists.
+
+    The content tells the format, unless its name is given.
 
     Raises:
-        InputError: a path cannot be read, or is not of the first one's kind.
+        InputError: a path cannot be read, or its format differs from that of the first path.
     """
     first, *others = paths
     found = lattice_format(first, name)
@@ -32,14 +34,19 @@ def common_lattice_format(paths: Sequence[Path], name: str | None = None) -> Lat
     return found
 
 
-def read_nbest_files(paths: Sequence[Path], format: str | None = None) -> NBestFile:
+def read_nbest_files(
+    paths: Sequence[Path], format: str | None = None, manifest: Path | None = None
+) -> NBestFile:
     """The lists of several files or folders, one after the other.
 
+    Args:
+        manifest: NeMo's, for its beams without ids.
+
     Raises:
-        InputError: as `read_nbest`; they differ in format or in the names of scores, or an
-            utterance is in two.
+        InputError: as `read_nbest`; the files differ in format or in the names of their scores,
+            or two of them hold the same utterance.
     """
-    files = [read_nbest(path, format) for path in paths]
+    files = [read_nbest(path, format, manifest=manifest) for path in paths]
     first, *others = files
     places: dict[str, Path] = {}
     for file in files:
@@ -66,17 +73,18 @@ def read_nbest_files(paths: Sequence[Path], format: str | None = None) -> NBestF
 def read_lattice_files(
     paths: Sequence[Path], format: LatticeFormat, symbols: Path | None, collector: ErrorCollector
 ) -> Iterator[Lattice]:
-    """The lattices of several files or folders, one after the other; files with the same table of
-    words share it.
+    """The lattices of several files or folders, one after the other.
+
+    Files with equal symbol tables share one table.
 
     Raises:
-        InputError: as the format's reader; or, unless `collector` passes it over, an utterance that
-            is in two files.
+        InputError: as the format's reader, or two files hold the same utterance; unless `collector`
+            skips such utterances.
     """
     places: dict[str, Path] = {}
     shared: Symbols | None = None
     for path in paths:
-        own: Symbols | None = None  # of this file, the last that was looked at
+        own: Symbols | None = None  # the table of this file's previous lattice
         for lattice in format.read(path, symbols, collector):
             try:
                 _claim(lattice.utterance, path, places)
@@ -91,7 +99,7 @@ def read_lattice_files(
 
 
 def _claim(utterance: str, path: Path, places: dict[str, Path]) -> None:
-    """Note where an utterance is. Raises InputError where it is in another file too."""
+    """Record the file of an utterance. Raises InputError if another file holds it, too."""
     if (first := places.setdefault(utterance, path)) is not path:
         raise InputError(
             f"utterance {show(utterance)} is in {first}, too",

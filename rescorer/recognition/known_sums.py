@@ -1,8 +1,7 @@
-"""Scores of a Kaldi n-best folder that say nothing new: sums of other scores there, and what a
-rescoring left.
+"""Redundant scores of a Kaldi n-best folder: sums of its other scores, and outputs of a rescoring.
 
-Kaldi's own scripts and ours write them beside the scores that they are made of. As scores of their
-own they would count the same thing twice.
+Kaldi's scripts and ours write them beside the scores that they are computed from. Used as further
+scores, they would count the same evidence twice.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from rescorer.errors import InputError
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, TOTAL, Hypothesis, NBest
 
 _WITH_LM = "withlm"  # nolm + lmonly
-_STAGE = frozenset({"nn", "rnn"})  # the new model's costs in Kaldi's and our stages
-_INTERPOLATED = "interp."  # then the weight: nolm + w · nn + (1 - w) · lmonly
-_OURS = frozenset({TOTAL, "lm"})  # of --nbest-output
+_STAGE = frozenset({"nn", "rnn"})  # costs of the new model, from Kaldi's and our rescoring stages
+_INTERPOLATED = "interp."  # a weight w follows: nolm + w · nn + (1 - w) · lmonly
+_OURS = frozenset({TOTAL, "lm"})  # scores that --nbest-output adds
 _KALDIS = frozenset({ACOUSTIC, GRAPH, FIRST_LM})
-# Costs are written with six digits, and those of the language model alone are differences of such.
+# Costs are written with six digits, and lmonly is a difference of two such numbers.
 _ABSOLUTE, _RELATIVE = 0.02, 1e-3
 
 
 def without_known_sums(lists: Sequence[NBest], folder: Path) -> tuple[list[NBest], list[str]]:
-    """The lists without such scores, and what to tell of them: a line of what was left out, one of
-    what is no Kaldi's.
+    """The lists without redundant scores, and remarks: which scores are left out, and which scores
+    that Kaldi does not define are used.
 
     Raises:
-        InputError: `lmwt.withlm` is there beside `lmwt.nolm` and `lmwt.lmonly` and is not their
-            sum.
+        InputError: the folder holds `lmwt.withlm`, `lmwt.nolm` and `lmwt.lmonly`, and the first is
+            not the sum of the others.
     """
     names = lists[0].score_names
     left_out = [name for name in names if _is_known(name, frozenset(names))]
@@ -51,7 +50,7 @@ def without_known_sums(lists: Sequence[NBest], folder: Path) -> tuple[list[NBest
 
 
 def _is_known(name: str, names: frozenset[str]) -> bool:
-    """Whether a score is made of others that are there, so that it can be left out."""
+    """Whether a score is computed from others of these names, so that it can be left out."""
     graph = names & {GRAPH, FIRST_LM, _WITH_LM}
     if name == _WITH_LM:
         return {GRAPH, FIRST_LM} <= names

@@ -1,7 +1,6 @@
-"""A lattice: every path from its start to its end is a hypothesis, and its arcs carry named raw
-scores.
+"""A lattice: every path from its start to its end is a hypothesis; its arcs have named raw scores.
 
-Shapes: A arcs, S states, F final states.
+Shapes: A arcs, S states, U lattices.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import Protocol, overload
 
 import numpy as np
 
-# What recognisers write on arcs where nothing was said, in lower case. Noises and unknown words are
-# words.
+# The labels that recognisers give to arcs without a word, in lower case. Labels of noises and of
+# unknown words count as words.
 SILENT = frozenset(
     {
         "",
@@ -32,23 +31,23 @@ SILENT = frozenset(
         "<silence>",
     }
 )
-SILENCE = 0  # the index of the label "" in every table of symbols
+SILENCE = 0  # the index of the label "" in every symbol table
 
 
 def is_silent(label: str) -> bool:
-    """Whether nothing was said; #0, #1, … are marks of Kaldi's and k2's graphs."""
+    """Whether a label stands for no word. #0, #1, … are disambiguation symbols of Kaldi and k2."""
     return label.lower() in SILENT or (label.startswith("#") and label[1:].isdecimal())
 
 
 @dataclass(frozen=True, eq=False)
 class Symbols:
-    """What stands on the arcs of one file; its lattices share it.
+    """The symbol table of the arcs of one file, which its lattices share.
 
     Attributes:
-        labels: as the file spells them; the first is "". Where the file counts its symbols, the
-            index is their number.
-        words: what was said for each, "" for nothing; the labels themselves without it.
-        model_words: what language models score for each; the words without it.
+        labels: the labels as the file spells them; the first is "". If the file numbers its
+            symbols, the index is that number.
+        words: the word of each label, "" for none. Default: the labels themselves.
+        model_words: the word that language models score for each label. Default: `words`.
     """
 
     labels: tuple[str, ...]
@@ -69,24 +68,22 @@ class Symbols:
 
     @cached_property
     def of_models(self) -> Symbols:
-        """The same labels, where what language models score stands for the words."""
+        """The same labels, with the words that language models score as their words."""
         return self if self.model_words is self.words else Symbols(self.labels, self.model_words)
 
     @cached_property
     def spoken(self) -> np.ndarray:
-        """[labels] bool: which are words."""
+        """[labels] bool: whether each label has a word."""
         return np.array([bool(word) for word in self.words])
 
 
 class Column(Protocol):
-    """Something for each arc or state, of which some can be taken: a NumPy array of one dimension
-    is one.
-    """
+    """A value for each arc or state, such as a NumPy array of one dimension."""
 
     def __len__(self) -> int: ...
 
     def take(self, indices: np.ndarray) -> Column:
-        """The column of these rows, in this order; a row may be there several times."""
+        """The values at these indices, in this order; an index may occur several times."""
 
 
 @overload
@@ -94,12 +91,10 @@ def take_or_zero(column: np.ndarray, rows: np.ndarray) -> np.ndarray: ...
 @overload
 def take_or_zero(column: Column, rows: np.ndarray) -> Column: ...
 def take_or_zero(column: Column, rows: np.ndarray) -> Column:
-    """These rows of a column; -1 is a row of zeros, or of what a format's own column takes for
-    nothing.
-    """
+    """The values at these indices; index -1 gives 0, or the null value of a format's own column."""
     if not isinstance(column, np.ndarray):
         return column.take(rows)
-    # Zeros come last, so that -1 is their index.
+    # The zero is appended, so that index -1 finds it.
     zeros: np.ndarray = np.zeros((1, *column.shape[1:]), column.dtype)
     extended = np.concatenate([column, zeros])
     return np.asarray(extended[rows])
@@ -109,26 +104,26 @@ def take_or_zero(column: Column, rows: np.ndarray) -> Column:
 class Lattice:
     """The arcs of one utterance, in topological order.
 
-    State 0 is the start and state S - 1 the end; every state is on a path from one to the other.
-    The arcs into the end are the sentence's ends: they carry `</s>` and what the file says of final
-    states, and no label. A lattice without any path has no states and no arcs.
+    State 0 is the start and state S - 1 the end. Every state is on a path from the start to the
+    end. Arcs into the end stand for `</s>`: they have no label, and hold the scores of the file's
+    final states. A lattice without any path has no states and no arcs.
 
     Attributes:
         utterance: its id, unique in a file.
-        symbols: what the labels mean.
+        symbols: the symbol table of the labels.
         states: S.
         sources: [A] int64, ascending.
         targets: [A] int64, each greater than its source.
         labels: [A] int64, index into the symbols.
         scores: [A] float64 natural logs by name, finite. Never overwritten: rescoring adds names.
-        arc_fields: what else the format keeps for arcs, by its own name (transition ids,
-            posteriors, …).
-        state_fields: what else it keeps for states (times, …); the end, which is ours, has a row
-            too.
-        header: what else it keeps for the lattice.
-        own_scales: the recogniser's own scales of the scores, where the file tells them.
-        own_word_penalty: nats that the recogniser takes off for each word, at these scales.
-        trimmed: how many states of the file were on no path.
+        arc_fields: other values of the arcs in this format, by name (transition ids, posteriors,
+            …).
+        state_fields: other values of the states (times, …); the end, which the file lacks, has a
+            value, too.
+        header: other values of the lattice.
+        own_scales: the recogniser's scales of the scores, if the file holds them.
+        own_word_penalty: nats that the recogniser subtracts for each word, at these scales.
+        trimmed: number of states of the file that were on no path.
     """
 
     utterance: str
@@ -172,12 +167,12 @@ class Lattice:
     def take(
         self, arcs: np.ndarray, sources: np.ndarray, targets: np.ndarray, states: np.ndarray
     ) -> Lattice:
-        """Another lattice made of this one's arcs, each as often as it is wanted.
+        """A new lattice made of arcs of this one; an arc may occur several times, or not at all.
 
         Args:
-            arcs: [A'] which arc of this lattice each is.
-            sources, targets: [A'] states of the new lattice, in topological order as above.
-            states: [S'] which state of this lattice each is.
+            arcs: [A'] the arc of this lattice that each new arc copies.
+            sources, targets: [A'] states of the new lattice, in topological order.
+            states: [S'] the state of this lattice that each new state copies.
         """
         return replace(
             self,
@@ -192,8 +187,11 @@ class Lattice:
 
 
 def union(lattices: Sequence[Lattice]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Several lattices side by side: sources [A], targets [A], first state [U + 1], first arc [U +
-    1] of each.
+    """Several lattices as one graph, with states numbered one lattice after the other.
+
+    Returns:
+        Sources [A] and targets [A] of all arcs; the first state [U + 1] and the first arc [U + 1]
+        of each lattice, followed by S and A.
     """
     states = np.cumsum([0, *(lattice.states for lattice in lattices)])
     arcs = np.cumsum([0, *(lattice.arcs for lattice in lattices)])

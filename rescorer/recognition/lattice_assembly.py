@@ -1,4 +1,4 @@
-"""Lattices made of the arcs of a file.
+"""Makes lattices from the arcs of a file.
 
 Shapes: A arcs, S states.
 """
@@ -16,7 +16,7 @@ from rescorer.recognition.lattice import Column, Lattice, Symbols
 
 
 class LatticeError(ValueError):
-    """What makes arcs no lattice; the reader adds where they stand.
+    """Arcs that make no lattice. The reader adds their place in the file.
 
     Attributes:
         found, expected, remedy: as in InputError.
@@ -29,13 +29,13 @@ class LatticeError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Arcs:
-    """Arcs as a file has them: in any order, between states of any numbers.
+    """The arcs of a file, in any order.
 
     Attributes:
-        sources, targets: [A] the file's own numbers of states, any integers of 0 or more.
+        sources, targets: [A] the file's numbers of states: any integers of 0 or more.
         labels: [A] index into the symbols.
         scores: [A] natural logs by name.
-        fields: by name, a row for each arc.
+        fields: other values of the arcs, by name.
     """
 
     sources: np.ndarray
@@ -57,21 +57,20 @@ def assemble(
     own_scales: Mapping[str, float] | None = None,
     own_word_penalty: float = 0.0,
 ) -> Lattice:
-    """Make a lattice of a file's arcs: states in topological order, those on no path trimmed and
-    counted.
+    """Make a lattice from the arcs of a file, with states in topological order.
 
-    The file's final states are given as arcs into a further state `states`, in `arcs` like the
-    others. Where the file is in topological order already, its own order of states and arcs is
-    kept. O(A), and O(A · depth) where it is not.
+    States on no path are trimmed and counted. The caller adds a state `states` as the end, and an
+    arc into it from each final state of the file. If the file is in topological order, the order
+    of its states and arcs is kept. O(A) then, else O(A · depth).
 
     Args:
-        start: the file's number of the start.
-        states: the file's number of states, and so the number that stands for the end; the greatest
-            target if None.
-        state_fields: a row for each of the file's states; the end's row repeats the last.
+        start: the start's number in the file.
+        states: the number of states of the file, which is also the number of the end; None: the end
+            is the greatest target.
+        state_fields: values of the file's states; the end gets those of the last state.
 
     Raises:
-        LatticeError: a cycle, a state that is out of range, a score that is not finite.
+        LatticeError: a cycle, a state out of range, or a score that is not finite.
     """
     sources, targets = np.asarray(arcs.sources, np.int64), np.asarray(arcs.targets, np.int64)
     end = int(targets.max(initial=0)) if states is None else states
@@ -95,12 +94,12 @@ def assemble(
 
 
 class _Numbered(NamedTuple):
-    """Arcs between states of which memory can hold as many as the greatest number says.
+    """Arcs between states whose numbers are so dense that arrays over all of them fit memory.
 
     Attributes:
         sources, targets: [A].
         start, end: states.
-        names: [end + 1] the file's number of each state.
+        names: [end + 1] the number of each state in the file.
     """
 
     sources: np.ndarray
@@ -111,8 +110,8 @@ class _Numbered(NamedTuple):
 
 
 def _number_densely(sources: np.ndarray, targets: np.ndarray, start: int, end: int) -> _Numbered:
-    """Number the states anew where their numbers have wide gaps: memory follows the arcs then, not
-    the numbers.
+    """Renumber the states if their numbers have wide gaps, so that memory grows with the arcs, not
+    with the largest number.
     """
     if end <= 4 * len(sources) + 4:
         return _Numbered(sources, targets, start, end, np.arange(end + 1))
@@ -123,14 +122,14 @@ def _number_densely(sources: np.ndarray, targets: np.ndarray, start: int, end: i
 
 
 class _Kept(NamedTuple):
-    """What of a file is on a path.
+    """The states and arcs of a file that are on a path.
 
     Attributes:
-        states: [S] the file's number of each state of the lattice; that of the end is the last one
-            before it, because the file has no row for the end.
-        arcs: [A'] the file's arcs, by their source in the lattice.
+        states: [S] the number in the file of each state of the lattice. The end has that of the
+            file's last state, because the file has no values for the end.
+        arcs: [A'] arcs of the file, sorted by their source in the lattice.
         sources, targets: [A'] states of the lattice.
-        trimmed: how many of the file's states are left out.
+        trimmed: number of states of the file that are left out.
     """
 
     states: np.ndarray
@@ -143,7 +142,7 @@ class _Kept(NamedTuple):
 def _keep(numbered: _Numbered) -> _Kept:
     """The states and arcs that are on a path, in topological order."""
     order = _states_in_order(numbered)
-    number = np.full(numbered.end + 1, -1, dtype=np.int64)  # of each state in the lattice
+    number = np.full(numbered.end + 1, -1, dtype=np.int64)  # each state's number in the lattice
     number[order] = np.arange(len(order))
     sources, targets = number[numbered.sources], number[numbered.targets]
     arcs = np.flatnonzero((sources >= 0) & (targets >= 0))

@@ -1,4 +1,4 @@
-"""What a recogniser says of one utterance: hypotheses with named raw scores."""
+"""N-best lists: the hypotheses of an utterance, with named raw scores."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from dataclasses import dataclass, field, replace
 ACOUSTIC = "acoustic"
 GRAPH = "graph"  # Kaldi's lmwt.nolm: transitions, pronunciations, silence
 FIRST_LM = "first_lm"  # the language model that the recogniser used
-FIRST_PASS = "first_pass"  # one score that holds everything that the recogniser knew
-RANK = "rank"  # where no score came in: minus the place in the list, from 0
+FIRST_PASS = "first_pass"  # the recogniser's total, if the input has only that
+RANK = "rank"  # minus the place in the list, from 0, if the input has no score
 PRONUNCIATION = "pronunciation"
+CONFIDENCE = "confidence"  # ln of the probability that a service gives to a hypothesis
 # What expected names add; see rescorer.rescoring.candidates. Only `sound` is a log-probability.
 SOUND = "sound"
 SPELLING = "spelling"
 REPLACED = "replaced"
 BIAS = "bias"
-TOTAL = "total"  # what a rescored list was ranked by, where that was kept as a score
+TOTAL = "total"  # the total by which a list was rescored
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Hypothesis:
     """One sequence of words.
 
     Attributes:
-        key: unique in its list; the recogniser's own where it has one (Kaldi's N of `utt-N`), else
-            the place from 1.
+        key: unique in its list: the recogniser's key (Kaldi's N of `utt-N`), or the place in the
+            list, from 1, if it has none.
         words: the words, without sentence marks; may be empty.
         scores: raw scores by name, natural log. Never overwritten: rescoring adds names.
     """
@@ -53,7 +54,7 @@ class NBest:
     Attributes:
         utterance: its id, unique in a file.
         hypotheses: at least one; every one has the same score names.
-        reference: what was said, where the file tells.
+        reference: the spoken words, if the file holds them.
     """
 
     utterance: str

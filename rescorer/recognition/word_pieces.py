@@ -1,7 +1,7 @@
-"""Lattices of word pieces (sentencepiece: "▁new", "er") made into lattices of whole words, and
-back.
+"""Joins the word pieces (sentencepiece: "▁new", "er") of lattices to words, and splits them again.
 
-Shapes: A arcs and S states of the lattice of pieces; C (arc, state before it) pairs of a level.
+Shapes: A arcs and S states of the lattice of pieces; C pairs (arc, new state at its source) of one
+level.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from rescorer.recognition.lattice import SILENCE, Lattice, Symbols, take_or_zero
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
-WORD_PIECE = "word_piece"  # the piece that an arc had, among the fields of arcs
+WORD_PIECE = "word_piece"  # the field of arcs that keeps the pieces
 UNKNOWN_PIECE = "<unk>"
 BLANK = "▁"
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
-_NO_CHARACTER = re.compile("[\udc80-\udcff]")  # how Python keeps a byte that is none
+_NO_CHARACTER = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as Python decodes them
 _NO_ARC = -1
-_MOST_ARCS = 30_000_000  # into the states of one level: some gigabytes
+_MOST_ARCS = 30_000_000  # into the states of one level; they take some gigabytes
 
 
 def load_model(path: Path) -> SentencePieceProcessor:
@@ -51,7 +51,7 @@ def load_model(path: Path) -> SentencePieceProcessor:
     try:
         model.LoadFromSerializedProto(content)
         for number in range(model.get_piece_size()):
-            model.id_to_piece(number)  # some are no UTF-8
+            model.id_to_piece(number)  # raises an error for a piece that is not UTF-8
     except (RuntimeError, UnicodeDecodeError):
         raise InputError(
             "no model of sentencepiece",
@@ -63,11 +63,10 @@ def load_model(path: Path) -> SentencePieceProcessor:
 
 
 def spoken_pieces(model: SentencePieceProcessor) -> list[str]:
-    """What each piece says, by id: control pieces nothing, the unknown piece "<unk>" whatever the
-    model calls it.
+    """The spoken text of each piece, by id.
 
-    Id 0 says nothing either, whatever the model calls it (recognisers take it for the blank),
-    unless it is unknown.
+    It is empty for control pieces, and for id 0, which recognisers use as the blank. It is "<unk>"
+    for the unknown piece, whatever its name in the model, even if its id is 0.
     """
     return [_spoken_piece(model, number) for number in range(model.get_piece_size())]
 
@@ -80,10 +79,9 @@ def _spoken_piece(model: SentencePieceProcessor, number: int) -> str:
 
 
 def read_pieces(path: Path) -> Symbols:
-    """The pieces of a sentencepiece model: the index of a label is its id, id 0 is silence whatever
-    the model calls it.
+    """The pieces of a sentencepiece model as symbols: the index of a label is the piece's id.
 
-    Control pieces are silent, the unknown piece is "<unk>" whatever the model calls it.
+    Id 0 is silence, whatever the model calls it. The words are those of `spoken_pieces`.
 
     Raises:
         InputError: sentencepiece cannot be imported, or the file is no model of its.
@@ -94,37 +92,35 @@ def read_pieces(path: Path) -> Symbols:
 
 
 def join_words(pieces: Iterable[str]) -> tuple[str, ...]:
-    """The words of one sequence of pieces: what `join_pieces` makes of a path."""
+    """The words of a sequence of pieces, as `join_pieces` joins those of a path."""
     text = b"".join(map(_spelled, pieces)).decode(errors="surrogateescape")
     return tuple(_NO_CHARACTER.sub("\ufffd", text).split())
 
 
 def join_pieces(lattice: Lattice) -> Lattice:
-    """A lattice of word pieces as one of whole words: the same paths with the same scores and
-    fields.
+    """A lattice of words from one of word pieces, with the same paths, scores and fields.
 
-    A word begins with a piece that begins with "▁" and goes over the pieces after it; "<unk>" is a
-    word of its own, and byte pieces ("<0x41>") are put together. The text of a path is what
-    sentencepiece decodes from its pieces, "<unk>" for its " ⁇ ". A word stands on the arc whose
-    piece begins the next word, and the last one on an arc of its own before the sentence's end,
-    with scores of 0 and nothing in its fields. The symbols are the words made, each once, and the
-    field `word_piece` keeps the pieces: see `as_pieces`.
+    A word consists of a piece that begins with "▁" and the pieces after it. "<unk>" is a word by
+    itself. Byte pieces ("<0x41>") are joined to characters. The text of a path is what
+    sentencepiece decodes from its pieces, with "<unk>" instead of " ⁇ ".
 
-    The states are those of the old lattice, each as often as different unfinished words lead to it:
-    S where a state is in or after one word only, as in a tree; more where words of the same time
-    end in the same pieces. Each distinct pair of an unfinished word and a piece is looked at once,
-    all else is NumPy, a level of states at a time.
+    Only the next piece tells that a word is complete. So a word is the label of the arc whose piece
+    begins the next word. The last word gets an arc of its own before the end of the sentence, with
+    scores of 0 and null fields. The field `word_piece` keeps the pieces for `as_pieces`.
+
+    A state of the new lattice is a pair of an old state and an unfinished word. There are S of them
+    if each state follows a single unfinished word, as in a tree, and more if words that differ
+    share their last pieces. Python visits each distinct pair of an unfinished word and a piece
+    once. NumPy does the rest, one level of states at a time.
 
     Raises:
-        InputError: pieces that begin no word, one after the other, make too many different words.
+        InputError: too many different words, because the pieces of long paths begin no word.
     """
     return _Joining(lattice).done()
 
 
 def as_pieces(lattice: Lattice) -> Lattice:
-    """A lattice that `join_pieces` made, or one taken from it, with its pieces in place of
-    words.
-    """
+    """The inverse of `join_pieces`: a lattice from it, or one made of its arcs, with its pieces."""
     fields = dict(lattice.arc_fields)
     pieces: _Pieces = fields.pop(WORD_PIECE)  # type: ignore[assignment]
     return replace(lattice, symbols=pieces.symbols, labels=pieces.labels, arc_fields=fields)
@@ -132,7 +128,7 @@ def as_pieces(lattice: Lattice) -> Lattice:
 
 @dataclass(frozen=True, eq=False)
 class _Pieces:
-    """The pieces of arcs: [A] labels among the symbols; -1 is an arc without one."""
+    """The pieces of arcs: labels [A] of the symbols; an arc that is added has the silent label."""
 
     symbols: Symbols
     labels: np.ndarray
@@ -145,23 +141,28 @@ class _Pieces:
 
 
 class _Words:
-    """Unfinished words and finished ones, numbered as they come; 0 is none."""
+    """Unfinished words and finished words, each numbered in order of occurrence; 0 is no word."""
 
     def __init__(self, symbols: Symbols) -> None:
         self._pieces = symbols.words
         self._unfinished, self._finished = {"": 0}, {"": 0}
-        self._texts = [""]  # the unfinished by number
+        self._texts = [""]  # the unfinished words by number
         self._steps: dict[int, tuple[int, int]] = {}
 
     def follow(self, unfinished: np.ndarray, pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each piece [C] after its unfinished word [C]: (the unfinished words then [C], the words
-        finished [C]).
+        """Append pieces [C] to unfinished words [C].
+
+        Returns:
+            The new unfinished words [C], and the words [C] that the pieces complete.
         """
+        # One number a pair, which `_step` takes apart; keys of `finish` are negative.
         return self._lookup(unfinished * len(self._pieces) + pieces, self._step)
 
     def finish(self, unfinished: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(what is left [C], the word [C]) when no more pieces follow; several words go one by
-        one.
+        """Complete unfinished words [C] at the end of a path, one word of each at a time.
+
+        Returns:
+            The rest [C] of each unfinished word, and the completed words [C].
         """
         return self._lookup(-1 - unfinished, self._last_step)
 
@@ -172,6 +173,7 @@ class _Words:
     def _lookup(
         self, keys: np.ndarray, work_out: Callable[[int], tuple[int, int]]
     ) -> tuple[np.ndarray, np.ndarray]:
+        # Python works out each distinct key once, over all levels.
         distinct, place = np.unique(keys, return_inverse=True)
         for key in distinct.tolist():
             if key not in self._steps:
@@ -185,7 +187,7 @@ class _Words:
         unfinished, piece = divmod(key, len(self._pieces))
         text = _joined(self._texts[unfinished], self._pieces[piece])
         first, *rest = text.split(maxsplit=1) or [""]
-        # A word is finished when there is something after it.
+        # A word is complete once something follows it.
         return self._number(rest[0], first) if rest else self._number(text.lstrip(), "")
 
     def _last_step(self, key: int) -> tuple[int, int]:
@@ -203,14 +205,14 @@ class _Words:
 
 
 def _joined(text: str, piece: str) -> str:
-    """Bytes are joined, not characters: pieces may be bytes of one."""
+    """The text with the piece appended, as bytes: a piece may be one byte of a character."""
     return (text.encode(errors="surrogateescape") + _spelled(piece)).decode(
         errors="surrogateescape"
     )
 
 
 def _spelled(piece: str) -> bytes:
-    """What a piece adds to a text."""
+    """The bytes that a piece adds to a text."""
     if piece == UNKNOWN_PIECE:
         return b" <unk> "
     byte = _BYTE.fullmatch(piece)
@@ -218,17 +220,17 @@ def _spelled(piece: str) -> bytes:
 
 
 class _Joining:
-    """The states made so far, and the arcs between them by level."""
+    """The new states and the arcs between them, which grow level by level."""
 
     def __init__(self, lattice: Lattice) -> None:
         fields = {**lattice.arc_fields, WORD_PIECE: _Pieces(lattice.symbols, lattice.labels)}
         self._lattice, self._words = replace(lattice, arc_fields=fields), _Words(lattice.symbols)
-        # Room for states; those of an old state stand together.
+        # Buffers with an entry for each new state. The states of one old state are adjacent.
         self._origin = np.zeros(lattice.states + 1, np.int64)
         self._unfinished = np.zeros(lattice.states + 1, np.int64)
         self._made = 0
         self._begins, self._counts = (np.zeros(lattice.states, np.int64) for _ in range(2))
-        self._arcs: list[tuple[np.ndarray, ...]] = []  # which old arc each is, source, target, word
+        self._arcs: list[tuple[np.ndarray, ...]] = []  # old arcs, sources, targets, words
 
     def done(self) -> Lattice:
         lattice = self._lattice
@@ -237,7 +239,7 @@ class _Joining:
         self._make_states(np.zeros(1, np.int64), np.zeros(1, np.int64))
         depth = depths(lattice.states, lattice.sources, lattice.targets)[lattice.targets]
         order = np.argsort(depth, kind="stable")
-        # the last level has the end alone
+        # Arcs sorted by the level of their target; the last level holds only the end.
         cuts = np.flatnonzero(np.diff(depth[order], prepend=0, append=-1))
         for begin, end in pairwise(cuts[:-1]):
             self._grow(order[begin:end])
@@ -245,11 +247,13 @@ class _Joining:
         return self._assembled()
 
     def _grow(self, arcs: np.ndarray) -> None:
-        """Follow the arcs [old] into the states of a level."""
+        """Make the states of a level from the old arcs into it."""
         arcs, sources = self._after(arcs)
         unfinished, words = self._words.follow(
             self._unfinished[sources], self._lattice.labels[arcs]
         )
+        # One number stands for a pair of an old state and an unfinished word; arcs with the same
+        # pair meet in one new state.
         many = int(unfinished.max()) + 1
         states, place = np.unique(
             self._lattice.targets[arcs] * many + unfinished, return_inverse=True
@@ -258,7 +262,11 @@ class _Joining:
         self._arcs.append((arcs, sources, first + place, words))
 
     def _after(self, arcs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """([C] arcs, [C] states): each arc [old] as often as there are states where it begins."""
+        """Each old arc once for each new state at its source.
+
+        Returns:
+            The arcs [C] and their sources [C].
+        """
         begins, counts = (
             column[self._lattice.sources[arcs]] for column in (self._begins, self._counts)
         )
@@ -272,7 +280,7 @@ class _Joining:
         return np.repeat(arcs, counts), spans(begins, begins + counts)
 
     def _make_states(self, origin: np.ndarray, unfinished: np.ndarray) -> int:
-        """Add states, by their old states; returns the first one's number."""
+        """Add states for pairs of an old state and an unfinished word; returns the first number."""
         first, self._made = self._made, self._made + len(origin)
         while self._made > len(self._origin):
             self._origin, self._unfinished = (
@@ -285,12 +293,10 @@ class _Joining:
         return first
 
     def _finish(self, ends: np.ndarray) -> None:
-        """The arcs [old] into the end: before them, an arc for each word that is still
-        unfinished.
-        """
+        """Add the old arcs into the end, and before them an arc for each unfinished word."""
         arcs, sources = self._after(ends)
-        before = np.unique(sources)  # the states that have an end
-        last = before.copy()  # from where it goes to the end
+        before = np.unique(sources)  # the states that the arcs leave
+        last = before.copy()  # the state at the end of each one's added arcs
         here = np.arange(len(before))
         while True:
             left, words = self._words.finish(self._unfinished[last[here]])

@@ -40,6 +40,7 @@ class ArcTotals:
         index: dict[str, int] = {}
         word_of = []
         for lattice in lattices:
+            # Python looks at each distinct label of a lattice once.
             used, place = np.unique(lattice.labels, return_inverse=True)
             words = [lattice.symbols.model_words[label] for label in used]
             numbers = np.array(

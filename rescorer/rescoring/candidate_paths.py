@@ -7,12 +7,13 @@ Shapes: A arcs, C candidates.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
+from rescorer.models.expected_words import marked
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols, take_or_zero
 from rescorer.recognition.nbest import BIAS, REPLACED, SOUND, SPELLING
 from rescorer.reports.error_rate import errors
@@ -47,17 +48,43 @@ class Candidate:
         return self.name.words != self.written
 
 
+@dataclass(frozen=True, eq=False)
+class ExtendedSymbols:
+    """Symbols of lattices with more labels, for expected words.
+
+    Attributes:
+        symbols: all of them.
+        labels: of each expected word.
+    """
+
+    symbols: Symbols
+    labels: Mapping[str, int]
+
+    @classmethod
+    def of(cls, symbols: Symbols, expected: Iterable[str]) -> ExtendedSymbols:
+        """A word that has a label gets another one, because models score it as expected."""
+        words = tuple(sorted(expected))
+        extended = Symbols(
+            (*symbols.labels, *words),
+            (*symbols.words, *words),
+            (*symbols.model_words, *map(marked, words)),
+        )
+        labels = {word: len(symbols.labels) + place for place, word in enumerate(words)}
+        return cls(extended, labels)
+
+
 def with_candidates(
     lattice: Lattice,
     candidates: Sequence[Candidate],
     weights: Mapping[str, float],
-    labels: Mapping[str, int],
+    extended: ExtendedSymbols,
 ) -> Lattice:
     """The lattice with a path for each candidate.
 
     The path of a name has the arcs of its span with other labels, so it keeps their scores and
     fields. A name with more words than the span has arcs gets further arcs with scores of 0.
     """
+    lattice, labels = replace(lattice, symbols=extended.symbols), extended.labels
     paths = [_Path.of(lattice, each, labels) for each in candidates]
     first = lattice.arcs + np.cumsum([0, *(len(path.rows) for path in paths)])[:-1]
     beside = _beside(lattice, paths)
@@ -72,13 +99,13 @@ def with_candidates(
     place = np.full(beside.arcs, -1)
     place[first] = np.arange(len(candidates))
     scored = beside.with_scores(scores)
-    marked = replace(
+    placed = replace(
         scored,
         arc_fields={**scored.arc_fields, CANDIDATE: place},
         own_scales={**lattice.own_scales, **_first_pass_scales(lattice)},
         header={**lattice.header, CANDIDATE: tuple(candidates)},
     )
-    return _in_order(marked, lattice.states, paths)
+    return _in_order(placed, lattice.states, paths)
 
 
 def _first_pass_scales(lattice: Lattice) -> dict[str, float]:
@@ -93,6 +120,11 @@ def _expected_arcs(lattice: Lattice, words: Collection[str]) -> list[int]:
     wanted = [label for label in used.tolist() if lattice.symbols.words[label].lower() in words]
     found: list[int] = np.flatnonzero(np.isin(lattice.labels, wanted)).tolist()
     return found
+
+
+def expected_on_arcs(lattice: Lattice, words: Collection[str]) -> set[str]:
+    """The words on arcs that are among these, which are in lower case."""
+    return {_word(lattice, arc) for arc in _expected_arcs(lattice, words)}
 
 
 def _word(lattice: Lattice, arc: int) -> str:

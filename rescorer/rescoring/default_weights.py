@@ -54,8 +54,8 @@ from rescorer.recognition.nbest import (
 )
 from rescorer.rescoring.weights import DEFAULT_SCALES, ScoredLists, TunedWeights, Weights
 
-# Scales of what expected names add, for a language model's scale of 1.
-NAME_SCALES = {SOUND: 0.75, SPELLING: 8.0, REPLACED: 0.0, BIAS: 6.0}
+NAME_SCORES = (SOUND, SPELLING, REPLACED, BIAS)  # what expected names add
+_FEW_NAMES = 100  # names of an utterance for which the scale of `bias` is meant
 _NAME_WORD_PENALTY = -2.0  # a name may replace several words
 
 # Scores that hold the first pass's language model: a separate one, or Kaldi's graph costs.
@@ -205,7 +205,7 @@ def without_names(nbest: NBest) -> NBest:
     hypotheses = tuple(
         replace(
             each,
-            scores={name: score for name, score in each.scores.items() if name not in NAME_SCALES},
+            scores={name: score for name, score in each.scores.items() if name not in NAME_SCORES},
         )
         for each in nbest.hypotheses
         if not each.scores[REPLACED]
@@ -213,15 +213,27 @@ def without_names(nbest: NBest) -> NBest:
     return replace(nbest, hypotheses=hypotheses)
 
 
-def with_names(chosen: DefaultWeights, have_choice: bool) -> DefaultWeights:
+def name_scales(number: float) -> dict[str, float]:
+    """Scales of what expected names add, for a language model's scale of 1.
+
+    Args:
+        number: names that are expected in an utterance. Each of many is less probable, so its bias
+            is less.
+    """
+    bias = max(0.0, 6.0 - max(0.0, math.log(max(number, 1.0) / _FEW_NAMES)))
+    return {SOUND: 0.75, SPELLING: 8.0, REPLACED: 0.0, BIAS: bias}
+
+
+def with_names(chosen: DefaultWeights, have_choice: bool, number: float) -> DefaultWeights:
     """The weights with scales of what expected names add.
 
     Args:
+        number: names that are expected in an utterance.
         have_choice: whether there are lists of several hypotheses; without, the language model
             only decides between what was written and names.
     """
     lm_scale = chosen.weights.lm_scale if have_choice else 1.0
-    scales = {name: (lm_scale or 1.0) * scale for name, scale in NAME_SCALES.items()}
+    scales = {name: (lm_scale or 1.0) * scale for name, scale in name_scales(number).items()}
     weights = replace(
         chosen.weights,
         scales={**chosen.weights.scales, **scales},
@@ -238,7 +250,7 @@ def guided_by_names(tuned: TunedWeights) -> TunedWeights:
     The first pass guides the pruning of lattices, and its own scales would prune candidates.
     """
     scales = {
-        name: tuned.weights.scales[name] if name in NAME_SCALES else scale
+        name: tuned.weights.scales[name] if name in NAME_SCORES else scale
         for name, scale in tuned.first_pass.scales.items()
     }
     return replace(tuned, first_pass=replace(tuned.first_pass, scales=scales))

@@ -95,6 +95,7 @@ def expand(
     growth = _Growth(trellis, arcs, pruning, histories, weights.lm_scale, settings.apart, memory)
     into = np.flatnonzero(pruning.kept_arcs)
     levels = trellis.depth[trellis.targets[into]]
+    # Arcs sorted by the level of their target; level l is order[cuts[l - 1] : cuts[l]].
     order = np.lexsort((trellis.targets[into], levels))
     cuts = np.searchsorted(levels[order], np.arange(1, int(trellis.depth.max(initial=0)) + 2))
     for level, (begin, end) in enumerate(pairwise(cuts), start=1):

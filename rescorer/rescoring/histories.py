@@ -76,6 +76,7 @@ class Histories:
         Returns:
             The longer histories [C], log P of each model [C, K], and log P of the mixture [C].
         """
+        # One number stands for a pair, so that a sorted array of numbers is the table of pairs.
         wanted, place = np.unique(histories * self._words + words, return_inverse=True)
         at = np.searchsorted(self._keys, wanted)
         found = at < len(self._keys)
@@ -102,6 +103,7 @@ class Histories:
         mixed = self._weights.mixed(log_probs, self._kinds.take(words), self._names)
         children = self._made + np.arange(len(keys))
         self._made += len(keys)
+        # Each pair makes a new history, whose last words are those of its parent, shifted by one.
         longer = np.concatenate([self._suffix[rows], words[:, None]], 1)[:, 1:]
         self._number = np.concatenate([self._number, children])
         self._suffix = np.concatenate([self._suffix, longer])
@@ -126,6 +128,7 @@ class Histories:
         """[pairs] float64, in chunks that fit the memory. The host waits for the device once."""
         parts = []
         for begin in range(0, len(slots), self._chunk):
+            # Only the histories of this chunk are selected, each once.
             used, parents = np.unique(slots[begin : begin + self._chunk], return_inverse=True)
             chosen = model.select(state, torch.as_tensor(used))
             parts.append(

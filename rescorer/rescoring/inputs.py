@@ -44,11 +44,11 @@ class SideInputs:
     def read(cls, files: InputFiles, settings: RescoreSettings) -> SideInputs:
         """Read the files. Raises InputError if one cannot be used, or the normaliser is missing."""
         style = normaliser(settings.normalise)
-        tune_references = _references_of(files.tune_reference)
+        tune_references = _references_of(files.tune_reference, settings.ref_format)
         return cls(
             files,
             TunedWeights.load(files.weights) if files.weights else None,
-            _references_of(files.reference) or tune_references,
+            _references_of(files.reference, settings.ref_format) or tune_references,
             tune_references,
             read_words(files.listed),
             style,
@@ -60,8 +60,8 @@ def read_words(path: Path | None) -> frozenset[str]:
     return frozenset(listed.word for listed in read_word_list(path)) if path else frozenset()
 
 
-def _references_of(path: Path | None) -> Mapping[str, Words]:
-    return read_references(path) if path else {}
+def _references_of(path: Path | None, format: str | None) -> Mapping[str, Words]:
+    return read_references(path, format) if path else {}
 
 
 def need_references(files: InputFiles, outputs: OutputFiles, held: bool = False) -> None:

@@ -12,6 +12,7 @@ from itertools import chain
 import numpy as np
 
 from rescorer.errors import InputError
+from rescorer.models.expected_words import expected_number
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.recognition.formats.parsing import ErrorCollector
@@ -24,7 +25,7 @@ from rescorer.recognition.nbest import (
 from rescorer.rescoring.arc_totals import known_totals
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import (
-    NAME_SCALES,
+    NAME_SCORES,
     OLD_LM,
     DefaultSettings,
     choose_weights,
@@ -123,11 +124,11 @@ def default_weights(
         chosen = choose_weights(score_lists(lists, models, memory), first_pass, settings)
         return TunedWeights(chosen.weights, first_pass), chosen.reason
     lists = [without_names(each) for each in lists]
-    scales = {name: scale for name, scale in first_pass.scales.items() if name not in NAME_SCALES}
+    scales = {name: scale for name, scale in first_pass.scales.items() if name not in NAME_SCORES}
     scored = score_lists(lists, models, memory)
     chosen = choose_weights(scored, replace(first_pass, scales=scales), settings)
     have_choice = any(len(each.hypotheses) > 1 for each in lists)
-    chosen = with_names(chosen, have_choice)
+    chosen = with_names(chosen, have_choice, expected_number(models))
     return TunedWeights(chosen.weights, first_pass), chosen.reason
 
 
@@ -338,6 +339,7 @@ def _split(
     """The lattices of an expansion, one by one."""
     first_state = np.cumsum([0, *(lattice.states for lattice in batch)])
     first_arc = np.cumsum([0, *(lattice.arcs for lattice in batch)])
+    # Expanded states and arcs are in the order of the lattices, so each lattice is a slice of them.
     state_cuts = np.searchsorted(expansion.origin_states, first_state)
     arc_cuts = np.searchsorted(expansion.sources, state_cuts)
     for u, lattice in enumerate(batch):

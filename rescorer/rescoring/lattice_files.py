@@ -14,7 +14,8 @@ from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.progress import Progress, silent
-from rescorer.recognition.formats import LatticeFormat, kaldi_nbest, write_nbest
+from rescorer.recognition.formats import kaldi_nbest, write_nbest
+from rescorer.recognition.formats.format import LatticeFormat
 from rescorer.recognition.formats.parsing import ErrorCollector, check_lists
 from rescorer.recognition.inputs import read_lattice_files
 from rescorer.recognition.lattice import Lattice
@@ -295,10 +296,13 @@ def _as_written(lattices: Iterable[Lattice], format: LatticeFormat) -> Iterator[
 
 
 def _change_remark(changes: Sequence[Change]) -> str:
-    utterances = len({change.utterance for change in changes})
     if not changes:
         return "no name replaced anything: with these names and weights nothing is gained"
-    return f"names replaced what was written {len(changes)} times, in {utterances} utterances"
+    places, utterances = len(changes), len({change.utterance for change in changes})
+    return (
+        f"names replaced what was written in {places} place{'s' * (places > 1)} of "
+        f"{utterances} utterance{'s' * (utterances > 1)}"
+    )
 
 
 def _write_results(results: LatticeResults, outputs: OutputFiles, source: LatticeInput) -> None:

@@ -23,6 +23,7 @@ def words_on_arcs(lattice: Lattice) -> tuple[tuple[str, ...], np.ndarray]:
 
     The first word is always "", which stands for no word.
     """
+    # Python looks at each distinct label once; several labels may have the same word.
     labels, place = np.unique(lattice.labels, return_inverse=True)
     index = {"": NO_WORD}
     numbers = [
@@ -156,6 +157,8 @@ class _Search:
 
     def _close(self, before: _Prefix | None, states: np.ndarray) -> _Prefix:
         """Add the states that silent arcs reach, then rank the next words."""
+        # `scores` holds the best score to each reached state. An arc that improves a score makes
+        # its target new again, until no silent arc improves any.
         reached, new = states, states
         while len(new):
             arcs, values = self._leave(new, self.silent)
@@ -165,6 +168,7 @@ class _Search:
             new = self._arrive(arcs[better], values[better])
             reached = np.union1d(reached, new) if len(new) else reached
         arcs, values = self._leave(reached, self.spoken)
+        # Arcs sorted by word are runs, one for each next word, which `reduceat` ranks.
         by_word = self.words[arcs].argsort(kind="stable")
         arcs, values = arcs[by_word], values[by_word]
         begins = runs(self.words[arcs])
@@ -197,6 +201,7 @@ class _Search:
         Returns:
             The targets, ascending.
         """
+        # Sorted by target, then best first: the first arc of each run of targets wins.
         order = np.lexsort((arcs, -values, self.targets[arcs]))
         arcs, values = arcs[order], values[order]
         first = runs(self.targets[arcs])

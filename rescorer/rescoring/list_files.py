@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rescorer.models.language_model import LanguageModel
 from rescorer.progress import Progress, silent
-from rescorer.recognition.formats import kaldi_nbest, write_nbest
+from rescorer.recognition.formats import kaldi_nbest, output_format, write_nbest
 from rescorer.recognition.formats.parsing import check_lists
 from rescorer.recognition.inputs import read_nbest_files
 from rescorer.recognition.known_sums import without_known_sums
@@ -36,7 +36,7 @@ class ListInput:
     """N-best lists that are read and checked, with all that is read beside them.
 
     Attributes:
-        format: the format that the lists came in.
+        format: that ranked lists are written in: their own if it can be written.
         word_counts: hypotheses that hold each word.
         notes: what a user should know about the input, in lines.
     """
@@ -51,7 +51,7 @@ class ListInput:
 def read_lists(files: InputFiles, outputs: OutputFiles, settings: RescoreSettings) -> ListInput:
     """Read lists and all that is read beside them, and check everything that needs no model."""
     side = SideInputs.read(files, settings)
-    read = read_nbest_files(files.paths, settings.format)
+    read = read_nbest_files(files.paths, settings.format, files.manifest)
     lists: Sequence[NBest] = read.lists
     notes = list(read.remarks)
     if read.format == "kaldi":
@@ -69,11 +69,14 @@ def read_lists(files: InputFiles, outputs: OutputFiles, settings: RescoreSetting
             notes += check_references(utterances, references, str(path))
     counts = word_counts(lists)
     notes += score_remarks(lists)
+    format = output_format(read.format)
+    if outputs.nbest and format != read.format:
+        notes.append(f"the format {read.format} is only read: {outputs.nbest} becomes JSON lines")
     if held and not side.references:
         side = replace(side, references=held)
         notes.append("the lists hold references: errors are counted against them")
     nbest.check_score_names(lists[0].score_names, ())
-    return ListInput(side, tuple(lists), read.format, counts, tuple(notes))
+    return ListInput(side, tuple(lists), format, counts, tuple(notes))
 
 
 def held_references(lists: Sequence[NBest]) -> dict[str, Words]:
@@ -83,12 +86,15 @@ def held_references(lists: Sequence[NBest]) -> dict[str, Words]:
 
 
 def score_remarks(lists: Sequence[NBest]) -> list[str]:
-    """A line if the lists have no scores."""
+    """Lines if the lists give no choice, or have no scores."""
+    remarks = []
+    if all(len(nbest.hypotheses) == 1 for nbest in lists):
+        remarks.append("each list has one hypothesis: without --names it is kept as it is")
     if lists[0].score_names == (RANK,):
-        return [
+        remarks.append(
             "these lists have no scores: the language model is used with the rank in the list alone"
-        ]
-    return []
+        )
+    return remarks
 
 
 def rescore_list_files(

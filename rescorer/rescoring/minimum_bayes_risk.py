@@ -234,6 +234,7 @@ def _probable(lattice: Lattice, totals: np.ndarray) -> Lattice:
     """The lattice with its totals, without arcs whose probability is negligible together."""
     posteriors = Trellis.of([lattice]).posteriors(totals)
     order = np.argsort(posteriors, kind="stable")
+    # The running sum of the least posteriors bounds the probability of all paths through them.
     kept = np.sort(order[np.cumsum(posteriors[order]) > _NEGLIGIBLE])
     arcs = Arcs(
         lattice.sources[kept], lattice.targets[kept], lattice.labels[kept], {_TOTAL: totals[kept]}

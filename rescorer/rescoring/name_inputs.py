@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -12,7 +12,9 @@ import numpy as np
 from rescorer.errors import InputError
 from rescorer.models.expected_words import ExpectedWords
 from rescorer.models.language_model import MARKS, LanguageModel
+from rescorer.pronunciation.confusions import Confusions
 from rescorer.pronunciation.confusions_file import load_confusions
+from rescorer.pronunciation.lexicon import Lexicon
 from rescorer.pronunciation.lexicon_formats import read_lexicon
 from rescorer.pronunciation.phones import ARPABET
 from rescorer.rescoring.candidates import CandidateSearch
@@ -29,12 +31,50 @@ from rescorer.rescoring.settings import CandidateSettings, InputFiles
 # "Contextualized streaming end-to-end speech recognition with trie-based deep biasing".
 COMMON_WORDS = 5000
 _SHOWN = 3
-# Bounds for lists of more names, unless bounds are given: wider ones find too many.
-_MANY, _OF_MANY = 50_000, CandidateSettings(sound_bound=3.0, sound_bound_per_phone=0.4)
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _Task = Callable[[Sequence[LanguageModel], _Item], Iterable[_Result]]
+
+
+@dataclass(frozen=True, eq=False)
+class NameFiles:
+    """What the files of expected names hold.
+
+    Attributes:
+        names: of the lists; without the words of a model.
+        lexicon: pronunciations that precede those of the package.
+        confusions: None: those of the package.
+    """
+
+    files: InputFiles
+    names: ExpectedNames
+    lexicon: Lexicon | None
+    confusions: Confusions | None
+
+    @classmethod
+    def read(cls, files: InputFiles) -> NameFiles:
+        """Read the files. Raises InputError if one cannot be used."""
+        by_utterance = files.names_by_utterance
+        names = ExpectedNames(
+            read_names(files.names) if files.names else (),
+            read_names_by_utterance(by_utterance) if by_utterance else None,
+        )
+        lexicon = read_lexicon(files.lexicon, ARPABET, case="lower") if files.lexicon else None
+        confusions = load_confusions(files.confusions, ARPABET) if files.confusions else None
+        return cls(files, names, lexicon, confusions)
+
+    def for_models(self, models: Sequence[LanguageModel], settings: CandidateSettings) -> NameInput:
+        """The names, with the rarer words of a model where they are asked for.
+
+        Raises:
+            InputError: no model lists its words.
+        """
+        rarer = rarer_words(models) if self.files.names_of_model else ()
+        names = replace(self.names, everywhere=self.names.everywhere + rarer)
+        given = None if settings == CandidateSettings() else settings
+        search = CandidateSearch.english(names, self.lexicon, self.confusions, given, models)
+        return NameInput(self.files, names, search)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,29 +84,6 @@ class NameInput:
     files: InputFiles
     names: ExpectedNames
     search: CandidateSearch
-
-    @classmethod
-    def read(
-        cls, files: InputFiles, settings: CandidateSettings, models: Sequence[LanguageModel]
-    ) -> NameInput:
-        """Read the files of expected names.
-
-        Args:
-            models: whose rarer words are expected if `files` says so.
-
-        Raises:
-            InputError: a file cannot be used, or no model lists its words.
-        """
-        names = ExpectedNames(
-            _expected_everywhere(files, models),
-            read_names_by_utterance(files.names_by_utterance) if files.names_by_utterance else None,
-        )
-        lexicon = read_lexicon(files.lexicon, ARPABET, case="lower") if files.lexicon else None
-        confusions = load_confusions(files.confusions, ARPABET) if files.confusions else None
-        if len(names.everywhere) > _MANY and settings == CandidateSettings():
-            settings = _OF_MANY
-        search = CandidateSearch.english(names, lexicon, confusions, settings)
-        return cls(files, names, search)
 
     def expecting(self, models: Iterable[LanguageModel]) -> list[LanguageModel]:
         """The models with a class of expected words."""
@@ -115,11 +132,6 @@ def _with_class(
     task: _Task[_Item, _Result], number: float, models: Sequence[LanguageModel], item: _Item
 ) -> Iterable[_Result]:
     return task(_expecting(models, number), item)
-
-
-def _expected_everywhere(files: InputFiles, models: Sequence[LanguageModel]) -> tuple[Name, ...]:
-    of_file = read_names(files.names) if files.names else ()
-    return of_file + (rarer_words(models) if files.names_of_model else ())
 
 
 def rarer_words(models: Sequence[LanguageModel]) -> tuple[Name, ...]:

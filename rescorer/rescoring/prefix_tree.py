@@ -240,6 +240,7 @@ def _block_diagonal(parts: Sequence[csr_matrix]) -> csr_matrix:
     """The block-diagonal matrix [S, n] of the paths of several trees. O(entries)."""
     if len(parts) == 1:
         return parts[0]
+    # The CSR arrays are joined directly: scipy.sparse.block_diag converts them to COO and back.
     columns = np.cumsum([0, *(part.shape[1] for part in parts)])
     entries = [part.indices + column for part, column in zip(parts, columns[:-1], strict=True)]
     rows = np.cumsum([0, *(part.nnz for part in parts)])

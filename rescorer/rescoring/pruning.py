@@ -70,6 +70,7 @@ class Pruning:
         kept = np.flatnonzero((best - scores <= self.slack[states]) | (scores == best))
         if not self.max_histories:
             return kept
+        # Best first within each state: the rank of a history is its distance from its run's begin.
         kept = kept[np.lexsort((-scores[kept], states[kept]))]
         begins = runs(states[kept])
         rank = np.arange(len(kept)) - np.repeat(begins, run_lengths(begins, len(kept)))
@@ -79,6 +80,7 @@ class Pruning:
 def best_of_each(states: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """For each history, the index of the best history of its state; `states` must ascend."""
     begins = runs(states)
+    # Sorting keeps the runs of states in place and puts the best of each run first.
     best = np.lexsort((-scores, states))[begins]
     return np.asarray(np.repeat(best, run_lengths(begins, len(states))))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rescorer.recognition.format_names import LATTICE_FORMATS, NBEST_FORMATS, REFERENCE_FORMATS
 from rescorer.settings import check, setting
 
 
@@ -17,9 +18,17 @@ class RescoreSettings:
 
     format: str | None = setting(
         None,
-        "Format of the input: kaldi, jsonl, espnet, hyporadise or text; kaldi-lattice, k2 or htk. "
+        f"Format of the input: {', '.join((*NBEST_FORMATS, *LATTICE_FORMATS))}. "
         "The content tells it by default.",
         group="Input",
+        metavar="FORMAT",
+    )
+    ref_format: str | None = setting(
+        None,
+        f"Format of the references: {', '.join(REFERENCE_FORMATS)}. The content tells it by "
+        "default.",
+        group="Report",
+        metavar="FORMAT",
     )
     mixture: str = setting(
         "linear", "How --tune mixes several models.", choices=("linear", "log-linear")
@@ -147,7 +156,11 @@ class CandidateSettings:
         10, "Candidates are searched for the words of so many best paths.", minimum=1, group=""
     )
     most_candidates: int = setting(
-        40, "Most candidates of an utterance: those that sound most alike.", minimum=1, group=""
+        60,
+        "Most candidates of an utterance: pairs of a name and of words that it may replace. Those "
+        "that gain most by sound and frequency are kept.",
+        minimum=1,
+        group="",
     )
     pronunciations: int = setting(
         3, "Most pronunciations of a word that are compared.", minimum=1, maximum=16, group=""
@@ -173,6 +186,7 @@ class InputFiles:
         lexicon: pronunciations that precede those of the package.
         confusions: what phones are heard as; None: those of the package.
         utterances: the only utterances that are rescored.
+        manifest: NeMo's manifest, for beams without ids; None: the one beside them.
         symbols, bpe_model: the words or word pieces of lattices.
         old_lm_model: the n-gram model in the graph costs of Kaldi's lattices.
     """
@@ -188,6 +202,7 @@ class InputFiles:
     lexicon: Path | None = None
     confusions: Path | None = None
     utterances: Path | None = None
+    manifest: Path | None = None
     symbols: Path | None = None
     bpe_model: Path | None = None
     old_lm_model: Path | None = None

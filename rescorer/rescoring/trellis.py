@@ -112,11 +112,14 @@ class Trellis:
         of arc numbers wins.
         """
         after = self.backward(totals, "best")
+        # An arc is on a best path from its source if it attains the value of the source. `backward`
+        # took the maximum of the same sums, so they are equal bit by bit.
         tight = np.flatnonzero(totals + after[self.targets] == after[self.sources])
         begins = self.sources[tight]
         lattice = np.flatnonzero(np.diff(self.first_state))
         state = self.first_state[lattice]
         lattices, arcs = [lattice[:0]], [state[:0]]
+        # All lattices take one step at a time, until each is at its end.
         while len(lattice):
             arc = tight[np.searchsorted(begins, state)]
             lattices.append(lattice)
@@ -131,6 +134,7 @@ class Trellis:
 
 def _levels(ends: np.ndarray, depth: np.ndarray) -> tuple[Level, ...]:
     """Arcs grouped by the state at one end [A]; the states are grouped by depth [S]."""
+    # Sorted by depth, then by state: states are runs of arcs, levels are runs of states.
     order = np.lexsort((ends, depth[ends]))
     first = runs(ends[order])
     states = ends[order[first]]
@@ -144,6 +148,7 @@ def _levels(ends: np.ndarray, depth: np.ndarray) -> tuple[Level, ...]:
 
 def _log_sums(values: np.ndarray, begins: np.ndarray) -> np.ndarray:
     """Like np.add.reduceat, for probabilities given and returned as logs."""
+    # log Σ e^v = m + log Σ e^(v − m) with the largest v as m, so that no exponential overflows.
     top = np.maximum.reduceat(values, begins)
     lengths = np.diff(begins, append=len(values))
     return np.asarray(

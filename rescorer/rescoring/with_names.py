@@ -56,7 +56,7 @@ def with_names(
     """
     models = [lm] if isinstance(lm, LanguageModel) else list(lm)
     expected = _expected(names)
-    search = CandidateSearch.english(expected, lexicon, confusions, settings)
+    search = CandidateSearch.english(expected, lexicon, confusions, settings, models)
     number = expected.number_in_utterance
     return search.add(lattices), [ExpectedWords(model, number) for model in models]
 

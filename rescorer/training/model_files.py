@@ -1,5 +1,6 @@
-"""From a model file to another: what `lexicon add-words` and `remove-words`, `lightrnn reallocate`
-and `spell` do.
+"""Commands that make a model file from another one.
+
+They are `lexicon add-words`, `lexicon remove-words`, `lightrnn reallocate` and `lightrnn spell`.
 """
 
 from __future__ import annotations
@@ -42,16 +43,19 @@ def add_words_file(
     device: str = "cpu",
     say: _Say,
 ) -> Addition | None:
-    """What `lexicon add-words` does; None if the model knows all the words and is copied.
+    """Add words to a model (`lexicon add-words`).
 
     Args:
         list_path: the new words, `word` or `word<TAB>pseudo-count` a line.
         texts: example sentences, one a line.
-        like: a list of known words that the new ones are like.
+        like: a list of known words that are similar to the new ones.
         replay: old text, for fine-tuning and for the reallocation.
 
+    Returns:
+        None if the model knows all the words already; the output is a copy of it then.
+
     Raises:
-        InputError: a file or a setting cannot be used; then nothing was written.
+        InputError: a file or a setting cannot be used. No output is written then.
     """
     settings = settings or NewWordSettings()
     _check_texts(settings, texts, replay)
@@ -98,7 +102,7 @@ def _describe(addition: Addition, texts: Sequence[Path], say: _Say) -> None:
 
 
 def _file_names(**files: Path | Sequence[Path] | None) -> dict[str, object]:
-    """The names of files or of several, without their folders."""
+    """The names of the files, without their folders."""
     return {
         key: [path.name for path in value] if isinstance(value, Sequence) else value and value.name
         for key, value in files.items()
@@ -126,14 +130,14 @@ def reallocate_file(
     say: _Say,
     progress: Progress = silent,
 ) -> Assignment:
-    """What `lightrnn reallocate` does, or goes on with where it was cut.
+    """Reallocate the words of a model (`lightrnn reallocate`), or resume an interrupted call.
 
     Args:
-        work: a folder for what a call that is cut goes on from.
-        lists: made by `lexicon vocabulary --list`.
+        work: the folder from which an interrupted call resumes.
+        lists: the file of lists that `lexicon vocabulary --list` writes.
 
     Raises:
-        InputError: a file or a setting cannot be used; then nothing was written.
+        InputError: a file or a setting cannot be used. No output is written then.
     """
     if threads:
         torch.set_num_threads(threads)
@@ -157,11 +161,11 @@ def reallocate_file(
 
 
 def remove_words_file(model_path: Path, list_path: Path, output: Path, *, say: _Say) -> int:
-    """What `lexicon remove-words` does; returns how many words were removed.
+    """Remove words from a model (`lexicon remove-words`); returns the number of removed words.
 
     Raises:
-        InputError: a file cannot be used, or the list holds a mark such as `<unk>`; then nothing
-            was written.
+        InputError: a file cannot be used, or the list holds a special token such as `<unk>`. No
+            output is written then.
     """
     model = _load(model_path, output, "cpu")
     words = _read(list_path, model, 1.0, say)
@@ -174,10 +178,10 @@ def remove_words_file(model_path: Path, list_path: Path, output: Path, *, say: _
 
 
 def spell_file(model_path: Path, output: Path, *, say: _Say) -> None:
-    """What `lightrnn spell` does: the model learns from its own words how words are spelled.
+    """Train the spelling model on the words of a model (`lightrnn spell`).
 
     Raises:
-        InputError: a file cannot be used; then nothing was written.
+        InputError: a file cannot be used. No output is written then.
     """
     model = _load(model_path, output, "cpu")
     model.spelling = Spelling.learn(model.vocabulary.words)
@@ -186,7 +190,7 @@ def spell_file(model_path: Path, output: Path, *, say: _Say) -> None:
 
 
 def _check_texts(settings: NewWordSettings, texts: Sequence[Path], replay: Sequence[Path]) -> None:
-    """Raises InputError if a setting lacks its text, or a text its setting; before any work."""
+    """Raises InputError if a setting needs a text that is missing, or a text has no use."""
     if settings.finetune and not texts:
         raise InputError(
             "--finetune without sentences to train on",
@@ -205,7 +209,7 @@ def _check_texts(settings: NewWordSettings, texts: Sequence[Path], replay: Seque
 
 @contextmanager
 def _corpus(texts: Sequence[Path], vocabulary: Vocabulary) -> Iterator[Corpus | None]:
-    """Texts as ids in a file that is gone afterwards; None without any."""
+    """The texts as ids in a temporary file; None if there are no texts."""
     if not texts:
         yield None
         return
@@ -247,7 +251,7 @@ def _read_like(path: Path, model: LightRNN) -> list[str]:
 
 
 def _note(model: LightRNN, kind: str, **facts: object) -> None:
-    """Add to what the file says of its own making."""
+    """Add an entry to the provenance of the model."""
     earlier = model.provenance.get(kind, [])
     assert isinstance(earlier, list)  # reading the file checks it
     model.provenance = {**model.provenance, kind: [*earlier, facts]}

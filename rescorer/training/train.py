@@ -1,4 +1,4 @@
-"""From files to a trained model: what `lightrnn train` does."""
+"""Trains a model from files, as `lightrnn train` does."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def train_model(
     say: Callable[[str], None],
     progress: Progress = silent,
 ) -> float:
-    """Train, or resume a training that was cut; returns the best validation perplexity.
+    """Train, or resume an interrupted training; returns the best validation perplexity.
 
     Every process that torchrun started calls this, and they train one model together.
 
     Args:
         texts, valid: texts with a sentence a line.
-        vocabulary: a words.tsv; a file with .lists.tsv in its place names the lists of words.
+        vocabulary: a file `NAME.tsv` of words; `NAME.lists.tsv` beside it holds their lists.
         output: the new lightrnn.pt.
         work: folder of the checkpoint and the logs.
-        threads: of the processor; None: all.
+        threads: number of threads of the processor; None: all.
 
     Raises:
         InputError: a file or a setting cannot be used.

@@ -22,7 +22,15 @@ from conftest import make_vocabulary
 
 from benchmarks import results
 from benchmarks.baselines import entry as entry_process
-from benchmarks.baselines import plots, reference_lstm, registry, table, word_classes
+from benchmarks.baselines import (
+    network_training,
+    plan,
+    plots,
+    reference_lstm,
+    registry,
+    table,
+    word_classes,
+)
 from benchmarks.baselines.adaptive_softmax import cutoffs
 from benchmarks.baselines.budget import Folder, slug, up_to_sentence
 from benchmarks.baselines.lazy_adam import LazyAdamW, clip_gradients
@@ -376,8 +384,8 @@ def test_fields_of_a_row() -> None:
 
 def test_text_of_any_length() -> None:
     text = Corpus(np.arange(11))
-    assert entry_process.repeated(text, 2, 3).ids.tolist() == [0, 1, 2, 5, 6, 7]
-    assert entry_process.repeated(text, 2, 7).batchify(2).tolist() == [
+    assert network_training.repeated(text, 2, 3).ids.tolist() == [0, 1, 2, 5, 6, 7]
+    assert network_training.repeated(text, 2, 7).batchify(2).tolist() == [
         [0, 1, 2, 3, 4, 0, 1],
         [5, 6, 7, 8, 9, 5, 6],
     ]
@@ -416,9 +424,9 @@ def call(tmp_path: Path, sentences: Path) -> list[str]:
         "--eval-words",
         "60",
         "--seconds",
-        "0.4",
+        "0.2",
         "--trial-seconds",
-        "0.1",
+        "0.05",
         "--lrs",
         "0.02",
         "0.05",
@@ -454,8 +462,8 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         entry_process.main()
 
     monkeypatch.setattr(table, "_run", run)
-    monkeypatch.setattr(reference_lstm, "_PROBE_SECONDS", (0.05, 0.05))
-    monkeypatch.setattr(reference_lstm, "_BLOCK_SECONDS", 0.02)
+    monkeypatch.setattr(reference_lstm, "_PROBE_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(reference_lstm, "_BLOCK_SECONDS", 0.005)
     monkeypatch.setattr(table.signal, "signal", lambda *_: None)
     return done
 
@@ -481,7 +489,7 @@ def test_table_goes_on(
     assert first.endswith(capsys.readouterr().out)
     assert done == 7 * ["lightrnn --probe", "nce:samples=4 --probe"] + ["lightrnn", "nce:samples=4"]
     (tmp_path / "out/nce-samples-4.json").unlink()
-    monkeypatch.setattr(entry_process.Trainer, "run", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr(network_training.Trainer, "run", lambda self: pytest.fail("trained again"))
     assert table.main([*call, "lightrnn", "nce:samples=4"]) == 0
     again = json.loads((tmp_path / "out/nce-samples-4.json").read_text())
     assert again["test_perplexity"] == found["test_perplexity"]
@@ -496,11 +504,11 @@ def test_the_middle_of_three_probes_cuts_what_preparation_leaves(
     """In turn with the other rows'; a table that was cut goes on with those that are missing."""
     in_this_process(monkeypatch)
     shares = iter([0.1, 0.4, 0.3, 0.2, 0.05, 0.6])
-    monkeypatch.setattr(entry_process, "_share_of_lstm", lambda *_: next(shares))
+    monkeypatch.setattr(plan, "_share_of_lstm", lambda *_: next(shares))
     monkeypatch.setattr(reference_lstm, "speed", lambda *_: 1000.0)
     clock = itertools.count()
     # so a step takes a second
-    monkeypatch.setattr(entry_process.time, "process_time", lambda: float(next(clock)))
+    monkeypatch.setattr(plan.time, "process_time", lambda: float(next(clock)))
     monkeypatch.setattr(table, "_PROBES", 1)
     made = table._make
     monkeypatch.setattr(table, "_make", lambda *_: False)
@@ -583,13 +591,13 @@ def test_a_budget_too_small_gives_a_row(
     time.
     """
     in_this_process(monkeypatch)
-    monkeypatch.setattr(entry_process, "_share_of_lstm", lambda *_: 1.0)
+    monkeypatch.setattr(plan, "_share_of_lstm", lambda *_: 1.0)
     monkeypatch.setattr(reference_lstm, "speed", lambda *_: 1.0)
     assert table.main([*call, "full"]) == 0
     assert json.loads((tmp_path / "out/full.json").read_text())["words_read"] == 4
     clock = itertools.count()
-    monkeypatch.setattr(entry_process.time, "process_time", lambda: float(next(clock)))
-    monkeypatch.setattr(entry_process, "_train", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(plan.time, "process_time", lambda: float(next(clock)))
+    monkeypatch.setattr(network_training._Trainings, "train", lambda *_: pytest.fail("trained"))
     assert table.main([*call, "hierarchical"]) == 0
     assert re.search(
         r"^\| hierarchical \|.* no time left \|$", capsys.readouterr().out, re.MULTILINE
@@ -603,7 +611,7 @@ def test_divergence_is_a_row(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     in_this_process(monkeypatch)
-    monkeypatch.setattr(entry_process.Trainer, "_valid_perplexity", lambda self: math.inf)
+    monkeypatch.setattr(network_training.Trainer, "_valid_perplexity", lambda self: math.inf)
     assert table.main([*call, "full"]) == 0
     assert re.search(r"^\| full \|.* diverged \|$", capsys.readouterr().out, re.MULTILINE)
 

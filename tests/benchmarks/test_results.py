@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import render, results
+from benchmarks import render, results, sources
 from benchmarks.results import Column, Measurement, Result
 from rescorer.errors import InputError
 
@@ -165,7 +165,7 @@ def test_cells(value: Any, style: str, cell: str) -> None:
 
 
 def test_a_changed_source_marks_the_result(root: Path) -> None:
-    result = toy(sources={"rescorer/a.py": results.digest("rescorer/a.py", root)})
+    result = toy(sources={"rescorer/a.py": sources.digest("rescorer/a.py", root)})
     assert render.reason_due(result, root) == ""
     pages = render.make_pages({"toy": result}, root)
     assert "Due" not in "".join(pages.values())
@@ -178,9 +178,9 @@ def test_a_changed_source_marks_the_result(root: Path) -> None:
 
 
 def test_a_folder_is_its_files(root: Path) -> None:
-    before = results.digest("rescorer", root)
+    before = sources.digest("rescorer", root)
     (root / "rescorer/b.py").write_text("b = 1\n")
-    assert "" != before != results.digest("rescorer", root)
+    assert "" != before != sources.digest("rescorer", root)
 
 
 def test_a_result_without_digests_gets_those_of_its_files(root: Path) -> None:
@@ -191,8 +191,8 @@ def test_a_result_without_digests_gets_those_of_its_files(root: Path) -> None:
 
 
 def test_an_outdated_result_says_why(root: Path) -> None:
-    sources = {"rescorer/a.py": results.digest("rescorer/a.py", root)}
-    pages = render.make_pages({"toy": toy(sources=sources, outdated="Old settings.")}, root)
+    digests = {"rescorer/a.py": sources.digest("rescorer/a.py", root)}
+    pages = render.make_pages({"toy": toy(sources=digests, outdated="Old settings.")}, root)
     assert all("Old settings." in text for text in pages.values())
 
 

@@ -62,14 +62,14 @@ def test_bad_input_leaves_nothing(model: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(
     not (ROOT / "build/kenlm/bin/lmplz").exists(), reason="recipes/mini needs lmplz: make kenlm"
 )
-def test_the_demo_exports_its_model(tmp_path: Path, sentences: Path) -> None:
+def test_the_demo_exports_its_model(tmp_path: Path, sentences: Path, commands: Path) -> None:
     """It is trained with dropout."""
     make_model(dropout=0.3).save(tmp_path / "lightrnn.pt")
     (tmp_path / "test.txt").write_text(
         "".join(sentences.read_text().splitlines(keepends=True)[:20])
     )
     (tmp_path / "names.txt").write_text("cat\n", encoding="utf-8")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     result = subprocess.run(
         [
             "bash",

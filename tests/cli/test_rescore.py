@@ -93,7 +93,7 @@ KALDI = [
     [
         ("kaldi", KALDI),
         ("jsonl", LISTS),
-        ("espnet", LISTS),
+        ("mlm-scoring", LISTS),
         ("hyporadise", LISTS),
         ("text", LISTS),
     ],
@@ -226,7 +226,7 @@ def test_references_inside_the_lists(here: Path) -> None:
         NBest(each.utterance, each.hypotheses, tuple(REFERENCES[each.utterance].split()))
         for each in LISTS
     ]
-    for name in ("jsonl", "espnet", "hyporadise"):
+    for name in ("jsonl", "mlm-scoring", "hyporadise"):
         write_nbest(name, held, name)
         assert "WER oracle" in good(name, "--lm", "lightrnn.pt", "--ref", name).stderr
         write_nbest("without", LISTS, name)
@@ -238,7 +238,7 @@ def test_references_of_the_lists_are_counted_against_by_themselves(here: Path) -
         NBest(each.utterance, each.hypotheses, tuple(REFERENCES[each.utterance].split()))
         for each in LISTS
     ]
-    for name in ("jsonl", "espnet", "hyporadise"):
+    for name in ("jsonl", "mlm-scoring", "hyporadise"):
         write_nbest(name, held, name)
         result = good(name, "--lm", "lightrnn.pt", "--wer-output", "own.json")
         assert (
@@ -567,14 +567,14 @@ def subprocess_of(arguments: Sequence[str], **options: Any) -> subprocess.Popen[
 
 
 @pytest.mark.slow
-def test_end_to_end_and_a_stdout_that_fails(here: Path) -> None:
+def test_end_to_end_and_a_stdout_that_fails(here: Path, commands: Path) -> None:
     arguments = ["lists.jsonl", "--lm", "lightrnn.pt", "--ngram", "ngram.arpa"]
     with open("/dev/full", "w") as full, open("best", "w") as file:
-        whole, failing = (
-            subprocess_of(arguments, stdout=file),
-            subprocess_of(arguments, stdout=full),
+        failing = subprocess_of(arguments, stdout=full)
+        whole = subprocess.run(
+            [commands / "rescore", *arguments], stdout=file, stderr=subprocess.PIPE, text=True
         )
-    notes = whole.communicate()[1].splitlines()
+    notes = whole.stderr.splitlines()
     assert whole.returncode == 0 and len(notes) == 4
     assert [line.split()[0] for line in Path("best").read_text().splitlines()] == [
         "a-1",

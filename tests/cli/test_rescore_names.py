@@ -73,7 +73,7 @@ def test_names_that_no_list_holds_are_brought_in(here: Path) -> None:
         "lists.jsonl", *LM, "--names-by-utterance", "by", "--changes", "changes", "--ref", "ref"
     )
     assert lines(result.stdout) == lines(REFERENCES)
-    assert "names replaced what was written 2 times, in 2 utterances\n" in result.stderr
+    assert "names replaced what was written in 2 places of 2 utterances\n" in result.stderr
     assert "count by rule of thumb" in result.stderr
     first, second = table("changes")
     assert (first["utterance"], first["written"], first["became"]) == ("one", "cat", "kat")
@@ -95,7 +95,7 @@ def test_without_names_nothing_changes(here: Path) -> None:
     assert "kat" not in plain.stdout and "names" not in plain.stderr
 
 
-@pytest.mark.parametrize("format", ["jsonl", "kaldi", "espnet", "hyporadise", "text"])
+@pytest.mark.parametrize("format", ["jsonl", "kaldi", "mlm-scoring", "hyporadise", "text"])
 def test_lists_are_written_in_their_own_format(here: Path, format: str) -> None:
     write_nbest("given", LISTS, format)
     utterances = [each.utterance for each in read_nbest("given", format).lists]

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from fuzz.engine import Outcome, replay, run_target
-from fuzz.targets import Target, all_targets
+from fuzz.target import Target
+from fuzz.targets import all_targets
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzz.mutations import Case, damaged_case
-from fuzz.targets import CommandError, Target
+from fuzz.target import CommandError, Target
 from rescorer.errors import InputError
 
 SECONDS = 10  # of the processor for one input
@@ -147,6 +147,7 @@ def write_case(case: Case, path: Path) -> None:
         return
     path.mkdir()
     for name, content in case.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
 
 

@@ -11,8 +11,7 @@ import io
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,9 @@ from conftest import WORDS, make_model, make_vocabulary
 from tiny import KNOWN, write_arpa
 from tiny_lattices import HTK_LINKS, HTK_NODES, random_lattice
 
+from fuzz.list_targets import LISTS, nbest_targets, reference_targets
 from fuzz.mutations import Case
+from fuzz.target import CommandError, Target, file_case, output_place, take_case
 from lexicon_tools.counts import count_words, read_counts
 from lexicon_tools.gazetteer import read_gazetteer
 from lexicon_tools.normalise import normalise_files
@@ -41,17 +42,14 @@ from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_list import WordList
 from rescorer.recognition.formats import (
-    FORMATS,
     LATTICE_FORMATS,
     read_lattices,
-    read_nbest,
     words_txt,
     write_nbest,
 )
 from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice, Symbols
-from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, Hypothesis, NBest
-from rescorer.recognition.references import read_references
+from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH
 from rescorer.recognition.word_pieces import join_words, read_pieces
 from rescorer.rescoring.names import read_names, read_names_by_utterance
 from rescorer.rescoring.weights import TunedWeights, Weights
@@ -60,120 +58,12 @@ from rescorer.training.corpus import Corpus
 _SENTENCE = ("the", "cat", "strange", "on", "mat")
 
 
-@dataclass(frozen=True)
-class Target:
-    """One reader.
-
-    Attributes:
-        name: what findings call it by.
-        cases: whole inputs.
-        read: reads what lies at a path, and uses it; may write beside it.
-        share: how many of all inputs it gets, relative to the others'.
-        file: the name that the input has.
-        remark: what a library may write to the terminal by itself, a line.
-    """
-
-    name: str
-    cases: Sequence[Case]
-    read: Callable[[Path], object]
-    share: float = 1.0
-    file: str = "in"
-    remark: str = ""
-
-
 def all_targets(folder: Path) -> list[Target]:
     """Every target; what they need lies in a folder."""
     model = make_model(num_layers=2)
     model.spelling = Spelling.learn(model.vocabulary.words)
-    made = (_nbest, _lattices, _tables, _word_lists, _models, _commands)
+    made = (nbest_targets, reference_targets, _lattices, _tables, _word_lists, _models, _commands)
     return [target for make in made for target in make(folder, model)]
-
-
-def _file(content: bytes | str) -> Case:
-    return {"": content.encode() if isinstance(content, str) else content}
-
-
-def _case(path: Path) -> Case:
-    """What lies there, which goes."""
-    if path.is_dir():
-        case = {file.name: file.read_bytes() for file in sorted(path.iterdir())}
-        shutil.rmtree(path)
-        return case
-    case = {"": path.read_bytes()}
-    path.unlink()
-    return case
-
-
-def _head_word_term(path: Path, name: str) -> Path:
-    """A place for outputs, empty."""
-    place = path.parent / name
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place)
-    place.unlink(missing_ok=True)
-    return place
-
-
-# ---- n-best lists ----
-
-_LISTS = [
-    NBest(
-        f"utt-{i}",
-        tuple(
-            Hypothesis(str(n), ("the", "dây")[: n % 3], {FIRST_PASS: -n / 7}) for n in (1, 2, 3, 4)
-        ),
-    )
-    for i in range(3)
-]
-_MORE_NBEST = {
-    "jsonl": [
-        '{"id": "a", "ref": "x y", "nbest": [{"text": "x", "score": -1.5}, {"text": "y", '
-        '"score": -2}]}\n'
-    ],
-    "hyporadise": [
-        '[{"input": ["a b", "a c"], "output": "a b"}, {"input": ["d"], "output": "d", '
-        '"am_score": [1]}]'
-    ],
-    "text": ["a-1 -1.5 x y\na-2 -2 x\nb-1 -3\n"],
-}
-
-
-def _nbest(folder: Path, _: LightRNN) -> Iterator[Target]:
-    for name in sorted(FORMATS):
-        write_nbest(folder / "made", _LISTS, name)
-        cases = [_case(folder / "made"), *map(_file, _MORE_NBEST.get(name, ()))]
-        if name == "text":
-            cases.append(_file(gzip.compress(cases[0][""], mtime=0)))
-        yield Target(f"nbest-{name}", cases, lambda path, name=name: _read_lists(path, name), 3)
-    yield Target(
-        "references",
-        [
-            _file("utt-1 the dây\nutt-2\n"),
-            _file('{"id": "a", "ref": "x y"}\n{"id": "b", "ref": ""}'),
-            _file(gzip.compress(b"a x y\nb z\n", mtime=0)),
-        ],
-        _read_references,
-        3,
-    )
-
-
-def _read_lists(path: Path, name: str) -> None:
-    """As the content says, and as its name says; what is read can be written and read again."""
-    failed = None
-    try:
-        read_nbest(path)
-    except Exception as error:  # judged after the other way
-        failed = error
-    lists = read_nbest(path, name).lists
-    out = _head_word_term(path, "out")
-    write_nbest(out, lists, name)
-    assert read_nbest(out, name).lists == lists, "not what was written"
-    if failed is not None:
-        raise failed
-
-
-def _read_references(path: Path) -> None:
-    references = read_references(path)
-    assert references and all(references)
 
 
 # ---- lattices ----
@@ -217,8 +107,8 @@ def _lattices(folder: Path, _: LightRNN) -> Iterator[Target]:
     tables = {"kaldi-lattice": symbols, "k2": symbols, "htk": None}
     for name, format in LATTICE_FORMATS.items():
         format.write(folder / "made", made[name])
-        case = _case(folder / "made")
-        cases = [case, *map(_file, more[name])]
+        case = take_case(folder / "made")
+        cases = [case, *map(file_case, more[name])]
         if name != "k2":
             cases += [{key: gzip.compress(content, mtime=0) for key, content in case.items()}]
         yield Target(
@@ -242,7 +132,7 @@ def _lattices(folder: Path, _: LightRNN) -> Iterator[Target]:
     )
     yield Target(
         "lattice-scp",
-        [_file(keys)],
+        [file_case(keys)],
         lambda path: _read_lattices(path, "kaldi-lattice", symbols),
         1,
         "in.scp",
@@ -267,7 +157,7 @@ def _read_lattices(path: Path, name: str, symbols: Path | None) -> None:
             "a score is not finite"
         )
         assert (lattice.sources < lattice.targets).all(), "not in topological order"
-    out = _head_word_term(path, "out" + ("" if path.is_dir() else path.suffix))
+    out = output_place(path, "out" + ("" if path.is_dir() else path.suffix))
     LATTICE_FORMATS[name].write(out, lattices)
     # a folder's by name
     again = {lattice.utterance: lattice for lattice in read_lattices(out, symbols, name)}
@@ -289,30 +179,33 @@ def _tables(folder: Path, _: LightRNN) -> Iterator[Target]:
     yield Target("words.txt", [_case_of(table)], lambda path: words_txt.read(path).spoken.sum(), 3)
     yield Target("words.txt-fit", [_case_of(table)], lambda path: fit(path, vocabulary), 1)
     vocabulary.save(folder / "made")
-    saved = _case(folder / "made")
+    saved = take_case(folder / "made")
     yield Target("vocabulary", [saved], _read_vocabulary, 3)
     yield Target("vocabulary-of-model", [saved], load_vocabulary, 1)
     counts = "the\t12\ncat\t7\ndây\t3\n</s>\t5\n"
     yield Target(
-        "counts", [_file(counts), _file(gzip.compress(counts.encode(), mtime=0))], _read_counts, 3
+        "counts",
+        [file_case(counts), file_case(gzip.compress(counts.encode(), mtime=0))],
+        _read_counts,
+        3,
     )
     text = "the cat sat on the mat\nthe dog ran\n\nDây là 42 words at $3.50\n"
-    yield Target("text-count", [_file(text)], lambda path: count_words([path]), 2)
+    yield Target("text-count", [file_case(text)], lambda path: count_words([path]), 2)
     yield Target(
         "text-encode",
-        [_file(text)],
-        lambda path: Corpus.encode([path], vocabulary, _head_word_term(path, "out")),
+        [file_case(text)],
+        lambda path: Corpus.encode([path], vocabulary, output_place(path, "out")),
         2,
     )
     yield Target(
         "text-normalise",
-        [_file(text)],
-        lambda path: normalise_files([path], _head_word_term(path, "out")),
+        [file_case(text)],
+        lambda path: normalise_files([path], output_place(path, "out")),
         2,
     )
     yield Target(
         "text-oov",
-        [_file(text), _file(gzip.compress(text.encode(), mtime=0))],
+        [file_case(text), file_case(gzip.compress(text.encode(), mtime=0))],
         lambda path: count_source(path, vocabulary),
         1,
     )
@@ -324,7 +217,7 @@ def _case_of(path: Path) -> Case:
 
 def _read_vocabulary(path: Path) -> None:
     vocabulary = Vocabulary.load(path)
-    out = _head_word_term(path, "out")
+    out = output_place(path, "out")
     vocabulary.save(out)
     again = Vocabulary.load(out)
     assert again.words == vocabulary.words and (again.counts == vocabulary.counts).all(), (
@@ -350,32 +243,35 @@ def _word_lists(folder: Path, _: LightRNN) -> Iterator[Target]:
     listed = "Phúc\t12\tnames,places\nbudapest\t3\tplaces\ncat\n"
     yield Target(
         "word-list",
-        [_file("the\t3\nWizard\ndây\t0.5\n"), _file("a\t2\tnames\n")],
+        [file_case("the\t3\nWizard\ndây\t0.5\n"), file_case("a\t2\tnames\n")],
         lambda path: WordList.read(path, vocabulary),
         3,
     )
     names = "dây\tweight=2\tclass=place\nmary ann\t12\tphones=M EH1 R IY AE N\n"
     yield Target(
-        "names", [_file(names), _file(gzip.compress(names.encode(), mtime=0))], _read_names, 2
+        "names",
+        [file_case(names), file_case(gzip.compress(names.encode(), mtime=0))],
+        _read_names,
+        2,
     )
     yield Target(
         "names-by-utterance",
-        [_file("utt-1\tmary ann\tdây\nutt-2\n")],
+        [file_case("utt-1\tmary ann\tdây\nutt-2\n")],
         read_names_by_utterance,
         1,
     )
-    yield Target("word-lists", [_file(listed)], _read_word_lists, 3)
+    yield Target("word-lists", [file_case(listed)], _read_word_lists, 3)
     yield Target(
         "gazetteer-tsv",
-        [_file(_NAMES_TSV), _file(gzip.compress(_NAMES_TSV.encode(), mtime=0))],
+        [file_case(_NAMES_TSV), file_case(gzip.compress(_NAMES_TSV.encode(), mtime=0))],
         _read_gazetteer,
         3,
         "names.tsv",
     )
-    yield Target("gazetteer-csv", [_file(_NAMES_CSV)], _read_gazetteer, 3, "names.csv")
+    yield Target("gazetteer-csv", [file_case(_NAMES_CSV)], _read_gazetteer, 3, "names.csv")
     yield Target(
         "gazetteer-plain",
-        [_file("New York\nPhú Quốc\nO'Neill-Smith\n")],
+        [file_case("New York\nPhú Quốc\nO'Neill-Smith\n")],
         _read_gazetteer,
         2,
         "names.txt",
@@ -390,7 +286,7 @@ def _read_names(path: Path) -> None:
 
 def _read_word_lists(path: Path) -> None:
     words = read_word_lists(path, case="lower")
-    out = _head_word_term(path, "out")
+    out = output_place(path, "out")
     write_word_lists(out, words)
     assert read_word_lists(out) == words, "not what was written"
 
@@ -398,7 +294,7 @@ def _read_word_lists(path: Path) -> None:
 def _read_gazetteer(path: Path) -> None:
     found = read_gazetteer([path])
     assert found.words and all(words.strip() for words in found.words)
-    found.save(_head_word_term(path, "out"), report=_head_word_term(path, "report"))
+    found.save(output_place(path, "out"), report=output_place(path, "report"))
 
 
 # ---- models ----
@@ -411,16 +307,16 @@ _WEIGHTS = TunedWeights(
 
 def _models(folder: Path, model: LightRNN) -> Iterator[Target]:
     _WEIGHTS.save(folder / "made")
-    yield Target("weights", [_case(folder / "made")], _use_weights, 4)
+    yield Target("weights", [take_case(folder / "made")], _use_weights, 4)
     model.save(folder / "made")
     plain = make_model(tied=False, residual_dim=0, cell_bias=False, two_step=True)
-    cases = [_case(folder / "made")]
+    cases = [take_case(folder / "made")]
     plain.save(folder / "made")
-    yield Target("lightrnn.pt", [*cases, _case(folder / "made")], _use_light_rnn, 1.5, "in.pt")
+    yield Target("lightrnn.pt", [*cases, take_case(folder / "made")], _use_light_rnn, 1.5, "in.pt")
     arpa = write_arpa(folder / "lm.arpa")
     yield Target(
         "arpa",
-        [_case_of(arpa), _file(gzip.compress(arpa.read_bytes(), mtime=0))],
+        [_case_of(arpa), file_case(gzip.compress(arpa.read_bytes(), mtime=0))],
         _use_ngram,
         1.5,
         remark="The ARPA file is missing <unk>.  Substituting log10 probability -100.",
@@ -429,7 +325,7 @@ def _models(folder: Path, model: LightRNN) -> Iterator[Target]:
         yield Target("kenlm-binary", packed, _use_ngram, 1.5)
     yield Target("sentencepiece", _piece_models(), _use_pieces, 1)
     if (exported := _onnx(model)) is not None:
-        yield Target("onnx", [_file(exported)], _use_onnx, 0.4, "in.onnx")
+        yield Target("onnx", [file_case(exported)], _use_onnx, 0.4, "in.onnx")
 
 
 def _kenlm_binaries(arpa: Path, folder: Path) -> list[Case]:
@@ -442,7 +338,7 @@ def _kenlm_binaries(arpa: Path, folder: Path) -> list[Case]:
         subprocess.run(
             [program, *kind, str(arpa), str(folder / "made")], check=True, capture_output=True
         )
-        cases.append(_case(folder / "made"))
+        cases.append(take_case(folder / "made"))
     return cases
 
 
@@ -462,7 +358,7 @@ def _piece_models() -> list[Case]:
             minloglevel=3,
             **more,
         )
-        cases.append(_file(written.getvalue()))
+        cases.append(file_case(written.getvalue()))
     return cases
 
 
@@ -483,7 +379,7 @@ def _use_weights(path: Path) -> None:
     tuned = TunedWeights.load(path)
     lists = path.parent / "lists.jsonl"
     if not lists.exists():
-        write_nbest(lists, _LISTS, "jsonl")
+        write_nbest(lists, LISTS, "jsonl")
     rows = np.log(np.array([[0.5, 0.25], [1e-9, 0.125]]))
     from rescorer.rescoring.word_kinds import WordKinds
 
@@ -492,7 +388,7 @@ def _use_weights(path: Path) -> None:
         if weights.mixture.keys() == {"lightrnn", "ngram"}:
             mixed = weights.mixed(rows, kinds, ("lightrnn", "ngram"))
             assert not np.isnan(mixed).any(), "NaN from the mixture"
-    out = _head_word_term(path, "out")
+    out = output_place(path, "out")
     tuned.save(out)
     assert TunedWeights.load(out) == tuned, "not what was written"
 
@@ -532,8 +428,8 @@ def _use_pieces(path: Path) -> None:
     from lexicon_tools.pieces import PieceModel
 
     pieces = PieceModel(path)
-    convert(text, _head_word_term(path, "out"), pieces.to_pieces)
-    convert(path.parent / "out", _head_word_term(path, "words"), pieces.to_words)
+    convert(text, output_place(path, "out"), pieces.to_pieces)
+    convert(path.parent / "out", output_place(path, "words"), pieces.to_words)
 
 
 def _use_onnx(path: Path) -> None:
@@ -555,33 +451,33 @@ def _commands(folder: Path, model: LightRNN) -> Iterator[Target]:
         "".join(f"utt-{number} the dây\n" for number in range(3)), encoding="utf-8"
     )
     symbols = folder / "words.txt"
-    write_nbest(folder / "lists.jsonl", _LISTS, "jsonl")
-    write_nbest(folder / "made", _LISTS, "text")
-    lists = [_case(folder / "made"), _case_of(folder / "lists.jsonl")]
+    write_nbest(folder / "lists.jsonl", LISTS, "jsonl")
+    write_nbest(folder / "made", LISTS, "text")
+    lists = [take_case(folder / "made"), _case_of(folder / "lists.jsonl")]
     yield Target("command-lists", lists, lambda path: _run(path, "--lm", lm), 0.3)
     LATTICE_FORMATS["htk"].write(folder / "made", _drawn(ACOUSTIC, FIRST_LM))
     yield Target(
         "command-htk",
-        [_case(folder / "made"), _file(HTK_LINKS)],
+        [take_case(folder / "made"), file_case(HTK_LINKS)],
         lambda path: _run(path, "--lm", lm),
         0.3,
     )
     LATTICE_FORMATS["kaldi-lattice"].write(folder / "made", _drawn(GRAPH, ACOUSTIC))
     yield Target(
         "command-kaldi",
-        [_case(folder / "made"), _file(_KALDI_TEXT)],
+        [take_case(folder / "made"), file_case(_KALDI_TEXT)],
         lambda path: _run(
-            path, "--lm", lm, "--symbols", symbols, "--nbest-output", _head_word_term(path, "n")
+            path, "--lm", lm, "--symbols", symbols, "--nbest-output", output_place(path, "n")
         ),
         0.3,
     )
     _WEIGHTS.save(folder / "made")
-    given = json.loads(_case(folder / "made")[""])
+    given = json.loads(take_case(folder / "made")[""])
     for weights in given.values():
         weights["mixture"] = {"lightrnn": 1.0} if weights["mixture"] else {}
     yield Target(
         "command-weights",
-        [_file(json.dumps(given, indent=2))],
+        [file_case(json.dumps(given, indent=2))],
         lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--weights", path, out=path),
         0.3,
     )
@@ -593,18 +489,14 @@ def _commands(folder: Path, model: LightRNN) -> Iterator[Target]:
     )
     yield Target(
         "command-names",
-        [_file("the\ndây\t2\tweight=2\nmary ann\tphones=M EH R IY AE N\n")],
+        [file_case("the\ndây\t2\tweight=2\nmary ann\tphones=M EH R IY AE N\n")],
         lambda path: _run(folder / "lists.jsonl", "--lm", lm, "--names", path, out=path),
         0.1,
     )
 
 
-class CommandError(Exception):
-    """What a command said where it ended with status 2."""
-
-
 def _run(given: Path, *options: str | Path, out: Path | None = None) -> None:
-    output = _head_word_term(out or given, "best")
+    output = output_place(out or given, "best")
     result = CliRunner().invoke(rescore, [str(given), *map(str, options), "--output", str(output)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception

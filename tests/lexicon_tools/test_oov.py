@@ -12,7 +12,7 @@ import pytest
 from lexicon_tools.oov import Rate, count_source, rates, unknown_words
 from rescorer.errors import InputError
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.recognition.formats import FORMATS, write_nbest
+from rescorer.recognition.formats import write_nbest, written_formats
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis, NBest
 
 DATA = os.environ.get("RESCORER_DATA")
@@ -58,7 +58,7 @@ def test_a_text(tmp_path: Path) -> None:
     assert count_source(tmp_path / "text", KNOWN) == {"text": {"the": 2, "cat": 1, "oslo": 1}}
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", written_formats())
 def test_lists_of_every_format(tmp_path: Path, format: str) -> None:
     spoken = (("The", "cat"), ("the", "OSLO"), ("the",))
     hypotheses = tuple(

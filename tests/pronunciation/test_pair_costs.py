@@ -1,29 +1,11 @@
 import numpy as np
 import pytest
-from tiny_edits import edit_cost
+from tiny_edits import edit_cost, random_costs, random_sequences
 
 from rescorer.pronunciation.confusions import class_confusions
-from rescorer.pronunciation.edit_costs import EditCosts
 from rescorer.pronunciation.pair_costs import ExcessTables, pair_costs
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 from rescorer.pronunciation.phones import PhoneSet
-
-PHONES = 5
-
-
-def random_sequences(rng: np.random.Generator, number: int) -> PhoneSequences:
-    return PhoneSequences.pack([rng.integers(0, PHONES, rng.integers(1, 9)) for _ in range(number)])
-
-
-def random_costs(rng: np.random.Generator, merges: bool) -> EditCosts:
-    def some(*shape: int) -> np.ndarray:
-        return np.where(rng.random(shape) < 0.2, np.inf, rng.uniform(1, 5, shape))
-
-    substitution = some(PHONES, PHONES)
-    np.fill_diagonal(substitution, rng.uniform(0, 0.3, PHONES))
-    three = (PHONES,) * 3
-    merge, split = (some(*three), some(*three)) if merges else (None, None)
-    return EditCosts(substitution, some(PHONES), some(PHONES), merge, split)
 
 
 @pytest.mark.parametrize("seed", range(12))

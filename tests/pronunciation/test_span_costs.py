@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from rescorer.pronunciation.edit_costs import EditCosts
+from rescorer.pronunciation.excess_costs import ExcessCosts
 from rescorer.pronunciation.phone_sequences import PhoneSequences
-from rescorer.pronunciation.span_costs import ExcessCosts, SpanCosts
+from rescorer.pronunciation.span_costs import SpanCosts
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 import numpy as np
 
 from rescorer.pronunciation.edit_costs import EditCosts
+from rescorer.pronunciation.excess_costs import ExcessCosts
 from rescorer.pronunciation.phone_sequences import PhoneSequences
 from rescorer.pronunciation.sound_trie import SoundTrie
-from rescorer.pronunciation.span_costs import ExcessCosts, SpanCosts
+from rescorer.pronunciation.span_costs import SpanCosts
 from rescorer.pronunciation.trie_search import Rows, TrieSearch
 
 ENTRIES = PhoneSequences.pack([[0, 1, 2, 3], [0, 1, 2, 2], [3, 1, 2, 3], [3, 3, 2, 2]])

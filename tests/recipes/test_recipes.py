@@ -327,7 +327,7 @@ ngram 2=2
 """
 
 
-def test_arpa_unk_renames_the_stand_in() -> None:
+def test_arpa_unk_renames_the_placeholder() -> None:
     result = run("arpa_unk.py", "_u_", stdin=ARPA)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()

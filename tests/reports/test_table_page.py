@@ -6,10 +6,7 @@ import base64
 import gzip
 import json
 import lzma
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import Browser
 
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
@@ -36,7 +34,11 @@ LISTS = {
     "places": ["paris", "london", "elsewhere"],
     "surnames": ["london", "smith", "jones", "jones"],
 }
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# The page unpacks its data after it is loaded.
+_READY = """new Promise(done => {
+  const look = () => document.body.dataset.ready ? done() : setTimeout(look, 10);
+  look();
+})"""
 
 
 def model_of(
@@ -293,37 +295,18 @@ def test_page_cannot_be_written(view: TableView, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., Elements]:
-    """Opens a page at `#address` in a headless browser, lets a script act on it, and gives what is
-    then there.
+def opened(browser: Browser) -> Callable[..., Elements]:
+    """Opens a page at `#address` in a browser, lets a script act on it, and gives what is then
+    there.
     """
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} on PATH")
 
     def open_page(path: Path, address: str = "", script: str = "") -> Elements:
-        page = path.read_text(encoding="utf-8")
-        acted = tmp_path / "acted.html"
-        # virtual time, after the page is there
-        act = f"<script>setTimeout(() => {{ {script} }}, 2000)</script>"
-        acted.write_text(page.replace("</body>", f"{act}</body>"), encoding="utf-8")
-        command = [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--no-first-run",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=10000",
-            "--dump-dom",
-            f"{acted.as_uri()}{address}",
-        ]
-        environment = {**os.environ, "HOME": str(tmp_path)}
-        shown = subprocess.run(
-            command, capture_output=True, timeout=120, check=True, env=environment
-        ).stdout
-        elements = Elements(shown.decode())
+        browser.resize(1280)
+        browser.open(f"{path.as_uri()}{address}")
+        browser.value(_READY)
+        browser.value(f"(() => {{ {script} }})()")
+        browser.value("new Promise(done => setTimeout(done, 50))")  # after a change of address
+        elements = Elements(browser.html())
         assert ("body", {"data-ready": "yes"}) in elements.all, elements.text("view")
         return elements
 

@@ -24,7 +24,9 @@ from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
 
 def test_score_remarks() -> None:
     assert score_remarks(LISTS) == []
-    assert "no scores" in score_remarks([nbest("u", ("cat", {RANK: 0.0}))])[0]
+    ranked = nbest("u", ("cat", {RANK: 0.0}), ("dog", {RANK: -1.0}))
+    assert "no scores" in score_remarks([ranked])[0]
+    assert "one hypothesis" in score_remarks([nbest("u", ("cat", -1.0))])[0]
 
 
 def test_held_references() -> None:

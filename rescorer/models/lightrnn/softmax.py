@@ -56,6 +56,7 @@ class _PickedLogProbs(torch.autograd.Function):
         result = torch.empty_like(scores)
         parts = (torch.split(each, _CHUNK) for each in (result, scores, sums, gradient))
         for into, chunk, log_sum, scale in zip(*parts, strict=True):
+            # The gradient of log_softmax at the picked score is 1 − softmax, elsewhere −softmax.
             probs = chunk.to(torch.float32, copy=True).sub_(log_sum[:, None]).exp_()
             into.copy_(probs.mul_(-scale[:, None]))
         return result.scatter_add_(-1, picked[:, None], gradient[:, None].to(result.dtype)), None

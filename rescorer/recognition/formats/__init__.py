@@ -6,86 +6,66 @@ file, line and remedy.
 
 from __future__ import annotations
 
-import codecs
-import lzma
 import os
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from rescorer.errors import InputError
-from rescorer.files import open_binary
 from rescorer.recognition.formats import (
+    aws,
+    azure,
     espnet,
+    google,
     htk,
     hyporadise,
+    icefall,
     json_lines,
     k2,
     kaldi_lattice,
     kaldi_nbest,
+    mlm_scoring,
+    nemo_manifest,
+    nemo_tsv,
+    one_best,
+    srilm,
     text,
+    vosk,
+    wenet,
+    wenet_json,
 )
-from rescorer.recognition.formats.parsing import ErrorCollector, check_lists, empty, head
+from rescorer.recognition.formats.detection import find_format, matching_formats
+from rescorer.recognition.formats.format import Format, LatticeFormat, Source
+from rescorer.recognition.formats.parsing import ErrorCollector, check_lists
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import FIRST_LM, GRAPH, NBest
 
-
-@dataclass(frozen=True)
-class Format:
-    """One outside format of n-best lists.
-
-    Attributes:
-        name: what users call it by.
-        matches: whether what lies at a path has this format, by its content.
-        read: the lists at a path; appends lines for the user of what it took for what.
-        write: writes lists that `check_lists` found good, whole or not at all.
-    """
-
-    name: str
-    matches: Callable[[Path], bool]
-    read: Callable[[Path, list[str]], list[NBest]]
-    write: Callable[[Path, Sequence[NBest]], None]
-
-
-_BINARY_HEAD = 1024  # bytes
-
+# In the order in which they are shown.
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        format.name: format
-        for format in (
-            Format("kaldi", kaldi_nbest.matches, kaldi_nbest.read, kaldi_nbest.write),
-            Format("jsonl", json_lines.matches, json_lines.read, json_lines.write),
-            Format("espnet", espnet.matches, espnet.read, espnet.write),
-            Format("hyporadise", hyporadise.matches, hyporadise.read, hyporadise.write),
-            Format("text", text.matches, text.read, text.write),
+        module.FORMAT.name: module.FORMAT
+        for module in (
+            kaldi_nbest,
+            json_lines,
+            text,
+            one_best,
+            mlm_scoring,
+            hyporadise,
+            espnet,
+            nemo_manifest,
+            nemo_tsv,
+            wenet,
+            wenet_json,
+            icefall,
+            vosk,
+            srilm,
+            aws,
+            google,
+            azure,
         )
     }
 )
-
-
-@dataclass(frozen=True)
-class LatticeFormat:
-    """One outside format of lattices.
-
-    Attributes:
-        name: what users call it by.
-        lm_score: the name of the score that holds the language model's part.
-        matches: whether what lies at a path has this format, by its content.
-        read: the lattices at a path, one after the other; with a table of words where the format
-            counts them.
-        write: writes lattices as they come, whole or not at all.
-        counts_words: whether files hold the numbers that words have in a table.
-    """
-
-    name: str
-    lm_score: str
-    matches: Callable[[Path], bool]
-    read: Callable[[Path, Path | None, ErrorCollector], Iterator[Lattice]]
-    write: Callable[[Path, Iterable[Lattice]], None]
-    counts_words: bool = True
-
 
 LATTICE_FORMATS: Mapping[str, LatticeFormat] = MappingProxyType(
     {
@@ -167,17 +147,43 @@ class NBestFile:
     remarks: tuple[str, ...] = ()
 
 
-def read_nbest(path: str | Path, format: str | None = None) -> NBestFile:
+def read_nbest(
+    path: str | Path,
+    format: str | None = None,
+    *,
+    manifest: str | Path | None = None,
+    collector: ErrorCollector | None = None,
+) -> NBestFile:
     """Read n-best lists; the format is found from the content unless its name is given.
 
+    Args:
+        manifest: NeMo's manifest, which has the utterances of its beams; without it the one beside
+            the file.
+        collector: what becomes of lines and utterances that cannot be used.
+
     Raises:
-        InputError: no format fits, the named one does not exist, or the content cannot be used.
+        InputError: no format fits, or several do; the named one does not exist; or the content
+            cannot be used.
     """
     path = Path(path)
-    chosen = _find(path) if format is None else _named(format)
-    remarks: list[str] = []
-    lists = tuple(chosen.read(path, remarks))
-    return NBestFile(path, chosen.name, lists, tuple(remarks))
+    chosen = find_format(path, FORMATS, _names()) if format is None else _named(format)
+    if manifest and chosen is not nemo_tsv.FORMAT:
+        raise InputError(
+            f"--manifest with the format {chosen.name}, which has utterances of its own",
+            expected=f"the format {nemo_tsv.FORMAT.name}",
+            remedy="leave it out, or name the --format",
+            file=path,
+        )
+    source = Source(path, Path(manifest) if manifest else None, collector or ErrorCollector())
+    lists = tuple(chosen.read(source))
+    return NBestFile(path, chosen.name, lists, tuple(source.remarks))
+
+
+def holds_nbest(path: Path) -> bool:
+    """Whether what lies at a path looks like n-best lists. Raises InputError where it cannot be
+    read.
+    """
+    return os.path.isdir(path) or bool(matching_formats(path, FORMATS))
 
 
 def write_nbest(path: str | Path, lists: Iterable[NBest], format: str) -> None:
@@ -185,12 +191,32 @@ def write_nbest(path: str | Path, lists: Iterable[NBest], format: str) -> None:
     .xz.
 
     Raises:
-        InputError: no such format, lists that no file can hold (none, ids or keys that repeat or
-            hold white space, different scores, NaN) or that this format cannot hold, or the place
-            cannot be written.
+        InputError: no such format, or it is only read; lists that no file can hold (none, ids or
+            keys that repeat or hold white space, different scores, NaN) or that this format cannot
+            hold, or the place cannot be written.
     """
     path = Path(path)
-    _named(format).write(path, check_lists(lists, path))
+    chosen = _named(format)
+    if chosen.write is None:
+        raise InputError(
+            f"the format {format} is only read",
+            expected=f"one of {', '.join(written_formats())}",
+            remedy="write the format jsonl, which holds everything",
+            file=path,
+        )
+    chosen.write(path, check_lists(lists, path))
+
+
+def output_format(name: str) -> str:
+    """The format that lists of a format are written in: their own, or JSON lines where theirs is
+    only read.
+    """
+    return name if _named(name).write else json_lines.FORMAT.name
+
+
+def written_formats() -> list[str]:
+    """The names of the formats of n-best lists that can be written."""
+    return [name for name, format in FORMATS.items() if format.write]
 
 
 def _named(name: str) -> Format:
@@ -199,48 +225,6 @@ def _named(name: str) -> Format:
             f"unknown format {name!r}", expected=f"{_names()}", remedy="choose one of these"
         )
     return FORMATS[name]
-
-
-def _find(path: Path) -> Format:
-    if os.path.isdir(path) or kaldi_nbest.folder_of(path) is not None:
-        # The only format in a folder: its reader says best what is wrong with another folder, or
-        # with a part of one.
-        return FORMATS["kaldi"]
-    if _is_binary(path):
-        raise InputError(
-            "binary, and no lattices",
-            expected=f"one of {_names()}",
-            file=path,
-            remedy="check the path",
-        )
-    if not head(path):
-        raise empty(path)
-    found = next((format for format in FORMATS.values() if format.matches(path)), None)
-    if found is None:
-        raise InputError(
-            "the format is not known by its content",
-            expected=f"one of {_names()}",
-            file=path,
-            line=1,
-            remedy="name the format, or convert the file, such as to lines `utt-1 -12.3 the words`",
-        )
-    return found
-
-
-def _is_binary(path: Path) -> bool:
-    """Whether it begins with a NUL and what is no UTF-8. What cannot be read is told by whoever
-    reads on.
-    """
-    with open_binary(path) as file:
-        try:
-            beginning = file.read(_BINARY_HEAD)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError):
-            return False
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(beginning)
-    except UnicodeDecodeError:
-        return b"\0" in beginning
-    return False
 
 
 def _names() -> str:

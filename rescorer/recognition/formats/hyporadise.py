@@ -19,34 +19,43 @@ from typing import NamedTuple
 
 from rescorer.files import write_lines
 from rescorer.recognition.formats import json_values as js
-from rescorer.recognition.formats.parsing import Lists, Place, head, is_score_name, ranked, show
+from rescorer.recognition.formats.beginning import Beginning
+from rescorer.recognition.formats.format import Format, Source
+from rescorer.recognition.formats.parsing import Lists, Place, is_score_name, ranked, show
 from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
 
 _OWN = frozenset({"input", "output", "id", "uid", "input_scores", "input_keys"})
 
 
-def matches(path: Path) -> bool:
-    """Whether the file begins as a JSON list. Raises InputError where it cannot be read."""
-    return head(path).lstrip().startswith("[")
+def matches(beginning: Beginning) -> bool:
+    """Whether the file begins as a JSON list, of records with `input` if it tells of any."""
+    members = beginning.members
+    return (
+        not beginning.is_folder
+        and beginning.text.lstrip().startswith("[")
+        and (not members or bool({("[]", "input"), ("[]", "output")} & members))
+    )
 
 
-def read(path: Path, remarks: list[str]) -> list[NBest]:
-    """The lists of a file, in its order; `remarks` takes a line of what was read as a score, one of
-    what was not.
+def read(source: Source) -> list[NBest]:
+    """The lists of a file, in its order; remarks say what was read as a score, and what was not.
 
     Raises:
         InputError: anything that is not as the module says, with the number of the record, from 1.
     """
+    path = source.path
     records = js.as_list(js.load_document(path), "the file", Place(path))
     scores = _score_members(records)
+    js.refuse_means(scores.names, Place(path))
     lists = Lists(path)
     for number, record in enumerate(records, start=1):
         place = Place(path, part=f"record {number}")
-        lists.add(_parse(record, number, scores.names, place), place)
+        with source.collector:
+            lists.add(_parse(record, number, scores.names, place), place)
     if scores.names:
-        remarks.append(f"{path}: read as scores, greater is better: {', '.join(scores.names)}")
+        source.remark(f"read as scores, greater is better: {', '.join(scores.names)}")
     if scores.left_out:
-        remarks.append(f"{path}: not read as scores: {'; '.join(scores.left_out)}")
+        source.remark(f"not read as scores: {'; '.join(scores.left_out)}")
     return lists.done()
 
 
@@ -147,8 +156,7 @@ def _name_fault(name: str, taken: set[str]) -> str:
 def _parse(record: js.JsonValue, number: int, named: Mapping[str, str], place: Place) -> NBest:
     """The list of a record; named: the names of members that are scores."""
     members = js.as_object(record, "it", place)
-    if "input" not in members:
-        raise place.error('no "input"', 'an object with "input" and "output"', "add it")
+    js.need(members, ("input",), place)
     texts = js.as_list(members["input"], "input", place)
     no_scores: list[js.JsonValue] = [{} for _ in texts]
     places: list[js.JsonValue] = [str(i) for i in range(1, len(texts) + 1)]
@@ -205,3 +213,6 @@ def _format(nbest: NBest) -> str:
     if any(h.key != str(place) for place, h in enumerate(nbest.hypotheses, start=1)):
         members["input_keys"] = [h.key for h in nbest.hypotheses]
     return js.dump(members)
+
+
+FORMAT = Format("hyporadise", matches, read, write)

@@ -13,35 +13,42 @@ from pathlib import Path
 
 from rescorer.files import write_lines
 from rescorer.recognition.formats import json_values as js
-from rescorer.recognition.formats.parsing import Lists, Place, filled_lines, head
+from rescorer.recognition.formats.beginning import Beginning
+from rescorer.recognition.formats.format import Format, Source
+from rescorer.recognition.formats.parsing import Lists, Place, filled_lines
 from rescorer.recognition.nbest import NBest
 
 
-def matches(path: Path) -> bool:
-    """Whether the file begins with an object that is an utterance. Raises InputError where it
-    cannot be read.
-    """
-    first = head(path)
-    return first.lstrip().startswith("{") and not js.is_object_of_objects(first)
+def matches(beginning: Beginning) -> bool:
+    """Whether the file begins with an object that is an utterance."""
+    members = beginning.members
+    of_others = {
+        *(("nbest", "[]", "sentence"), ("beams",), ("audio_filepath",)),
+        *(("recording_id",), ("supervisions",)),  # lhotse's, which are references
+    }
+    return (
+        not beginning.is_folder
+        and bool({("id",), ("nbest",), ("nbest", "[]", "score")} & members)
+        and not of_others & members
+    )
 
 
-def read(path: Path, remarks: list[str]) -> list[NBest]:
+def read(source: Source) -> list[NBest]:
     """The lists of a file, in its order; blank lines are passed over.
 
     Raises:
         InputError: anything that is not as the module says, with the line.
     """
-    lists = Lists(path)
-    for place, line in filled_lines(path):
-        lists.add(_parse(line, place), place)
+    lists = Lists(source.path)
+    for place, line in filled_lines(source.path):
+        with source.collector:
+            lists.add(_parse(line, place), place)
     return lists.done()
 
 
 def _parse(line: str, place: Place) -> NBest:
     members = js.as_object(js.load(line, place), "the line", place)
-    for needed in ("id", "nbest"):
-        if needed not in members:
-            raise place.error(f'no "{needed}"', 'an object with "id" and "nbest"', "add it")
+    js.need(members, ("id", "nbest"), place)
     hypotheses = tuple(
         js.parse_hypothesis(value, str(number), place.within(f"hypothesis {number}"))
         for number, value in enumerate(js.as_list(members["nbest"], "nbest", place), start=1)
@@ -62,3 +69,6 @@ def _format(nbest: NBest) -> str:
     return js.dump(
         {"id": nbest.utterance, **js.reference_members(nbest.reference, "ref"), "nbest": hypotheses}
     )
+
+
+FORMAT = Format("jsonl", matches, read, write)

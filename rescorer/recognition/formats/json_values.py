@@ -10,12 +10,12 @@ natural-log probabilities. Other members are passed over.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from rescorer.errors import InputError
 from rescorer.files import read_lines
 from rescorer.recognition.formats.parsing import (
     Place,
@@ -33,8 +33,9 @@ JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, J
 
 _REPAIR = "make the file again"
 _CORRECT = "correct the value"
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_OBJECT_OF_OBJECTS = re.compile(rf"\s*\{{\s*(?:{_STRING}\s*:\s*\{{|\}}\s*$)")
+_BLANK = " \t\r\n"  # between the parts of JSON
+# Means over the tokens of a hypothesis, as Whisper and transformers name them.
+MEANS = frozenset({"avg_logprob", "mean_logprob", "mean_score", "sequences_scores"})
 
 
 def load(text: str, place: Place) -> JsonValue:
@@ -44,13 +45,23 @@ def load(text: str, place: Place) -> JsonValue:
         InputError: it does not parse, names a member twice, or is nested too deeply; with the line
             where that is known.
     """
+    value, end = decode(text, len(text) - len(text.lstrip(_BLANK)), place)
+    if rest := text[end:].lstrip(_BLANK):
+        raise _no_json(json.JSONDecodeError("Extra data", text, len(text) - len(rest)), place)
+    return value
+
+
+def decode(text: str, begin: int, place: Place) -> tuple[JsonValue, int]:
+    """The JSON value that begins at a place in a text, and where it ends.
+
+    Raises:
+        InputError: as `load`.
+    """
+    decoder = json.JSONDecoder(object_pairs_hook=lambda pairs: _unique(pairs, place))
     try:
-        value: JsonValue = json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, place))
+        return decoder.raw_decode(text, begin)
     except json.JSONDecodeError as error:
-        line = error.lineno if place.line is None else place.line
-        raise place._replace(line=line).error(
-            f"JSON does not parse at column {error.colno}: {error.msg}", _expected(place), _REPAIR
-        ) from None
+        raise _no_json(error, place) from None
     except (ValueError, RecursionError) as error:
         # Integers of thousands of digits, and a tower of brackets.
         cause = (
@@ -59,7 +70,13 @@ def load(text: str, place: Place) -> JsonValue:
             else "holds a number that is too long"
         )
         raise place.error(f"JSON {cause}", _expected(place), _REPAIR) from None
-    return value
+
+
+def _no_json(error: json.JSONDecodeError, place: Place) -> InputError:
+    line = error.lineno if place.line is None else place.line
+    return place._replace(line=line).error(
+        f"JSON does not parse at column {error.colno}: {error.msg}", _expected(place), _REPAIR
+    )
 
 
 def _expected(place: Place) -> str:
@@ -76,19 +93,20 @@ def _unique(pairs: list[tuple[str, JsonValue]], place: Place) -> dict[str, JsonV
     return members
 
 
+def need(members: Mapping[str, JsonValue], names: Sequence[str], place: Place) -> None:
+    """Raises InputError where an object lacks one of these members."""
+    expected = " and ".join(f'"{name}"' for name in names)
+    for name in names:
+        if name not in members:
+            raise place.error(f'no "{name}"', f"an object with {expected}", "add it")
+
+
 def load_document(path: Path) -> JsonValue:
     """The one JSON value of a whole file. Raises InputError as `load` and `read_lines` do."""
     text = "\n".join(line for _, line in read_lines(path))
     if not text.strip():
         raise empty(path)
     return load(text, Place(path))
-
-
-def is_object_of_objects(head: str) -> bool:
-    """Whether a file that begins so is one object whose members are objects, not one object a
-    line.
-    """
-    return bool(_OBJECT_OF_OBJECTS.match(head)) and '"nbest"' not in head.partition("\n")[0]
 
 
 def as_object(value: JsonValue, what: str, place: Place) -> dict[str, JsonValue]:
@@ -149,11 +167,24 @@ def as_reference(value: JsonValue, what: str, place: Place) -> tuple[str, ...] |
     return None if value is None else as_words(value, what, place)
 
 
+def refuse_means(names: Iterable[str], place: Place) -> None:
+    """Raises InputError where a member is a mean over tokens: a longer hypothesis is less probable,
+    and a mean does not tell.
+    """
+    if means := sorted(MEANS.intersection(names)):
+        raise place.error(
+            f"{show(means[0])} is a mean over the tokens of a hypothesis",
+            "the sum of the log-probabilities of its tokens",
+            f'multiply it by the number of tokens, and write it as "score" instead of "{means[0]}"',
+        )
+
+
 def parse_hypothesis(value: JsonValue, key: str, place: Place) -> Hypothesis:
     """The hypothesis of an object; `key` is what its place says. Raises InputError as the module
     says.
     """
     members = as_object(value, "the hypothesis", place)
+    refuse_means(members, place)
     for needed, there in (
         ("text", "text" in members),
         ("score", "score" in members or "scores" in members),

@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 from rescorer.errors import InputError
 from rescorer.files import whole_path, write_lines
+from rescorer.recognition.formats.beginning import Beginning
+from rescorer.recognition.formats.format import Format, Source
 from rescorer.recognition.formats.parsing import (
     Place,
     by_number,
@@ -48,14 +50,18 @@ _SCORES = {file: score for score, file in _FILES.items()}
 _OTHER = "lmwt."
 
 
-def matches(path: Path) -> bool:
-    """Whether the path is a folder with the words of n-best lists. Raises InputError where it
-    cannot be read.
-    """
+def matches(beginning: Beginning) -> bool:
+    """Whether it is a folder with the words of n-best lists, or a file of one."""
+    if beginning.is_folder:
+        return _has_words(beginning.path)
+    return folder_of(beginning.path) is not None
+
+
+def _has_words(path: Path) -> bool:
     return os.path.isdir(path) and WORDS in _members(path)
 
 
-def read(path: Path, remarks: list[str]) -> list[NBest]:
+def read(source: Source) -> list[NBest]:
     """The lists of a folder, in the order of first appearance in its `words_text`.
 
     Scores are those that have a file; where there is none, each hypothesis scores `rank`: minus its
@@ -65,6 +71,7 @@ def read(path: Path, remarks: list[str]) -> list[NBest]:
         InputError: no such folder, a key without words, a key without a score, or a line that is
             not as the module says, with file and line.
     """
+    path = source.path
     members = _folder(path)
     words = _read_words(members[WORDS])
     costs = {score: _read_costs(file, words) for score, file in _score_files(members).items()}
@@ -98,9 +105,10 @@ def _folder(path: Path) -> dict[str, Path]:
         )
         raise InputError(
             f"the folder has no {WORDS}",
-            expected="a Kaldi n-best folder",
+            expected=f"n-best lists: {WORDS} of Kaldi, 1best_recog of ESPnet2, files of SRILM, or "
+            "JSON results",
             file=path,
-            remedy=f"give {inside[0]}" if inside else f"give the folder that holds {WORDS}",
+            remedy=f"give {inside[0]}" if inside else "give the folder that holds them",
         )
     return members
 
@@ -108,7 +116,7 @@ def _folder(path: Path) -> dict[str, Path]:
 def folder_of(path: Path) -> Path | None:
     """The n-best folder that the file `path` is a part of, if it is one."""
     is_part = os.path.isfile(path) and _is_part(_bare(path.name))
-    return path.parent if is_part and matches(path.parent) else None
+    return path.parent if is_part and _has_words(path.parent) else None
 
 
 def _members(folder: Path) -> dict[str, Path]:
@@ -325,3 +333,6 @@ def _check_replaceable(path: Path) -> None:
                 remedy="choose another place",
                 file=path,
             )
+
+
+FORMAT = Format("kaldi", matches, read, write)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rescorer.errors import InputError
 from rescorer.files import read_lines
-from rescorer.recognition.nbest import RANK, Hypothesis, NBest
+from rescorer.recognition.nbest import FIRST_PASS, RANK, TOTAL, Hypothesis, NBest
 
 # White space would split an id where `utt words` is written; control characters are the mark of a
 # damaged file; a lone surrogate (JSON can spell one) has no UTF-8 form; a byte order mark is lost
@@ -193,6 +193,29 @@ def group(entries: Iterable[tuple[str, Hypothesis]], path: Path) -> list[NBest]:
     return lists.done()
 
 
+def numbered(
+    utterance: str, hypotheses: Iterable[Hypothesis], reference: tuple[str, ...] | None = None
+) -> NBest:
+    """The list of hypotheses whose keys are their places, from 1."""
+    keyed = (replace(each, key=str(n)) for n, each in enumerate(hypotheses, start=1))
+    return NBest(utterance, tuple(keyed), reference)
+
+
+def one_score(lists: Sequence[NBest], format: str, place: Place) -> str:
+    """The name of the score to write in a format that holds one: `total`, else `first_pass`, else
+    `rank`. Raises InputError where the lists have none of them.
+    """
+    names = lists[0].score_names
+    found = next((name for name in (TOTAL, FIRST_PASS, RANK) if name in names), None)
+    if found is None:
+        raise place.error(
+            f"the lists have the scores {', '.join(names) or 'none'}",
+            f"{TOTAL} or {FIRST_PASS} for the format {format}",
+            "write the format jsonl, which holds all scores",
+        )
+    return found
+
+
 def by_number(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     """Hypotheses by ascending number, which is the recogniser's own order."""
     return sorted(hypotheses, key=lambda hypothesis: int(hypothesis.key))
@@ -224,6 +247,15 @@ class ErrorCollector:
         if not self.skip:
             raise error
         self.errors.append(error)
+
+    def __enter__(self) -> None:
+        """Within, the error of one line or utterance is added."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, InputError):
+            return False
+        self.add(error)
+        return True
 
 
 class Lists:

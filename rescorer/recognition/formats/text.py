@@ -2,65 +2,67 @@
 
 The score is a natural-log probability; it is read as `first_pass`. N is the place in the
 recogniser's own order, and the key; lines may stand in any order. The format holds one score a
-hypothesis: of lists that have more, `total` is written where they have it, else `first_pass`, and
-the others and the references are left out.
+hypothesis: of lists that have more, `total` is written where they have it, else `first_pass`, else
+`rank`, and the others and the references are left out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rescorer.files import write_lines
+from rescorer.recognition.formats.beginning import Beginning
+from rescorer.recognition.formats.format import Format, Source
 from rescorer.recognition.formats.parsing import (
     Place,
     check_numbers,
     filled_lines,
     format_score,
     group,
-    head,
+    one_score,
     parse_score,
     show,
     split_numbered,
     split_words,
 )
-from rescorer.recognition.nbest import FIRST_PASS, TOTAL, Hypothesis, NBest
+from rescorer.recognition.nbest import FIRST_PASS, Hypothesis, NBest
+
+_LINE = re.compile(r"\s*\S+-[0-9]{1,18}\s+[-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|inf|nan)(?:\s|$)")
 
 
-def matches(path: Path) -> bool:
-    """Whether the first line has a hyphen in its first field and a number next. Raises InputError
-    as `head` does.
-    """
-    fields = head(path).partition("\n")[0].split(maxsplit=2)
-    try:
-        return "-" in fields[0] and float(fields[1]) is not None
-    except (IndexError, ValueError):
-        return False
+def matches(beginning: Beginning) -> bool:
+    """Whether half of the first lines or more have a key with a number at its end, and a number."""
+    lines = beginning.lines
+    fitting = sum(_LINE.match(line) is not None for line in lines)
+    return not (beginning.is_folder or beginning.is_json) and 0 < len(lines) <= 2 * fitting
 
 
-def read(path: Path, remarks: list[str]) -> list[NBest]:
+def read(source: Source) -> list[NBest]:
     """The lists of a file, in the order of first appearance; blank lines are passed over.
 
     Raises:
         InputError: anything that is not as the module says, with the line.
     """
-    return group(_entries(path), path)
+    return group(_entries(source), source.path)
 
 
-def _entries(path: Path) -> Iterator[tuple[str, Hypothesis]]:
+def _entries(source: Source) -> Iterator[tuple[str, Hypothesis]]:
     lines: dict[str, int | None] = {}
-    for place, line in filled_lines(path):
-        key, score, words = _fields(line, place)
-        if key in lines:
-            raise place.error(
-                f"key {show(key)} is there twice", f"once, on line {lines[key]}", "take one out"
+    for place, line in filled_lines(source.path):
+        with source.collector:
+            key, score, words = _fields(line, place)
+            if key in lines:
+                raise place.error(
+                    f"key {show(key)} is there twice", f"once, on line {lines[key]}", "take one out"
+                )
+            lines[key] = place.line
+            utterance, n = split_numbered(key, place)
+            hypothesis = Hypothesis(
+                n, split_words(words, place), {FIRST_PASS: parse_score(score, place)}
             )
-        lines[key] = place.line
-        utterance, n = split_numbered(key, place)
-        yield (
-            utterance,
-            Hypothesis(n, split_words(words, place), {FIRST_PASS: parse_score(score, place)}),
-        )
+            yield utterance, hypothesis
 
 
 def _fields(line: str, place: Place) -> tuple[str, str, str]:
@@ -74,18 +76,11 @@ def write(path: Path, lists: Sequence[NBest]) -> None:
     """Write the lists, with one of their scores.
 
     Raises:
-        InputError: they have neither `total` nor `first_pass`, a key is no number, or the file
+        InputError: they have none of these scores, a key is no number, or the file
             cannot be written.
     """
     check_numbers(lists, Place(path))
-    names = lists[0].score_names
-    name = next((name for name in (TOTAL, FIRST_PASS) if name in names), None)
-    if name is None:
-        raise Place(path).error(
-            f"the lists have the scores {', '.join(names) or 'none'}",
-            f"{TOTAL} or {FIRST_PASS} for the format text",
-            "write the format jsonl, which holds all scores",
-        )
+    name = one_score(lists, "text", Place(path))
     write_lines(
         path,
         (
@@ -94,3 +89,6 @@ def write(path: Path, lists: Sequence[NBest]) -> None:
             for h in nbest.hypotheses
         ),
     )
+
+
+FORMAT = Format("text", matches, read, write)

@@ -55,6 +55,7 @@ def _auction(gains: Floats) -> Positions:
         net_gains = candidate_gains[bidders] - duals[candidates[bidders]]
         each, first = np.arange(len(bidders)), net_gains.argmax(1)
         largest = net_gains[each, first]
+        # A bid raises the dual until the best position is as good as the second best.
         net_gains[each, first] = -np.inf
         second_largest = net_gains.max(1)
         wanted = candidates[bidders, first]

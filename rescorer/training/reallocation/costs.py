@@ -169,6 +169,7 @@ class _Sums:
             keys: [T, U, D] LSTM outputs.
             nats: [T, U] −log P of the word's line.
         """
+        # Unlike `keys[words] += …`, index_add_ adds all occurrences of a word that is repeated.
         self.keys.index_add_(0, words.flatten(), keys.flatten(0, 1).float())
         self.nats.index_add_(0, words.flatten(), nats.flatten().double())
 

@@ -1,4 +1,4 @@
-"""The JSON formats: json_values, json_lines, espnet, hyporadise."""
+"""The JSON formats: json_values, json_lines, mlm_scoring, hyporadise."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_json_lines_without_a_first_pass(tmp_path: Path) -> None:
         assert read_nbest(tmp_path / "out").lists == lists
 
 
-def test_espnet_joins_by_number_not_by_the_order_of_members(tmp_path: Path) -> None:
+def test_mlm_scoring_joins_by_number_not_by_the_order_of_members(tmp_path: Path) -> None:
     (tmp_path / "in").write_text(
         '{\n\t"u-1":\n\t{\n\t"hyp_1": {"score": -1, "text": " one "}, "hyp_10": {"score": -10, '
         '"text": "ten"},\n'
@@ -70,12 +70,12 @@ def test_espnet_joins_by_number_not_by_the_order_of_members(tmp_path: Path) -> N
     assert (nbest.utterance, nbest.reference) == ("u-1", ("one",))
 
 
-def test_espnet_is_written_as_mlm_scoring_reads_it(tmp_path: Path) -> None:
+def test_mlm_scoring_is_written_as_mlm_scoring_reads_it(tmp_path: Path) -> None:
     hypotheses = (
         Hypothesis("1", ("a", "b"), {FIRST_PASS: -1.0}),
         Hypothesis("2", (), {FIRST_PASS: -2.0}),
     )
-    write_nbest(tmp_path / "out", [NBest("u", hypotheses, ("a",))], "espnet")
+    write_nbest(tmp_path / "out", [NBest("u", hypotheses, ("a",))], "mlm-scoring")
     assert json.loads((tmp_path / "out").read_text()) == {
         "u": {
             "hyp_1": {"text": "a b", "score": -1.0},
@@ -216,7 +216,7 @@ def test_a_bad_hypothesis_is_told_with_line_and_utterance(
     _refused(
         tmp_path / "in2",
         content,
-        "espnet",
+        "mlm-scoring",
         expected if len(hypothesis) > 5000 else ["utterance 'b'", *expected],
     )
 
@@ -225,7 +225,6 @@ def test_a_bad_hypothesis_is_told_with_line_and_utterance(
     ("content", "expected"),
     [
         ("{}", ["empty"]),
-        ('{"a": {}}', ["utterance 'a': no hypotheses"]),
         ('{"a": {"ref": "x"}}', ["utterance 'a': no hypotheses"]),
         ('{"a": {"hyp_1":\n{"text" "x"}}}', [":2: ", "JSON does not parse at column 9"]),
         (
@@ -244,8 +243,8 @@ def test_a_bad_hypothesis_is_told_with_line_and_utterance(
         ('{"a": ' * 100_000, ["nested too deeply"]),
     ],
 )
-def test_a_bad_espnet_file_is_told(tmp_path: Path, content: str, expected: list[str]) -> None:
-    _refused(tmp_path / "in", content, "espnet", expected)
+def test_a_bad_mlm_scoring_file_is_told(tmp_path: Path, content: str, expected: list[str]) -> None:
+    _refused(tmp_path / "in", content, "mlm-scoring", expected)
 
 
 def _record(**members: Any) -> str:
@@ -292,7 +291,7 @@ def test_a_bad_hyporadise_file_is_told(tmp_path: Path, content: str, expected: l
     _refused(tmp_path / "in", content, "hyporadise", expected)
 
 
-@pytest.mark.parametrize("name", ["jsonl", "espnet", "hyporadise", "text"])
+@pytest.mark.parametrize("name", ["jsonl", "mlm-scoring", "hyporadise", "text"])
 @pytest.mark.parametrize("content", ["", "\n \n", "\ufeff"])
 def test_an_empty_file_is_told(tmp_path: Path, name: str, content: str) -> None:
     _refused(tmp_path / "in", content, name, ["the file is empty"])
@@ -383,3 +382,11 @@ def test_hyporadise_members_beside_our_own_scores(tmp_path: Path) -> None:
     assert "'am_score' (there is a score 'am_score' already)" in file.remarks[1]
     write_nbest(tmp_path / "out", file.lists, "hyporadise")
     assert read_nbest(tmp_path / "out").lists == file.lists
+
+
+def test_an_mlm_scoring_utterance_without_members_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text('{"a": {}}')
+    with pytest.raises(InputError, match="utterance 'a': no hypotheses"):
+        read_nbest(tmp_path / "in", "mlm-scoring")
+    with pytest.raises(InputError, match="in:1: JSON of no known format; expected one of kaldi, "):
+        read_nbest(tmp_path / "in")

@@ -158,7 +158,7 @@ def test_one_file_of_a_folder_is_answered_with_the_folder(
 
 def test_a_folder_of_folders_is_answered_with_one_of_them(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"no words_text.*remedy: give the folder that holds words_text"
+        InputError, match=r"no words_text.*1best_recog.*remedy: give the folder that holds them"
     ):
         read_nbest(tmp_path)
     (tmp_path / "lat.1.gz").touch()

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats import FORMATS, read_nbest, write_nbest
+from rescorer.recognition import format_names
+from rescorer.recognition.formats import (
+    FORMATS,
+    LATTICE_FORMATS,
+    read_nbest,
+    write_nbest,
+    written_formats,
+)
+from rescorer.recognition.formats.detection import matching_formats
 from rescorer.recognition.nbest import (
     ACOUSTIC,
     FIRST_LM,
@@ -23,7 +31,11 @@ from rescorer.recognition.nbest import (
 )
 
 ALL = sorted(FORMATS)
-FILES = [name for name in ALL if name != "kaldi"]
+WRITTEN = [name for name in ALL if FORMATS[name].write]
+READ_ONLY = sorted(set(ALL) - set(WRITTEN))
+# Formats whose files hold every list with one score: SRILM's come back in another unit.
+WHOLE = [name for name in WRITTEN if name != "srilm"]
+FILES = [name for name in WHOLE if name not in ("kaldi", "espnet")]
 DATA = os.environ.get("RESCORER_DATA")
 needs_data = pytest.mark.skipif(
     not DATA, reason="RESCORER_DATA does not name the folder of real data"
@@ -85,7 +97,13 @@ def _plain(nbest: NBest) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("name", ALL)
+def test_the_names_of_the_help_are_those_of_the_tables() -> None:
+    assert tuple(FORMATS) == format_names.NBEST_FORMATS
+    assert list(format_names.WRITTEN_FORMATS) == written_formats()
+    assert tuple(LATTICE_FORMATS) == format_names.LATTICE_FORMATS
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_what_is_written_is_read_back_and_its_format_found(tmp_path: Path, name: str) -> None:
     write_nbest(tmp_path / "out", SIMPLE, name)
     back = read_nbest(tmp_path / "out")
@@ -103,13 +121,13 @@ def test_compressed_files_are_read_back(tmp_path: Path, name: str, suffix: str) 
     assert _same(read_nbest(path).lists, SIMPLE)
 
 
-@pytest.mark.parametrize("name", ["jsonl", "espnet", "hyporadise"])
+@pytest.mark.parametrize("name", ["jsonl", "mlm-scoring", "hyporadise", "nemo"])
 def test_references_are_kept(tmp_path: Path, name: str) -> None:
     write_nbest(tmp_path / "out", WITH_REFERENCES, name)
     assert _same(read_nbest(tmp_path / "out").lists, WITH_REFERENCES)
 
 
-@pytest.mark.parametrize("name", ["kaldi", "jsonl", "espnet", "hyporadise"])
+@pytest.mark.parametrize("name", ["kaldi", "jsonl", "mlm-scoring", "hyporadise"])
 def test_all_named_scores_are_kept(tmp_path: Path, name: str) -> None:
     write_nbest(tmp_path / "out", MANY_SCORES, name)
     assert _same(read_nbest(tmp_path / "out").lists, MANY_SCORES)
@@ -121,13 +139,13 @@ def test_a_new_order_is_kept_where_the_format_has_one(tmp_path: Path, name: str)
     assert _same(read_nbest(tmp_path / "out").lists, RERANKED)
 
 
-@pytest.mark.parametrize("name", ["kaldi", "espnet"])
+@pytest.mark.parametrize("name", ["kaldi", "mlm-scoring"])
 def test_numbered_formats_come_back_in_the_recognisers_order(tmp_path: Path, name: str) -> None:
     write_nbest(tmp_path / "out", RERANKED, name)
     assert _same(read_nbest(tmp_path / "out").lists, MANY_SCORES)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", WHOLE)
 def test_numpy_scores_are_written_as_numbers(tmp_path: Path, name: str) -> None:
     for kind in (np.float64, np.float32):
         half: float = kind(-0.5)  # type: ignore[assignment]
@@ -135,12 +153,17 @@ def test_numpy_scores_are_written_as_numbers(tmp_path: Path, name: str) -> None:
         assert read_nbest(tmp_path / "out").lists[0].hypotheses[0].scores == {FIRST_PASS: -0.5}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [*WHOLE, "srilm"])
 def test_one_format_matches_and_no_other(tmp_path: Path, name: str) -> None:
     write_nbest(tmp_path / "out", SIMPLE, name)
-    assert [format.name for format in FORMATS.values() if format.matches(tmp_path / "out")] == [
-        name
-    ]
+    assert [format.name for format in matching_formats(tmp_path / "out", FORMATS)] == [name]
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_a_format_that_is_only_read_is_not_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=rf"format {name} is only read; expected one of kaldi"):
+        write_nbest(tmp_path / "out", SIMPLE, name)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -148,7 +171,7 @@ def test_one_format_matches_and_no_other(tmp_path: Path, name: str) -> None:
     [
         ('\n\n  {"nbest": [{"text": "a", "score": 1}], "id": "u"}', "jsonl"),
         ('{"meta": {"a": 1}, "id": "u", "nbest": [{"text": "a", "score": 1}]}', "jsonl"),
-        ('{\n\t"u":\n\t{\n\t"hyp_1":\n {"score": -1, "text": ""}}}', "espnet"),
+        ('{\n\t"u":\n\t{\n\t"hyp_1":\n {"score": -1, "text": ""}}}', "mlm-scoring"),
         ('\n[\n {"input": ["a"]}]', "hyporadise"),
         ("u-1\t-3.5\ta b\n", "text"),
         ("\ufeffu-1 -3.5 a b\r\n", "text"),
@@ -175,7 +198,10 @@ def test_binary_content_is_no_text(tmp_path: Path) -> None:
         read_nbest(tmp_path / "in")
 
 
-EVERY = "kaldi, jsonl, espnet, hyporadise, text, kaldi-lattice, k2, htk"
+EVERY = (
+    "kaldi, jsonl, text, one-best, mlm-scoring, hyporadise, espnet, nemo, nemo-tsv, wenet, "
+    "wenet-json, icefall, vosk, srilm, aws, google, azure, kaldi-lattice, k2, htk"
+)
 
 
 def test_an_unknown_content_or_name_lists_the_formats(tmp_path: Path) -> None:
@@ -227,7 +253,7 @@ UNWRITABLE = {
 }
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.parametrize("case", sorted(UNWRITABLE))
 def test_lists_that_no_file_can_hold_are_refused(tmp_path: Path, name: str, case: str) -> None:
     lists, found = UNWRITABLE[case]
@@ -239,7 +265,7 @@ def test_lists_that_no_file_can_hold_are_refused(tmp_path: Path, name: str, case
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["kaldi", "espnet", "text"])
+@pytest.mark.parametrize("name", ["kaldi", "mlm-scoring", "text"])
 def test_a_key_that_is_no_number_is_refused_where_the_format_numbers(
     tmp_path: Path, name: str
 ) -> None:
@@ -256,14 +282,12 @@ def test_real_json_lines(tmp_path: Path, part: str) -> None:
     assert (file.format, len(file.lists)) == ("jsonl", 566)
     assert all(nbest.reference and nbest.score_names == (FIRST_PASS,) for nbest in file.lists)
     lists = file.lists[::10]
-    for name in FORMATS:
+    without_references = tuple(replace(nbest, reference=None) for nbest in lists)
+    for name in WHOLE:
         write_nbest(tmp_path / name, lists, name)
         back = read_nbest(tmp_path / name)
-        kept = (
-            lists
-            if name not in ("kaldi", "text")
-            else tuple(replace(nbest, reference=None) for nbest in lists)
-        )
+        has_references = name in ("jsonl", "mlm-scoring", "hyporadise", "nemo")
+        kept = lists if has_references else without_references
         assert back.format == name
         assert _same(back.lists, kept)
 
@@ -307,7 +331,7 @@ def test_a_path_that_leads_nowhere_is_told(tmp_path: Path, path: str, name: str 
 
 def test_rank_is_a_score_like_any_other(tmp_path: Path) -> None:
     lists = (_list("u", ("a", {RANK: 0.0}), ("b", {RANK: -1.0})),)
-    for name in ("kaldi", "jsonl", "espnet", "hyporadise"):
+    for name in ("kaldi", "jsonl", "mlm-scoring", "hyporadise"):
         write_nbest(tmp_path / name, lists, name)
         assert _same(read_nbest(tmp_path / name).lists, lists)
 

@@ -63,8 +63,8 @@ command -v "${runner[0]}" >/dev/null ||
   fail "--cmd: no program ${runner[0]};" \
     "remedy: run it in a recipe's folder, whose path.sh knows it, or give another"
 
-# The command's full path, because jobs on other machines may have another PATH. If the PATH has no
-# command, the checkout's.
+# The full path of the command, because jobs on other machines may have another PATH. If the PATH
+# lacks the command, that of the checkout is used.
 rescore=$(command -v rescore || echo "$lightrnn_steps/../../../../.venv/bin/rescore")
 [ -x "$rescore" ] ||
   fail "no command rescore on the PATH; remedy: add the folder where it is installed in path.sh"
@@ -82,7 +82,7 @@ run_jobs() {
   fail "rescoring failed: ${reason:-see $dir/log/$name.*.log}"
 }
 
-# require FILE… fails for the first that is not there.
+# require FILE… fails for the first file that does not exist.
 require() {
   local file
   for file; do [ -f "$file" ] || fail "expected $file to exist"; done
@@ -109,8 +109,8 @@ for ((n = 1; n <= nj; n++)); do require "$indir/lat.$n.gz"; done
   fail "$dir has lat.$((nj + 1)).gz of another run, which scoring would read too;" \
     "remedy: delete the folder"
 
-# check_data finds now what scoring would find later: the data folder is not there, or it is not the
-# one that was decoded.
+# check_data finds two errors before the work begins: the data folder does not exist, or it is not
+# the one that was decoded.
 check_data() {
   local list utterance
   for list in utt2spk text; do [ ! -f "$data/$list" ] || break; done
@@ -130,7 +130,7 @@ if ! $skip_scoring; then check_data; fi
   fail "--beam and --lattice-prune-beam say the same: give one of them"
 beam=${beam:-${lattice_prune_beam:-16}}
 
-# Every run has a weights file: the given one, or one made from --weight and --acwt.
+# Every run has a weights file: the user's, or one made from --weight and --acwt.
 weights_file=${weights:-$dir/weights.json}
 if [ -n "$weights" ]; then
   [ -z "$weight$acwt$inv_acwt" ] ||
@@ -187,8 +187,8 @@ write_weights() {
   mv "$file.part" "$file"
 }
 
-# write_default_weights FILE writes the weights of --weight. The old model's costs count 1 - W; if
-# they are not known apart, all graph costs do.
+# write_default_weights FILE writes the weights of --weight W. The scale of the old model's costs is
+# 1 - W. If they are not split off, this is the scale of all graph costs.
 write_default_weights() {
   if [ -n "$old_ngram" ]; then
     write_weights "$1" "$weight" graph 1 first_lm "$old_share"

@@ -1,0 +1,57 @@
+"""Where in long audio somebody speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from rescorer.decoding.audio import SAMPLE_RATE
+
+# From samples [S] to the (first, last + 1) sample of every stretch of speech, in order.
+Detector = Callable[[np.ndarray], list[tuple[int, int]]]
+
+
+class Segment(NamedTuple):
+    """A stretch of speech.
+
+    Attributes:
+        begin: seconds from the beginning of the file.
+        samples: [S].
+    """
+
+    begin: float
+    samples: np.ndarray
+
+    @property
+    def end(self) -> float:
+        """Seconds from the beginning of the file."""
+        return self.begin + len(self.samples) / SAMPLE_RATE
+
+
+def segments(blocks: Iterable[np.ndarray], detect: Detector) -> Iterator[Segment]:
+    """The stretches of speech of a file.
+
+    The last one of a block may go on in the next block, so it is looked for again there.
+    """
+    offset, held = 0, np.zeros(0, np.float32)
+    for block in blocks:
+        held = np.concatenate([held, block])
+        *spans, last = detect(held) or [(len(held), len(held))]
+        yield from _cut(held, spans, offset)
+        held, offset = held[last[0] :], offset + last[0]
+    yield from _cut(held, detect(held), offset)
+
+
+def _cut(samples: np.ndarray, spans: Iterable[tuple[int, int]], offset: int) -> Iterator[Segment]:
+    for begin, end in spans:
+        yield Segment((offset + begin) / SAMPLE_RATE, samples[begin:end])
+
+
+def segment_id(utterance: str, begin: float, end: float) -> str:
+    """The id of a stretch of a file: begin and end in hundredths of a second, as Kaldi writes it.
+
+    Ids sort by time within 27 hours.
+    """
+    return f"{utterance}-{round(100 * begin):07}-{round(100 * end):07}"

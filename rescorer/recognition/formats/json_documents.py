@@ -1,0 +1,137 @@
+"""Recognisers' JSON results: one document a recording, or one a line, or one after the other.
+
+What lies at a path is a file, or a folder of `.json` files, plain or compressed. A file may hold
+several documents, also as one JSON list. Few of them hold an id of what was recognised: the
+utterance is the document's `id` where it has one, else the file's name without its suffixes; and
+where a file has more than one list, that name with `-N`, N from 1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from rescorer.files import read_lines
+from rescorer.recognition.formats import json_values as js
+from rescorer.recognition.formats.beginning import files_in
+from rescorer.recognition.formats.format import Source
+from rescorer.recognition.formats.parsing import Lists, Place, empty
+from rescorer.recognition.nbest import Hypothesis, NBest
+
+_SUFFIXES = re.compile(r"(\.(json|jsonl|txt|log|gz|xz))*$", re.IGNORECASE)
+_SPACE = re.compile(r"\s*,?\s*")  # between documents; some streams part them by commas
+
+
+class Document(NamedTuple):
+    """One JSON object, and where it stands."""
+
+    place: Place
+    members: dict[str, js.JsonValue]
+
+
+class Recognised(NamedTuple):
+    """The hypotheses of one utterance, and where they stand."""
+
+    place: Place
+    id: str | None
+    hypotheses: tuple[Hypothesis, ...]
+
+
+Parser: TypeAlias = Callable[[Document], Iterator[Recognised]]
+
+
+class Found(NamedTuple):
+    """One list, and where it stands."""
+
+    place: Place
+    nbest: NBest
+
+
+def read(source: Source, parse: Parser) -> list[NBest]:
+    """The lists of all documents at a path, in the order of their files and places.
+
+    Args:
+        parse: the lists of one document.
+
+    Raises:
+        InputError: JSON that does not parse, what `parse` raises, or an utterance twice.
+    """
+    return collect(source, find(source, parse))
+
+
+def find(source: Source, parse: Parser) -> Iterator[Found]:
+    """The same lists, of which each may have scores of its own. Raises InputError for JSON that
+    does not parse, and what `parse` raises.
+    """
+    for file in _files(source.path):
+        recognised = list(_recognised(file, parse, source))
+        for number, (place, own, hypotheses) in enumerate(recognised, start=1):
+            name = own or (stem(file) if len(recognised) == 1 else f"{stem(file)}-{number}")
+            yield Found(place, NBest(name, hypotheses))
+
+
+def collect(source: Source, found: Iterable[Found]) -> list[NBest]:
+    """The lists, which are checked. Raises InputError as `Lists` does."""
+    lists = Lists(source.path)
+    for place, nbest in found:
+        with source.collector:
+            lists.add(nbest, place)
+    return lists.done()
+
+
+def _files(path: Path) -> list[Path]:
+    if not os.path.isdir(path):
+        return [path]
+    return [each for each in files_in(path) if _is_json(each)]
+
+
+def _is_json(path: Path) -> bool:
+    return any(suffix in (".json", ".jsonl") for suffix in path.suffixes)
+
+
+def stem(path: Path) -> str:
+    """The name of a file without the suffixes of its format; an id, so without blanks."""
+    return re.sub(r"\s", "_", _SUFFIXES.sub("", path.name)) or path.name
+
+
+def _recognised(file: Path, parse: Parser, source: Source) -> Iterator[Recognised]:
+    for document in documents(file):
+        with source.collector:
+            yield from list(parse(document))
+
+
+def documents(file: Path) -> Iterator[Document]:
+    """The documents of a file.
+
+    Raises:
+        InputError: an empty file, or what is no JSON object.
+    """
+    text = "\n".join(line for _, line in read_lines(file))
+    if not text.strip():
+        raise empty(file)
+    at, line = 0, 1
+    begin = _skip(text, 0)
+    while begin < len(text):
+        line += text.count("\n", at, begin)
+        at = begin
+        place = Place(file, line)
+        value, end = js.decode(text, begin, Place(file))
+        values = value if isinstance(value, list) else [value]
+        for number, each in enumerate(values, start=1):
+            where = place.within(f"document {number}") if isinstance(value, list) else place
+            yield Document(where, js.as_object(each, "the document", where))
+        begin = _skip(text, end)
+
+
+def _skip(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
+
+
+def own_id(document: Document) -> str | None:
+    """The id that a document has; None where it has none."""
+    value = document.members.get("id")
+    return None if value is None else js.as_id(value, "id", document.place)
