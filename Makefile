@@ -86,7 +86,8 @@ TOOLKITS := transformers pyctcdecode torchaudio flashlight-text speechbrain meet
 	touch $@
 
 test-adapters: .venv-adapters/ready
-	.venv-adapters/bin/pytest tests/adapters tests/decoding tests/cli/nbest
+	.venv-adapters/bin/pytest tests/adapters tests/decoding tests/cli/nbest \
+		tests/docs/test_pages.py::test_examples_of_audio
 
 .venv-nemo/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-nemo

@@ -125,7 +125,7 @@ PAGES = (
     Page(
         "speed_and_memory",
         "Speed and memory",
-        "Training, scoring, tuning and completion.",
+        "Training, scoring, tuning, completion and decoding.",
         (
             "scoring_speed_large",
             "scoring_speed*",
@@ -137,6 +137,7 @@ PAGES = (
             "million_words",
             "data_parallel",
             "sound_index",
+            "audio",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),
