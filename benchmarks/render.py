@@ -122,7 +122,7 @@ PAGES = (
     Page(
         "speed_and_memory",
         "Speed and memory",
-        "Training, scoring, tuning, completion and reports.",
+        "Training, scoring, tuning, completion, decoding and reports.",
         (
             "scoring_speed_large",
             "scoring_speed*",
@@ -135,6 +135,7 @@ PAGES = (
             "data_parallel",
             "format_speed",
             "report_page",
+            "audio",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),

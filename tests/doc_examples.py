@@ -51,9 +51,12 @@ def _installed_commands() -> dict[str, click.Command]:
 
 COMMANDS = _installed_commands()
 
-# A fenced block, with the comment `<!-- not run: REASON -->` before it if it is not run.
+# A fenced block, with the comment `<!-- not run: REASON -->` before it if it is not run, or
+# `<!-- needs: MODULE -->` if it is run only where that module is installed.
 _BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n+)?^```(?P<language>\w*)\n(?P<code>.*?)^```$",
+    r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n+)?"
+    r"(?:^<!-- needs: (?P<needs>\w+) -->\n+)?"
+    r"^```(?P<language>\w*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 _PIP_ARGUMENTS = {"install", ".", ".[onnx]", "--no-deps", "numpy", "onnxruntime"}
@@ -64,11 +67,13 @@ class Block(NamedTuple):
 
     Attributes:
         reason: why it is not run; empty if it is.
+        needs: the module without which it is not run.
     """
 
     language: str
     code: str
     reason: str
+    needs: str = ""
 
 
 def known_options() -> Iterator[str]:
@@ -84,7 +89,7 @@ def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
     text = page.read_text(encoding="utf-8")
     return [
-        Block(found["language"], found["code"], found["reason"] or "")
+        Block(found["language"], found["code"], found["reason"] or "", found["needs"] or "")
         for found in _BLOCK.finditer(text)
     ]
 

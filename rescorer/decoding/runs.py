@@ -96,6 +96,20 @@ class Run:
         return self.work / hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
 
+def identity_of(settings: object, *models: Path | None) -> str:
+    """What a run has in common with one that it may go on with: the settings, and the files of the
+    models, or of their folders.
+    """
+    files = [
+        (str(path), path.stat().st_size, path.stat().st_mtime_ns)
+        for model in models
+        if model is not None
+        for path in sorted([model, *model.rglob("*")])
+        if path.is_file()
+    ]
+    return repr((settings, files))
+
+
 def open_files(paths: Iterable[Path], collector: ErrorCollector) -> list[Audio]:
     """Look at the beginnings of files, before any is decoded.
 

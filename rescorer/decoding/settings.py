@@ -37,7 +37,11 @@ class WhisperSettings:
         group="Whisper",
     )
     max_tokens: int = setting(
-        224, "Longest hypothesis, in tokens, the prompt included.", minimum=8, metavar="N"
+        224,
+        "Longest hypothesis, in tokens, the prompt included.",
+        minimum=8,
+        maximum=448,
+        metavar="N",
     )
     pause: float = setting(
         0.5,

@@ -16,6 +16,7 @@ from rescorer.decoding.runs import (
     Decoded,
     LatticeFile,
     Run,
+    identity_of,
     open_files,
     write_lattices,
     write_lists,
@@ -143,3 +144,13 @@ def test_no_file_can_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file can be read"):
         open_files([tmp_path / "a.wav"], collector)
     assert len(collector.errors) == 1
+
+
+def test_an_identity_changes_with_settings_and_models(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"one")
+    first = identity_of("settings", tmp_path)
+    assert identity_of("settings", tmp_path, None) == first
+    assert identity_of("other settings", tmp_path) != first
+    (tmp_path / "model.bin").write_bytes(b"other")
+    assert identity_of("settings", tmp_path) != first
+    assert identity_of("settings", tmp_path / "model.bin") != identity_of("settings")

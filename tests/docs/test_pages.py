@@ -15,6 +15,7 @@ from doc_examples import (
     run_command,
     run_python,
 )
+from tiny_audio import tone, write_wav
 
 from rescorer.models.lightrnn import LightRNN
 from rescorer.recognition.formats import FORMATS, LATTICE_FORMATS
@@ -48,13 +49,35 @@ def test_examples(
     monkeypatch.chdir(tmp_path)
     make_files(sentences)
     for block in blocks(page):
-        if block.reason:
+        if block.reason or block.needs:
             continue
         if block.language == "sh":
             for words in commands(block.code):
                 run_command(words)
         elif block.language == "python":
             run_python(block.code, page)
+
+
+def test_examples_of_audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that need a package which few have, with a tiny model of random numbers."""
+    for module in ("ctranslate2", "transformers"):
+        pytest.importorskip(module, reason=f"{module} is not installed: make test-adapters")
+    needing = [block for block in blocks(DOCS / "how-to/audio.md") if block.needs]
+    assert {block.needs for block in needing} == {"ctranslate2"}
+    from tiny_whisper import make_whisper
+
+    from rescorer.decoding.whisper import Whisper
+
+    monkeypatch.chdir(tmp_path)
+    make_whisper(tmp_path / "made")
+    (tmp_path / "made/ctranslate2").rename("whisper-small.en")
+    for part in ("dev", "test"):
+        (tmp_path / "wav" / part).mkdir(parents=True)
+        write_wav(tmp_path / "wav" / part / "u-0.wav", tone(1))
+    monkeypatch.setattr(Whisper, "_speech", lambda self, samples: [(0, len(samples))])
+    for block in needing:
+        for words in commands(block.code):
+            run_command(words)
 
 
 def test_most_examples_are_run() -> None:

@@ -29,8 +29,9 @@ def pocketsphinx(
     cut goes on with the file at which it was. Needs pip install 'lightrnn-rescorer[pocketsphinx]'.
     """
     from rescorer.decoding.pocketsphinx import PocketSphinx
-    from rescorer.decoding.runs import write_lattices
+    from rescorer.decoding.runs import identity_of, write_lattices
 
     recogniser = PocketSphinx(sphinx)
-    with running(audio, output, str(sphinx), files) as (run, progress):
+    identity = identity_of(sphinx, sphinx.hmm, sphinx.lm, sphinx.dict)
+    with running(audio, output, identity, files) as (run, progress):
         write_lattices(run, recogniser.decode, progress)

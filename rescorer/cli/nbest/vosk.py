@@ -28,9 +28,9 @@ def vosk(
     run that was cut goes on with the file at which it was. Needs
     pip install 'lightrnn-rescorer[vosk]'.
     """
-    from rescorer.decoding.runs import write_lists
+    from rescorer.decoding.runs import identity_of, write_lists
     from rescorer.decoding.vosk import Vosk
 
     recogniser = Vosk(model, vosk)
-    with running(audio, output, f"{model.resolve()} {vosk}", files) as (run, progress):
+    with running(audio, output, identity_of(vosk, model), files) as (run, progress):
         write_lists(run, recogniser.decode, progress)

@@ -34,9 +34,9 @@ def whisper(
     lower-case words; equal ones are added up. A run that was cut goes on with the file at which it
     was. Needs pip install 'lightrnn-rescorer[whisper]'.
     """
-    from rescorer.decoding.runs import write_lists
+    from rescorer.decoding.runs import identity_of, write_lists
     from rescorer.decoding.whisper import Whisper
 
     recogniser = Whisper(model, whisper)
-    with running(audio, output, f"{model.resolve()} {whisper}", files) as (run, progress):
+    with running(audio, output, identity_of(whisper, model), files) as (run, progress):
         write_lists(run, recogniser.decode, progress)
