@@ -1,6 +1,6 @@
 """One headless Chromium for all tests, driven by the DevTools protocol over a pair of pipes.
 
-A start of Chromium takes a second of the processor, a page in a running one a tenth of that.
+A start of Chromium takes a second of the processor, a page in a running one much less.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from typing import Any
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+_SECONDS = 120  # that a message may take
 _OPTIONS = (
     *("--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run"),
     *("--disable-background-networking", "--remote-debugging-pipe"),
@@ -91,6 +93,7 @@ class Browser:
         """The next message, the result of a call or an event. A null byte ends it."""
         parts = [self._rest]
         while b"\0" not in parts[-1]:
+            assert select([self._input], [], [], _SECONDS)[0], "Chromium does not answer"
             parts.append(self._input.read(1 << 20))
             assert parts[-1], "Chromium ended"
         content, _, self._rest = b"".join(parts).partition(b"\0")

@@ -183,6 +183,23 @@ def test_a_folder_is_its_files(root: Path) -> None:
     assert "" != before != sources.digest("rescorer", root)
 
 
+@pytest.mark.parametrize(
+    ("content", "is_same"),
+    [
+        ('"""A list."""\n\na = [  # two numbers\n    1,\n    2,\n]\n', True),
+        ("a = [1, 3]\n", False),
+        ("a = [1, '2']\n", False),
+        ("a = [1, 2], None\n", False),
+    ],
+)
+def test_comments_and_line_ends_change_no_digest(content: str, is_same: bool, root: Path) -> None:
+    file = root / "rescorer/a.py"
+    file.write_text("a = [1, 2]\n")
+    before = sources.digest("rescorer/a.py", root)
+    file.write_text(content)
+    assert (sources.digest("rescorer/a.py", root) == before) == is_same
+
+
 def test_a_result_without_digests_gets_those_of_its_files(root: Path) -> None:
     """Where its commit is not known here, as the files are."""
     result = toy()
