@@ -1,170 +1,174 @@
-"""A headless Chromium, driven by its DevTools protocol through two pipes.
+"""A headless Chromium for tests and benchmarks, driven by its DevTools protocol through two pipes.
 
+A start of Chromium takes a second of the processor, a page in a running one a tenth of that.
 https://chromedevtools.github.io/devtools-protocol/
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
 import subprocess
-import tempfile
-import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from select import select
 from typing import Any
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-# True when the page says that it is ready; false after ten minutes.
-_READY = """new Promise((done) => {
-  const began = Date.now();
-  const look = () => {
-    if (document.body?.dataset.ready === "yes") done(true);
-    else if (Date.now() - began > 600_000) done(false);
-    else setTimeout(look, 10);
-  };
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+_SECONDS = 120  # that a message may take
+_OPTIONS = (
+    *("--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run"),
+    *("--disable-background-networking", "--remote-debugging-pipe"),
+)
+
+
+# Resolves when one of our own pages has unpacked its data.
+READY = """new Promise(done => {
+  const look = () => document.body?.dataset.ready === "yes" ? done() : setTimeout(look, 10);
   look();
 })"""
 
 
-def find_browser() -> str | None:
-    """The program; None where none is installed."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
-
-
-class Page:
-    """One page of a browser.
+class Browser:
+    """A running Chromium with one tab, which shows one page after the other.
 
     Attributes:
-        faults: exceptions of its scripts, and what its policy refused.
+        faults: of the page that is shown: exceptions of its scripts, and what its policy refused.
     """
 
-    def __init__(self, browser: _Browser, session: str, process: int) -> None:
-        self._browser, self._session, self._process = browser, session, process
-        self.faults: list[str] = []
-
-    def open(self, path: Path, width: int, height: int = 1400) -> float:
-        """Open a file at a width of so many pixels, and wait until it says that it is ready.
-
-        Returns:
-            The seconds that this took.
+    def __init__(self, process: int, to_chromium: int, from_chromium: int) -> None:
         """
-        self.call("Page.enable")
-        self.call("Runtime.enable")
-        self.call("Log.enable")
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.call("Emulation.setDeviceMetricsOverride", **metrics)
-        began = time.monotonic()
-        self.call("Page.navigate", url=path.absolute().as_uri())
-        assert self.run(_READY), f"{path} is not ready: {self.faults}"
-        return time.monotonic() - began
+        Args:
+            process: the number of Chromium's process and of its session.
+        """
+        self._process, self.faults = process, list[str]()
+        self._output = os.fdopen(to_chromium, "wb", buffering=0)
+        self._input = os.fdopen(from_chromium, "rb", buffering=0)
+        self._rest = b""  # the beginning of a message
+        self._calls = self._loads = 0
+        self._session = ""
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self._call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self._call(f"{domain}.enable")
 
-    def run(self, script: str) -> Any:
-        """The value of an expression, awaited if it is a promise."""
-        found = self.call(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+    def resize(self, width: int, height: int = 1400) -> None:
+        """Give the tab this size; returns when its page has been drawn in it."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+        self.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def open(self, url: str) -> None:
+        """Show a page; returns when it is loaded."""
+        # Each time another address, because a change of the fragment alone loads nothing.
+        place, mark, fragment = url.partition("#")
+        loads = self._loads
+        self.faults.clear()
+        self._call("Page.navigate", url=f"{place}?{loads}{mark}{fragment}")
+        while self._loads == loads:
+            self._receive()
+
+    def value(self, expression: str) -> Any:
+        """The value of a JavaScript expression; that of a promise once it is kept."""
+        answer = self._call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
         )
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def html(self) -> str:
+        """The document as it is now."""
+        return str(self.value("document.documentElement.outerHTML"))
+
+    def screenshot(self, path: Path) -> None:
+        path.write_bytes(b64decode(self._call("Page.captureScreenshot")["data"]))
+
+    def heap_bytes(self) -> int:
+        """The memory of the objects of the page's scripts that are in use."""
+        self._call("HeapProfiler.collectGarbage")
+        return int(self._call("Runtime.getHeapUsage")["usedSize"])
 
     def processor_seconds(self) -> float:
-        """The processor time of all processes of the browser so far; other jobs of the machine do
-        not count.
+        """The processor time of all processes of Chromium so far; other jobs of the machine do not
+        count.
         """
         ticks = 0
         for path in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):
+            with suppress(OSError):  # a process that has ended
                 fields = path.read_text().rpartition(")")[2].split()
                 ticks += sum(map(int, fields[11:13])) if int(fields[3]) == self._process else 0
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def screenshot(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
-
-    def call(self, method: str, **parameters: object) -> dict[str, Any]:
-        """The answer to a command; faults that are reported until then are kept."""
-        answer, events = self._browser.call(method, parameters, self._session)
-        for event in events:
-            if event["method"] == "Runtime.exceptionThrown":
-                self.faults.append(json.dumps(event["params"]["exceptionDetails"]))
-            elif event["method"] == "Log.entryAdded":
-                self.faults.append(event["params"]["entry"]["text"])
-        return answer
-
-
-class _Browser:
-    """Commands to a browser process and its answers, as JSON that ends in a zero byte."""
-
-    def __init__(self, commands: int, answers: int) -> None:
-        self._commands = os.fdopen(commands, "wb")
-        self._answers = os.fdopen(answers, "rb", buffering=0)
-        self._rest = b""
-        self._number = 0
-
-    def call(
-        self, method: str, parameters: dict[str, object], session: str = ""
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """The answer, and the events before it."""
-        self._number += 1
-        command = {"id": self._number, "method": method, "params": parameters}
-        if session:
-            command["sessionId"] = session
-        self._commands.write(json.dumps(command).encode() + b"\0")
-        self._commands.flush()
-        events = []
-        while (message := self._message()).get("id") != self._number:
-            events.append(message)
-        assert "error" not in message, (method, message["error"])
-        return message["result"], events
-
-    def _message(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            part = self._answers.read(1 << 16)
-            assert part, "the browser is gone"
-            self._rest += part
-        message, _, self._rest = self._rest.partition(b"\0")
-        found: dict[str, Any] = json.loads(message)
-        return found
-
     def close(self) -> None:
-        self.call("Browser.close", {})
-        self._commands.close()
-        self._answers.close()
+        """End Chromium."""
+        self._session = ""
+        self._call("Browser.close")
+        self._output.close()
+        self._input.close()
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """The result of a command of the protocol."""
+        self._calls += 1
+        message = {"id": self._calls, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        self._output.write(json.dumps(message).encode() + b"\0")
+        while (answer := self._receive()).get("id") != self._calls:
+            pass
+        assert "error" not in answer, answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def _receive(self) -> dict[str, Any]:
+        """The next message, the result of a call or an event. A null byte ends it."""
+        parts = [self._rest]
+        while b"\0" not in parts[-1]:
+            assert select([self._input], [], [], _SECONDS)[0], "Chromium does not answer"
+            parts.append(self._input.read(1 << 20))
+            assert parts[-1], "Chromium ended"
+        content, _, self._rest = b"".join(parts).partition(b"\0")
+        message: dict[str, Any] = json.loads(content)
+        self._note(message)
+        return message
+
+    def _note(self, event: dict[str, Any]) -> None:
+        """Count loads, and keep what goes wrong on the page."""
+        method = event.get("method")
+        if method == "Page.loadEventFired":
+            self._loads += 1
+        elif method == "Runtime.exceptionThrown":
+            self.faults.append(json.dumps(event["params"]["exceptionDetails"]))
+        elif method == "Log.entryAdded":
+            self.faults.append(event["params"]["entry"]["text"])
 
 
 @contextmanager
-def browser_page() -> Iterator[Page]:
-    """A page of a browser that runs until the context ends; there must be one."""
-    program = find_browser()
-    assert program, f"none of {', '.join(NAMES)} on PATH"
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        to_browser, from_us = os.pipe()
-        to_us, from_browser = os.pipe()
-        # The browser reads commands from 3 and answers to 4; the shell puts the pipes there.
-        shell = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
-        arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
-        arguments += ["--no-first-run", "--disable-background-networking", "--hide-scrollbars"]
-        process = subprocess.Popen(
-            ["bash", "-c", shell, program, *arguments, f"--user-data-dir={folder}/profile"],
-            pass_fds=(to_browser, from_browser),
-            env={**os.environ, "HOME": folder},
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_browser)
-        os.close(from_browser)
-        browser = _Browser(from_us, to_us)
-        try:
-            target, _ = browser.call("Target.createTarget", {"url": "about:blank"})
-            attach = {"targetId": target["targetId"], "flatten": True}
-            session, _ = browser.call("Target.attachToTarget", attach)
-            yield Page(browser, session["sessionId"], process.pid)
-            browser.close()
-        finally:
-            process.kill()
-            process.wait()
+def running(profile: Path) -> Iterator[Browser]:
+    """Chromium with this folder as its profile."""
+    to_chromium, from_chromium = os.pipe(), os.pipe()
+    options = [*_OPTIONS, f"--user-data-dir={profile}"]
+    if os.geteuid() == 0:
+        options.append("--no-sandbox")  # Chromium refuses to run as root with its sandbox
+    # Chromium reads commands from file descriptor 3 and writes to 4.
+    script = f'exec "$@" 3<&{to_chromium[0]} 4>&{from_chromium[1]}'
+    process = subprocess.Popen(
+        ["bash", "-c", script, "bash", str(CHROMIUM), *options],
+        pass_fds=(to_chromium[0], from_chromium[1]),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "HOME": str(profile)},
+    )
+    os.close(to_chromium[0])
+    os.close(from_chromium[1])
+    browser = Browser(process.pid, to_chromium[1], from_chromium[0])
+    try:
+        yield browser
+    finally:
+        browser.close()
+        process.wait(timeout=60)

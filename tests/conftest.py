@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from browser import CHROMIUM, Browser, running
 from command_server import command_clients
 from quick_processes import forkserver_context
 
+from benchmarks.browser import CHROMIUM, Browser, running
 from rescorer import parallel
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary

@@ -11,7 +11,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from browser import Browser
+
+from benchmarks.browser import Browser
 
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build/screenshots"
 WIDTHS = (390, 1280)  # a telephone, a notebook

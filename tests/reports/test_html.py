@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from page_data import block
 
-from benchmarks.browser import Page, browser_page, find_browser
+from benchmarks.browser import READY, Browser
 from rescorer.recognition.nbest import Hypothesis, NBest
 from rescorer.recognition.normalisers import normaliser
 from rescorer.reports.html import HYPOTHESES, UTTERANCES, write_html
@@ -139,20 +139,14 @@ def test_errors_are_counted_in_one_style(tmp_path: Path) -> None:
 # ---- in a browser ----
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    if find_browser() is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with browser_page() as page:
-        yield page
-
-
 @pytest.fixture
-def shown(browser: Page, path: Path) -> Iterator[Callable[..., Any]]:
+def shown(browser: Browser, path: Path) -> Iterator[Callable[..., Any]]:
     """Runs a script on the page; no script of the page may have failed at the end."""
-    browser.open(path, 1280)
-    yield browser.run
-    assert browser.run("document.title") == f"lists {EVIL}" and browser.faults == []
+    browser.resize(1280)
+    browser.open(path.as_uri())
+    browser.value(READY)
+    yield browser.value
+    assert browser.value("document.title") == f"lists {EVIL}" and browser.faults == []
 
 
 IDS = "[...document.querySelectorAll('#utterances article strong')].map((each) => each.innerText)"
@@ -168,18 +162,21 @@ def choose(name: str, value: str) -> str:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_fits(browser: Page, path: Path, width: int) -> None:
-    browser.open(path, width)
+def test_the_page_fits(browser: Browser, path: Path, width: int) -> None:
+    browser.resize(width)
+    browser.open(path.as_uri())
+    browser.value(READY)
     open_all = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
-    browser.run(open_all)
+    browser.value(open_all)
     rows = "document.querySelectorAll('.hypotheses tbody tr').length"
-    browser.run(
+    browser.value(
         f"new Promise((done) => {{ const look = () => {rows} === 15 ? done() : "
         "setTimeout(look, 10); look(); })"
     )
     root = "document.documentElement"
-    assert browser.run(f"{root}.scrollWidth - {root}.clientWidth") == 0
-    assert browser.run("document.querySelectorAll('img').length") == 0
+    assert browser.value(f"{root}.scrollWidth - {root}.clientWidth") == 0
+    assert browser.value("document.querySelectorAll('img').length") == 0
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     browser.screenshot(SCREENSHOTS / f"report-page-{width}.png")
     assert browser.faults == []
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Browser
 
+from benchmarks.browser import READY, Browser
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.vocabulary import Vocabulary
@@ -35,10 +35,6 @@ LISTS = {
     "surnames": ["london", "smith", "jones", "jones"],
 }
 # The page unpacks its data after it is loaded.
-_READY = """new Promise(done => {
-  const look = () => document.body.dataset.ready ? done() : setTimeout(look, 10);
-  look();
-})"""
 
 
 def model_of(
@@ -303,7 +299,7 @@ def opened(browser: Browser) -> Callable[..., Elements]:
     def open_page(path: Path, address: str = "", script: str = "") -> Elements:
         browser.resize(1280)
         browser.open(f"{path.as_uri()}{address}")
-        browser.value(_READY)
+        browser.value(READY)
         browser.value(f"(() => {{ {script} }})()")
         browser.value("new Promise(done => setTimeout(done, 50))")  # after a change of address
         elements = Elements(browser.html())
