@@ -5,10 +5,12 @@ overflow, no image that fails to load.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,13 +56,23 @@ def address(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
+def look(browser: Browser) -> dict[str, Any]:
+    """Measures of the page, once its images are loaded and it has its place in the window."""
+    deadline = time.monotonic() + 20
+    while True:
+        found: dict[str, Any] = browser.value(_LOOK)
+        if (found["overflow"] <= 0 and not found["missing"]) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_and_all_images_load(name: str, address: str, browser: Browser) -> None:
     """The pictures in build/screenshots are for people to look at."""
     browser.open(f"{address}/{name}")
     for width in WIDTHS:
         browser.resize(width)
-        found = browser.value(_LOOK)
+        found = look(browser)
         assert found["heading"] and not found["missing"]
         assert found["overflow"] <= 0, width
         if name in PICTURED:
