@@ -1,11 +1,12 @@
 """What expected names bring on the lists or lattices of a recogniser.
 
     python -m benchmarks.expected_names DEV TEST --names NAMES [--dev-ref REF] [--test-ref REF]
-        [--lm MODEL…] [--ngram NGRAM] [--record NAME] [-- OPTION…]
+        [--lm MODEL…] [--ngram NGRAM] [--confusions FILE] [--record NAME]
+        [--option=--beam=12]…
 
 DEV and TEST are what `rescore` reads. Weights are tuned on DEV and measured on TEST, without and
 with `--names NAMES`; NAMES also tells the words of B-WER from those of U-WER. References are those
-of the lists, or of files. OPTIONs are passed on to `rescore`.
+of the lists, or of files. Each --option is passed on to `rescore`.
 """
 
 from __future__ import annotations
@@ -105,19 +106,23 @@ def main() -> None:
     parser.add_argument("--test-ref", type=Path)
     parser.add_argument("--lm", type=Path, action="append", default=[])
     parser.add_argument("--ngram", type=Path)
-    parser.add_argument("options", nargs="*", default=[], metavar="-- OPTION")
+    parser.add_argument("--confusions", type=Path, help="of the recogniser")
+    parser.add_argument("--option", dest="options", action="append", default=[])
     arguments = parser.parse_args()
+    task = (arguments.record or "").removeprefix("expected_names").replace("_", " ").strip()
     measurement = Measurement(
         __file__,
         arguments,
-        "Expected names: " + (arguments.record or "lists or lattices").replace("_", " "),
+        f"Expected names, {task}" if task else "Expected names",
         "How many errors go when the names of the task are expected?",
         COLUMNS,
         machine("cpu", "torch"),
     )
     with tempfile.TemporaryDirectory() as folder:
         without = measured(arguments, Path(folder), [])
-        expected = measured(arguments, Path(folder), [f"--names={arguments.names}"])
+        learnt = [f"--confusions={arguments.confusions}"] if arguments.confusions else []
+        names = [f"--names={arguments.names}", *learnt]
+        expected = measured(arguments, Path(folder), names)
     measurement.add(**row("first pass", without, "first pass"))
     measurement.add(**row("without the names", without, "rescored"))
     measurement.add(**row("with the names", expected, "rescored"))
