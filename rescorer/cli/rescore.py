@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 )
 @user_errors
 def rescore(
+    paths: tuple[Path, ...],
     lm: tuple[Path, ...],
     ngram: Path | None,
     output: Path | None,
@@ -59,7 +60,7 @@ def rescore(
     """
     from rescorer.files import write_lines
 
-    inputs, outputs = input_files(files), output_files(files)
+    inputs, outputs = input_files(paths, files), output_files(files)
     check_names(inputs)
     outcome = _rescore(inputs, outputs, lm, ngram, settings, lattice_settings, candidate_settings)
     if output:

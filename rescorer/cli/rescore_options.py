@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 from click.core import ParameterSource
@@ -248,8 +248,8 @@ def file_options(command: _Function) -> _Function:
     return command
 
 
-def input_files(given: Mapping[str, Any]) -> InputFiles:
-    """The files to read, from the values of the options.
+def input_files(paths: tuple[Path, ...], given: Mapping[str, Path | None]) -> InputFiles:
+    """The files to read: INPUT and the values of the options.
 
     Raises:
         InputError: weights are tuned, and no file is named for them.
@@ -260,11 +260,12 @@ def input_files(given: Mapping[str, Any]) -> InputFiles:
             remedy="name the file for the weights: --weights w.json",
         )
     alike = (
-        *("paths", "tune_reference", "reference", "listed", "names_by_utterance", "lexicon"),
+        *("tune_reference", "reference", "listed", "names_by_utterance", "lexicon"),
         *("confusions", "utterances", "manifest", "symbols", "bpe_model", "old_lm_model"),
     )
     names = given["names"]
     return InputFiles(
+        paths,
         **{name: given[name] for name in alike},
         weights=None if given["tune_reference"] else given["weights"],
         names=None if names == _VOCABULARY else names,
@@ -272,7 +273,7 @@ def input_files(given: Mapping[str, Any]) -> InputFiles:
     )
 
 
-def output_files(given: Mapping[str, Any]) -> OutputFiles:
+def output_files(given: Mapping[str, Path | None]) -> OutputFiles:
     """The files to write, from the values of the options."""
     return OutputFiles(
         weights=given["weights"] if given["tune_reference"] else None,
