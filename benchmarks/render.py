@@ -125,7 +125,7 @@ PAGES = (
     Page(
         "speed_and_memory",
         "Speed and memory",
-        "Training, scoring, tuning, completion and decoding.",
+        "Training, scoring, tuning and completion.",
         (
             "scoring_speed_large",
             "scoring_speed*",
@@ -137,7 +137,6 @@ PAGES = (
             "million_words",
             "data_parallel",
             "sound_index",
-            "audio",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),
