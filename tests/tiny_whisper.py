@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,19 @@ def _save_tokenizer(transformers: Any, folder: Path) -> int:
 
 
 @torch.no_grad()
-def forced_decoding(model: Any, features: torch.Tensor, prompt: list[int], ids: list[int]) -> float:
-    """log P of tokens after a prompt, by transformers' model."""
+def forced_decoding(
+    model: Any,
+    features: torch.Tensor,
+    prompt: list[int],
+    ids: list[int],
+    suppressed: Sequence[int] = (),
+) -> float:
+    """log P of tokens after a prompt, by transformers' model.
+
+    Args:
+        suppressed: tokens that cannot come.
+    """
     row = torch.tensor([[*prompt, *ids]])
-    logits = model(features, decoder_input_ids=row[:, :-1]).logits[0]
-    taken = logits.log_softmax(-1).gather(1, row[0, 1:, None])
-    return float(taken[len(prompt) - 1 :].sum())
+    logits = model(features, decoder_input_ids=row[:, :-1]).logits[0, len(prompt) - 1 :]
+    logits[:, list(suppressed)] = -torch.inf
+    return float(logits.log_softmax(-1).gather(1, torch.tensor(ids)[:, None]).sum())

@@ -10,12 +10,13 @@ import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import IO, NamedTuple
 
 import numpy as np
 
-from rescorer.decoding.extras import import_extra
 from rescorer.errors import InputError
+from rescorer.extras import Foreign, import_extra
 from rescorer.inputs import open_input
 
 SAMPLE_RATE = 16000  # Hz
@@ -73,7 +74,7 @@ def open_audio(path: Path) -> Audio:
     return Audio(path, path.stem, rate, seconds, False)
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path) -> IO[bytes]:
     try:
         return open_input(path)
     except OSError as error:
@@ -149,11 +150,11 @@ def _converted_blocks(path: Path) -> Iterator[np.ndarray]:
         yield np.concatenate(held)
 
 
-def _arrays(frames: Sequence[Any]) -> list[np.ndarray]:
+def _arrays(frames: Sequence[Foreign]) -> list[np.ndarray]:
     return [frame.to_ndarray()[0] for frame in frames]
 
 
-def _container(av: Any, path: Path) -> Any:
+def _container(av: ModuleType, path: Path) -> Foreign:
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
@@ -174,7 +175,7 @@ def _damaged(path: Path, error: Exception) -> InputError:
     )
 
 
-def _pyav(path: Path) -> Any:
+def _pyav(path: Path) -> ModuleType:
     """PyAV, which is needed for a file."""
     try:
         return import_extra("av", "whisper")

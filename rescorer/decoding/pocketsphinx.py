@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rescorer.decoding.audio import SAMPLE_RATE, Audio, as_pcm
-from rescorer.decoding.extras import import_extra
 from rescorer.decoding.runs import Decoded, LatticeFile
 from rescorer.decoding.settings import PocketSphinxSettings
 from rescorer.decoding.speech import segment_id
 from rescorer.errors import InputError
+from rescorer.extras import import_extra
 
 _WHOLE = 30.0  # seconds: longer files are cut where speech pauses
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rescorer.decoding.audio import SAMPLE_RATE, Audio, as_pcm
-from rescorer.decoding.extras import import_extra
 from rescorer.decoding.runs import Decoded
 from rescorer.decoding.settings import VoskSettings
 from rescorer.decoding.speech import segment_id
 from rescorer.errors import InputError
+from rescorer.extras import Foreign, import_extra
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis, NBest
 
 _CHUNK = SAMPLE_RATE // 5  # samples that Vosk takes at a time: the end points depend on it
@@ -60,7 +59,7 @@ class Vosk:
 
 def _lists(utterance: str, result: str, end: float) -> Iterator[Decoded[NBest]]:
     """The list of an utterance; none where nobody spoke."""
-    alternatives: list[dict[str, Any]] = json.loads(result).get("alternatives", [])
+    alternatives: Foreign = json.loads(result).get("alternatives", [])
     if not any(each["text"] for each in alternatives):
         return
     hypotheses = tuple(

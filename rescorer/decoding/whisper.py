@@ -8,18 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rescorer.adapters import from_ctranslate2
 from rescorer.decoding.audio import SAMPLE_RATE, Audio
-from rescorer.decoding.extras import import_extra
 from rescorer.decoding.hypotheses import merge_equal
 from rescorer.decoding.runs import Decoded
 from rescorer.decoding.settings import WhisperSettings
 from rescorer.decoding.speech import Segment, segment_id, segments
 from rescorer.errors import InputError
+from rescorer.extras import Foreign, import_extra
 from rescorer.recognition.nbest import NBest
 
 _EXTRA = "whisper"
@@ -93,7 +92,7 @@ class Whisper:
         [nbest] = from_ctranslate2([utterance], results, self._tokenizer.decode, length_penalty=0)
         return merge_equal(nbest, self.settings.letters)
 
-    def _load(self, folder: Path) -> Any:
+    def _load(self, folder: Path) -> Foreign:
         device, compute_type = self.settings.device, self.settings.compute_type
         if device == "auto":
             device = "cuda" if self._library.get_cuda_device_count() else "cpu"
@@ -151,7 +150,7 @@ def _conversion(folder: Path) -> str:
     )
 
 
-def _load_tokenizer(folder: Path) -> Any:
+def _load_tokenizer(folder: Path) -> Foreign:
     path = folder / "tokenizer.json"
     try:
         return import_extra("tokenizers", _EXTRA).Tokenizer.from_file(str(path))
@@ -166,7 +165,7 @@ def _load_tokenizer(folder: Path) -> Any:
         ) from None
 
 
-def _unspeakable(tokenizer: Any, letters: str) -> list[int]:
+def _unspeakable(tokenizer: Foreign, letters: str) -> list[int]:
     """The ids of all tokens but the end of the text, words, pieces of words and clitics like 's."""
     end = tokenizer.token_to_id("<|endoftext|>")
     speakable = re.compile(f" ?'?[{letters}]+")

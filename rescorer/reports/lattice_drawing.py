@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rescorer.errors import InputError
+from rescorer.extras import Foreign, import_extra
 from rescorer.files import whole_path
 
 FORMATS = (".svg", ".pdf", ".png")
@@ -49,7 +49,7 @@ def check_drawing(path: Path) -> None:
     Raises:
         InputError: Graphviz is missing, or the path names no kind of picture.
     """
-    _graphviz()
+    import_extra("graphviz", "draw")
     if path.suffix not in FORMATS:
         raise InputError(
             f"{path.name} is no picture that can be drawn",
@@ -73,7 +73,7 @@ def draw(path: Path, lattices: Iterable[DrawnLattice]) -> None:
         InputError: as `check_drawing`, or Graphviz fails, or it cannot be written.
     """
     check_drawing(path)
-    picture = _graphviz().Digraph(graph_attr={"rankdir": "LR"})
+    picture = import_extra("graphviz", "draw").Digraph(graph_attr={"rankdir": "LR"})
     picture.attr("node", shape="point")
     picture.attr("edge", fontname="sans-serif", arrowsize="0.6")
     for number, lattice in enumerate(lattices):
@@ -91,9 +91,9 @@ def draw(path: Path, lattices: Iterable[DrawnLattice]) -> None:
         work.write_bytes(content)
 
 
-def _add(part: Any, lattice: DrawnLattice, prefix: str) -> None:
+def _add(part: Foreign, lattice: DrawnLattice, prefix: str) -> None:
     """Add a lattice to a part of the picture, whose states have names with this prefix."""
-    escape = _graphviz().escape
+    escape = import_extra("graphviz", "draw").escape
     part.attr(label=escape(lattice.title), labelloc="t", labeljust="l", fontname="sans-serif")
     part.attr(color="#cccccc")
     if not lattice.arcs:
@@ -108,16 +108,3 @@ def _add(part: Any, lattice: DrawnLattice, prefix: str) -> None:
             fontcolor=colour,
             penwidth=f"{max(1.0, _WIDEST * arc.posterior):.2f}",
         )
-
-
-def _graphviz() -> Any:
-    """The package, which has no types."""
-    try:
-        import graphviz
-    except ModuleNotFoundError:
-        raise InputError(
-            "drawing needs the package graphviz",
-            expected="it to be installed",
-            remedy="pip install 'lightrnn-rescorer[draw]', or leave --draw out",
-        ) from None
-    return graphviz

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rescorer.decoding.extras import import_extra
 from rescorer.errors import InputError
+from rescorer.extras import import_extra
 
 
 def test_a_missing_package_names_its_extra() -> None:

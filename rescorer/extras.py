@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Any, TypeAlias
 
 from rescorer.errors import InputError
+
+Foreign: TypeAlias = Any  # an object of a library that ships no types
 
 
 def import_extra(module: str, extra: str) -> ModuleType:
