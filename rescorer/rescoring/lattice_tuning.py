@@ -11,11 +11,7 @@ from rescorer.models.expected_words import unmarked
 from rescorer.models.language_model import LanguageModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.lattice import Lattice
-from rescorer.recognition.nbest import (
-    SOUND,
-    Hypothesis,
-    NBest,
-)
+from rescorer.recognition.nbest import Hypothesis, NBest
 from rescorer.recognition.normalisers import AS_WRITTEN, Normaliser
 from rescorer.reports.error_rate import Words
 from rescorer.reports.run_details import WeightCurve
@@ -29,6 +25,7 @@ from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import (
     MEMORY,
     check_score_names,
+    hypothesis_errors,
     scored_lists,
     tune_lists,
     tuning_curves,
@@ -44,10 +41,15 @@ _TUNING_ROUNDS = 3
 
 @dataclass(frozen=True, eq=False)
 class LatticeTuning:
-    """Weights, and the lists that they were tuned on at last."""
+    """Weights, and the lists that they were tuned on at last.
+
+    Attributes:
+        is_default: whether the default weights had the fewest errors.
+    """
 
     weights: TunedWeights
     lists: _GrowingLists
+    is_default: bool
 
     def curves(self) -> tuple[WeightCurve, ...]:
         """The word error rate on the lists against each weight."""
@@ -69,9 +71,11 @@ def tune_lattices(
     """Find the weights with the fewest word errors on these lattices, as in minimum-error-rate
     training (Och, 2003).
 
-    Weights are tuned on n-best lists. The first round uses the best paths of the first pass. Each
-    later round rescores the lattices with the weights so far and adds their best paths to the
-    lists. A lattice is dropped from expansion once its best path is in its list.
+    Weights are tuned on n-best lists. These hold the best paths of the first pass and of the
+    default weights. Each round tunes on the lists, rescores the lattices with the weights and adds
+    their best paths. The lists lack paths that other weights prefer, so the weights of a later
+    round may be worse: the result is the round with the fewest errors of the lattices' best paths,
+    or the default weights if they have fewer.
 
     Raises:
         InputError: no lattice with a path, or a score with a name that rescoring uses.
@@ -87,29 +91,34 @@ def tune_lattices(
     growing = _GrowingLists(
         lattices, references, SentenceScorer(models, memory, executor, progress), normaliser
     )
-    if SOUND in lattices[0].scores:
-        # The first pass says nothing of names: paths that good weights choose among them are added.
-        weights = default_weights(lattices, models, memory)[0]
-        rescored = rescore_lattices(lattices, models, weights, settings, memory, executor=executor)
-        growing.add_best_paths(rescored, partial(progress, "paths with names"))
-        growing.places = list(range(len(lattices)))
-    weights = growing.tune(1, kind, progress)
-    for turn in range(2, _TUNING_ROUNDS + 2):
-        if not (growing.places and weights.weights.lm_scale):
-            break  # no list lacks a path, or the models do not help
-        rescored = rescore_lattices(
-            [lattices[place] for place in growing.places],
-            models,
-            weights,
-            settings,
-            memory,
-            executor=executor,
-        )
-        stage = f"paths for tuning {turn} of at most {_TUNING_ROUNDS + 1}"
-        if not growing.add_best_paths(rescored, partial(progress, stage)):
-            break
+
+    def rescored(weights: TunedWeights, stage: str) -> _Round:
+        best = rescore_lattices(lattices, models, weights, settings, memory, executor=executor)
+        return growing.add_best_paths(weights, best, partial(progress, stage))
+
+    default = default_weights(lattices, models, memory)[0]
+    rounds = [rescored(default, "paths of the default weights")]
+    for turn in range(1, _TUNING_ROUNDS + 1):
         weights = growing.tune(turn, kind, progress)
-    return LatticeTuning(weights, growing)
+        rounds.append(rescored(weights, f"paths of tuning {turn} of at most {_TUNING_ROUNDS}"))
+        if not rounds[-1].has_new_paths:
+            break
+    best = min(reversed(rounds), key=lambda each: each.errors)
+    return LatticeTuning(best.weights, growing, best is rounds[0])
+
+
+@dataclass(frozen=True)
+class _Round:
+    """A rescoring of the lattices.
+
+    Attributes:
+        errors: of the best paths.
+        has_new_paths: whether a lattice had paths that its list lacked.
+    """
+
+    weights: TunedWeights
+    errors: int
+    has_new_paths: bool
 
 
 def _unmarked(nbest: NBest) -> NBest:
@@ -127,7 +136,6 @@ class _GrowingLists:
 
     Attributes:
         lists: for each lattice, first the best paths of the first pass.
-        places: the lists that may lack the best path of their lattice.
     """
 
     def __init__(
@@ -142,7 +150,6 @@ class _GrowingLists:
             paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
             for lattice in lattices
         ]
-        self.places = list(range(len(lattices)))
         self._references, self._scorer, self._normaliser = references, scorer, normaliser
 
     def curves(self, weights: Weights) -> tuple[WeightCurve, ...]:
@@ -161,28 +168,31 @@ class _GrowingLists:
             scored_lists(self.lists, self._scorer),
             kind=kind,
             progress=progress,
-            stage=f"tuning {turn} of at most {_TUNING_ROUNDS + 1}",
+            stage=f"tuning {turn} of at most {_TUNING_ROUNDS}",
             normaliser=self._normaliser,
         )
 
     def add_best_paths(
-        self, rescored: Iterable[RescoredLattice], progress: Callable[[int, int], None]
-    ) -> bool:
-        """Add the best paths of the rescored lattices of `places`, and keep those that lacked one.
+        self,
+        weights: TunedWeights,
+        rescored: Iterable[RescoredLattice],
+        progress: Callable[[int, int], None],
+    ) -> _Round:
+        """Add the best paths of all lattices, and count the errors of the best one.
 
-        Returns:
-            Whether a list has more paths, or fewer as some were equal.
+        Args:
+            rescored: all lattices, with these weights.
         """
-        has_changed, lacking = False, []
-        for done, (place, lattice) in enumerate(zip(self.places, rescored, strict=True), start=1):
+        best: list[NBest] = []
+        has_new_paths = False
+        for place, lattice in enumerate(rescored):
             old, found = self.lists[place], lattice.n_best(_TUNING_PATHS)
             self.lists[place] = _joined(old, found)
-            has_changed |= len(self.lists[place].hypotheses) != len(old.hypotheses)
-            if all(found.hypotheses[0].words != known.words for known in old.hypotheses):
-                lacking.append(place)
-            progress(done, len(self.places))
-        self.places = lacking
-        return has_changed
+            has_new_paths |= len(self.lists[place].hypotheses) > len(old.hypotheses)
+            best.append(replace(found, hypotheses=found.hypotheses[:1]))
+            progress(place + 1, len(self.lists))
+        wrong = hypothesis_errors(list(map(_unmarked, best)), self._references, self._normaliser)
+        return _Round(weights, int(wrong.sum()), has_new_paths)
 
 
 def _joined(old: NBest, new: NBest) -> NBest:

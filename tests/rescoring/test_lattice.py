@@ -5,10 +5,9 @@ reads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from tiny import KNOWN, make_ngram
 from tiny_lattices import all_paths, make_lattice, path_totals, random_lattice
 
 from rescorer.errors import InputError
+from rescorer.models.language_model import LanguageModel
 from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, FIRST_PASS, GRAPH, NBest
@@ -207,75 +207,68 @@ def test_tuning_finds_the_model_that_knows(tmp_path: Path) -> None:
     assert right["after"] >= 10 > right["before"]
 
 
-def test_tuning_uses_what_its_last_round_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One path a lattice and one round: the weights are those of the lists with the round's paths
-    in them.
+def turns_of(
+    monkeypatch: pytest.MonkeyPatch, turns: Sequence[TunedWeights]
+) -> list[set[tuple[str, ...]]]:
+    """Let rounds of tuning find these weights, with one path a lattice.
+
+    Returns:
+        What the lists of each round hold, once it has begun.
     """
-    model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
-    weights = TunedWeights(
-        Weights({ACOUSTIC: 0.02, GRAPH: 0.0}, 3.0, mixture={model.name: 1.0}),
-        first_pass_weights(lattices[0]),
-    )
     seen: list[set[tuple[str, ...]]] = []
+    coming = iter(turns)
 
     def tune_lists(lists: Sequence[NBest], *_: object, **__: object) -> TunedWeights:
         seen.append({hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses})
-        return weights
+        return next(coming)
 
     monkeypatch.setattr(lattice_tuning, "tune_lists", tune_lists)
     monkeypatch.setattr(lattice_tuning, "_TUNING_PATHS", 1)
-    monkeypatch.setattr(lattice_tuning, "_TUNING_ROUNDS", 1)
-    assert tune_lattices(lattices, {}, [model], EXACT).weights is weights
-    firsts = {best_words(lattice, weights.first_pass) for lattice in lattices}
-    assert seen == [
-        firsts,
-        firsts | {each.best() for each in rescore_lattices(lattices, model, weights, EXACT)},
-    ]
-    assert seen[0] != seen[1]
+    monkeypatch.setattr(lattice_tuning, "_TUNING_ROUNDS", len(turns))
+    return seen
 
 
-def test_a_lattice_without_new_paths_is_not_expanded_again(
+def scaled(model: LanguageModel, lattice: Lattice, acoustic: float, graph: float) -> TunedWeights:
+    scales = {ACOUSTIC: acoustic, GRAPH: graph}
+    weights = Weights(scales, 3.0, mixture={model.name: 1.0})
+    return TunedWeights(weights, first_pass_weights(lattice))
+
+
+def test_each_round_of_tuning_has_the_paths_of_those_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
-    first_pass = first_pass_weights(lattices[0])
-    turns = iter(
-        [
-            TunedWeights(
-                Weights({ACOUSTIC: acoustic, GRAPH: graph}, 3.0, mixture={model.name: 1.0}),
-                first_pass,
-            )
-            for acoustic, graph in ((0.02, 0.0), (0.5, 0.1), (0.0, 1.0), (1.0, 1.0))
-        ]
-    )
-    lists: list[list[int]] = []
-    expanded: list[list[str]] = []
+    weights = scaled(model, lattices[0], 0.02, 0.0)
+    seen = turns_of(monkeypatch, [weights, weights])
     steps: list[tuple[str, int, int]] = []
+    references = {each.utterance: () for each in lattices}
+    tune_lattices(lattices, references, [model], EXACT, progress=lambda *step: steps.append(step))
 
-    def tune_lists(found: Sequence[NBest], *_: object, **__: object) -> TunedWeights:
-        lists.append([len(each.hypotheses) for each in found])
-        return next(turns)
+    def best(used: TunedWeights) -> set[tuple[str, ...]]:
+        return {each.best() for each in rescore_lattices(lattices, model, used, EXACT)}
 
-    def rescore(some: Sequence[Lattice], *arguments: Any, **options: Any) -> Iterator[Any]:
-        expanded.append([each.utterance for each in some])
-        return rescore_lattices(some, *arguments, **options)
+    first = {best_words(each, weights.first_pass) for each in lattices}
+    first |= best(default_weights(lattices, [model])[0])
+    assert seen == [first, first | best(weights)]
+    assert seen[0] != seen[1]
+    assert sum("paths" in stage for stage, *_ in steps) == 3 * len(lattices)
 
-    monkeypatch.setattr(lattice_tuning, "tune_lists", tune_lists)
-    monkeypatch.setattr(lattice_tuning, "rescore_lattices", rescore)
-    monkeypatch.setattr(lattice_tuning, "_TUNING_PATHS", 1)
-    tune_lattices(lattices, {}, [model], EXACT, progress=lambda *step: steps.append(step))
-    assert expanded[0] == [each.utterance for each in lattices]
-    for before, after, some, later in zip(lists, lists[1:], expanded, expanded[1:], strict=False):
-        grew = {
-            f"u{place}"
-            for place, (old, new) in enumerate(zip(before, after, strict=True))
-            if new > old
-        }
-        assert later == [utterance for utterance in some if utterance in grew]
-    assert sum(map(len, expanded)) < 12, "three rounds of four"
-    assert sum("paths" in stage for stage, *_ in steps) == sum(map(len, expanded))
+
+@pytest.mark.parametrize("best", range(3))
+def test_the_round_with_the_fewest_errors_of_the_lattices_wins(
+    best: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, lattices = make_ngram(tmp_path), [kaldi(f"u{seed}", seed) for seed in range(4)]
+    turns = [scaled(model, lattices[0], *scales) for scales in ((0.02, 0.0), (0.5, 0.1))]
+    tried = [default_weights(lattices, [model])[0], *turns]
+    references = {
+        each.lattice.utterance: each.best()
+        for each in rescore_lattices(lattices, model, tried[best], EXACT)
+    }
+    turns_of(monkeypatch, turns)
+    tuned = tune_lattices(lattices, references, [model], EXACT)
+    assert tuned.weights == tried[best]
+    assert tuned.is_default == (best == 0)
 
 
 @pytest.mark.parametrize("name", ["lm", "total", "ngram"])
