@@ -11,7 +11,7 @@ from rescorer.models.expected_words import unmarked
 from rescorer.models.language_model import LanguageModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.lattice import Lattice
-from rescorer.recognition.nbest import Hypothesis, NBest
+from rescorer.recognition.nbest import SOUND, Hypothesis, NBest
 from rescorer.recognition.normalisers import AS_WRITTEN, Normaliser
 from rescorer.reports.error_rate import Words
 from rescorer.reports.run_details import WeightCurve
@@ -36,7 +36,9 @@ from rescorer.rescoring.weights import TunedWeights, Weights
 
 # Paths of each lattice in each round; 100 take 1.2 to 1.4 times as long, with no fewer errors.
 _TUNING_PATHS = 50
+# Rounds at most; with names there are more weights, and more paths that only some weights prefer.
 _TUNING_ROUNDS = 3
+_ROUNDS_WITH_NAMES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +98,13 @@ def tune_lattices(
         best = rescore_lattices(lattices, models, weights, settings, memory, executor=executor)
         return growing.add_best_paths(weights, best, partial(progress, stage))
 
+    most = _ROUNDS_WITH_NAMES if SOUND in lattices[0].scores else _TUNING_ROUNDS
     default = default_weights(lattices, models, memory)[0]
     rounds = [rescored(default, "paths of the default weights")]
-    for turn in range(1, _TUNING_ROUNDS + 1):
-        weights = growing.tune(turn, kind, progress)
-        rounds.append(rescored(weights, f"paths of tuning {turn} of at most {_TUNING_ROUNDS}"))
+    for turn in range(1, most + 1):
+        stage = f"tuning {turn} of at most {most}"
+        weights = growing.tune(stage, kind, progress)
+        rounds.append(rescored(weights, f"paths of {stage}"))
         if not rounds[-1].has_new_paths:
             break
     best = min(reversed(rounds), key=lambda each: each.errors)
@@ -161,14 +165,14 @@ class _GrowingLists:
             self._normaliser,
         )
 
-    def tune(self, turn: int, kind: str, progress: Progress) -> TunedWeights:
+    def tune(self, stage: str, kind: str, progress: Progress) -> TunedWeights:
         return tune_lists(
             [_unmarked(each) for each in self.lists],
             self._references,
             scored_lists(self.lists, self._scorer),
             kind=kind,
             progress=progress,
-            stage=f"tuning {turn} of at most {_TUNING_ROUNDS}",
+            stage=stage,
             normaliser=self._normaliser,
         )
 
