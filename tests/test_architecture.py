@@ -21,6 +21,7 @@ OURS = ("rescorer", "lexicon_tools")
 BASE = (
     "chunks",
     "errors",
+    "extras",
     "files",
     "inputs",
     "packed",
@@ -33,6 +34,7 @@ BASE = (
 FLOORS: dict[str, tuple[str, ...]] = {
     "chunks": (),
     "errors": (),
+    "extras": ("errors",),
     "settings": (),
     "version": (),
     "torch_zip": (),
