@@ -179,10 +179,19 @@ def put_lines(path: Path, lines: Iterable[str], suffix: str = "") -> None:
     Args:
         suffix: .gz or .xz for a compressed file.
     """
-    opener = _WRITERS.get(suffix, open)
-    with opener(path, "wt", encoding="utf-8", newline="\n") as file:  # type: ignore[operator]
+    with open_lines(path, suffix) as file:
         for line in lines:
             file.write(line + "\n")
+
+
+def open_lines(path: Path, suffix: str = "") -> IO[str]:
+    """Open a place that `whole_path` gave, or a file in a folder there, to write UTF-8 lines to.
+
+    Args:
+        suffix: .gz or .xz for a compressed file.
+    """
+    opener = _WRITERS.get(suffix, open)
+    return opener(path, "wt", encoding="utf-8", newline="\n")  # type: ignore[operator,no-any-return]
 
 
 def read_bytes(path: str | Path) -> bytes:

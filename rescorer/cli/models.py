@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,15 @@ def english_model(device: str = "cpu") -> LanguageModel:
     return model
 
 
+def _bound_kernel_cache() -> None:
+    """Let oneDNN keep kernels for 16 shapes, not for its usual 1,024.
+
+    Batches of histories have any number of rows, so that few kernels are used again, while memory
+    grows with each one. oneDNN reads the variable when it makes its first kernel.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
+
+
 def models_of(lm: Sequence[Path], ngram: Path | None, device: str) -> list[LanguageModel]:
     """The models of --lm and --ngram under different names, or the English model of the package.
 
@@ -70,6 +80,7 @@ def models_of(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Langu
     """
     from rescorer.models.loading import load
 
+    _bound_kernel_cache()
     paths = [*lm, *([ngram] if ngram else [])]
     if not paths:
         return [english_model(device)]

@@ -81,7 +81,8 @@ def _rescore(
     from rescorer.progress import ProgressDisplay
     from rescorer.recognition.inputs import common_lattice_format
     from rescorer.rescoring.lattice_files import open_lattices, rescore_lattice_files
-    from rescorer.rescoring.list_files import read_lists, rescore_list_files
+    from rescorer.rescoring.list_files import rescore_list_files
+    from rescorer.rescoring.list_input import read_lists
     from rescorer.rescoring.lists_with_names import lattices_of_lists
     from rescorer.rescoring.name_inputs import NameFiles
 

@@ -90,7 +90,8 @@ _OPTIONS = (
         "--weights",
         type=_WRITE,
         group="Weights",
-        help="JSON of scales, penalties and mixture weights: read, or written by --tune.",
+        help="JSON of scales, penalties and mixture weights: read, or written by --tune. Without "
+        "it weights are chosen by the first 1,000 lists, or the first batch of lattices.",
     ),
     _path(
         "--tune",

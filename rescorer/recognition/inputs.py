@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rescorer.errors import InputError
-from rescorer.recognition.formats import NBestFile, lattice_format, read_nbest
+from rescorer.recognition.formats import NBestReader, lattice_format, open_nbest
 from rescorer.recognition.formats.format import LatticeFormat
 from rescorer.recognition.formats.parsing import ErrorCollector, show
 from rescorer.recognition.lattice import Lattice, Symbols
+from rescorer.recognition.nbest import NBest
 
 
 def common_lattice_format(paths: Sequence[Path], name: str | None = None) -> LatticeFormat | None:
@@ -33,40 +34,64 @@ def common_lattice_format(paths: Sequence[Path], name: str | None = None) -> Lat
     return found
 
 
-def read_nbest_files(
+@dataclass(frozen=True)
+class NBestFiles:
+    """The lists of several files or folders of one format, one after the other; they are read anew
+    whenever this is iterated.
+
+    Iterating raises InputError as the formats' readers do; or files differ in the names of scores,
+    or an utterance is in two.
+    """
+
+    readers: tuple[NBestReader, ...]
+
+    @property
+    def format(self) -> str:
+        """The name of the format."""
+        return self.readers[0].format.name
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a user should know of the lists; complete after the last of them."""
+        return [remark for reader in self.readers for remark in reader.remarks]
+
+    def __iter__(self) -> Iterator[NBest]:
+        places: dict[str, Path] = {}
+        names: set[str] | None = None
+        for reader in self.readers:
+            path = reader.source.path
+            for nbest in reader:
+                names = names or set(nbest.score_names)
+                _claim(nbest.utterance, path, places)
+                self._check_names(nbest, names, path)
+                yield nbest
+
+    def _check_names(self, nbest: NBest, names: set[str], path: Path) -> None:
+        if set(nbest.score_names) != names:
+            raise InputError(
+                f"scores {_names(set(nbest.score_names))}",
+                expected=f"{_names(names)} as in {self.readers[0].source.path}",
+                file=path,
+                remedy="give files of one recogniser, with the same scores",
+            )
+
+
+def open_nbest_files(
     paths: Sequence[Path], format: str | None = None, manifest: Path | None = None
-) -> NBestFile:
-    """The lists of several files or folders, one after the other.
+) -> NBestFiles:
+    """Prepare to read the lists of several files or folders.
 
     Args:
         manifest: NeMo's, for its beams without ids.
 
     Raises:
-        InputError: as `read_nbest`; they differ in format or in the names of scores, or an
-            utterance is in two.
+        InputError: as `open_nbest`, or they differ in format.
     """
-    files = [read_nbest(path, format, manifest=manifest) for path in paths]
-    first, *others = files
-    places: dict[str, Path] = {}
-    for file in files:
-        for nbest in file.lists:
-            _claim(nbest.utterance, file.path, places)
-    for file in others:
-        if file.format != first.format:
-            raise _mixed(first.path, first.format, file.path, file.format)
-        ours, theirs = (set(each.lists[0].score_names) for each in (file, first))
-        if ours != theirs:
-            raise InputError(
-                f"scores {_names(ours)}",
-                expected=f"{_names(theirs)} as in {first.path}",
-                file=file.path,
-                remedy="give files of one recogniser, with the same scores",
-            )
-    return replace(
-        first,
-        lists=tuple(nbest for file in files for nbest in file.lists),
-        remarks=tuple(remark for file in files for remark in file.remarks),
-    )
+    first, *others = (open_nbest(path, format, manifest=manifest) for path in paths)
+    for other in others:
+        if other.format is not first.format:
+            raise _mixed(paths[0], first.format.name, other.source.path, other.format.name)
+    return NBestFiles((first, *others))
 
 
 def read_lattice_files(

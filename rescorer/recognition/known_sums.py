@@ -7,11 +7,12 @@ own they would count the same thing twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rescorer.errors import InputError
+from rescorer.recognition.formats.parsing import peek
 from rescorer.recognition.nbest import ACOUSTIC, FIRST_LM, GRAPH, TOTAL, Hypothesis, NBest
 
 _WITH_LM = "withlm"  # nolm + lmonly
@@ -23,31 +24,36 @@ _KALDIS = frozenset({ACOUSTIC, GRAPH, FIRST_LM})
 _ABSOLUTE, _RELATIVE = 0.02, 1e-3
 
 
-def without_known_sums(lists: Sequence[NBest], folder: Path) -> tuple[list[NBest], list[str]]:
-    """The lists without such scores, and what to tell of them: a line of what was left out, one of
-    what is no Kaldi's.
+def without_known_sums(lists: Iterable[NBest], folder: Path, remarks: list[str]) -> Iterator[NBest]:
+    """The lists without such scores.
+
+    Args:
+        remarks: gets what to tell of them: a line of what was left out, one of what is no Kaldi's.
 
     Raises:
         InputError: `lmwt.withlm` is there beside `lmwt.nolm` and `lmwt.lmonly` and is not their
             sum.
     """
-    names = lists[0].score_names
+    first, lists = peek(lists)
+    names = first.score_names
     left_out = [name for name in names if _is_known(name, frozenset(names))]
-    if _WITH_LM in left_out:
-        _check_sum(lists, folder)
     kept = [name for name in names if name not in left_out]
-    remarks = []
+    remarks += _remarks(left_out, kept, folder)
+    for nbest in lists:
+        if _WITH_LM in left_out:
+            _check_sum(nbest, folder)
+        yield _only(kept, nbest) if left_out else nbest
+
+
+def _remarks(left_out: Sequence[str], kept: Sequence[str], folder: Path) -> Iterator[str]:
     if left_out:
         files = ", ".join(f"lmwt.{name}" for name in left_out)
-        remarks.append(
+        yield (
             f"{folder}: left out as sums of other scores or outputs of a rescoring: {files}; a "
             f"file that is to count is to have another name, such as lmwt.my_{left_out[0]}"
         )
     if more := [name for name in kept if name not in _KALDIS and name != "rank"]:
-        remarks.append(
-            f"{folder}: also taken as scores: {', '.join(f'lmwt.{name}' for name in more)}"
-        )
-    return [_only(kept, nbest) for nbest in lists] if left_out else list(lists), remarks
+        yield f"{folder}: also taken as scores: {', '.join(f'lmwt.{name}' for name in more)}"
 
 
 def _is_known(name: str, names: frozenset[str]) -> bool:
@@ -60,19 +66,18 @@ def _is_known(name: str, names: frozenset[str]) -> bool:
     return name in _OURS and TOTAL in names and bool(names & {*_KALDIS, _WITH_LM})
 
 
-def _check_sum(lists: Sequence[NBest], folder: Path) -> None:
-    for nbest in lists:
-        for hypothesis in nbest.hypotheses:
-            scores = hypothesis.scores
-            whole, parts = scores[_WITH_LM], scores[GRAPH] + scores[FIRST_LM]
-            if abs(whole - parts) > _ABSOLUTE + _RELATIVE * (abs(whole) + abs(scores[GRAPH])):
-                raise InputError(
-                    f"{nbest.utterance}-{hypothesis.key} has {-whole:g}, and {-parts:g} in "
-                    "lmwt.nolm and lmwt.lmonly",
-                    expected="their sum",
-                    file=folder / f"lmwt.{_WITH_LM}",
-                    remedy="make the files again, or rename this one if it is a score of its own",
-                )
+def _check_sum(nbest: NBest, folder: Path) -> None:
+    for hypothesis in nbest.hypotheses:
+        scores = hypothesis.scores
+        whole, parts = scores[_WITH_LM], scores[GRAPH] + scores[FIRST_LM]
+        if abs(whole - parts) > _ABSOLUTE + _RELATIVE * (abs(whole) + abs(scores[GRAPH])):
+            raise InputError(
+                f"{nbest.utterance}-{hypothesis.key} has {-whole:g}, and {-parts:g} in "
+                "lmwt.nolm and lmwt.lmonly",
+                expected="their sum",
+                file=folder / f"lmwt.{_WITH_LM}",
+                remedy="make the files again, or rename this one if it is a score of its own",
+            )
 
 
 def _only(names: Sequence[str], nbest: NBest) -> NBest:

@@ -21,7 +21,7 @@ BIAS = "bias"
 TOTAL = "total"  # what a rescored list was ranked by, where that was kept as a score
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One sequence of words.
 
@@ -47,7 +47,7 @@ class Hypothesis:
         return replace(self, scores={**self.scores, **scores})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NBest:
     """The hypotheses of one utterance, in the recogniser's own order, best first.
 

@@ -125,17 +125,37 @@ def untuned(
     lists: Sequence[NBest], scored: ScoredLists, settings: DefaultSettings | None = None
 ) -> Untuned:
     """Choose safe weights for n-best lists, whose hypotheses are those of `scored`."""
+    default = untuned_weights(scored, settings)
+    return Untuned(*with_rank_for(default.weights, lists, scored), default)
+
+
+def untuned_weights(scored: ScoredLists, settings: DefaultSettings | None = None) -> DefaultWeights:
+    """Choose safe weights for n-best lists. If their order is the first pass, the weights are for
+    lists with the score `rank`: see `with_rank_for`.
+    """
     settings = settings or DefaultSettings()
     first_pass = recogniser_weights(scored.score_names)
     if _scores_give_order(scored, first_pass, settings):
-        return Untuned(lists, scored, choose_weights(scored, first_pass, settings))
+        return choose_weights(scored, first_pass, settings)
     if RANK not in scored.score_names:
-        lists, scored = _with_rank(lists, scored)
+        scored = _with_rank(scored)
     scales = {name: float(name == RANK) for name in scored.score_names}
     first_pass = replace(first_pass, scales=scales)
     default = choose_weights(scored, first_pass, settings)
     reason = f"the scores do not give the order of the lists, so the order counts; {default.reason}"
-    return Untuned(lists, scored, replace(default, reason=reason))
+    return replace(default, reason=reason)
+
+
+def with_rank_for(
+    weights: Weights, lists: Sequence[NBest], scored: ScoredLists
+) -> tuple[Sequence[NBest], ScoredLists]:
+    """The lists and their scores, with one more raw score if default weights need it: `rank`, minus
+    the place in the list, from 0.
+    """
+    if RANK in scored.score_names or RANK not in weights.scales:
+        return lists, scored
+    ranked = [replace(nbest, hypotheses=tuple(_ranked(nbest.hypotheses))) for nbest in lists]
+    return ranked, _with_rank(scored)
 
 
 def recogniser_weights(score_names: Sequence[str]) -> Weights:
@@ -355,11 +375,10 @@ def _places(scored: ScoredLists) -> np.ndarray:
     return np.asarray(np.arange(len(scored.lengths)) - scored.begins[scored.owners])
 
 
-def _with_rank(lists: Sequence[NBest], scored: ScoredLists) -> tuple[list[NBest], ScoredLists]:
-    """The lists with one more raw score: minus the rank, from 0."""
-    ranked_lists = [replace(nbest, hypotheses=tuple(_ranked(nbest.hypotheses))) for nbest in lists]
+def _with_rank(scored: ScoredLists) -> ScoredLists:
+    """The scores with one more raw score: minus the rank, from 0."""
     raw = np.column_stack([scored.raw, -_places(scored).astype(np.float64)])
-    return ranked_lists, replace(scored, score_names=(*scored.score_names, RANK), raw=raw)
+    return replace(scored, score_names=(*scored.score_names, RANK), raw=raw)
 
 
 def _ranked(hypotheses: Sequence[Hypothesis]) -> Iterator[Hypothesis]:

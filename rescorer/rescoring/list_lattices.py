@@ -5,7 +5,7 @@ Shapes: A arcs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from rescorer.recognition.nbest import NBest
 _START = 0
 
 
-def list_lattices(lists: Sequence[NBest]) -> list[Lattice]:
+def list_lattices(lists: Iterable[NBest]) -> Iterator[Lattice]:
     """Each list as a lattice with one path for each hypothesis. All share one table of symbols.
+
+    The lists are iterated twice: for the table, and as the lattices are taken.
 
     Hypotheses share the arcs of the words with which they begin. Their scores stand on the arcs
     into the end. Time and memory are O(words of all hypotheses).
@@ -25,7 +27,7 @@ def list_lattices(lists: Sequence[NBest]) -> list[Lattice]:
     words = {word for nbest in lists for each in nbest.hypotheses for word in each.words}
     symbols = Symbols(("", *sorted(words)), ("", *sorted(words)))
     labels = {word: label for label, word in enumerate(symbols.words)}
-    return [_lattice(nbest, symbols, labels) for nbest in lists]
+    return (_lattice(nbest, symbols, labels) for nbest in lists)
 
 
 def _lattice(nbest: NBest, symbols: Symbols, labels: dict[str, int]) -> Lattice:

@@ -293,16 +293,31 @@ def report(
         listed: words whose errors are reported apart.
         normaliser: brings words into one style before errors are counted.
     """
+    words = report_rows(lists, references, scored, tuned, weights, normaliser)
+    ordered = {nbest.utterance: references[nbest.utterance] for nbest in lists}
+    return Report.of(ordered, words, report_peer(tuned), RESCORED_ROW, listed, normaliser)
+
+
+def report_peer(tuned: TunedWeights | None) -> str:
+    """The row that the result is compared with."""
+    return FIRST_PASS_ROW if tuned is None else TUNED_FIRST_PASS_ROW
+
+
+def report_rows(
+    lists: Sequence[NBest],
+    references: Mapping[str, Words],
+    scored: ScoredLists,
+    tuned: TunedWeights | None,
+    weights: Weights,
+    normaliser: Normaliser = AS_WRITTEN,
+) -> dict[str, list[Words]]:
+    """The words of each utterance by the row of the report. Arguments as `report` has them."""
     wrong = hypothesis_errors(lists, references, normaliser)
     chosen = {FIRST_PASS_ROW: scored.begins}
-    peer = FIRST_PASS_ROW
     if tuned is not None:
         alone = scored.without_models()
         chosen[TUNED_FIRST_PASS_ROW] = alone.best(alone.totals(tuned.first_pass))
-        peer = TUNED_FIRST_PASS_ROW
     chosen[ORACLE_ROW] = scored.best(-wrong.astype(np.float64))
     chosen[RESCORED_ROW] = scored.best(scored.totals(weights))
     flat = [hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses]
-    words = {name: [flat[index] for index in indices] for name, indices in chosen.items()}
-    ordered = {nbest.utterance: references[nbest.utterance] for nbest in lists}
-    return Report.of(ordered, words, peer, RESCORED_ROW, listed, normaliser)
+    return {name: [flat[index] for index in indices] for name, indices in chosen.items()}

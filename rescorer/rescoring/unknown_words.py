@@ -14,11 +14,9 @@ from rescorer.models.language_model import LanguageModel
 from rescorer.recognition.nbest import NBest
 
 
-def word_counts(lists: Sequence[NBest]) -> Counter[str]:
-    """The number of hypotheses that hold each word."""
-    return Counter(
-        word for nbest in lists for hypothesis in nbest.hypotheses for word in set(hypothesis.words)
-    )
+def count_words(nbest: NBest, counts: Counter[str]) -> None:
+    """Add a list's number of hypotheses that hold each word."""
+    counts.update(word for hypothesis in nbest.hypotheses for word in set(hypothesis.words))
 
 
 def check_vocabulary(

@@ -225,6 +225,23 @@ class ScoredLists:
             np.arange(len(self.begins)), np.diff(self.begins, append=len(self.lengths))
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[ScoredLists]) -> ScoredLists:
+        """The scores of one or more parts of an input as those of one."""
+        first, *others = parts
+        if not others:
+            return first
+        sizes = np.cumsum([0, *(len(part.lengths) for part in parts)])
+        return replace(
+            first,
+            raw=np.concatenate([part.raw for part in parts]),
+            lengths=np.concatenate([part.lengths for part in parts]),
+            begins=np.concatenate(
+                [part.begins + size for part, size in zip(parts, sizes[:-1], strict=True)]
+            ),
+            paths=PathScores.beside([part.paths for part in parts]),
+        )
+
     def without_models(self) -> ScoredLists:
         """These lists with the raw scores alone."""
         paths = self.paths

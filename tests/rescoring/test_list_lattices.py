@@ -23,7 +23,7 @@ def test_the_paths_are_the_hypotheses_with_their_scores():
         nbest(("he can see", -1.0), ("he can", -2.5), ("he could see", -3.0), ("", -9.0)),
         nbest(("see", -1.0), utterance="v"),
     ]
-    lattices = list_lattices(lists)
+    lattices = list(list_lattices(lists))
     for given, lattice in zip(lists, lattices, strict=True):
         totals = known_totals([lattice], Weights({"first_pass": 1.0}))
         found = paths_list(lattice, n_best(lattice, totals, 10))

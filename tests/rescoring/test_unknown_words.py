@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from rescorer.errors import InputError
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.rescoring.unknown_words import (
     check_vocabulary,
+    count_words,
     unknown_words,
-    word_counts,
     write_unknown_words,
 )
 
@@ -41,9 +42,9 @@ def test_vocabulary_of_another_case_or_language(tmp_path: Path, model: Any) -> N
 
 
 def test_unknown_words_are_counted_and_listed(tmp_path: Path, model: Any) -> None:
-    lists = word_counts(
-        [nbest("u", ("cat zebra zebra yak", 0.0), ("zebra", 0.0), ("", 0.0), ("axolotl", 0.0))]
-    )
+    lists: Counter[str] = Counter()
+    hypotheses = ("cat zebra zebra yak", 0.0), ("zebra", 0.0), ("", 0.0), ("axolotl", 0.0)
+    count_words(nbest("u", *hypotheses), lists)
     ngram = make_ngram(tmp_path, [*KNOWN, "zebra"])
     assert check_vocabulary(lists, [model], "lists") == [
         "lightrnn: 3 of 4 distinct words unknown, the first is 'axolotl' (--oov-report lists them)"

@@ -147,6 +147,26 @@ class NBestFile:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class NBestReader:
+    """Reads the lists of one file or folder, one after the other, and anew whenever it is iterated.
+
+    Attributes:
+        remarks: what a user should know of the lists; complete after the last of them.
+    """
+
+    source: Source
+    format: Format
+
+    @property
+    def remarks(self) -> list[str]:
+        return self.source.remarks
+
+    def __iter__(self) -> Iterator[NBest]:
+        self.remarks.clear()
+        return self.format.read(self.source)
+
+
 def read_nbest(
     path: str | Path,
     format: str | None = None,
@@ -165,6 +185,26 @@ def read_nbest(
         InputError: no format fits, or several do; the named one does not exist; or the content
             cannot be used.
     """
+    reader = open_nbest(path, format, manifest=manifest, collector=collector)
+    lists = tuple(reader)
+    return NBestFile(reader.source.path, reader.format.name, lists, tuple(reader.remarks))
+
+
+def open_nbest(
+    path: str | Path,
+    format: str | None = None,
+    *,
+    manifest: str | Path | None = None,
+    collector: ErrorCollector | None = None,
+) -> NBestReader:
+    """Prepare to read n-best lists of any length, one after the other, as often as wanted.
+
+    Args:
+        manifest, collector: as `read_nbest` has them.
+
+    Raises:
+        InputError: as `read_nbest`; for content that cannot be used when it is read.
+    """
     path = Path(path)
     chosen = find_format(path, FORMATS, _names()) if format is None else _named(format)
     if manifest and chosen is not nemo_tsv.FORMAT:
@@ -175,8 +215,7 @@ def read_nbest(
             file=path,
         )
     source = Source(path, Path(manifest) if manifest else None, collector or ErrorCollector())
-    lists = tuple(chosen.read(source))
-    return NBestFile(path, chosen.name, lists, tuple(source.remarks))
+    return NBestReader(source, chosen)
 
 
 def holds_nbest(path: Path) -> bool:
@@ -187,8 +226,8 @@ def holds_nbest(path: Path) -> bool:
 
 
 def write_nbest(path: str | Path, lists: Iterable[NBest], format: str) -> None:
-    """Write n-best lists, whole or not at all; compressed where the name of a file ends in .gz or
-    .xz.
+    """Write n-best lists as they come, whole or not at all; compressed where the name of a file
+    ends in .gz or .xz.
 
     Raises:
         InputError: no such format, or it is only read; lists that no file can hold (none, ids or

@@ -25,13 +25,13 @@ def matches(beginning: Beginning) -> bool:
     return bool(known & beginning.document)
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of all documents.
 
     Raises:
         InputError: anything that is not as the module says, with the line.
     """
-    return [ranked(nbest) for nbest in documents.read(source, _parse)]
+    return map(ranked, documents.read(source, _parse))
 
 
 def _parse(document: Document) -> Iterator[Recognised]:

@@ -31,7 +31,7 @@ def matches(beginning: Beginning) -> bool:
     return bool(known & beginning.document)
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of all documents.
 
     Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ def _rank(folder: Path) -> int:
     return int(found[1])
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of all jobs, each in the order of its best hypotheses.
 
     Raises:
@@ -96,8 +96,8 @@ def read(source: Source) -> list[NBest]:
     for job in dict.fromkeys(folder.parent for folder in folders):
         for nbest, place in _lists([each for each in folders if each.parent == job], source):
             with source.collector:
-                lists.add(nbest, place)
-    return lists.done()
+                yield lists.add(nbest, place)
+    lists.done()
 
 
 def _lists(folders: Sequence[Path], source: Source) -> list[tuple[NBest, Place]]:
@@ -172,13 +172,14 @@ def _read_scores(file: Path, texts: Mapping[str, one_best.Line]) -> dict[str, fl
     return scores
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Iterable[NBest]) -> None:
     """Write the lists as one job writes them, hypothesis 1 the best; one score a hypothesis.
 
     Raises:
         InputError: they have no such score, or the folder holds other things or cannot be written.
     """
-    name = one_score(lists, "espnet", Place(path))
+    lists = list(lists)  # each rank has files of its own
+    name = one_score(lists[0].score_names, "espnet", Place(path))
     with whole_path(path) as folder:
         _check_replaceable(path)
         folder.mkdir()

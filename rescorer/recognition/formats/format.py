@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,15 +40,15 @@ class Format:
     Attributes:
         name: what users call it by.
         matches: whether a file or folder that begins so has this format.
-        read: the lists of a source.
-        write: writes lists that `check_lists` found good, whole or not at all; None: the format is
-            only read.
+        read: the lists of a source, one after the other.
+        write: writes one or more lists, which `check_lists` checks as they pass, whole or not at
+            all; None: the format is only read.
     """
 
     name: str
     matches: Callable[[Beginning], bool]
-    read: Callable[[Source], list[NBest]]
-    write: Callable[[Path, Sequence[NBest]], None] | None = None
+    read: Callable[[Source], Iterator[NBest]]
+    write: Callable[[Path, Iterable[NBest]], None] | None = None
 
 
 @dataclass(frozen=True)

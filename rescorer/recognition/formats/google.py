@@ -29,7 +29,7 @@ def matches(beginning: Beginning) -> bool:
     return bool({_TRANSCRIPT, ("response", *_TRANSCRIPT)} & beginning.document)
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of all documents.
 
     Raises:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ def matches(beginning: Beginning) -> bool:
     )
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, in its order; remarks say what was read as a score, and what was not.
 
     Raises:
@@ -51,12 +51,12 @@ def read(source: Source) -> list[NBest]:
     for number, record in enumerate(records, start=1):
         place = Place(path, part=f"record {number}")
         with source.collector:
-            lists.add(_parse(record, number, scores.names, place), place)
+            yield lists.add(_parse(record, number, scores.names, place), place)
     if scores.names:
         source.remark(f"read as scores, greater is better: {', '.join(scores.names)}")
     if scores.left_out:
         source.remark(f"not read as scores: {'; '.join(scores.left_out)}")
-    return lists.done()
+    lists.done()
 
 
 class _ScoreMembers(NamedTuple):
@@ -196,7 +196,7 @@ def _hypothesis(
     )
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Iterable[NBest]) -> None:
     """Write the lists. Raises InputError where the file cannot be written."""
     write_lines(path, js.document(map(_format, lists), "[", "]"))
 

@@ -39,7 +39,7 @@ def matches(beginning: Beginning) -> bool:
     return not beginning.is_folder and bool(lines) and _LINE.match(lines[0]) is not None
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, in its order, of one hypothesis each.
 
     Raises:
@@ -53,7 +53,7 @@ def read(source: Source) -> list[NBest]:
             if kind == "hyp":
                 reference = references.pop(utterance, (place, None))[1]
                 nbest = NBest(utterance, (Hypothesis("1", words),), reference)
-                lists.add(ranked(nbest), place)
+                yield lists.add(ranked(nbest), place)
             elif utterance in references:
                 raise _without_hypothesis(utterance, references[utterance][0])
             else:
@@ -61,7 +61,7 @@ def read(source: Source) -> list[NBest]:
     for utterance, (place, _) in references.items():
         with source.collector:
             raise _without_hypothesis(utterance, place)
-    return lists.done()
+    lists.done()
 
 
 def _without_hypothesis(utterance: str, place: Place) -> InputError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -50,7 +51,7 @@ class Found(NamedTuple):
     nbest: NBest
 
 
-def read(source: Source, parse: Parser) -> list[NBest]:
+def read(source: Source, parse: Parser) -> Iterator[NBest]:
     """The lists of all documents at a path, in the order of their files and places.
 
     Args:
@@ -67,19 +68,20 @@ def find(source: Source, parse: Parser) -> Iterator[Found]:
     does not parse, and what `parse` raises.
     """
     for file in _files(source.path):
-        recognised = list(_recognised(file, parse, source))
-        for number, (place, own, hypotheses) in enumerate(recognised, start=1):
-            name = own or (stem(file) if len(recognised) == 1 else f"{stem(file)}-{number}")
+        recognised = _recognised(file, parse, source)
+        first = list(islice(recognised, 2))
+        for number, (place, own, hypotheses) in enumerate(chain(first, recognised), start=1):
+            name = own or (stem(file) if len(first) == 1 else f"{stem(file)}-{number}")
             yield Found(place, NBest(name, hypotheses))
 
 
-def collect(source: Source, found: Iterable[Found]) -> list[NBest]:
+def collect(source: Source, found: Iterable[Found]) -> Iterator[NBest]:
     """The lists, which are checked. Raises InputError as `Lists` does."""
     lists = Lists(source.path)
     for place, nbest in found:
         with source.collector:
-            lists.add(nbest, place)
-    return lists.done()
+            yield lists.add(nbest, place)
+    lists.done()
 
 
 def _files(path: Path) -> list[Path]:

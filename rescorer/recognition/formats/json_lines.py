@@ -8,7 +8,7 @@ remembers each one's first place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rescorer.files import write_lines
@@ -33,7 +33,7 @@ def matches(beginning: Beginning) -> bool:
     )
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, in its order; blank lines are passed over.
 
     Raises:
@@ -42,8 +42,8 @@ def read(source: Source) -> list[NBest]:
     lists = Lists(source.path)
     for place, line in filled_lines(source.path):
         with source.collector:
-            lists.add(_parse(line, place), place)
-    return lists.done()
+            yield lists.add(_parse(line, place), place)
+    lists.done()
 
 
 def _parse(line: str, place: Place) -> NBest:
@@ -57,7 +57,7 @@ def _parse(line: str, place: Place) -> NBest:
     return NBest(js.as_id(members["id"], "utterance id", place), hypotheses, reference)
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Iterable[NBest]) -> None:
     """Write the lists. Raises InputError where the file cannot be written."""
     write_lines(path, map(_format, lists))
 

@@ -18,13 +18,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from rescorer.errors import InputError
-from rescorer.files import whole_path, write_lines
+from rescorer.files import open_lines, whole_path
 from rescorer.recognition.formats.beginning import Beginning
 from rescorer.recognition.formats.format import Format, Source
+from rescorer.recognition.formats.key_order import group_in_order, is_in_order
 from rescorer.recognition.formats.parsing import (
     Place,
     by_number,
@@ -35,6 +37,7 @@ from rescorer.recognition.formats.parsing import (
     format_score,
     group,
     parse_score,
+    peek,
     ranked,
     show,
     split_numbered,
@@ -61,7 +64,7 @@ def _has_words(path: Path) -> bool:
     return os.path.isdir(path) and WORDS in _members(path)
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a folder, in the order of first appearance in its `words_text`.
 
     Scores are those that have a file; where there is none, each hypothesis scores `rank`: minus its
@@ -73,14 +76,30 @@ def read(source: Source) -> list[NBest]:
     """
     path = source.path
     members = _folder(path)
-    words = _read_words(members[WORDS])
-    costs = {score: _read_costs(file, words) for score, file in _score_files(members).items()}
-    hypotheses = (
-        (text.utterance, Hypothesis(text.n, text.words, _scores(costs, key)))
-        for key, text in words.items()
-    )
-    lists = group(hypotheses, path)
-    return lists if costs else [ranked(nbest) for nbest in lists]
+    words, files = members[WORDS], _score_files(members)
+    if is_in_order([words, *files.values()]):
+        lists = group_in_order(_side_by_side(words, files), path)
+    else:
+        lists = group(_joined(words, files), path)
+    return lists if files else map(ranked, lists)
+
+
+def _side_by_side(words: Path, files: Mapping[str, Path]) -> Iterator[tuple[str, Hypothesis]]:
+    """The hypotheses of files in the same order, line by line."""
+    columns = [filled_lines(file) for file in files.values()]
+    for (place, line), *rows in zip(filled_lines(words), *columns, strict=True):
+        text = _text(line, place)
+        costs = (_cost(row, where)[1] for where, row in rows)
+        scores = {score: 0.0 - cost for score, cost in zip(files, costs, strict=True)}
+        yield text.utterance, Hypothesis(text.n, text.words, scores)
+
+
+def _joined(file: Path, files: Mapping[str, Path]) -> Iterator[tuple[str, Hypothesis]]:
+    """The hypotheses of files in any order, by their keys."""
+    words = _read_words(file)
+    costs = {score: _read_costs(each, words) for score, each in files.items()}
+    for key, text in words.items():
+        yield text.utterance, Hypothesis(text.n, text.words, _scores(costs, key))
 
 
 def _scores(costs: Mapping[str, Mapping[str, float]], key: str) -> dict[str, float]:
@@ -187,17 +206,32 @@ class _Text(NamedTuple):
     words: tuple[str, ...]
 
 
+def _text(line: str, place: Place) -> _Text:
+    key, text = [*line.split(maxsplit=1), ""][:2]
+    return _Text(place, *split_numbered(key, place), split_words(text, place))
+
+
+def _cost(line: str, place: Place) -> tuple[str, float]:
+    """The key and the cost of a line."""
+    fields = line.split()
+    if len(fields) != 2:
+        raise place.error(
+            f"{len(fields)} fields", "utt-N cost", "correct the line, or make the file again"
+        )
+    return fields[0], parse_score(fields[1], place)
+
+
 def _read_words(file: Path) -> dict[str, _Text]:
     """The lines of `words_text` by key."""
     words: dict[str, _Text] = {}
     for place, line in filled_lines(file):
-        key, text = [*line.split(maxsplit=1), ""][:2]
+        key = line.split(maxsplit=1)[0]
         if key in words:
             first = words[key].place.line
             raise place.error(
                 f"key {show(key)} is there twice", f"once, on line {first}", "take one out"
             )
-        words[key] = _Text(place, *split_numbered(key, place), split_words(text, place))
+        words[key] = _text(line, place)
     if not words:
         raise empty(file)
     return words
@@ -207,19 +241,14 @@ def _read_costs(file: Path, words: Mapping[str, _Text]) -> dict[str, float]:
     """The costs of a file by key, with exactly the keys that have words."""
     costs: dict[str, float] = {}
     for place, line in filled_lines(file):
-        fields = line.split()
-        if len(fields) != 2:
-            raise place.error(
-                f"{len(fields)} fields", "utt-N cost", "correct the line, or make the file again"
-            )
-        key, cost = fields
+        key, cost = _cost(line, place)
         if key not in words:
             raise place.error(
                 f"key {show(key)} has no words", f"the keys of {WORDS}", "make both files again"
             )
         if key in costs:
             raise place.error(f"key {show(key)} is there twice", "unique keys", "take one out")
-        costs[key] = parse_score(cost, place)
+        costs[key] = cost
     if (missing := next((key for key in words if key not in costs), None)) is not None:
         raise words[missing].place.error(
             f"key {show(missing)} has no cost in {file.name}",
@@ -229,86 +258,100 @@ def _read_costs(file: Path, words: Mapping[str, _Text]) -> dict[str, float]:
     return costs
 
 
-def line_order(folders: Iterable[Path]) -> dict[str, int]:
+def line_order(folders: Sequence[Path]) -> dict[str, int] | None:
     """The keys of folders, one after the other, in the order of the lines of `words_text`, each
-    with its place.
+    with its place; None if they stand by number, one list after the other.
     """
-    keys = (
-        line.split(maxsplit=1)[0]
-        for folder in folders
-        for _, line in filled_lines(_folder(folder)[WORDS])
-    )
+    files = [_folder(folder)[WORDS] for folder in folders]
+    if all(is_in_order([file]) for file in files):
+        return None
+    keys = (line.split(maxsplit=1)[0] for file in files for _, line in filled_lines(file))
     return {key: place for place, key in enumerate(keys)}
 
 
 def write(
     path: Path,
-    lists: Sequence[NBest],
+    lists: Iterable[NBest],
     order: Mapping[str, int] | None = None,
     alignments: Mapping[str, str] | None = None,
+    *,
+    is_ranked: bool = False,
 ) -> None:
     """Write the folder, whole or not at all; one that is there is replaced if it holds n-best files
     only.
 
     Args:
         order: the place of each key among the lines; by number, one list after the other, without
-            it. Lists with an order are re-ranked ones, whose ranks are written even where they are
-            the numbers.
+            it, and then lists are written as they come.
         alignments: by key `utt-N`, transition ids with spaces between: Kaldi's `ali.gz`.
+        is_ranked: whether these are re-ranked lists, whose ranks are written even where they are
+            the numbers.
 
     Raises:
         InputError: a hypothesis key is no number, a score's name means another score in this
             format, the folder holds other things, or it cannot be written.
     """
-    check_numbers(lists, Place(path))
-    files = {score: _file_of(score, path) for score in lists[0].score_names}
-    rows = _rows(lists, order)
-    is_ranked = order is not None or any(map(_is_reordered, lists))
+    first, lists = peek(check_numbers(lists, Place(path)))
+    files = {score: _file_of(score, path) for score in first.score_names}
+    rows: Iterable[_Row] = _rows(lists)
+    if order is not None:
+        rows = sorted(rows, key=lambda row: order[row.key])
     with whole_path(path) as folder:
         _check_replaceable(path)
         folder.mkdir()
-        write_lines(folder / WORDS, (" ".join((key, *h.words)) for key, h in rows))
-        for score, file in files.items():
-            write_lines(folder / file, _cost_lines(rows, score))
-        if alignments is not None:
-            lines = (f"{key} {alignments[key]}".rstrip() for key, _ in rows)
-            write_lines(folder / f"{ALIGNMENTS}.gz", lines)
-        if is_ranked:
-            ranks = _ranks(lists)
-            write_lines(folder / RANKS, (f"{key} {ranks[key]}" for key, _ in rows))
+        is_reordered = _write_rows(folder, rows, files, alignments)
+        if not (is_ranked or is_reordered):
+            (folder / RANKS).unlink()
 
 
-def _rows(lists: Iterable[NBest], order: Mapping[str, int] | None) -> list[tuple[str, Hypothesis]]:
-    """The hypotheses with their keys `utt-N`, in the order of the lines: see `write`."""
-    rows = [
-        (_key(nbest, hypothesis), hypothesis)
-        for nbest in lists
-        for hypothesis in by_number(nbest.hypotheses)
-    ]
-    return rows if order is None else sorted(rows, key=lambda row: order[row[0]])
+class _Row(NamedTuple):
+    """A hypothesis with its key `utt-N`.
+
+    Attributes:
+        place: among the hypotheses of its list by number, from 1.
+        rank: in its list, from 1.
+    """
+
+    key: str
+    hypothesis: Hypothesis
+    place: int
+    rank: int
 
 
-def _key(nbest: NBest, hypothesis: Hypothesis) -> str:
-    return f"{nbest.utterance}-{hypothesis.key}"
+def _rows(lists: Iterable[NBest]) -> Iterator[_Row]:
+    """The hypotheses of the lists, in each by number."""
+    for nbest in lists:
+        ranks = {each.key: rank for rank, each in enumerate(nbest.hypotheses, start=1)}
+        for place, each in enumerate(by_number(nbest.hypotheses), start=1):
+            yield _Row(f"{nbest.utterance}-{each.key}", each, place, ranks[each.key])
 
 
-def _cost_lines(rows: Iterable[tuple[str, Hypothesis]], score: str) -> Iterator[str]:
-    # Not -score: the cost of 0 is 0, not -0.
-    return (f"{key} {format_score(0.0 - hypothesis.scores[score])}" for key, hypothesis in rows)
+def _write_rows(
+    folder: Path,
+    rows: Iterable[_Row],
+    files: Mapping[str, str],
+    alignments: Mapping[str, str] | None,
+) -> bool:
+    """Write all files side by side. Returns whether a list has another order than its numbers."""
+    is_reordered = False
+    with ExitStack() as opened:
 
+        def column(name: str) -> IO[str]:
+            return opened.enter_context(open_lines(folder / name, Path(name).suffix))
 
-def _is_reordered(nbest: NBest) -> bool:
-    """Whether the hypotheses come in another order than their numbers."""
-    return by_number(nbest.hypotheses) != [*nbest.hypotheses]
-
-
-def _ranks(lists: Iterable[NBest]) -> dict[str, int]:
-    """The place of each key in its list, from 1."""
-    return {
-        _key(nbest, hypothesis): rank
-        for nbest in lists
-        for rank, hypothesis in enumerate(nbest.hypotheses, start=1)
-    }
+        words, ranks = column(WORDS), column(RANKS)
+        costs = {score: column(file) for score, file in files.items()}
+        ids = None if alignments is None else column(f"{ALIGNMENTS}.gz")
+        for key, hypothesis, place, rank in rows:
+            words.write(" ".join((key, *hypothesis.words)) + "\n")
+            ranks.write(f"{key} {rank}\n")
+            for score, file in costs.items():
+                # Not -score: the cost of 0 is 0, not -0.
+                file.write(f"{key} {format_score(0.0 - hypothesis.scores[score])}\n")
+            if ids is not None and alignments is not None:
+                ids.write(f"{key} {alignments[key]}".rstrip() + "\n")
+            is_reordered |= place != rank
+    return is_reordered
 
 
 def _file_of(score: str, path: Path) -> str:

@@ -8,7 +8,7 @@ name, so their order says nothing, and a re-ranked list comes back in the recogn
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rescorer.files import write_lines
@@ -39,7 +39,7 @@ def _is_of_list(member: Member) -> bool:
     return len(member) == 2 and (member[1].startswith("hyp") or member[1] == "ref")
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, in its order.
 
     Raises:
@@ -50,8 +50,9 @@ def read(source: Source) -> list[NBest]:
     for utterance, value in js.as_object(js.load_document(source.path), "the file", place).items():
         with source.collector:
             check_id(utterance, place)
-            lists.add(_parse(utterance, value, place.within(f"utterance {show(utterance)}")), place)
-    return lists.done()
+            where = place.within(f"utterance {show(utterance)}")
+            yield lists.add(_parse(utterance, value, where), place)
+    lists.done()
 
 
 def _parse(utterance: str, value: js.JsonValue, place: Place) -> NBest:
@@ -73,11 +74,11 @@ def _hypothesis(name: str, value: js.JsonValue, place: Place) -> Hypothesis:
     return js.parse_hypothesis(value, match[1], place.within(name))
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Iterable[NBest]) -> None:
     """Write the lists. Raises InputError where the file cannot be written, or a hypothesis key is
     no number.
     """
-    check_numbers(lists, Place(path))
+    lists = check_numbers(lists, Place(path))
     write_lines(path, js.document(map(_format, lists), "{", "}"))
 
 

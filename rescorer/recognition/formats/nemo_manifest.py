@@ -11,7 +11,7 @@ see `one_score`. Audio files are not known here, so the writer gives the utteran
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from rescorer.recognition.formats.parsing import (
     check_id,
     filled_lines,
     one_score,
+    peek,
     show,
 )
 from rescorer.recognition.nbest import FIRST_PASS, Hypothesis, NBest
@@ -57,7 +58,7 @@ def matches(beginning: Beginning) -> bool:
     return not beginning.is_folder and bool(wanted & beginning.members)
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a manifest, in its order.
 
     Raises:
@@ -66,20 +67,27 @@ def read(source: Source) -> list[NBest]:
     lists = Lists(source.path)
     for entry in entries(source.path, source.collector):
         with source.collector:
-            lists.add(NBest(entry.utterance, _hypotheses(entry), entry.reference), entry.place)
-    return lists.done()
+            nbest = NBest(entry.utterance, _hypotheses(entry), entry.reference)
+            yield lists.add(nbest, entry.place)
+    lists.done()
 
 
-def entries(path: Path, collector: ErrorCollector | None = None) -> list[Entry]:
-    """The lines of a manifest. Raises InputError for a line without id or audio file."""
-    collector = collector or ErrorCollector()
-    found: list[Entry] = []
+def entries(path: Path, collector: ErrorCollector | None = None) -> Iterator[Entry]:
+    """The lines of a manifest, which is read twice: names that several lines share get offsets.
+
+    Raises:
+        InputError: a line without id or audio file.
+    """
+    counts = Counter(entry.utterance for entry in _entries(path, ErrorCollector(skip=True)))
+    for entry in _entries(path, collector or ErrorCollector()):
+        yield _part(entry) if counts[entry.utterance] > 1 else entry
+
+
+def _entries(path: Path, collector: ErrorCollector) -> Iterator[Entry]:
     for place, line in filled_lines(path):
         with collector:
             members = js.as_object(js.load(line, place), "the line", place)
-            found.append(Entry(place, _name(members, place), members))
-    counts = Counter(entry.utterance for entry in found)
-    return [_part(entry) if counts[entry.utterance] > 1 else entry for entry in found]
+            yield Entry(place, _name(members, place), members)
 
 
 def _name(members: dict[str, js.JsonValue], place: Place) -> str:
@@ -126,15 +134,16 @@ def _hypothesis(value: js.JsonValue, key: str, place: Place) -> Hypothesis:
     return Hypothesis(key, words, {FIRST_PASS: js.as_score(beam[1], "score", place)})
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Iterable[NBest]) -> None:
     """Write the lists, with one of their scores. Raises InputError where they have none, or the
     file cannot be written.
     """
-    score = one_score(lists, "nemo", Place(path))
+    first, lists = peek(lists)
+    score = one_score(first.score_names, "nemo", Place(path))
     write_lines(path, _lines(lists, score))
 
 
-def _lines(lists: Sequence[NBest], score: str) -> Iterator[str]:
+def _lines(lists: Iterable[NBest], score: str) -> Iterator[str]:
     for nbest in lists:
         beams = [[" ".join(h.words), float(h.scores[score])] for h in nbest.hypotheses]
         yield js.dump(

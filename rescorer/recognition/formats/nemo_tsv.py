@@ -40,7 +40,7 @@ def matches(beginning: Beginning) -> bool:
     return not beginning.is_folder and bool(lines) and all(map(_LINE.fullmatch, lines))
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, in the order of the manifest.
 
     Raises:
@@ -48,7 +48,7 @@ def read(source: Source) -> list[NBest]:
             module says, with the line.
     """
     hypotheses = list(_hypotheses(source.path))
-    entries = nemo_manifest.entries(_manifest(source))
+    entries = list(nemo_manifest.entries(_manifest(source)))
     size = _block_size(source, len(hypotheses), len(entries))
     lists = Lists(source.path)
     for number, entry in enumerate(entries):
@@ -57,8 +57,8 @@ def read(source: Source) -> list[NBest]:
             Hypothesis(str(place), words, scores)
             for place, (words, scores) in enumerate(block, start=1)
         )
-        lists.add(NBest(entry.utterance, keyed, entry.reference), entry.place)
-    return lists.done()
+        yield lists.add(NBest(entry.utterance, keyed, entry.reference), entry.place)
+    lists.done()
 
 
 def _hypotheses(path: Path) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:

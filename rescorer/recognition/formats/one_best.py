@@ -47,7 +47,7 @@ def matches(beginning: Beginning) -> bool:
     return False
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, of one hypothesis each.
 
     Raises:
@@ -57,8 +57,8 @@ def read(source: Source) -> list[NBest]:
     for place, line in filled_lines(source.path):
         with source.collector:
             _, utterance, words = parse(place, line)
-            lists.add(ranked(NBest(utterance, (Hypothesis("1", words),))), place)
-    return lists.done()
+            yield lists.add(ranked(NBest(utterance, (Hypothesis("1", words),))), place)
+    lists.done()
 
 
 FORMAT = Format("one-best", matches, read)

@@ -7,8 +7,10 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,7 +128,7 @@ def split_words(text: str, place: Place) -> tuple[str, ...]:
             "words",
             "make the file again, or take the character out",
         )
-    return tuple(text.split())
+    return tuple(map(sys.intern, text.split()))  # lists repeat their words
 
 
 def check_id(text: str, place: Place, what: str = "utterance id") -> str:
@@ -166,9 +168,9 @@ def split_numbered(key: str, place: Place) -> tuple[str, str]:
     return check_id(match[1], place), match[2]
 
 
-def check_numbers(lists: Iterable[NBest], place: Place) -> None:
-    """Raises InputError for a hypothesis key that is no number: formats with `utt-N` or `hyp_N`
-    cannot hold it.
+def check_numbers(lists: Iterable[NBest], place: Place) -> Iterator[NBest]:
+    """The lists. Raises InputError for a hypothesis key that is no number: formats with `utt-N` or
+    `hyp_N` cannot hold it.
     """
     for nbest in lists:
         for hypothesis in nbest.hypotheses:
@@ -178,9 +180,10 @@ def check_numbers(lists: Iterable[NBest], place: Place) -> None:
                     "a number",
                     "write the format jsonl, which holds any key",
                 )
+        yield nbest
 
 
-def group(entries: Iterable[tuple[str, Hypothesis]], path: Path) -> list[NBest]:
+def group(entries: Iterable[tuple[str, Hypothesis]], path: Path) -> Iterator[NBest]:
     """The lists of (utterance, hypothesis) pairs that come in any order: by first appearance, each
     by ascending N.
     """
@@ -189,8 +192,8 @@ def group(entries: Iterable[tuple[str, Hypothesis]], path: Path) -> list[NBest]:
         members.setdefault(utterance, []).append(hypothesis)
     lists = Lists(path)
     for utterance, hypotheses in members.items():
-        lists.add(NBest(utterance, tuple(by_number(hypotheses))), Place(path))
-    return lists.done()
+        yield lists.add(NBest(utterance, tuple(by_number(hypotheses))), Place(path))
+    lists.done()
 
 
 def numbered(
@@ -201,11 +204,17 @@ def numbered(
     return NBest(utterance, tuple(keyed), reference)
 
 
-def one_score(lists: Sequence[NBest], format: str, place: Place) -> str:
+def peek(lists: Iterable[NBest]) -> tuple[NBest, Iterator[NBest]]:
+    """The first of checked lists, and all of them."""
+    rest = iter(lists)
+    first = next(rest)
+    return first, chain([first], rest)
+
+
+def one_score(names: Sequence[str], format: str, place: Place) -> str:
     """The name of the score to write in a format that holds one: `total`, else `first_pass`, else
     `rank`. Raises InputError where the lists have none of them.
     """
-    names = lists[0].score_names
     found = next((name for name in (TOTAL, FIRST_PASS, RANK) if name in names), None)
     if found is None:
         raise place.error(
@@ -259,7 +268,7 @@ class ErrorCollector:
 
 
 class Lists:
-    """The lists of one file as they come in.
+    """Checks the lists of one file as they pass; of those that have passed only ids are kept.
 
     What holds for every file: at least one list, no empty list, ids and keys unique, the same score
     names everywhere.
@@ -267,12 +276,12 @@ class Lists:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lists: dict[str, NBest] = {}
+        self._utterances: set[str] = set()
         self._names: Mapping[str, float] | None = None
 
-    def add(self, nbest: NBest, place: Place) -> None:
-        """Take one list. Raises InputError where it does not fit in with those before."""
-        if nbest.utterance in self._lists:
+    def add(self, nbest: NBest, place: Place) -> NBest:
+        """The list. Raises InputError where it does not fit in with those before."""
+        if nbest.utterance in self._utterances:
             raise place.error(
                 f"utterance {show(nbest.utterance)} is there twice",
                 "unique ids",
@@ -287,7 +296,8 @@ class Lists:
             )
         self._check_keys(nbest.hypotheses, place)
         self._check_names(nbest.hypotheses, place)
-        self._lists[nbest.utterance] = nbest
+        self._utterances.add(nbest.utterance)
+        return nbest
 
     def _check_keys(self, hypotheses: Sequence[Hypothesis], place: Place) -> None:
         seen: set[str] = set()
@@ -311,11 +321,10 @@ class Lists:
                     "give every hypothesis the same scores",
                 )
 
-    def done(self) -> list[NBest]:
-        """The lists, in the order they came. Raises InputError where none came."""
-        if not self._lists:
+    def done(self) -> None:
+        """Raises InputError where no list came."""
+        if not self._utterances:
             raise empty(self._path)
-        return list(self._lists.values())
 
 
 def _list(names: Iterable[str]) -> str:
@@ -329,21 +338,22 @@ def empty(path: Path) -> InputError:
     )
 
 
-def check_lists(lists: Iterable[NBest], path: Path) -> list[NBest]:
-    """`lists`, all of which every format can hold. Raises InputError with the place in `lists`
-    where one cannot.
+def check_lists(lists: Iterable[NBest], path: Path) -> Iterator[NBest]:
+    """`lists`, which are checked as they pass: every format can hold them. Raises InputError with
+    the place in `lists` where one cannot, and where there is none.
     """
-    collected = Lists(path)
+    checked = Lists(path)
     for nbest in lists:
         place = Place(path)
         check_id(nbest.utterance, place)
-        collected.add(nbest, place)
+        checked.add(nbest, place)
         for name in nbest.score_names:
             check_score_name(name, place)
         for hypothesis in nbest.hypotheses:
             _check_hypothesis(hypothesis, place.within(f"utterance {show(nbest.utterance)}"))
         _check_words(nbest.reference or (), place.within(f"reference of {show(nbest.utterance)}"))
-    return collected.done()
+        yield nbest
+    checked.done()
 
 
 def _check_hypothesis(hypothesis: Hypothesis, place: Place) -> None:

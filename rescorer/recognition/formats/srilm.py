@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rescorer.errors import InputError
@@ -34,6 +34,7 @@ from rescorer.recognition.formats.parsing import (
     numbered,
     one_score,
     parse_score,
+    peek,
     show,
     split_words,
 )
@@ -64,7 +65,7 @@ def _is_plain(line: str) -> bool:
     return bool(found) and int(line.split()[2]) in (len(words), len(spoken))
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file or a folder, by file name.
 
     Raises:
@@ -77,8 +78,8 @@ def read(source: Source) -> list[NBest]:
             hypotheses = list(_hypotheses(file, source))
             if not hypotheses:
                 raise empty(file)
-            lists.add(numbered(_utterance(file), hypotheses), Place(file))
-    return lists.done()
+            yield lists.add(numbered(_utterance(file), hypotheses), Place(file))
+    lists.done()
 
 
 def _utterance(file: Path) -> str:
@@ -146,26 +147,30 @@ def _words(fields: list[str], place: Place) -> tuple[str, ...]:
     return tuple(word for word in split_words(" ".join(fields), place) if word not in _NO_WORDS)
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Iterable[NBest]) -> None:
     """Write a folder with a file for each list.
 
     Raises:
         InputError: the lists have no score that the format holds, an utterance is no file name, or
             the folder holds other files than lists of this format or cannot be written.
     """
-    for nbest in lists:
-        if not _is_file_name(nbest.utterance):
-            raise Place(path).error(
-                f"utterance {show(nbest.utterance)} is read as another from a file name",
-                "the name of a file without a suffix",
-                "rename it, or write the format jsonl",
-            )
-    lines = _form_of(lists, path)
+    first, lists = peek(lists)
+    lines = _form_of(first, path)
     with whole_path(path) as folder:
         _check_replaceable(path)
         folder.mkdir()
         for nbest in lists:
-            put_lines(folder / nbest.utterance, lines(nbest))
+            put_lines(folder / _file_name(nbest.utterance, path), lines(nbest))
+
+
+def _file_name(utterance: str, path: Path) -> str:
+    if not _is_file_name(utterance):
+        raise Place(path).error(
+            f"utterance {show(utterance)} is read as another from a file name",
+            "the name of a file without a suffix",
+            "rename it, or write the format jsonl",
+        )
+    return utterance
 
 
 def _is_file_name(utterance: str) -> bool:
@@ -177,11 +182,11 @@ def _is_file_name(utterance: str) -> bool:
     )
 
 
-def _form_of(lists: Sequence[NBest], path: Path) -> Callable[[NBest], Iterator[str]]:
-    """What makes the lines of a list."""
-    if {ACOUSTIC, FIRST_LM} <= set(lists[0].score_names):
+def _form_of(first: NBest, path: Path) -> Callable[[NBest], Iterator[str]]:
+    """What makes the lines of a list; `first` has the scores of all."""
+    if {ACOUSTIC, FIRST_LM} <= set(first.score_names):
         return _plain_lines
-    name = one_score(lists, "srilm", Place(path))
+    name = one_score(first.score_names, "srilm", Place(path))
     return lambda nbest: _lines_1(nbest, name)
 
 

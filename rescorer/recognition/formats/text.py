@@ -9,12 +9,13 @@ hypothesis: of lists that have more, `total` is written where they have it, else
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rescorer.files import write_lines
 from rescorer.recognition.formats.beginning import Beginning
 from rescorer.recognition.formats.format import Format, Source
+from rescorer.recognition.formats.key_order import group_in_order, is_in_order
 from rescorer.recognition.formats.parsing import (
     Place,
     check_numbers,
@@ -23,6 +24,7 @@ from rescorer.recognition.formats.parsing import (
     group,
     one_score,
     parse_score,
+    peek,
     show,
     split_numbered,
     split_words,
@@ -39,25 +41,39 @@ def matches(beginning: Beginning) -> bool:
     return not (beginning.is_folder or beginning.is_json) and 0 < len(lines) <= 2 * fitting
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, in the order of first appearance; blank lines are passed over.
 
     Raises:
         InputError: anything that is not as the module says, with the line.
     """
-    return group(_entries(source), source.path)
+    if is_in_order([source.path]):
+        return group_in_order(_entries(source), source.path)
+    return group(_entries(source, _UniqueKeys()), source.path)
 
 
-def _entries(source: Source) -> Iterator[tuple[str, Hypothesis]]:
-    lines: dict[str, int | None] = {}
+class _UniqueKeys:
+    """The keys so far, each with its line."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, int | None] = {}
+
+    def add(self, key: str, place: Place) -> None:
+        if key in self._lines:
+            raise place.error(
+                f"key {show(key)} is there twice",
+                f"once, on line {self._lines[key]}",
+                "take one out",
+            )
+        self._lines[key] = place.line
+
+
+def _entries(source: Source, keys: _UniqueKeys | None = None) -> Iterator[tuple[str, Hypothesis]]:
     for place, line in filled_lines(source.path):
         with source.collector:
             key, score, words = _fields(line, place)
-            if key in lines:
-                raise place.error(
-                    f"key {show(key)} is there twice", f"once, on line {lines[key]}", "take one out"
-                )
-            lines[key] = place.line
+            if keys is not None:
+                keys.add(key, place)
             utterance, n = split_numbered(key, place)
             hypothesis = Hypothesis(
                 n, split_words(words, place), {FIRST_PASS: parse_score(score, place)}
@@ -72,15 +88,15 @@ def _fields(line: str, place: Place) -> tuple[str, str, str]:
     return key, score, words
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Iterable[NBest]) -> None:
     """Write the lists, with one of their scores.
 
     Raises:
         InputError: they have none of these scores, a key is no number, or the file
             cannot be written.
     """
-    check_numbers(lists, Place(path))
-    name = one_score(lists, "text", Place(path))
+    first, lists = peek(check_numbers(lists, Place(path)))
+    name = one_score(first.score_names, "text", Place(path))
     write_lines(
         path,
         (

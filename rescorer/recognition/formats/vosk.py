@@ -23,7 +23,7 @@ def matches(beginning: Beginning) -> bool:
     return bool({("alternatives", "[]", "text"), ("partial",)} & beginning.document)
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of all documents.
 
     Raises:

@@ -6,7 +6,7 @@ has one hypothesis without words. The format holds one score a hypothesis: see `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rescorer.files import write_lines
@@ -21,6 +21,7 @@ from rescorer.recognition.formats.parsing import (
     numbered,
     one_score,
     parse_score,
+    peek,
     show,
     split_words,
 )
@@ -42,7 +43,7 @@ def matches(beginning: Beginning) -> bool:
     )
 
 
-def read(source: Source) -> list[NBest]:
+def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, in its order.
 
     Raises:
@@ -54,10 +55,10 @@ def read(source: Source) -> list[NBest]:
     for place, utterance, hypotheses in _blocks(source):
         silent += not hypotheses
         with source.collector:
-            lists.add(numbered(utterance, hypotheses or [_SILENT]), place)
+            yield lists.add(numbered(utterance, hypotheses or [_SILENT]), place)
     if silent:
         source.remark(f"{silent} utterances without candidates: nothing was recognised there")
-    return lists.done()
+    lists.done()
 
 
 def _blocks(source: Source) -> Iterator[tuple[Place, str, list[Hypothesis]]]:
@@ -89,14 +90,15 @@ def _hypothesis(text: str, place: Place) -> Hypothesis:
     return Hypothesis("", split_words(words, place), {FIRST_PASS: parse_score(score, place)})
 
 
-def write(path: Path, lists: Sequence[NBest]) -> None:
+def write(path: Path, lists: Iterable[NBest]) -> None:
     """Write the lists, with one of their scores. Raises InputError where they have none, or the
     file cannot be written.
     """
-    write_lines(path, _lines(lists, one_score(lists, "wenet", Place(path))))
+    first, lists = peek(lists)
+    write_lines(path, _lines(lists, one_score(first.score_names, "wenet", Place(path))))
 
 
-def _lines(lists: Sequence[NBest], score: str) -> Iterator[str]:
+def _lines(lists: Iterable[NBest], score: str) -> Iterator[str]:
     for nbest in lists:
         yield f"{_WAV} {nbest.utterance}"
         for each in nbest.hypotheses:
