@@ -136,6 +136,7 @@ PAGES = (
             "scoring_speed*",
             "training_and_scoring",
             "prefix_sharing",
+            "list_scaling",
             "tuning_speed",
             "completion",
             "vocabulary_size",
