@@ -66,8 +66,8 @@ def english_model(device: str = "cpu") -> LanguageModel:
 def _bound_kernel_cache() -> None:
     """Let oneDNN keep kernels for 16 shapes, not for its usual 1,024.
 
-    Batches of histories have any number of rows, so that few kernels are used again, while all of
-    them take some 300 MB. oneDNN reads the variable when it makes its first kernel.
+    Batches of histories have any number of rows, so that few kernels are used again, while memory
+    grows with each one. oneDNN reads the variable when it makes its first kernel.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
