@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -190,8 +190,8 @@ def open_lines(path: Path, suffix: str = "") -> IO[str]:
     Args:
         suffix: .gz or .xz for a compressed file.
     """
-    opener = _WRITERS.get(suffix, open)
-    return opener(path, "wt", encoding="utf-8", newline="\n")  # type: ignore[operator,no-any-return]
+    opener: Callable[..., IO[str]] = _WRITERS.get(suffix, open)  # type: ignore[assignment]
+    return opener(path, "wt", encoding="utf-8", newline="\n")
 
 
 def read_bytes(path: str | Path) -> bytes:
