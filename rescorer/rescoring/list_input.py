@@ -1,6 +1,7 @@
 """N-best lists as an input of rescoring: they are read once to check them, and again to score them.
 
-Between the two only what the checks and remarks need is kept: ids, counts of words, references.
+Between the two only what the checks and remarks need is kept: ids, counts of words, references. The
+lists themselves are kept if they are few.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from rescorer.rescoring.inputs import SideInputs, check_references, choose, need
 from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
 from rescorer.rescoring.unknown_words import count_words
 
+KEPT_HYPOTHESES = 1 << 16  # lists with so many hypotheses are not read again; they take some 60 MB
+
 
 @dataclass(frozen=True, eq=False)
 class ListInput:
     """N-best lists that are checked, with all that is read beside them.
 
     Attributes:
-        lists: one after the other; the files are read anew whenever this is iterated.
+        lists: one after the other; the files are read anew whenever this is iterated, unless the
+            lists are few.
         format: that ranked lists are written in: their own if it can be written.
         summary: what the lists hold.
         notes: what a user should know about the input, in lines.
@@ -86,24 +90,41 @@ class ListSummary:
             )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _UsedLists:
     """The lists of files that are rescored, without Kaldi's sums of scores.
 
     Attributes:
         remarks: on scores that are left out; complete after the first list.
+        kept: all lists, once they have been read, if they are few; else None.
     """
 
     read: NBestFiles
     files: InputFiles
     remarks: list[str] = field(default_factory=list)
+    kept: list[NBest] | None = None
 
     def __iter__(self) -> Iterator[NBest]:
+        return iter(self.kept) if self.kept is not None else self._keeping(self._from_files())
+
+    def _from_files(self) -> Iterator[NBest]:
         self.remarks.clear()
         lists = iter(self.read)
         if self.read.format == "kaldi":
             lists = without_known_sums(lists, self.files.name, self.remarks)
         return choose(lists, self.files)
+
+    def _keeping(self, lists: Iterable[NBest]) -> Iterator[NBest]:
+        passed: list[NBest] = []
+        hypotheses = 0
+        for each in lists:
+            hypotheses += len(each.hypotheses)
+            passed.append(each)
+            if hypotheses > KEPT_HYPOTHESES:
+                passed.clear()
+            yield each
+        if hypotheses <= KEPT_HYPOTHESES:
+            self.kept = passed
 
 
 def read_lists(files: InputFiles, outputs: OutputFiles, settings: RescoreSettings) -> ListInput:

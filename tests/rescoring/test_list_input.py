@@ -12,6 +12,7 @@ from tiny import LISTS, nbest
 from rescorer.errors import InputError
 from rescorer.recognition.formats import write_nbest
 from rescorer.recognition.nbest import FIRST_PASS, RANK
+from rescorer.rescoring import list_input
 from rescorer.rescoring.list_input import ListSummary, read_lists
 from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
 
@@ -40,11 +41,18 @@ def test_held_references() -> None:
     assert ListSummary.of([LISTS[0], *held[1:]]).references is None
 
 
-def test_lists_are_read_anew_whenever_they_are_iterated(tmp_path: Path) -> None:
+def test_few_lists_are_kept_and_many_are_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "lists.jsonl"
     write_nbest(path, LISTS, "jsonl")
-    source = read_lists(InputFiles((path,)), OutputFiles(), RescoreSettings())
-    assert list(source.lists) == list(source.lists) == list(LISTS)
+    hypotheses = sum(len(each.hypotheses) for each in LISTS)
+    for most in (hypotheses, hypotheses - 1):
+        monkeypatch.setattr(list_input, "KEPT_HYPOTHESES", most)
+        source = read_lists(InputFiles((path,)), OutputFiles(), RescoreSettings())
+        assert list(source.lists) == list(source.lists) == list(LISTS)
+        first = next(iter(source.lists))
+        assert (first is next(iter(source.lists))) == (most == hypotheses)
 
 
 def test_taken_names_are_refused_when_lists_are_read(tmp_path: Path) -> None:
