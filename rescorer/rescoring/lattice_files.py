@@ -142,7 +142,7 @@ def rescore_lattice_files(
         )
         weights = tuning.weights
         if tuning.is_default:
-            say("no tuned weights have fewer errors here than the default ones: these are taken")
+            say("the default weights have fewer errors here than all tuned ones: they are kept")
         say_tuned(weights, say)
 
     rows = WordRows(side)

@@ -43,7 +43,7 @@ _ROUNDS_WITH_NAMES = 6
 
 @dataclass(frozen=True, eq=False)
 class LatticeTuning:
-    """Weights, and the lists that they were tuned on at last.
+    """The chosen weights, and the lists of the last round.
 
     Attributes:
         is_default: whether the default weights had the fewest errors.
