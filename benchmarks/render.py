@@ -137,6 +137,7 @@ PAGES = (
             "format_speed",
             "report_page",
             "audio",
+            "audio*",
         ),
     ),
     Page("export", "Export", "Models as ONNX files, for small machines.", ("export*",)),

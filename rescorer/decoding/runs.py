@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -19,7 +20,7 @@ from rescorer.decoding.audio import Audio, open_audio
 from rescorer.errors import InputError
 from rescorer.files import sole_use, whole_path
 from rescorer.progress import Progress
-from rescorer.recognition.formats import read_nbest, write_nbest
+from rescorer.recognition.formats import open_nbest, write_nbest
 from rescorer.recognition.formats.parsing import ErrorCollector, Place, check_id
 from rescorer.recognition.nbest import NBest
 
@@ -148,19 +149,15 @@ def write_lists(
             written.
     """
 
-    def save(folder: Path, results: Sequence[NBest]) -> None:
-        if results:
-            write_nbest(folder / _LISTS, results, "jsonl")
+    def save(folder: Path, results: Iterator[NBest]) -> None:
+        if (first := next(results, None)) is not None:
+            write_nbest(folder / _LISTS, chain([first], results), "jsonl")
 
     with sole_use(run.work):
         parts = list(_decode_all(run, decode, save, progress))
-        lists = [
-            nbest
-            for part in parts
-            if (part / _LISTS).exists()
-            for nbest in read_nbest(part / _LISTS, "jsonl").lists
-        ]
-        _check_any(run, lists)
+        files = [part / _LISTS for part in parts if (part / _LISTS).exists()]
+        _check_any(run, files)
+        lists = (nbest for file in files for nbest in open_nbest(file, "jsonl"))
         write_nbest(run.output, lists, "jsonl")
         shutil.rmtree(run.work)
 
@@ -181,7 +178,7 @@ def write_lattices(
         InputError: as `write_lists`.
     """
 
-    def save(folder: Path, results: Sequence[LatticeFile]) -> None:
+    def save(folder: Path, results: Iterator[LatticeFile]) -> None:
         for lattice in results:
             (folder / _LATTICES.replace("*", lattice.utterance)).write_bytes(lattice.content)
 
@@ -199,7 +196,7 @@ def write_lattices(
 def _decode_all(
     run: Run,
     decode: Callable[[Audio], Iterator[Decoded[T]]],
-    save: Callable[[Path, Sequence[T]], None],
+    save: Callable[[Path, Iterator[T]], None],
     progress: Progress,
 ) -> Iterator[Path]:
     """The folders of what the files gave, in order; they are made where they are not there yet."""
@@ -223,14 +220,12 @@ def _decode_all(
 
 def _results(
     run: Run, decoded: Iterator[Decoded[T]], progress: Progress, done: float, total: int
-) -> list[T]:
-    """The results of a file; done: seconds of audio before it, of the total."""
-    results = []
+) -> Iterator[T]:
+    """The results of a file as they come; done: seconds of audio before it, of the total."""
     for end, result in decoded:
-        results.append(result)
         run.throughput.utterances += 1
         progress(_STAGE, min(int(done + end), total), total)
-    return results
+        yield result
 
 
 def _check_any(run: Run, results: Sequence[object]) -> None:
