@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import lzma
 import zlib
@@ -15,6 +16,7 @@ from rescorer.inputs import open_input, was_read
 from rescorer.packed import unpacked
 from rescorer.work_folders import locked, replace, work_folder
 
+_PIECE = 1 << 16  # bytes that are read at a time
 _WRITERS = {".gz": gzip.open, ".xz": lzma.open}  # by suffix
 
 
@@ -84,20 +86,48 @@ def read_lines(path: str | Path, *, once: bool = False) -> Iterator[tuple[int, s
                 # Some editors put a byte order mark before the first line: no part of the text.
                 yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
-            raise InputError(
-                f"byte 0x{error.object[error.start]:02x} is not UTF-8",
-                expected="UTF-8 text",
-                remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
-                file=path,
-                line=number,
-            ) from None
+            raise _no_text(path, number, error) from None
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-            raise InputError(
-                f"cannot be read on: {error}",
-                remedy="the file is damaged or cut short: make it again",
-                file=path,
-                line=number + 1,
-            ) from None
+            raise _cut_short(path, number + 1, error) from None
+
+
+def read_text(path: str | Path) -> Iterator[str]:
+    """Yield a UTF-8 text file, plain, .gz or .xz, in pieces of any length: for text without lines.
+
+    Raises:
+        InputError: as `read_lines`.
+    """
+    decoder, line = codecs.getincrementaldecoder("utf-8-sig")(), 1
+    with open_binary(path) as file:
+        try:
+            while piece := file.read(_PIECE):
+                yield decoder.decode(piece)
+                line += piece.count(b"\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            line += error.object.count(b"\n", 0, error.start)
+            raise _no_text(path, line, error) from None
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise _cut_short(path, line, error) from None
+
+
+def _no_text(path: str | Path, line: int, error: UnicodeDecodeError) -> InputError:
+    return InputError(
+        f"byte 0x{error.object[error.start]:02x} is not UTF-8",
+        expected="UTF-8 text",
+        remedy="convert it with iconv -f ENCODING -t UTF-8 (LATIN1, UTF-16, …)",
+        file=path,
+        line=line,
+    )
+
+
+def _cut_short(path: str | Path, line: int, error: Exception) -> InputError:
+    return InputError(
+        f"cannot be read on: {error}",
+        remedy="the file is damaged or cut short: make it again",
+        file=path,
+        line=line,
+    )
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
 
+from rescorer.recognition.formats import json_documents as documents
 from rescorer.recognition.formats import json_values as js
 from rescorer.recognition.formats.format import Source
-from rescorer.recognition.formats.json_documents import Found
-from rescorer.recognition.formats.parsing import Place, ranked
+from rescorer.recognition.formats.json_documents import Parser
+from rescorer.recognition.formats.parsing import ErrorCollector, Place, ranked
 from rescorer.recognition.nbest import CONFIDENCE, NBest
 
 
@@ -25,14 +26,19 @@ def log_confidence(value: js.JsonValue, place: Place) -> dict[str, float]:
     return {CONFIDENCE: math.log(confidence)} if confidence else {}
 
 
-def with_scores(found: Iterable[Found], source: Source) -> list[Found]:
-    """Lists with the confidences of their hypotheses where all have one, else with `rank`."""
-    lists = list(found)
-    if all(h.scores for _, nbest in lists for h in nbest.hypotheses):
-        return lists
+def read(source: Source, parse: Parser) -> Iterator[NBest]:
+    """The lists with the confidences of their hypotheses where all have one, else with `rank`.
+
+    Files are read twice: whether all have one is known in the end. Raises InputError as
+    `json_documents.read`.
+    """
+    first = replace(source, collector=ErrorCollector(skip=True))
+    if all(h.scores for _, nbest in documents.find(first, parse) for h in nbest.hypotheses):
+        return documents.read(source, parse)
     source.remark("not every hypothesis has a confidence: the place in the list is its score")
-    return [Found(place, ranked(_without_scores(nbest))) for place, nbest in lists]
+    found = documents.find(source, parse)
+    return documents.collect(source, (each._replace(nbest=_ranked(each.nbest)) for each in found))
 
 
-def _without_scores(nbest: NBest) -> NBest:
-    return replace(nbest, hypotheses=tuple(replace(h, scores={}) for h in nbest.hypotheses))
+def _ranked(nbest: NBest) -> NBest:
+    return ranked(replace(nbest, hypotheses=tuple(replace(h, scores={}) for h in nbest.hypotheses)))

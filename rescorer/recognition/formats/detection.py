@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rescorer.errors import InputError
 from rescorer.files import open_binary
+from rescorer.recognition.formats import json_stream, kaldi_nbest
 from rescorer.recognition.formats import json_values as js
-from rescorer.recognition.formats import kaldi_nbest
 from rescorer.recognition.formats.beginning import Beginning
 from rescorer.recognition.formats.format import Format
 from rescorer.recognition.formats.parsing import Place, empty
@@ -79,9 +79,7 @@ def _unknown(beginning: Beginning, names: str) -> InputError:
             "see the recognisers' table in docs/reference/formats.md for n-best lists of Whisper",
         )
     if beginning.is_json:
-        js.load(beginning.lines[0], Place(path, 1)) if _is_lines(beginning) else js.load_document(
-            path
-        )
+        _check_json(beginning)
         return Place(path, 1).error(
             "JSON of no known format", f"one of {names}", "name the format, or convert the file"
         )
@@ -91,6 +89,15 @@ def _unknown(beginning: Beginning, names: str) -> InputError:
         "name the format, or convert the file, such as to lines `utt-1 -12.3 the words`; lines "
         "`utt words` of one hypothesis each are --format one-best",
     )
+
+
+def _check_json(beginning: Beginning) -> None:
+    """Raises InputError where it does not parse."""
+    if _is_lines(beginning):
+        js.load(beginning.lines[0], Place(beginning.path, 1))
+        return
+    for _ in json_stream.documents(beginning.path):
+        pass
 
 
 def _is_lines(beginning: Beginning) -> bool:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescorer.recognition.formats import json_documents as documents
+from rescorer.recognition.formats import confidences
 from rescorer.recognition.formats import json_values as js
 from rescorer.recognition.formats.beginning import Beginning
-from rescorer.recognition.formats.confidences import log_confidence, with_scores
 from rescorer.recognition.formats.format import Format, Source
 from rescorer.recognition.formats.json_documents import Document, Recognised
 from rescorer.recognition.formats.parsing import Place
@@ -35,8 +34,7 @@ def read(source: Source) -> Iterator[NBest]:
     Raises:
         InputError: anything that is not as the module says, with the line.
     """
-    found = with_scores(documents.find(source, _parse), source)
-    return documents.collect(source, found)
+    return confidences.read(source, _parse)
 
 
 def _parse(document: Document) -> Iterator[Recognised]:
@@ -68,7 +66,7 @@ def _hypothesis(value: js.JsonValue, key: str, place: Place) -> Hypothesis:
     members = js.as_object(value, "it", place)
     # A transcript without words is left out of the JSON.
     words = js.as_words(members.get("transcript", ""), "transcript", place)
-    return Hypothesis(key, words, log_confidence(members.get("confidence"), place))
+    return Hypothesis(key, words, confidences.log_confidence(members.get("confidence"), place))
 
 
 FORMAT = Format("google", matches, read)

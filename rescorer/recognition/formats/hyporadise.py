@@ -12,12 +12,14 @@ written in list order, so a re-ranked list comes out re-ranked for whoever reads
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from rescorer.files import write_lines
+from rescorer.recognition.formats import json_stream
 from rescorer.recognition.formats import json_values as js
 from rescorer.recognition.formats.beginning import Beginning
 from rescorer.recognition.formats.format import Format, Source
@@ -25,6 +27,7 @@ from rescorer.recognition.formats.parsing import Lists, Place, is_score_name, ra
 from rescorer.recognition.nbest import FIRST_PASS, RANK, Hypothesis, NBest
 
 _OWN = frozenset({"input", "output", "id", "uid", "input_scores", "input_keys"})
+_NOT_THERE = "it is not there"
 
 
 def matches(beginning: Beginning) -> bool:
@@ -40,18 +43,19 @@ def matches(beginning: Beginning) -> bool:
 def read(source: Source) -> Iterator[NBest]:
     """The lists of a file, in its order; remarks say what was read as a score, and what was not.
 
+    The file is read twice: a score is known by all records.
+
     Raises:
         InputError: anything that is not as the module says, with the number of the record, from 1.
     """
     path = source.path
-    records = js.as_list(js.load_document(path), "the file", Place(path))
-    scores = _score_members(records)
+    scores = _score_members(record for _, record in json_stream.elements(path))
     js.refuse_means(scores.names, Place(path))
     lists = Lists(path)
-    for number, record in enumerate(records, start=1):
-        place = Place(path, part=f"record {number}")
+    for number, (place, record) in enumerate(json_stream.elements(path), start=1):
+        within = place.within(f"record {number}")
         with source.collector:
-            yield lists.add(_parse(record, number, scores.names, place), place)
+            yield lists.add(_parse(record, number, scores.names, within), within)
     if scores.names:
         source.remark(f"read as scores, greater is better: {', '.join(scores.names)}")
     if scores.left_out:
@@ -71,36 +75,62 @@ class _ScoreMembers(NamedTuple):
     left_out: list[str]
 
 
-def _score_members(records: Sequence[js.JsonValue]) -> _ScoreMembers:
-    objects = [record for record in records if isinstance(record, dict)]
-    numeric = dict.fromkeys(
-        name
-        for record in objects
-        for name, value in record.items()
-        if name not in _OWN and _has_numbers(value)
-    )
-    taken = _named_scores(objects)
+@dataclass
+class _Tally:
+    """What the members of all records hold.
+
+    Attributes:
+        taken: the names of scores that `input_scores` has.
+        numeric: members that look as if they told something of hypotheses in numbers.
+        faults: of each member, why it is not a score of each hypothesis of a record, in how many
+            records; "" where it is one.
+    """
+
+    records: int = 0
+    taken: set[str] = field(default_factory=set)
+    numeric: dict[str, None] = field(default_factory=dict)
+    faults: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def add(self, record: dict[str, js.JsonValue]) -> None:
+        """Count a record."""
+        self.records += 1
+        for scores in _listed(record.get("input_scores")):
+            self.taken.update(scores if isinstance(scores, dict) else ())
+        hypotheses = len(_listed(record.get("input")))
+        for name in record.keys() - _OWN:
+            self.faults[name][_fault_of(record[name], hypotheses)] += 1
+        self.numeric |= {
+            name: None for name in record if name not in _OWN and _has_numbers(record[name])
+        }
+
+    def fault(self, member: str) -> str:
+        """Why a member is not a score of every hypothesis: the most frequent reason, and in how
+        many records; "" if it is one.
+        """
+        counts = self.faults[member] + Counter(
+            {_NOT_THERE: self.records - self.faults[member].total()}
+        )
+        counts.pop("", None)
+        if not counts:
+            return ""
+        (fault, count), *_ = counts.most_common(1)
+        return f"{fault} in {count} of {self.records} records"
+
+
+def _score_members(records: Iterable[js.JsonValue]) -> _ScoreMembers:
+    tally = _Tally()
+    for record in records:
+        if isinstance(record, dict):
+            tally.add(record)
     scores = _ScoreMembers({}, [])
-    for member in numeric:
+    for member in tally.numeric:
         name = FIRST_PASS if member == "score" else member
-        fault = _fault(member, objects) or _name_fault(name, taken)
-        if fault:
+        if fault := tally.fault(member) or _name_fault(name, tally.taken):
             scores.left_out.append(f"{show(member)} ({fault})")
         else:
             scores.names[member] = name
-            taken.add(name)
+            tally.taken.add(name)
     return scores
-
-
-def _named_scores(records: Sequence[dict[str, js.JsonValue]]) -> set[str]:
-    """The names of scores that `input_scores` has."""
-    return {
-        name
-        for record in records
-        for scores in _listed(record.get("input_scores"))
-        if isinstance(scores, dict)
-        for name in scores
-    }
 
 
 def _listed(value: js.JsonValue) -> list[js.JsonValue]:
@@ -108,28 +138,13 @@ def _listed(value: js.JsonValue) -> list[js.JsonValue]:
 
 
 def _has_numbers(value: js.JsonValue) -> bool:
-    """Whether a member looks as if it told something of hypotheses in numbers."""
     return bool(_numbers([value, *_listed(value)]))
-
-
-def _fault(member: str, records: Sequence[dict[str, js.JsonValue]]) -> str:
-    """Why a member is not a score of every hypothesis: the most frequent reason, and in how many
-    records; "" if it is one.
-    """
-    faults = [
-        _fault_of(record.get(member), len(_listed(record.get("input")))) for record in records
-    ]
-    counts = Counter(fault for fault in faults if fault)
-    if not counts:
-        return ""
-    (fault, count), *_ = counts.most_common(1)
-    return f"{fault} in {count} of {len(records)} records"
 
 
 def _fault_of(value: js.JsonValue, hypotheses: int) -> str:
     """Why a member of one record is not a score of each hypothesis; "" if it is."""
     if value is None:
-        return "it is not there"
+        return _NOT_THERE
     if not isinstance(value, list):
         return "it is no list"
     if len(value) != hypotheses:

@@ -1,9 +1,9 @@
 """Recognisers' JSON results: one document a recording, or one a line, or one after the other.
 
 What lies at a path is a file, or a folder of `.json` files, plain or compressed. A file may hold
-several documents, also as one JSON list. Few of them hold an id of what was recognised: the
-utterance is the document's `id` where it has one, else the file's name without its suffixes; and
-where a file has more than one list, that name with `-N`, N from 1.
+several documents, also as one JSON list; one document is held at a time. Few of them hold an id of
+what was recognised: the utterance is the document's `id` where it has one, else the file's name
+without its suffixes; and where a file has more than one list, that name with `-N`, N from 1.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from rescorer.files import read_lines
+from rescorer.recognition.formats import json_stream
 from rescorer.recognition.formats import json_values as js
 from rescorer.recognition.formats.beginning import files_in
 from rescorer.recognition.formats.format import Source
-from rescorer.recognition.formats.parsing import Lists, Place, empty
+from rescorer.recognition.formats.parsing import Lists, Place
 from rescorer.recognition.nbest import Hypothesis, NBest
 
 _SUFFIXES = re.compile(r"(\.(json|jsonl|txt|log|gz|xz))*$", re.IGNORECASE)
-_SPACE = re.compile(r"\s*,?\s*")  # between documents; some streams part them by commas
 
 
 class Document(NamedTuple):
@@ -111,26 +110,8 @@ def documents(file: Path) -> Iterator[Document]:
     Raises:
         InputError: an empty file, or what is no JSON object.
     """
-    text = "\n".join(line for _, line in read_lines(file))
-    if not text.strip():
-        raise empty(file)
-    at, line = 0, 1
-    begin = _skip(text, 0)
-    while begin < len(text):
-        line += text.count("\n", at, begin)
-        at = begin
-        place = Place(file, line)
-        value, end = js.decode(text, begin, Place(file))
-        values = value if isinstance(value, list) else [value]
-        for number, each in enumerate(values, start=1):
-            where = place.within(f"document {number}") if isinstance(value, list) else place
-            yield Document(where, js.as_object(each, "the document", where))
-        begin = _skip(text, end)
-
-
-def _skip(text: str, at: int) -> int:
-    space = _SPACE.match(text, at)
-    return space.end() if space else at
+    for place, value in json_stream.documents(file):
+        yield Document(place, js.as_object(value, "the document", place))
 
 
 def own_id(document: Document) -> str | None:

@@ -12,16 +12,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from rescorer.errors import InputError
-from rescorer.files import read_lines
 from rescorer.recognition.formats.parsing import (
     Place,
     check_id,
     check_score_name,
-    empty,
     finite,
     show,
     split_words,
@@ -31,6 +28,7 @@ from rescorer.recognition.nbest import FIRST_PASS, Hypothesis
 # What JSON spells.
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 
+_EXPECTED = "JSON"
 _REPAIR = "make the file again"
 _CORRECT = "correct the value"
 _BLANK = " \t\r\n"  # between the parts of JSON
@@ -39,15 +37,17 @@ MEANS = frozenset({"avg_logprob", "mean_logprob", "mean_score", "sequences_score
 
 
 def load(text: str, place: Place) -> JsonValue:
-    """One JSON value.
+    """The JSON value of a line.
 
     Raises:
-        InputError: it does not parse, names a member twice, or is nested too deeply; with the line
-            where that is known.
+        InputError: it does not parse, names a member twice, or is nested too deeply.
     """
-    value, end = decode(text, len(text) - len(text.lstrip(_BLANK)), place)
-    if rest := text[end:].lstrip(_BLANK):
-        raise _no_json(json.JSONDecodeError("Extra data", text, len(text) - len(rest)), place)
+    try:
+        value, end = decode(text, len(text) - len(text.lstrip(_BLANK)), place)
+        if rest := text[end:].lstrip(_BLANK):
+            raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
+    except json.JSONDecodeError as error:
+        raise no_json(error.msg, error.colno, place, "one JSON object a line") from None
     return value
 
 
@@ -55,13 +55,14 @@ def decode(text: str, begin: int, place: Place) -> tuple[JsonValue, int]:
     """The JSON value that begins at a place in a text, and where it ends.
 
     Raises:
-        InputError: as `load`.
+        InputError: it names a member twice, or is nested too deeply.
+        JSONDecodeError: it does not parse.
     """
     decoder = json.JSONDecoder(object_pairs_hook=lambda pairs: _unique(pairs, place))
     try:
         return decoder.raw_decode(text, begin)
-    except json.JSONDecodeError as error:
-        raise _no_json(error, place) from None
+    except json.JSONDecodeError:
+        raise
     except (ValueError, RecursionError) as error:
         # Integers of thousands of digits, and a tower of brackets.
         cause = (
@@ -69,18 +70,12 @@ def decode(text: str, begin: int, place: Place) -> tuple[JsonValue, int]:
             if isinstance(error, RecursionError)
             else "holds a number that is too long"
         )
-        raise place.error(f"JSON {cause}", _expected(place), _REPAIR) from None
+        raise place.error(f"JSON {cause}", _EXPECTED, _REPAIR) from None
 
 
-def _no_json(error: json.JSONDecodeError, place: Place) -> InputError:
-    line = error.lineno if place.line is None else place.line
-    return place._replace(line=line).error(
-        f"JSON does not parse at column {error.colno}: {error.msg}", _expected(place), _REPAIR
-    )
-
-
-def _expected(place: Place) -> str:
-    return "one JSON value" if place.line is None else "one JSON object a line"
+def no_json(cause: str, column: int, place: Place, expected: str = _EXPECTED) -> InputError:
+    """The error for text that is no JSON from a column of a line on."""
+    return place.error(f"JSON does not parse at column {column}: {cause}", expected, _REPAIR)
 
 
 def _unique(pairs: list[tuple[str, JsonValue]], place: Place) -> dict[str, JsonValue]:
@@ -99,14 +94,6 @@ def need(members: Mapping[str, JsonValue], names: Sequence[str], place: Place) -
     for name in names:
         if name not in members:
             raise place.error(f'no "{name}"', f"an object with {expected}", "add it")
-
-
-def load_document(path: Path) -> JsonValue:
-    """The one JSON value of a whole file. Raises InputError as `load` and `read_lines` do."""
-    text = "\n".join(line for _, line in read_lines(path))
-    if not text.strip():
-        raise empty(path)
-    return load(text, Place(path))
 
 
 def as_object(value: JsonValue, what: str, place: Place) -> dict[str, JsonValue]:

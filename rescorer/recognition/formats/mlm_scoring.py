@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rescorer.files import write_lines
+from rescorer.recognition.formats import json_stream
 from rescorer.recognition.formats import json_values as js
 from rescorer.recognition.formats.beginning import Beginning
 from rescorer.recognition.formats.format import Format, Source
@@ -46,8 +47,7 @@ def read(source: Source) -> Iterator[NBest]:
         InputError: anything that is not as the module says, with the utterance.
     """
     lists = Lists(source.path)
-    place = Place(source.path)
-    for utterance, value in js.as_object(js.load_document(source.path), "the file", place).items():
+    for place, utterance, value in json_stream.members(source.path):
         with source.collector:
             check_id(utterance, place)
             where = place.within(f"utterance {show(utterance)}")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from rescorer.errors import InputError
@@ -24,6 +25,7 @@ from rescorer.recognition.formats.parsing import (
     Lists,
     empty,
     filled_lines,
+    numbered,
     split_words,
 )
 from rescorer.recognition.formats.printed_tensor import parse_printed
@@ -47,26 +49,23 @@ def read(source: Source) -> Iterator[NBest]:
         InputError: there is no manifest, the blocks are not of one size, or a line is not as the
             module says, with the line.
     """
-    hypotheses = list(_hypotheses(source.path))
-    entries = list(nemo_manifest.entries(_manifest(source)))
-    size = _block_size(source, len(hypotheses), len(entries))
-    lists = Lists(source.path)
-    for number, entry in enumerate(entries):
-        block = hypotheses[number * size : (number + 1) * size]
-        keyed = tuple(
-            Hypothesis(str(place), words, scores)
-            for place, (words, scores) in enumerate(block, start=1)
-        )
-        yield lists.add(NBest(entry.utterance, keyed, entry.reference), entry.place)
+    manifest = _manifest(source)
+    size = _block_size(source, manifest)
+    hypotheses, lists = _hypotheses(source.path), Lists(source.path)
+    for entry in nemo_manifest.entries(manifest):
+        nbest = numbered(entry.utterance, islice(hypotheses, size), entry.reference)
+        yield lists.add(nbest, entry.place)
     lists.done()
 
 
-def _hypotheses(path: Path) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:
+def _hypotheses(path: Path) -> Iterator[Hypothesis]:
+    """The hypotheses of all lines; their keys are those of their blocks to give."""
     for place, line in filled_lines(path):
         text, tab, score = line.rpartition("\t")
         if not tab:
             raise place.error("no tab", "text<TAB>score", "correct the line, or decode again")
-        yield split_words(text, place), {FIRST_PASS: parse_printed(score.strip(), place)}
+        scores = {FIRST_PASS: parse_printed(score.strip(), place)}
+        yield Hypothesis("", split_words(text, place), scores)
 
 
 def _manifest(source: Source) -> Path:
@@ -87,8 +86,10 @@ def _manifest(source: Source) -> Path:
     return found[0]
 
 
-def _block_size(source: Source, hypotheses: int, utterances: int) -> int:
+def _block_size(source: Source, manifest: Path) -> int:
     """Lines for each utterance. Raises InputError where the blocks are not of one size."""
+    hypotheses = sum(1 for _ in filled_lines(source.path))
+    utterances = sum(1 for _ in filled_lines(manifest))
     if not hypotheses or not utterances:
         raise empty(source.path)
     named = _WIDTH.search(source.path.name)
@@ -96,7 +97,7 @@ def _block_size(source: Source, hypotheses: int, utterances: int) -> int:
     if rest or not size or (named and size != int(named[1])):
         width = f" of {named[1]}" if named else ""
         raise InputError(
-            f"{hypotheses} lines for the {utterances} utterances of {_manifest(source)}",
+            f"{hypotheses} lines for the {utterances} utterances of {manifest}",
             expected=f"blocks{width} of one size, so that each can be found",
             remedy="write the manifest with extract_nbest=True instead, which keeps beams apart, "
             "or check the manifest",

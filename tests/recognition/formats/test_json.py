@@ -234,7 +234,7 @@ def test_a_bad_hypothesis_is_told_with_line_and_utterance(
         ('{"a": {"hyp1": {"text": "x", "score": 1}}}', ["member 'hyp1'"]),
         ('{"a": {"hyp_1": {"text": "x", "score": 1}, "ref": 5}}', ["ref is 5"]),
         ('{"a": {"hyp_1": {"text": "x", "score": 1}}, "b": 5}', ["utterance 'b': its value is 5"]),
-        ('{"a": {"hyp_1": {"text": "x", "score": 1}}, "a": {}}', ["member 'a' is there twice"]),
+        ('{"a": {"hyp_1": {"text": "x", "score": 1}}, "a": {}}', ["utterance 'a' is there twice"]),
         ('{"a b": {"hyp_1": {"text": "x", "score": 1}}}', ["utterance id 'a b'"]),
         (
             '{"a": {"hyp_1": {"text": "x", "score": 1}}}]',
