@@ -67,7 +67,7 @@ def run(command: Sequence[str]) -> dict[str, float]:
 def found(output: Path) -> list[str]:
     """The utterances of a file of lists or a folder of lattices."""
     if output.is_dir():
-        return sorted(each.name.partition(".")[0] for each in output.iterdir())
+        return sorted(each.name.removesuffix(".slf.gz") for each in output.iterdir())
     return [json.loads(line)["id"] for line in output.read_text(encoding="utf-8").splitlines()]
 
 
@@ -92,7 +92,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         for hours in given.hours:
-            path = Path(folder) / f"talk{hours:g}.wav"
+            path = Path(folder) / f"minutes-{60 * hours:.0f}.wav"
             make_long(path, passages, hours)
             for name, command in commands.items():
                 measured.add(recogniser=name, **_row(path, command))

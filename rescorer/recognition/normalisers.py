@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from rescorer.errors import InputError
+from rescorer.extras import import_extra
 from rescorer.recognition.spoken_words import has_other_script, normalise
 
 Words = Sequence[str]
-
-_INSTALL = "pip install 'lightrnn-rescorer[whisper-normalizer]', or give --normalise spoken"
 
 
 @dataclass(frozen=True)
@@ -72,13 +70,6 @@ def _sentence(text: str) -> tuple[str, ...]:
 
 def _whisper() -> Normaliser:
     """English text as the evaluations of OpenAI's Whisper compare it."""
-    try:
-        from whisper_normalizer.english import EnglishTextNormalizer
-    except ModuleNotFoundError:
-        raise InputError(
-            "--normalise whisper needs the package whisper-normalizer",
-            expected="it to be installed",
-            remedy=_INSTALL,
-        ) from None
-    text: Callable[[str], str] = EnglishTextNormalizer()
+    english = import_extra("whisper_normalizer.english", "whisper-normalizer")
+    text: Callable[[str], str] = english.EnglishTextNormalizer()
     return Normaliser("whisper", lambda words: tuple(text(" ".join(words)).split()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from rescorer.recognition.nbest import FIRST_PASS, RANK, NBest
 
@@ -25,6 +27,17 @@ class ScoreRange:
     least: float
     greatest: float
     best_first: int
+
+    def with_more(self, before: ScoreRange | None) -> ScoreRange:
+        """The same score of these hypotheses and those before."""
+        if before is None:
+            return self
+        return ScoreRange(
+            self.name,
+            min(self.least, before.least),
+            max(self.greatest, before.greatest),
+            self.best_first + before.best_first,
+        )
 
 
 @dataclass(frozen=True)
@@ -58,50 +71,74 @@ class Summary:
         yield from (f"doubt: {doubt}" for doubt in self.doubts)
 
 
-def summarise(lists: Sequence[NBest]) -> Summary:
-    """The summary of lists, of which there is at least one."""
-    sizes = [len(nbest.hypotheses) for nbest in lists]
-    return Summary(
-        len(lists),
-        sum(sizes),
-        min(sizes),
-        max(sizes),
-        sum(nbest.reference is not None for nbest in lists),
-        tuple(_range(lists, name) for name in lists[0].score_names),
-        tuple(_doubts(lists)),
-    )
+def summarise(lists: Iterable[NBest]) -> Summary:
+    """The summary of lists, of which there is at least one; none of them is kept."""
+    tally = _Tally()
+    for nbest in lists:
+        tally.add(nbest)
+    return tally.summary()
 
 
-def _range(lists: Sequence[NBest], name: str) -> ScoreRange:
-    columns = [[h.scores[name] for h in nbest.hypotheses] for nbest in lists]
-    return ScoreRange(
-        name,
-        min(map(min, columns)),
-        max(map(max, columns)),
-        sum(column[0] == max(column) for column in columns),
-    )
+@dataclass
+class _Tally:
+    """What is kept of lists that have passed.
 
+    Attributes:
+        sizes: lists by their number of hypotheses.
+        lengths, first: words and `first_pass` of each first hypothesis.
+    """
 
-def _doubts(lists: Sequence[NBest]) -> Iterator[str]:
-    if all(len(nbest.hypotheses) == 1 for nbest in lists):
-        yield "each list has one hypothesis: there is nothing to choose from"
-    if lists[0].score_names == (RANK,):
-        yield "there are no scores, only the place in the list"
-    if FIRST_PASS in lists[0].score_names and _looks_like_mean(lists):
-        yield (
-            f"{FIRST_PASS} does not fall with the number of words, as a mean over tokens does not: "
-            "multiply it by the number of tokens if it is one"
+    sizes: Counter[int] = field(default_factory=Counter)
+    references: int = 0
+    have_words: bool = False
+    ranges: dict[str, ScoreRange] = field(default_factory=dict)
+    lengths: array[float] = field(default_factory=lambda: array("d"))
+    first: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, nbest: NBest) -> None:
+        """Count a list."""
+        self.sizes[len(nbest.hypotheses)] += 1
+        self.references += nbest.reference is not None
+        self.have_words |= any(each.words for each in nbest.hypotheses)
+        for name in nbest.score_names:
+            found = _range(name, [each.scores[name] for each in nbest.hypotheses])
+            self.ranges[name] = found.with_more(self.ranges.get(name))
+        best = nbest.hypotheses[0]
+        self.lengths.append(len(best.words))
+        self.first.append(best.scores.get(FIRST_PASS, 0.0))
+
+    def summary(self) -> Summary:
+        return Summary(
+            self.sizes.total(),
+            sum(size * lists for size, lists in self.sizes.items()),
+            min(self.sizes),
+            max(self.sizes),
+            self.references,
+            tuple(self.ranges.values()),
+            tuple(self._doubts()),
         )
-    if not any(h.words for nbest in lists for h in nbest.hypotheses):
-        yield "no hypothesis has a word"
+
+    def _doubts(self) -> Iterator[str]:
+        if max(self.sizes) == 1:
+            yield "each list has one hypothesis: there is nothing to choose from"
+        if [*self.ranges] == [RANK]:
+            yield "there are no scores, only the place in the list"
+        if FIRST_PASS in self.ranges and _look_like_means(self.lengths, self.first):
+            yield (
+                f"{FIRST_PASS} does not fall with the number of words, as a mean over tokens does "
+                "not: multiply it by the number of tokens if it is one"
+            )
+        if not self.have_words:
+            yield "no hypothesis has a word"
 
 
-def _looks_like_mean(lists: Sequence[NBest]) -> bool:
+def _range(name: str, scores: Sequence[float]) -> ScoreRange:
+    return ScoreRange(name, min(scores), max(scores), int(scores[0] == max(scores)))
+
+
+def _look_like_means(lengths: Sequence[float], scores: Sequence[float]) -> bool:
     """Whether the scores of first hypotheses are small and do not fall with their length."""
-    first = [nbest.hypotheses[0] for nbest in lists]
-    lengths = [float(len(hypothesis.words)) for hypothesis in first]
-    scores = [hypothesis.scores[FIRST_PASS] for hypothesis in first]
-    if len(first) < _FEWEST or not all(_MEAN_AT_LEAST < score < 0 for score in scores):
+    if len(scores) < _FEWEST or not all(_MEAN_AT_LEAST < score < 0 for score in scores):
         return False
     if max(lengths) < 3 * max(1, min(lengths)) or len(set(scores)) == 1:
         return False

@@ -135,8 +135,9 @@ def check_references(
         InputError: an utterance has no reference; the message names the first.
     """
     if missing := set(utterances) - references.keys():
+        what = "utterance" if len(missing) == 1 else "utterances"
         raise InputError(
-            f"{len(missing)} hypotheses without a reference, the first is {min(missing)}",
+            f"{len(missing)} {what} without a reference, the first is {min(missing)}",
             expected="the same utterances",
             remedy="give the references of these utterances, or choose some with --utterances",
             file=file,

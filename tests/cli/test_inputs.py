@@ -115,7 +115,7 @@ def test_references_of_more_utterances_are_counted_and_skipped(here: Path, optio
     )
     write_nbest("other.jsonl", [nbest("z-9", ("cat", -1.0))], "jsonl")
     Path("w.json").unlink(missing_ok=True)
-    assert "1 hypotheses without a reference" in bad(
+    assert "1 utterance without a reference" in bad(
         "lists.jsonl", "other.jsonl", *LM, option, "ref", *weights
     )
 

@@ -365,8 +365,8 @@ def test_empty_hypotheses_are_fine(here: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("a-1 cat\na-2\n", ["ref: 1 hypotheses without a reference", "b-1"]),
-        ("c-1 y\n", ["ref: 3 hypotheses without a reference", "a-1"]),
+        ("a-1 cat\na-2\n", ["ref: 1 utterance without a reference", "b-1"]),
+        ("c-1 y\n", ["ref: 3 utterances without a reference", "a-1"]),
         ("a-1 cat\na-1 dog\n", ["ref:2: ", "twice"]),
         ("", ["ref: ", "empty"]),
         ('{"id": "a-1"}\n', ["ref:1: ", 'no "ref"']),

@@ -268,7 +268,7 @@ def test_lattices_without_a_path_are_reported(here: Path) -> None:
         (["lats", *LM, "--beam", "0"], "--beam 0; expected more than 0"),
         (["lats", *LM, "--max-histories", "-1"], "--max-histories -1; expected at least 0"),
         (["lats", *LM, "--tune", "ref"], "--tune without --weights"),
-        (["lats", *LM, "--ref", "short"], "hypotheses without a reference, the first is u1"),
+        (["lats", *LM, "--ref", "short"], "utterances without a reference, the first is u1"),
         (["lists.jsonl", *LM, "--order", "3"], "--order is for lattices"),
         (["lists.jsonl", *LM, "--skip-bad"], "--skip-bad is for lattices"),
         (["upper", *LM], "knows none of the"),

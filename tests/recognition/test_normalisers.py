@@ -49,5 +49,5 @@ def test_whisper() -> None:
 
 def test_whisper_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "whisper_normalizer.english", None)
-    with pytest.raises(InputError, match=r"needs the package whisper-normalizer.*pip install"):
+    with pytest.raises(InputError, match=r"whisper_normalizer is not installed.*pip install"):
         normaliser("whisper")

@@ -23,7 +23,7 @@ def test_check_references() -> None:
     references = {"one": (), "two": (), "three": ()}
     assert check_references(UTTERANCES, references, "ref") == []
     with pytest.raises(
-        InputError, match=r"ref: 2 hypotheses without a reference, the first is one.*remedy"
+        InputError, match=r"ref: 2 utterances without a reference, the first is one.*remedy"
     ):
         check_references(UTTERANCES, {"two": ()}, "ref")
     (line,) = check_references(UTTERANCES, {**references, "four": ()}, "ref")

@@ -22,19 +22,20 @@ def check(source: Path, format: str | None, manifest: Path | None) -> None:
 
     The exit status is 2 if a line or an utterance cannot be used.
     """
-    from rescorer.recognition.formats import read_nbest
+    from rescorer.recognition.formats import open_nbest
     from rescorer.recognition.formats.parsing import ErrorCollector
     from rescorer.recognition.summary import summarise
 
     collector = ErrorCollector(skip=True)
     try:
-        read = read_nbest(source, format, manifest=manifest, collector=collector)
+        reader = open_nbest(source, format, manifest=manifest, collector=collector)
+        summary = summarise(reader)
     except InputError:
         if not collector.errors:
             raise
         lines = ["nothing can be used"]
     else:
-        lines = [f"format {read.format}", *read.remarks, *summarise(read.lists).lines()]
+        lines = [f"format {reader.format.name}", *reader.remarks, *summary.lines()]
     print_lines([*lines, *(f"fault: {fault}" for fault in collector.errors)])
     if collector.errors:
         raise InputError(

@@ -32,9 +32,9 @@ def convert(source: Path, output: Path, to: str, format: str | None, manifest: P
     JSON lines hold everything. Formats of one score a hypothesis get the total, else the first
     pass's score.
     """
-    from rescorer.recognition.formats import read_nbest, write_nbest
+    from rescorer.recognition.formats import open_nbest, write_nbest
 
-    read = read_nbest(source, format, manifest=manifest)
-    for remark in read.remarks:
+    reader = open_nbest(source, format, manifest=manifest)
+    write_nbest(output, reader, to)
+    for remark in reader.remarks:
         say(remark)
-    write_nbest(output, read.lists, to)

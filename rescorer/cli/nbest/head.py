@@ -43,13 +43,11 @@ def head(
     source: Path, utterances: int, hypotheses: int, format: str | None, manifest: Path | None
 ) -> None:
     """Show the first utterances of the n-best lists IN: each hypothesis with key and scores."""
-    from rescorer.recognition.formats import read_nbest
+    from rescorer.recognition.formats import open_nbest
 
-    read = read_nbest(source, format, manifest=manifest)
+    reader = open_nbest(source, format, manifest=manifest)
     print_lines(
-        one_line(line)
-        for nbest in islice(read.lists, utterances)
-        for line in _lines(nbest, hypotheses)
+        one_line(line) for nbest in islice(reader, utterances) for line in _lines(nbest, hypotheses)
     )
 
 

@@ -26,7 +26,7 @@ from rescorer.errors import InputError
 from rescorer.files import open_lines, whole_path
 from rescorer.recognition.formats.beginning import Beginning
 from rescorer.recognition.formats.format import Format, Source
-from rescorer.recognition.formats.key_order import group_in_order, is_in_order
+from rescorer.recognition.formats.key_order import HELD, is_grouped, is_numbered, lists_in_turn
 from rescorer.recognition.formats.parsing import (
     Place,
     by_number,
@@ -77,9 +77,10 @@ def read(source: Source) -> Iterator[NBest]:
     path = source.path
     members = _folder(path)
     words, files = members[WORDS], _score_files(members)
-    if is_in_order([words, *files.values()]):
-        lists = group_in_order(_side_by_side(words, files), path)
+    if is_grouped([words, *files.values()]):
+        lists = lists_in_turn(_side_by_side(words, files), path)
     else:
+        source.remark(HELD)
         lists = group(_joined(words, files), path)
     return lists if files else map(ranked, lists)
 
@@ -263,7 +264,7 @@ def line_order(folders: Sequence[Path]) -> dict[str, int] | None:
     with its place; None if they stand by number, one list after the other.
     """
     files = [_folder(folder)[WORDS] for folder in folders]
-    if all(is_in_order([file]) for file in files):
+    if all(is_grouped([file]) and is_numbered(file) for file in files):
         return None
     keys = (line.split(maxsplit=1)[0] for file in files for _, line in filled_lines(file))
     return {key: place for place, key in enumerate(keys)}

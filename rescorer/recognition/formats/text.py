@@ -15,7 +15,7 @@ from pathlib import Path
 from rescorer.files import write_lines
 from rescorer.recognition.formats.beginning import Beginning
 from rescorer.recognition.formats.format import Format, Source
-from rescorer.recognition.formats.key_order import group_in_order, is_in_order
+from rescorer.recognition.formats.key_order import HELD, is_grouped, lists_in_turn
 from rescorer.recognition.formats.parsing import (
     Place,
     check_numbers,
@@ -47,8 +47,9 @@ def read(source: Source) -> Iterator[NBest]:
     Raises:
         InputError: anything that is not as the module says, with the line.
     """
-    if is_in_order([source.path]):
-        return group_in_order(_entries(source), source.path)
+    if is_grouped([source.path]):
+        return lists_in_turn(_entries(source), source.path)
+    source.remark(HELD)
     return group(_entries(source, _UniqueKeys()), source.path)
 
 

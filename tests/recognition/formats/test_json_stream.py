@@ -32,7 +32,8 @@ def test_items_are_the_same_wherever_the_text_is_cut(length: int, indent: int | 
     stream.end()
     assert [value for _, value in found] == VALUES
     if indent:  # each begins a line of its own
-        starts = [n for n, line in enumerate(text.split("\n"), start=1) if line[:2] > " \x20"]
+        lines = enumerate(text.split("\n"), start=1)
+        starts = [n for n, line in lines if line[0] == " " and line[1] not in " ]}"]
         assert [line for line, _ in found] == starts
 
 
