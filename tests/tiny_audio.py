@@ -21,3 +21,10 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = 16000, channels: int 
 def tone(seconds: float, rate: int = 16000) -> np.ndarray:
     """A tone of 440 Hz at half of full scale."""
     return 0.5 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
+
+
+def noise(seconds: float) -> np.ndarray:
+    """Noise whose loudness changes four times a second, as that of syllables does."""
+    draw = np.random.default_rng(0)
+    times = np.arange(round(seconds * 16000)) / 16000
+    return 0.2 * draw.normal(size=len(times)).clip(-3, 3) * np.sin(2 * np.pi * 2 * times) ** 2

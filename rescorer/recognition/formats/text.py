@@ -48,9 +48,11 @@ def read(source: Source) -> Iterator[NBest]:
         InputError: anything that is not as the module says, with the line.
     """
     if is_grouped([source.path]):
-        return lists_in_turn(_entries(source), source.path)
-    source.remark(HELD)
-    return group(_entries(source, _UniqueKeys()), source.path)
+        yield from lists_in_turn(_entries(source), source.path)
+        return
+    yield from group(_entries(source, _UniqueKeys()), source.path)
+    if not source.collector.errors:  # of which one may be why
+        source.remark(HELD)
 
 
 class _UniqueKeys:
