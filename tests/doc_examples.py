@@ -194,9 +194,10 @@ def _make_lists() -> None:
         write_nbest(f"{part}.json", held, "hyporadise")
         write_nbest(f"{part}.nbest", held, "text")
         write_nbest(f"exp/{part}_nbest", kaldi, "kaldi")
-    Path("data/dev").mkdir(parents=True)
     references = [f"u-{number} {text}\n" for number, text in enumerate(_texts())]
-    Path("data/dev/text").write_text("".join(references))
+    for part in ("dev", "test"):
+        Path("data", part).mkdir(parents=True)
+        Path("data", part, "text").write_text("".join(references))
 
 
 def _make_lattices() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from rescorer.decoding.audio import SAMPLE_RATE
 
-# From samples [S] to the (first, last + 1) sample of every stretch of speech, in order.
+# From samples [S] to the (first, last + 1) sample of every stretch of speech, in order. Speech that
+# may go on behind the last sample reaches to it.
 Detector = Callable[[np.ndarray], list[tuple[int, int]]]
 
 
@@ -33,14 +34,17 @@ class Segment(NamedTuple):
 def segments(blocks: Iterable[np.ndarray], detect: Detector) -> Iterator[Segment]:
     """The stretches of speech of a file.
 
-    The last one of a block may go on in the next block, so it is looked for again there.
+    One that reaches the end of a block may go on in the next block, so it is looked for again
+    there. All others are whole, however long the silence behind them is.
     """
     offset, held = 0, np.zeros(0, np.float32)
     for block in blocks:
         held = np.concatenate([held, block])
-        *spans, last = detect(held) or [(len(held), len(held))]
-        yield from _cut(held, spans, offset)
-        held, offset = held[last[0] :], offset + last[0]
+        spans = detect(held)
+        goes_on = bool(spans) and spans[-1][1] >= len(held)
+        begin = spans[-1][0] if goes_on else len(held)
+        yield from _cut(held, spans[:-1] if goes_on else spans, offset)
+        held, offset = held[begin:], offset + begin
     yield from _cut(held, detect(held), offset)
 
 

@@ -29,6 +29,20 @@ def test_silence() -> None:
     assert list(segments([], loud)) == []
 
 
+@pytest.mark.parametrize("block", [[0, 0, 1, 2, 3, 0], [0, 1, 2, 3, 0, 0]])
+def test_long_silence_after_speech_is_not_held(block: list[float]) -> None:
+    seen: list[int] = []
+
+    def detect(samples: np.ndarray) -> list[tuple[int, int]]:
+        seen.append(len(samples))
+        return loud(samples)
+
+    silence = [np.zeros(6, np.float32)] * 100
+    found = list(segments([*silence, np.array(block, np.float32), *silence], detect))
+    assert [list(each.samples) for each in found] == [[1, 2, 3]]
+    assert max(seen) == 6
+
+
 def test_ids_sort_by_time() -> None:
     ids = [segment_id("talk", begin, begin + 5.256) for begin in (3.0, 20.0, 100.5, 36000.0)]
     assert ids[0] == "talk-0000300-0000826"
