@@ -6,7 +6,7 @@ Shapes: M matches.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice, product
 
 import numpy as np
@@ -37,6 +37,12 @@ class Alikes:
     names: np.ndarray
     sound: np.ndarray
     phones: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Alikes]) -> Alikes:
+        """The matches of several searches for different spans."""
+        columns = ([getattr(part, each.name) for part in parts] for each in fields(cls))
+        return cls(*map(np.concatenate, columns))
 
 
 class SoundsLike:

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import compress, islice
 
 import numpy as np
 
@@ -55,7 +55,8 @@ from rescorer.rescoring.names import ExpectedNames, Name
 from rescorer.rescoring.settings import CandidateSettings as CandidateSettings
 from rescorer.rescoring.word_probabilities import WordProbabilities
 
-# Expected names from which on the bound is narrower, and that bound, in nats a phone.
+# Expected names from which on the bound is narrower, and that bound, in nats a phone. It stays wide
+# for unknown words, most of which are misrecognised.
 _MANY, _OF_MANY = 50_000, 0.8
 _GROUP = 128  # lattices whose words are pronounced together
 
@@ -188,28 +189,55 @@ class CandidateSearch:
         indexes = [(everywhere, self._everywhere)] if self._everywhere else []
         if of_utterance:
             indexes.append((of_utterance, self._index(of_utterance)))
-        matches = [match for index in indexes for match in self._matches(list(by_words), *index)]
+        most, written = self._settings.most_candidates, list(by_words)
+        matches = [
+            match for index in indexes for match in islice(self._matches(written, *index), most)
+        ]
         return [
             Candidate(span.arcs, match.written, match.name, match.sound)
-            for match in _best(matches, self._settings.most_candidates)
+            for match in _best(matches, most)
             for span in by_words[match.written]
         ]
 
     def _matches(
         self, written: Sequence[tuple[str, ...]], names: Sequence[Name], index: SoundsLike
     ) -> Iterator[_Match]:
-        """The names of one index that gain most."""
-        bounds = self._settings.sound_bound, self._settings.sound_bound_per_phone
-        found = index.find(written, *bounds)
+        """The names of one index, those that gain most first."""
+        found = self._alikes(written, index)
         gains = self._gains(found, written, names)
-        best = np.argsort(-gains, kind="stable")[: self._settings.most_candidates]
-        for match in best.tolist():
+        for match in np.argsort(-gains, kind="stable").tolist():
             words, name = written[found.spans[match]], names[found.names[match]]
             if without_case(name.words) == without_case(words):
                 if len(words) == 1:
                     continue  # its arc gets the bonus itself
                 name = replace(name, words=words)
             yield _Match(words, name, float(found.sound[match]), float(gains[match]))
+
+    def _alikes(self, written: Sequence[tuple[str, ...]], index: SoundsLike) -> Alikes:
+        """The names of one index within the bounds."""
+        settings = self._settings
+        wide, narrow = settings.unknown_bound_per_phone, settings.sound_bound_per_phone
+        if wide is None:
+            return index.find(written, settings.sound_bound, narrow)
+        is_unknown = self._hold_unknown(written)
+        parts = []
+        for places, bound in (
+            (np.flatnonzero(is_unknown), wide),
+            (np.flatnonzero(~is_unknown), narrow),
+        ):
+            spans = [written[place] for place in places.tolist()]
+            found = index.find(spans, settings.sound_bound, bound)
+            parts.append(replace(found, spans=places[found.spans]))
+        return Alikes.joined(parts)
+
+    def _hold_unknown(self, written: Sequence[tuple[str, ...]]) -> np.ndarray:
+        """bool[len(written)] whether neither a model nor the list of names has one of the words."""
+        words = sorted({word for span in written for word in span if self._is_not_listed(word)})
+        unknown = set(compress(words, ~self._words.knows(words)))
+        return np.array([not unknown.isdisjoint(span) for span in written], bool)
+
+    def _is_not_listed(self, word: str) -> bool:
+        return word.lower() not in self._weights
 
     def _gains(
         self, found: Alikes, written: Sequence[tuple[str, ...]], names: Sequence[Name]
@@ -231,8 +259,11 @@ class CandidateSearch:
 
 def default_settings(names: ExpectedNames) -> CandidateSettings:
     """The default settings; of very many names only those that sound more alike are looked up."""
-    many = len(names.everywhere) > _MANY
-    return CandidateSettings(sound_bound_per_phone=_OF_MANY) if many else CandidateSettings()
+    settings = CandidateSettings()
+    if len(names.everywhere) <= _MANY:
+        return settings
+    wide = settings.sound_bound_per_phone
+    return replace(settings, sound_bound_per_phone=_OF_MANY, unknown_bound_per_phone=wide)
 
 
 def _words_to_pronounce(names: Iterable[Name]) -> set[str]:

@@ -265,12 +265,13 @@ def with_names(chosen: DefaultWeights, have_choice: bool, number: float) -> Defa
 
 
 def guided_by_names(tuned: TunedWeights) -> TunedWeights:
-    """The weights, where names count in the first pass as they do in the total.
+    """The weights, with a first pass in which a candidate is as good as what was written.
 
-    The first pass guides the pruning of lattices, and its own scales would prune candidates.
+    The first pass guides the pruning of lattices. It cannot judge a candidate, because the language
+    model may outweigh all other scores of it.
     """
     scales = {
-        name: tuned.weights.scales[name] if name in NAME_SCORES else scale
+        name: 0.0 if name in NAME_SCORES else scale
         for name, scale in tuned.first_pass.scales.items()
     }
     return replace(tuned, first_pass=replace(tuned.first_pass, scales=scales))

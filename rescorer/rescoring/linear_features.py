@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rescorer.rescoring.search_space import Units, differences, log_prob_sums
+from rescorer.rescoring.search_space import SIGNED, Units, differences, log_prob_sums
 from rescorer.rescoring.weights import ScoredLists
 
 _FARTHEST = 1e6  # in spreads; features are clipped, because a hypothesis this far behind cannot win
@@ -34,7 +34,7 @@ def linear_features(lists: ScoredLists, units: Units, linear: bool) -> LinearFea
     varying = np.flatnonzero(units.raw)
     values = [differences(lists, lists.raw[:, name]) / units.raw[name] for name in varying]
     values.append(differences(lists, lists.lengths) / units.words)
-    signs = [1.0] * len(varying) + [0.0]
+    signs = [float(lists.score_names[name] not in SIGNED) for name in varying] + [0.0]
     if linear:
         for of_model in zip(*(each.T for each in log_prob_sums(lists)), strict=True):
             values += [differences(lists, each) / units.lm for each in of_model]

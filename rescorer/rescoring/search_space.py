@@ -5,17 +5,22 @@ Shapes: H hypotheses of all lists, K models, P candidates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from rescorer.recognition.nbest import REPLACED
 from rescorer.rescoring.weights import ScoredLists, Weights
 
+# Raw scores whose scale may be below 0: a list of few names may make replacements probable, one of
+# very many makes most of them wrong. All other scales are at least 0.
+SIGNED = frozenset({REPLACED})
 # Range of penalties in nats. A spelled-out word has a log-probability tens of nats below a known
 # word's, so the range reaches far below 0.
 _PENALTIES = (-40.0, 12.0)
-# The largest word penalty, for one spread of the numbers of words; all shares sum to 1.
-_WORD_PENALTY = 3.0
+# The largest word penalty, and scale of a signed score, for one spread; all shares sum to 1.
+_LARGEST = 3.0
 _LEAST_SHARE = 1e-3  # smallest share of the first raw score, which sets the scale of the others
 _EQUAL = 1e-12  # smaller relative differences of scores are rounding errors
 LEAST_LOG_PROB = -1e4  # stands for -inf
@@ -83,7 +88,7 @@ class Candidates:
     """P points of the space as weights in units of the spreads; each is [P] unless noted.
 
     Attributes:
-        raw: [P, names] the share of each raw score.
+        raw: [P, names] the share of each raw score; of a signed one its scale, in spreads.
         lm: the share of the mixture. All shares sum to 1.
         word_penalty, unknown_penalty, spelling_scale, new_word_penalty: as in `Weights`; the
             word penalty is in spreads.
@@ -121,13 +126,15 @@ class SearchSpace:
         _, spellings, unknown, new = (
             log_prob_sums(lists) if lists.model_names else [np.zeros((len(lists.raw), 0))] * 4
         )
-        shares = int((units.raw > 0).sum()) + bool(lists.model_names)
+        shared, signed = _varying(lists.score_names, units)
+        shares = len(shared) + bool(lists.model_names)
         ranges = {
             f"share {place}": (0.0 if place else _LEAST_SHARE, 1.0) for place in range(shares - 1)
         }
+        ranges |= {lists.score_names[name]: (-_LARGEST, _LARGEST) for name in signed}
         # A weight whose scores are constant in every list cannot be tuned. It keeps its default.
         if _varies(lists, lists.lengths[:, None]):
-            ranges["word penalty"] = (-_WORD_PENALTY, _WORD_PENALTY)
+            ranges["word penalty"] = (-_LARGEST, _LARGEST)
         if _varies(lists, unknown):
             ranges["unknown penalty"] = _PENALTIES
         if _varies(lists, spellings):
@@ -156,15 +163,17 @@ class SearchSpace:
                 else np.zeros((count, 0))
             )
 
-        varying = np.flatnonzero(self.units.raw)
+        shared, signed = _varying(self.score_names, self.units)
         models = len(self.model_names)
         shares = (
-            cut("share", len(varying) + bool(models))
-            if len(varying) or models
+            cut("share", len(shared) + bool(models))
+            if len(shared) or models
             else np.zeros((count, 0))
         )
         raw = np.zeros((count, len(self.score_names)))
-        raw[:, varying] = shares[:, : len(varying)]
+        raw[:, shared] = shares[:, : len(shared)]
+        for name in signed:
+            raw[:, name] = by_name[self.score_names[name]]
         zeros = np.zeros(count)
         return Candidates(
             raw,
@@ -183,8 +192,9 @@ class SearchSpace:
         varying = units.raw > 0
         scales = found.raw[0] / np.where(varying, units.raw, 1.0)
         lm_scale = float(found.lm[0] / units.lm)
-        if varying.any():
-            first = int(np.flatnonzero(varying)[0])
+        shared, _ = _varying(self.score_names, units)
+        if len(shared):
+            first = int(shared[0])
             factor = defaults.scales[self.score_names[first]] / scales[first]
         else:
             factor = 1.0 / lm_scale if lm_scale else 1.0  # the models decide alone: any scale does
@@ -204,7 +214,7 @@ class SearchSpace:
 
     def at_bounds(self, point: np.ndarray) -> tuple[str, ...]:
         """The penalties at a bound, and the first raw score if its share is at the lower bound."""
-        labels = {"share 0": f"scale of {self._first}"} if self._first else {}
+        labels = {"share 0": f"scale of {self.first}"} if self.first else {}
         labels |= {name: name for name in self.names if name.endswith("penalty")}
         ends = {"share 0": (0,)}
         if self.model_names and self.candidates(point[None]).lm[0] < _LEAST_SHARE:
@@ -220,12 +230,18 @@ class SearchSpace:
         return tuple(found)
 
     @property
-    def _first(self) -> str:
-        """The first raw score that differs within a list; "" if there is none."""
-        return next(
-            (name for name, spread in zip(self.score_names, self.units.raw, strict=True) if spread),
-            "",
-        )
+    def first(self) -> str:
+        """The first raw score with a share; "" if there is none."""
+        shared, _ = _varying(self.score_names, self.units)
+        return self.score_names[shared[0]] if len(shared) else ""
+
+
+def _varying(names: Sequence[str], units: Units) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the raw scores that differ within a list: those with a share, and those whose
+    scale is signed.
+    """
+    varies, signed = units.raw > 0, np.array([name in SIGNED for name in names], bool)
+    return np.flatnonzero(varies & ~signed), np.flatnonzero(varies & signed)
 
 
 def _stick_breaking(cuts: np.ndarray) -> np.ndarray:

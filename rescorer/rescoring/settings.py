@@ -149,6 +149,13 @@ class CandidateSettings:
         maximum=100,
         group="",
     )
+    unknown_bound_per_phone: float | None = setting(
+        None,
+        "The same for words that no model and no list of names has; None: the same.",
+        minimum=0,
+        maximum=100,
+        option=False,
+    )
     span_words: int = setting(
         4, "Most words in a row that a name may replace.", minimum=1, maximum=10, group=""
     )

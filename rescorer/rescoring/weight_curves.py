@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from rescorer.reports.run_details import WeightCurve
-from rescorer.rescoring.search_space import SearchSpace
+from rescorer.rescoring.search_space import SIGNED, SearchSpace
 from rescorer.rescoring.weights import ScoredLists, Weights
 
 _POINTS = 21  # of a curve, and the chosen value
@@ -71,14 +71,17 @@ def _scales(
     where a score that has none would weigh as much as the first.
     """
     spreads = dict(zip(space.score_names, space.units.raw.tolist(), strict=True))
-    varying = [name for name, spread in spreads.items() if spread]
-    weight_of_first = weights.scales[varying[0]] * spreads[varying[0]] if varying else 1.0
-    for name in varying[1:]:
+    first = space.first
+    weight_of_first = weights.scales[first] * spreads[first] if first else 1.0
+    for name, spread in spreads.items():
+        if not spread or name == first:
+            continue
         scale = weights.scales[name]
+        reach = 2 * abs(scale) or weight_of_first / spread
         yield (
             f"scale of {name}",
             scale,
-            (0.0, 2 * scale or weight_of_first / spreads[name]),
+            (-reach if name in SIGNED else 0.0, reach),
             lambda value, name=name: replace(  # type: ignore[misc]
                 weights, scales={**weights.scales, name: value}
             ),

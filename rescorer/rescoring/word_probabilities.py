@@ -22,6 +22,13 @@ class WordProbabilities:
         self._states = [model.read([UNKNOWN]) for model in models]
         self._known: dict[str, float] = {}
 
+    def knows(self, words: Sequence[str]) -> np.ndarray:
+        """bool[len(words)] whether a model has the word; without models all words are known."""
+        known = np.full(len(words), not self._models)
+        for model in self._models:
+            known |= model.knows(words)
+        return known
+
     def learn(self, words: Iterable[str]) -> None:
         """Score words together, which is faster than one by one."""
         new = sorted({word for word in words if word not in self._known})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from conftest import make_model
 from tiny_lattices import all_paths, make_lattice, random_lattice, words_of
 
 from rescorer.errors import InputError
@@ -55,8 +56,9 @@ class Silent:
         return [() for _ in words]
 
 
-def word_phones() -> WordPhones:
-    rows = [(word, Pronunciation(tuple(phones), 1.0)) for word, phones in SAID.items()]
+def word_phones(**more: str) -> WordPhones:
+    said = {**SAID, **more}
+    rows = [(word, Pronunciation(tuple(phones), 1.0)) for word, phones in said.items()]
     return WordPhones(Pronouncer([Lexicon(rows, PHONES)], Silent()), 3)  # type: ignore[arg-type]
 
 
@@ -349,6 +351,27 @@ def test_bounds_and_the_number_of_candidates() -> None:
         sentence("mary an f"), "maryanne", span_words=2, sound_bound=0, sound_bound_per_phone=0
     )
     assert len(all_paths(long)) == 1
+
+
+def test_recognised_names_take_no_places_of_candidates() -> None:
+    found = added(sentence("mary bop"), "mary", "bob", most_candidates=1)
+    (candidate,) = found.header[CANDIDATE]  # type: ignore[misc]
+    assert candidate.written == ("bop",) and candidate.name.words == ("bob",)
+
+
+def test_unknown_words_have_a_bound_of_their_own() -> None:
+    """The model knows `cat`, the list `mary`; `merry` alone is unknown."""
+    names = [Name((word,)) for word in ("mary", "bob")]
+    settings = CandidateSettings(
+        sound_bound=0.0, sound_bound_per_phone=0.0, unknown_bound_per_phone=100.0
+    )
+    phones = word_phones(cat=SAID["bop"])
+    finder = CandidateSearch(
+        ExpectedNames(tuple(names)), phones, CONFUSIONS, settings, [make_model()]
+    )
+    (found,) = finder.add([sentence("merry cat mary")])
+    written = {candidate.written for candidate in found.header[CANDIDATE]}  # type: ignore[attr-defined]
+    assert written and all("merry" in words for words in written)
 
 
 def test_only_the_best_paths_are_looked_up() -> None:

@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 
 from rescorer.progress import ProgressDisplay
 from rescorer.recognition.formats import read_nbest
+from rescorer.recognition.nbest import REPLACED, SOUND
 from rescorer.rescoring import dominated, tuning_loss
 from rescorer.rescoring.linear_features import linear_features
 from rescorer.rescoring.nbest import hypothesis_errors
@@ -121,6 +122,30 @@ def test_a_constant_first_score_leaves_the_next_as_the_measure() -> None:
     )
     weights = tune(still, errors, QUICK).weights
     assert weights.scales == {"score0": 1.0, "score1": 1.0} and 0 < weights.lm_scale < 1
+
+
+@pytest.mark.parametrize("wrong", [0.9, 0.1])
+def test_replacements_may_be_probable_or_improbable(wrong: float) -> None:
+    """Lists of what was written and of a replacement that `sound` neither favours nor excludes: the
+    share of wrong ones decides the sign of the scale.
+    """
+    draw = np.random.default_rng(3)
+    lists, _ = make_lists(3, 2, 0, [2] * 200)
+    is_replaced = np.tile([0.0, 1.0], 200)
+    sound = draw.normal(0, 1, 400) * is_replaced
+    named = replace(
+        lists,
+        score_names=(SOUND, REPLACED),
+        raw=np.column_stack([sound, is_replaced]),
+        lengths=np.full(400, 3),
+    )
+    is_wrong = np.repeat(draw.random(200) < wrong, 2)
+    errors = np.where(is_wrong, is_replaced, 1 - is_replaced).astype(np.int64)
+    weights = tune(named, errors, QUICK).weights
+    assert weights.scales[SOUND] == pytest.approx(1.0)
+    assert np.sign(weights.scales[REPLACED]) == np.sign(0.5 - wrong)
+    unsigned = replace(weights, scales={**weights.scales, REPLACED: 0.0})
+    assert errors[best(named, weights)].sum() < 40 < 80 < errors[best(named, unsigned)].sum()
 
 
 def test_scores_that_differ_by_rounding_tell_nothing_apart() -> None:

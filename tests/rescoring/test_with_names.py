@@ -43,6 +43,16 @@ def test_scores_stand_beside_the_old_ones() -> None:
     assert scores[TOTAL] == pytest.approx(parts + 0.5 * scores["lm"], abs=1e-4)
 
 
+def test_a_name_is_not_pruned_before_the_model_has_judged_it() -> None:
+    """Its own scores put it far outside the beam; two words that are unknown otherwise decide."""
+    scales = {**SCALES, REPLACED: -60.0, BIAS: 0.0}
+    weights = Weights(scales, lm_scale=1.0, unknown_penalty=100.0, mixture={"lightrnn": 1.0})
+    results = rescorer.rescore_with_names(
+        LISTS, make_model(), ["mary ann"], TunedWeights(weights, WEIGHTS.first_pass)
+    )
+    assert results[0].hypotheses[0].words == ("call", "mary", "ann")
+
+
 def test_default_weights_and_references() -> None:
     given = [replace(nbest("u", ("call marry ann", -1.0)), reference=("call", "mary", "ann"))]
     (result,) = rescorer.rescore_with_names(given, make_model(), ["mary ann"], nbest=1)
