@@ -124,7 +124,7 @@ def test_parts_are_those_of_two_paths(results: list[RescoredLattice]) -> None:
 
 
 def test_a_name_without_an_alternative_is_a_change(results: list[RescoredLattice]) -> None:
-    """What was written has more words, and the first pass's word penalty pruned it: there is nothing
+    """What was written has more words, and the first pass's word penalty pruned it: nothing is left
     to compare with.
     """
     model = ExpectedWords(make_model(), 3)
