@@ -1,10 +1,10 @@
-"""How often each word occurs, and the vocabulary of the most frequent."""
+"""How often each word of large texts occurs, and files of counts."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -13,11 +13,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from lexicon_tools.word_blocks import LINE_END, Mapped, block_counts, words_of
+from lexicon_tools.word_blocks import Mapped, block_counts
 from rescorer.errors import InputError
 from rescorer.files import read_lines, write_lines
-from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN
-from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.vocabulary import SENTENCE_END, SENTENCE_START
+from rescorer.models.word_counts import checked_counts, count_words, no_word
 from rescorer.parallel import mapped
 from rescorer.work_folders import temporary_folder
 
@@ -28,25 +28,6 @@ _MOST_FREQUENT = (
     "SELECT word, CAST(sum(count) AS BIGINT) AS total FROM parts GROUP BY word "
     "ORDER BY total DESC, word"
 )
-
-
-def count_words(paths: Iterable[str | Path], *, case: str = "as-is") -> Counter[str]:
-    """Counts of the words of UTF-8 texts, plain, .gz or .xz, a sentence a line; `</s>` counts the
-    sentences.
-
-    Memory: the distinct words.
-
-    Raises:
-        InputError: a file cannot be read, or holds a sentence mark as a word.
-    """
-    paths = list(paths)
-    counts: Counter[str] = Counter()
-    for path in paths:
-        lines = (line for _, line in read_lines(path, once=True))
-        counts.update(words_of(line.lower() if case == "lower" else line for line in lines))
-    if not counts:
-        raise _no_word(paths)
-    return _marked(counts, paths)
 
 
 def count_files(
@@ -77,14 +58,14 @@ def count_files(
     with _database(memory, processes) as database:
         held: Counter[str] = Counter()
         for counts in block_counts(paths, counting):
-            held.update(_marked(counts, paths))
+            held.update(checked_counts(counts, paths))
             if len(held) > _HELD:
                 _hand_over(held, database)
         _hand_over(held, database)
         rows = _most_frequent(database)
         first = next(rows, None)
         if first is None:
-            raise _no_word(paths)
+            raise no_word(paths)
         write_lines(output, (f"{word}\t{count}" for word, count in chain([first], rows)))
 
 
@@ -125,79 +106,6 @@ def all_counts(
     for path in counted:
         counts.update(read_counts(path, case=case))
     return counts
-
-
-def make_vocabulary(
-    counts: Counter[str],
-    *,
-    pseudo_counts: Mapping[str, int] | None = None,
-    min_count: int = 1,
-    max_size: int | None = None,
-    case: str = "as-is",
-) -> Vocabulary:
-    """The most frequent words, equals in alphabetical order; `</s>` and `<unk>` are always in.
-
-    Words that are left out add their counts to `<unk>`.
-
-    Args:
-        pseudo_counts: of words that are always in as well; they are added to the counts of the
-            text.
-
-    Raises:
-        InputError: there are more of these words than `max_size` allows.
-    """
-    pseudo_counts = pseudo_counts or {}
-    marks = {SENTENCE_END: counts[SENTENCE_END], UNKNOWN: counts[UNKNOWN]}
-    room = max_size - len(marks) if max_size else None
-    if room is not None and len(pseudo_counts) > room:
-        raise InputError(
-            f"the lists hold {len(pseudo_counts)} words, and there is room for {room}",
-            remedy="raise --max-size, or make shorter lists with `lexicon gazetteer --cap`",
-        )
-    listed = [(word, counts[word] + count) for word, count in pseudo_counts.items()]
-    others = [
-        (word, count)
-        for word, count in counts.items()
-        if word not in marks and word not in pseudo_counts and count >= min_count
-    ]
-    others.sort(key=_rank)
-    kept = [*listed, *(others if room is None else others[: room - len(listed)])]
-    marks[UNKNOWN] += counts.total() - sum(marks.values()) - sum(counts[word] for word, _ in kept)
-    ordered = sorted([*marks.items(), *sorted(kept, key=_rank)], key=lambda item: -item[1])
-    return Vocabulary(
-        tuple(word for word, _ in ordered), np.array([count for _, count in ordered]), case
-    )
-
-
-def _rank(item: tuple[str, int]) -> tuple[int, str]:
-    word, count = item
-    return -count, word
-
-
-def _marked(counts: Counter[str], paths: Sequence[str | Path]) -> Counter[str]:
-    """The counts with `</s>` for line ends. Raises InputError where the text itself holds a
-    mark.
-    """
-    for mark in (SENTENCE_START, SENTENCE_END):
-        if mark in counts:
-            raise InputError(
-                f"the text holds the word {mark}",
-                expected="sentences without marks",
-                remedy="take the marks out: a line is a sentence",
-                file=", ".join(map(str, paths)),
-            )
-    if LINE_END in counts:
-        counts[SENTENCE_END] = counts.pop(LINE_END)
-    return counts
-
-
-def _no_word(paths: Sequence[str | Path]) -> InputError:
-    return InputError(
-        "no word in the texts",
-        expected="a sentence a line",
-        remedy="check the files",
-        file=", ".join(map(str, paths)),
-    )
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from lexicon_tools.counts import count_words
 from rescorer.errors import InputError
 from rescorer.models.language_model import SENTENCE_END, UNKNOWN
 from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_counts import count_words
 from rescorer.recognition.formats import holds_nbest, lattice_format, read_nbest
 
 ALL = "all"

@@ -6,23 +6,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 
 from rescorer.files import read_lines
-
-LINE_END = "\n"  # no word: where sentences end is counted apart from any `</s>` in the text
+from rescorer.models.text_words import words_of
 
 _BLOCK = 1 << 20  # characters handed to a process at a time
 
 # `map` in order, by one process or many.
 Mapped = Callable[[Callable[[str], Counter[str]], Iterable[str]], Iterator[Counter[str]]]
-
-
-def words_of(lines: Iterable[str]) -> Iterator[str]:
-    """The words of all lines, with a `LINE_END` after each line that has any."""
-    filled = (words for words in map(str.split, lines) if words)
-    return chain.from_iterable((*words, LINE_END) for words in filled)
 
 
 def block_counts(paths: Iterable[str | Path], mapped: Mapped) -> Iterator[Counter[str]]:

@@ -63,7 +63,7 @@ def vocabulary(
 
     Later words need no room here: they take the free cells of a model's table.
     """
-    from lexicon_tools.counts import all_counts, make_vocabulary
+    from lexicon_tools.counts import all_counts
     from lexicon_tools.word_lists import (
         by_list,
         joined,
@@ -71,6 +71,7 @@ def vocabulary(
         read_word_lists,
         write_word_lists,
     )
+    from rescorer.models.word_counts import make_vocabulary
 
     if not (texts or counted or lists):
         raise InputError(

@@ -23,7 +23,7 @@ from tiny_lattices import HTK_LINKS, HTK_NODES, random_lattice
 from fuzz.list_targets import LISTS, nbest_targets, reference_targets
 from fuzz.mutations import Case
 from fuzz.target import CommandError, Target, file_case, output_place, take_case
-from lexicon_tools.counts import count_words, read_counts
+from lexicon_tools.counts import read_counts
 from lexicon_tools.gazetteer import read_gazetteer
 from lexicon_tools.normalise import normalise_files
 from lexicon_tools.oov import count_source
@@ -40,6 +40,7 @@ from rescorer.models.loading import load
 from rescorer.models.ngram import Ngram
 from rescorer.models.spelling import Spelling
 from rescorer.models.vocabulary import Vocabulary
+from rescorer.models.word_counts import count_words
 from rescorer.models.word_list import WordList
 from rescorer.recognition.formats import (
     LATTICE_FORMATS,
