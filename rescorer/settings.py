@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import (
     TYPE_CHECKING,
@@ -24,10 +24,13 @@ from typing import (
 
 from typing_extensions import Unpack
 
+from rescorer.errors import InputError
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,11 @@ class Field:
     declaration: Declaration
 
     @property
+    def option_name(self) -> str:
+        """The name as the command line has it, without the leading dashes."""
+        return self.name.replace("_", "-")
+
+    @property
     def value_type(self) -> tuple[type[object], bool]:
         """The type of one value, and whether the setting is a tuple of such values."""
         annotation = self.annotation
@@ -166,3 +174,41 @@ def check(settings: DataclassInstance) -> None:
         value = getattr(settings, field.name)
         if value is not None and (fault := field.declaration.fault(value)):
             raise ValueError(f"{field.name} = {value!r}: {fault}")
+
+
+def build(kind: type[Settings], chosen: Mapping[str, object]) -> Settings:
+    """The dataclass with the chosen values of its options, and its own defaults for all others.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+    values: dict[str, object] = {}
+    for field in settings_fields(kind):
+        if not field.declaration.option:
+            continue
+        if is_settings(field.annotation):
+            values[field.name] = build(field.annotation, chosen)
+        elif field.name in chosen:
+            values[field.name] = _checked(field, chosen[field.name])
+    make: Callable[..., Settings] = kind
+    try:
+        return make(**values)
+    except ValueError as error:
+        raise InputError(str(error), remedy="correct that option") from None
+
+
+def _checked(field: Field, value: object) -> object:
+    if fault := field.declaration.fault(value):
+        raise InputError(
+            f"--{field.option_name} {plain_value(value)}",
+            expected=fault.removeprefix("expected "),
+            remedy="correct the option",
+        )
+    return value
+
+
+def plain_value(value: object) -> str:
+    """A value as a user writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -35,7 +35,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "chunks": (),
     "errors": (),
     "extras": ("errors",),
-    "settings": (),
+    "settings": ("errors",),
     "version": (),
     "torch_zip": (),
     "progress": (),

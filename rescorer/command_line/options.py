@@ -5,20 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rescorer.command import InputPath
 from rescorer.command_line.config_file import PRINT_CONFIG, config_lines, read_config
-from rescorer.errors import InputError
-from rescorer.settings import Field, is_settings, option_fields, settings_fields
+from rescorer.settings import Field, build, option_fields, plain_value
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Function = Callable[..., object]
-Settings = TypeVar("Settings", bound="DataclassInstance")
 
 DEFAULT_GROUP = "Options"  # heading of options that stand under no other
 
@@ -39,7 +37,28 @@ def settings_options(**kinds: type[DataclassInstance]) -> Callable[[Function], F
     Raises:
         TypeError: two dataclasses declare a setting of one name.
     """
-    fields = [field for kind in kinds.values() for field in option_fields(kind)]
+    with_given = given_options(*kinds.values())
+
+    def decorate(function: Function) -> Function:
+        @with_given
+        @functools.wraps(function)
+        def command(*args: object, given: Mapping[str, object], **values: object) -> object:
+            built = {keyword: build(kind, given) for keyword, kind in kinds.items()}
+            return function(*args, **values, **built)
+
+        return command
+
+    return decorate
+
+
+def given_options(*kinds: type[DataclassInstance]) -> Callable[[Function], Function]:
+    """Give a command the options of settings dataclasses; it gets as `given` the values, by name,
+    that the options or the file of settings name, without defaults.
+
+    Raises:
+        TypeError: two dataclasses declare a setting of one name.
+    """
+    fields = [field for kind in kinds for field in option_fields(kind)]
     names = [field.name for field in fields]
     if len(set(names)) < len(names):
         raise TypeError(f"two settings of one name among {', '.join(names)}")
@@ -49,14 +68,13 @@ def settings_options(**kinds: type[DataclassInstance]) -> Callable[[Function], F
         def command(
             *args: object, config: Path | None, print_config: bool, **values: object
         ) -> object:
-            given = {name: values.pop(name) for name in names}
-            chosen = {**(read_config(config, fields) if config else {}), **_given(given)}
-            built = {keyword: build(kind, chosen) for keyword, kind in kinds.items()}
+            options = _given({name: values.pop(name) for name in names})
+            given = {**(read_config(config, fields) if config else {}), **options}
+            built = [build(kind, given) for kind in kinds]
             if print_config:
-                lines = (line for each in built.values() for line in config_lines(each))
-                click.echo("\n".join(lines))
+                click.echo("\n".join(line for each in built for line in config_lines(each)))
                 return None
-            return function(*args, **values, **built)
+            return function(*args, **values, given=given)
 
         decorated: Function = command
         for option in reversed([*map(_option, fields), *_CONFIG_OPTIONS]):
@@ -64,37 +82,6 @@ def settings_options(**kinds: type[DataclassInstance]) -> Callable[[Function], F
         return decorated
 
     return decorate
-
-
-def build(kind: type[Settings], chosen: Mapping[str, object]) -> Settings:
-    """The dataclass with the chosen values of its options, and its own defaults for all others.
-
-    Raises:
-        InputError: a value is out of its range.
-    """
-    values: dict[str, object] = {}
-    for field in settings_fields(kind):
-        if not field.declaration.option:
-            continue
-        if is_settings(field.annotation):
-            values[field.name] = build(field.annotation, chosen)
-        elif field.name in chosen:
-            values[field.name] = _checked(field, chosen[field.name])
-    make: Callable[..., Settings] = kind
-    try:
-        return make(**values)
-    except ValueError as error:
-        raise InputError(str(error), remedy="correct that option") from None
-
-
-def _checked(field: Field, value: object) -> object:
-    if fault := field.declaration.fault(value):
-        raise InputError(
-            f"--{_dashed(field.name)} {_plain(value)}",
-            expected=fault.removeprefix("expected "),
-            remedy="correct the option",
-        )
-    return value
 
 
 def _given(values: Mapping[str, object]) -> dict[str, object]:
@@ -114,9 +101,9 @@ _CONFIG_OPTIONS: tuple[Callable[[Function], Function], ...] = (
 
 def _option(field: Field) -> Callable[[Function], Function]:
     declaration, (kind, many) = field.declaration, field.value_type
-    name = f"--{_dashed(field.name)}"
+    name = f"--{field.option_name}"
     if kind is bool:
-        name = f"{name}/{declaration.off or f'--no-{_dashed(field.name)}'}"
+        name = f"{name}/{declaration.off or f'--no-{field.option_name}'}"
     choices = click.Choice(list(declaration.choices)) if declaration.choices else None
     return click.option(
         *declaration.flags,
@@ -134,15 +121,5 @@ def _option(field: Field) -> Callable[[Function], Function]:
 
 def _help(field: Field) -> str:
     is_empty = field.default is None or field.default == ()
-    shown = "" if is_empty else f"  [default: {_plain(field.default)}]"
+    shown = "" if is_empty else f"  [default: {plain_value(field.default)}]"
     return f"{field.declaration.help}{shown}"
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)

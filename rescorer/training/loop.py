@@ -93,7 +93,7 @@ class Trainer:
         self.share = processes.share(settings.batch_size)
         self.batched = train.batchify(settings.batch_size)  # [U, N / U]
         self.steps_an_epoch = math.ceil(self.batched.shape[1] / settings.bptt)
-        self.steps = self.steps_an_epoch * settings.epochs
+        self.steps = math.ceil(self.steps_an_epoch * settings.epochs)
         _check_size(train, self.steps, settings)
         self.digests = processes.run_on_first(self._digests)
         self.loss = processes.loss_of(model)
@@ -190,11 +190,11 @@ class Trainer:
         return torch.autocast(self.model.device.type, dtype=torch.bfloat16)
 
     def _show_progress(self) -> None:
-        self.progress("training", self._tokens(), self.settings.epochs * self.batched.size)
+        self.progress("training", self._tokens(self.step), self._tokens(self.steps))
 
-    def _tokens(self) -> int:
-        """Number of words read so far; the last step of an epoch is shorter than the others."""
-        epochs, steps = divmod(self.step, self.steps_an_epoch)
+    def _tokens(self, step: int) -> int:
+        """Number of words read before a step; the last one of an epoch is shorter than others."""
+        epochs, steps = divmod(step, self.steps_an_epoch)
         step_tokens = self.settings.batch_size * self.settings.bptt
         return int(epochs * self.batched.size + steps * step_tokens)
 
@@ -242,7 +242,7 @@ class Trainer:
             LogRow(
                 interval=interval,
                 step=self.step,
-                tokens=self._tokens(),
+                tokens=self._tokens(self.step),
                 train_perplexity=round(train, 3),
                 valid_perplexity=round(valid, 3),
                 lr=self._learning_rate(),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from rescorer.settings import check, setting
+from rescorer.models.lightrnn.settings import LightRNNSettings
+from rescorer.settings import build, check, setting
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 TABLE_INITS = ("ppmi", "frequency")
@@ -103,7 +105,13 @@ class ReallocationSettings:
 class TrainingSettings:
     """How a network is trained: AdamW, a linear warm-up, then cosine decay."""
 
-    epochs: int = setting(10, "Passes over the training text.", minimum=1, group=_TRAINING)
+    epochs: float = setting(
+        10,
+        "Passes over the training text; 0.5 reads the first half of each stream.",
+        above=0,
+        below=math.inf,
+        group=_TRAINING,
+    )
     batch_size: int = setting(
         32,
         "Streams of text read side by side, by all processes together.",
@@ -151,7 +159,29 @@ class TrainingSettings:
 
     @property
     def interval_count(self) -> int:
-        return self.intervals or self.epochs
+        return self.intervals or math.ceil(self.epochs)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All settings of a training run."""
+
+    network: LightRNNSettings
+    table: TableSettings
+    training: TrainingSettings
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> RunSettings:
+        """Defaults, and the values of others by name.
+
+        Raises:
+            InputError: a value is out of its range.
+        """
+        return cls(
+            build(LightRNNSettings, values),
+            build(TableSettings, values),
+            build(TrainingSettings, values),
+        )
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ def test_the_first_table_is_by_likeness_or_by_frequency(here: Path) -> None:
         (["--hidden-dim", "0"], "--hidden-dim 0; expected at least 1"),
         (["--dropout", "1.5"], "--dropout 1.5; expected at least 0 and less than 1"),
         (["--weight-dropout", "1"], "--weight-dropout 1; expected at least 0 and less than 1"),
-        (["--epochs", "0"], "--epochs 0; expected at least 1"),
+        (["--epochs", "0"], "--epochs 0; expected more than 0"),
         (["--batch-size", "100000"], "streams"),
         (["--rows", "2", "--columns", "2"], "do not fit"),
         (["--reallocate-after", "2"], "reallocate_after"),
