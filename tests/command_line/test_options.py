@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
 import pytest
 from tiny_command import Inner, Settings, line_of, run
 
-from rescorer.command_line import settings_options
+from rescorer.command_line import Command, given_options, settings_options
 
 
 def test_defaults_are_those_of_the_dataclass() -> None:
@@ -54,6 +58,22 @@ def test_a_setting_that_is_no_option_keeps_its_default() -> None:
 )
 def test_bad_options(args: list[str], wanted: str) -> None:
     assert wanted in line_of(run(*args))
+
+
+def test_a_command_can_ask_for_what_was_given_alone(tmp_path: Path) -> None:
+    (tmp_path / "few.toml").write_text("dropout = 0.5\nlr = 0.3\n")
+
+    @click.command(cls=Command)
+    @given_options(Settings)
+    def show(given: Mapping[str, object]) -> None:
+        click.echo(repr(given))
+
+    options = ["--config", str(tmp_path / "few.toml"), "--lr", "0.004", "--sweeps", "2"]
+    assert run(*options, command=show).stdout == "{'dropout': 0.5, 'lr': 0.004, 'sweeps': 2}\n"
+    assert run(command=show).stdout == "{}\n"
+    assert "expected at least 0" in line_of(run("--dropout", "-1", command=show))
+    printed = run("--rows", "3", "--print-config", command=show).stdout
+    assert "rows = 3\n" in printed and "lr = 0.004\n" in printed
 
 
 def test_two_settings_of_one_name_are_refused() -> None:

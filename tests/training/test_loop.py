@@ -133,6 +133,20 @@ def test_logs(folder: Path) -> None:
     assert valid[-1].value == pytest.approx(float(rows[-1]["valid_perplexity"]), abs=1e-3)
 
 
+def test_a_part_of_an_epoch_reads_the_first_words_of_each_stream(folder: Path) -> None:
+    half = replace(SETTINGS, epochs=0.5, intervals=None, reallocate_after=())
+    trainer = make_trainer(folder, half)
+    steps = trainer.steps_an_epoch
+    totals = []
+    trainer.progress = lambda stage, done, total: totals.append(total)
+    trainer.run()
+    assert trainer.step == trainer.steps == math.ceil(steps / 2) < steps
+    assert set(totals) == {trainer.steps * SETTINGS.batch_size * SETTINGS.bptt}
+    assert [row["tokens"] for row in trainer.log.rows] == totals[:1]
+    more = make_trainer(folder, replace(half, epochs=1.5))
+    assert (more.steps, more.settings.interval_count) == (math.ceil(1.5 * steps), 2)
+
+
 def test_progress_counts_words_up_to_all_epochs(folder: Path) -> None:
     trainer = make_trainer(folder)
     steps: list[tuple[str, int, int]] = []
