@@ -20,6 +20,7 @@ from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.rescoring import nbest
 from rescorer.rescoring.tuning import TuningSettings
+from rescorer.training import auto_settings
 
 torch.set_num_threads(1)  # tests compare parameters bit by bit
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
@@ -102,6 +103,12 @@ def english_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightRNN:
 def quick_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short search for weights, for tests of other things."""
     monkeypatch.setattr(nbest, "TuningSettings", lambda: TuningSettings(rounds=2, population=4))
+
+
+@pytest.fixture
+def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text is read once, for tests of other things than the choice of settings."""
+    monkeypatch.setattr(auto_settings, "_MOST_READINGS", 1)
 
 
 @pytest.fixture

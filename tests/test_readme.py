@@ -29,6 +29,7 @@ def here(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     quick_tuning: None,
+    quick_training: None,
     english_model: LightRNN,
 ) -> Path:
     """A folder with everything that the README names."""

@@ -44,6 +44,7 @@ def test_examples(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     quick_tuning: None,
+    quick_training: None,
     english_model: LightRNN,
 ) -> None:
     monkeypatch.chdir(tmp_path)
