@@ -54,6 +54,7 @@ PAGES = (
             "ptb_full_softmax",
             "wikitext2_perplexity",
             "parts",
+            "auto_settings*",
         ),
     ),
     Page(

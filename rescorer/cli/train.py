@@ -41,7 +41,12 @@ from rescorer.training.settings import TableSettings, TrainingSettings
     help="Folder of the checkpoint and the logs; the same command resumes a run that was cut. "
     "[default: OUTPUT.work]",
 )
-@given_options(LightRNNSettings, TableSettings, TrainingSettings)
+@given_options(
+    LightRNNSettings,
+    TableSettings,
+    TrainingSettings,
+    note="without --vocabulary, or with --hours, what is not given is chosen by the texts instead",
+)
 @threads_option
 @device_option
 @user_errors

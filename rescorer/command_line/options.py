@@ -51,9 +51,14 @@ def settings_options(**kinds: type[DataclassInstance]) -> Callable[[Function], F
     return decorate
 
 
-def given_options(*kinds: type[DataclassInstance]) -> Callable[[Function], Function]:
+def given_options(
+    *kinds: type[DataclassInstance], note: str = ""
+) -> Callable[[Function], Function]:
     """Give a command the options of settings dataclasses; it gets as `given` the values, by name,
     that the options or the file of settings name, without defaults.
+
+    Args:
+        note: a comment above the printed settings.
 
     Raises:
         TypeError: two dataclasses declare a setting of one name.
@@ -72,7 +77,9 @@ def given_options(*kinds: type[DataclassInstance]) -> Callable[[Function], Funct
             given = {**(read_config(config, fields) if config else {}), **options}
             built = [build(kind, given) for kind in kinds]
             if print_config:
-                click.echo("\n".join(line for each in built for line in config_lines(each)))
+                lines = [f"# {note}"] if note else []
+                lines += (line for each in built for line in config_lines(each))
+                click.echo("\n".join(lines))
                 return None
             return function(*args, **values, given=given)
 

@@ -145,7 +145,8 @@ def _readings(
 ) -> float:
     if seconds is None or "epochs" in given:
         return _default_readings(size, given)
-    readable = seconds * _TRAINING_SHARE * words_a_second
+    validation = size.valid / _VALIDATION_SPEED  # once at least
+    readable = seconds * _TRAINING_SHARE * words_a_second - validation
     least = _MIN_STEPS * _words_a_step({**_streams(size), **given})
     if readable < least:
         raise InputError(

@@ -140,6 +140,8 @@ def describe(choice: Choice, seconds: float | None) -> list[str]:
     ]
     if seconds is None:
         lines[1] += "; --hours chooses what fits into that time"
+    elif "epochs" not in choice.settings and choice.seconds > seconds:
+        lines[1] += "; that is more than --hours, because --epochs is given"
     elif choice.readings < 1:
         lines[1] += "; more --hours would read all of it"
     return lines

@@ -44,7 +44,7 @@ def test_speed_is_that_of_training_steps(chooser: Chooser) -> None:
 
 def test_a_choice_is_said_and_recorded(chooser: Chooser) -> None:
     said: list[str] = []
-    # 40 words a second: 170 s of 0.85 · 200 s are 6,800 words, three readings of 2,000
+    # 40 words a second: 0.85 · 200 s are 6,800 words; a validation costs 333, a reading 2,000
     settings = chooser.choose(TINY, 230.0, 30.0, said.append)
     assert settings["epochs"] == 3 and not TINY.keys() & settings.keys()
     assert saved_choice(chooser.work) == settings
@@ -53,7 +53,9 @@ def test_a_choice_is_said_and_recorded(chooser: Chooser) -> None:
     chooser.choose({**TINY, "epochs": 2}, None, 30.0, said.append)
     assert "--hours chooses what fits into that time" in said[3]
     chooser.choose(TINY, 40.0, 0.0, said.append)
-    assert "reads the text 0.68 times" in said[5] and "more --hours would read all" in said[5]
+    assert "reads the text 0.513 times" in said[5] and "more --hours would read all" in said[5]
+    chooser.choose({**TINY, "epochs": 9}, 40.0, 0.0, said.append)
+    assert "more than --hours, because --epochs is given" in said[7]
 
 
 def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
