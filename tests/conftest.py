@@ -20,7 +20,7 @@ from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 from rescorer.rescoring import nbest
 from rescorer.rescoring.tuning import TuningSettings
-from rescorer.training import auto_settings
+from rescorer.training import auto_settings, train
 
 torch.set_num_threads(1)  # tests compare parameters bit by bit
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
@@ -109,6 +109,7 @@ def quick_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
 def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text is read once, for tests of other things than the choice of settings."""
     monkeypatch.setattr(auto_settings, "_MOST_READINGS", 1)
+    monkeypatch.setattr(train, "bfloat16_gain", lambda device: 0.5)
 
 
 @pytest.fixture

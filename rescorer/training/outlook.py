@@ -93,5 +93,8 @@ def _more_text(train: float, valid: float, readings: float) -> str:
         return "the text is not read to its end: more time would help, more text would not"
     compared = f"perplexity {train:.1f} of the training text, {valid:.1f} of the validation text: "
     if valid > _OVERFITTED * train:
-        return f"{compared}more text would help more than more time"
-    return f"{compared}more time or a larger network would help as much as more text"
+        return (
+            f"{compared}more text would help more than more time; the first figure is the most "
+            "that it could bring"
+        )
+    return f"{compared}twice the text would bring about as much as twice the time"

@@ -22,6 +22,7 @@ QUICK = ["--hidden-dim", "8", "--epochs", "2"]
 @pytest.fixture
 def here(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.set_num_threads(1)
+    monkeypatch.setattr("rescorer.training.train.bfloat16_gain", lambda device: 0.5)
     monkeypatch.chdir(tmp_path)
     lines = sentences.read_text().splitlines(keepends=True)
     Path("valid.txt").write_text("".join(f"{line.strip()} twice\n" for line in lines[:40]))
