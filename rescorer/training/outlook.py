@@ -1,8 +1,8 @@
 """What more time or more text would bring, estimated from the log of one training run.
 
 The validation perplexity is fitted by a power law of the words read, with a floor:
-p(n) = c + a · n^-b. It is an estimate: the learning rate falls to 0 at the end of every run, so the
-curve of one run falls more steeply at its end than the last points of longer runs do.
+p(n) = c + a · n^-b. The learning rate falls to 0 at the end of every run, so the curve of one run
+falls more steeply than the ends of longer and longer runs do: the law says what is reached at best.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def outlook(rows: Sequence[LogRow], readings: float) -> list[str]:
     best, end = perplexities.min(), float(words[-1])
     twice, four_times = (best * law(factor * end) / law(end) for factor in (2, 4))
     return [
-        f"estimate from the curve of this run: validation perplexity about {twice:.1f} in twice "
+        f"estimate from the curve of this run: validation perplexity at best {twice:.1f} in twice "
         f"the time, {four_times:.1f} in four times",
         _more_text(last["train_perplexity"], best, readings),
     ]

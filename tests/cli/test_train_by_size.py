@@ -60,7 +60,7 @@ def test_all_is_chosen_said_and_told(here: Path) -> None:
         r"the text has 2,522 words with the ends of sentences, 11 different ones",
         r"chosen by the size of the text: rows 2, ",
         r"reads the text 2 times, about \d+ s at [\d,]+ words a second; --hours ",
-        r"estimate from the curve of this run: validation perplexity about [\d.]+ in twice the",
+        r"estimate from the curve of this run: validation perplexity at best [\d.]+ in twice the",
         rf"{model.parameter_count():,} parameters, 0.0 MB\nbest validation perplexity [\d.]+: ligh",
     ):
         assert re.search(wanted, said), wanted

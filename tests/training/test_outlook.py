@@ -48,7 +48,7 @@ def test_a_curve_that_does_not_fall_stays(curve: list[float]) -> None:
 def test_twice_the_time() -> None:
     law = PowerLaw(80.0, 5e4, 0.5)
     first, second = outlook(log([law(words) for words in WORDS]), 12)
-    assert f"about {law(24e6):.1f} in twice the time, {law(48e6):.1f} in four times" in first
+    assert f"at best {law(24e6):.1f} in twice the time, {law(48e6):.1f} in four times" in first
     assert first.startswith("estimate from the curve")
     assert "50.0 of the training text, 94.4 of the validation text: more text would help" in second
 
