@@ -7,8 +7,8 @@
 # make torture   kills commands at random moments; TORTURE="--kills 100 --seed 2 --only train"
 # make test-k2   what touches k2 beside k2 itself, on Python 3.10 with torch 1.13.1 (some 3 GB)
 # make test-3.10 all of pytest there
-# make test-adapters  what reads other toolkits' results and what decodes audio, beside these toolkits
-#                (2 GB of packages)
+# make test-adapters  what reads other toolkits' results or models and what decodes audio, beside
+#                these toolkits (2 GB of packages)
 # make test-nemo the same for NeMo (2 GB of packages)
 #
 # PYTHON=… names another Python, TORCH=… another torch for .venv; PYTHON_3_10=… the Python of k2.
@@ -90,7 +90,9 @@ TOOLKITS := transformers pyctcdecode torchaudio flashlight-text speechbrain vosk
 
 test-adapters: .venv-adapters/ready
 	.venv-adapters/bin/pytest tests/adapters tests/decoding tests/cli/nbest \
-		tests/docs/test_pages.py::test_examples_of_audio
+		tests/models/pretrained tests/cli/test_rescore_pretrained.py \
+		tests/docs/test_pages.py::test_examples_of_audio \
+		tests/docs/test_pages.py::test_examples_of_pretrained
 
 .venv-nemo/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-nemo

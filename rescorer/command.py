@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 import click
 from typing_extensions import ParamSpec
 
-from rescorer.errors import InputError, one_line
+from rescorer.errors import InputError, lacks_memory, one_line
 from rescorer.inputs import command_inputs, is_seekable
 from rescorer.parallel import signals_interrupt
 
@@ -159,7 +159,7 @@ def one_line_errors() -> Iterator[None]:
         say("error: interrupted, every output file is whole or as it was; remedy: run it again")
         sys.exit(2)
     except (MemoryError, RuntimeError) as error:
-        if not _lacks_memory(error):
+        if not lacks_memory(error):
             raise
         cause = f"{error}".partition("\n")[0][:120]
         say(
@@ -167,15 +167,6 @@ def one_line_errors() -> Iterator[None]:
             "a smaller input or model, or take a machine with more"
         )
         sys.exit(2)
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """torch raises RuntimeErrors of its own, on a GPU those of a class named so."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
 
 
 def say(line: str) -> None:

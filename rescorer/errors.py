@@ -44,6 +44,17 @@ class InputError(Exception):
         return copyreg.__newobj__, (type(self), str(self))  # type: ignore[attr-defined]
 
 
+def lacks_memory(error: Exception) -> bool:
+    """Whether there was not enough memory. torch raises RuntimeErrors of its own, on a GPU those of
+    a class named so.
+    """
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
+
+
 def one_line(text: str, longest: int = _LONGEST_LINE) -> str:
     """The text as one line without control characters, which a file's own text may hold.
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -15,6 +15,13 @@ from rescorer.errors import InputError
 
 if TYPE_CHECKING:
     from rescorer.models.language_model import LanguageModel
+    from rescorer.models.pretrained.model import PretrainedModel
+    from rescorer.models.pretrained.settings import PretrainedSettings
+
+
+class _Named(Protocol):
+    name: str
+
 
 READ = InputPath()
 FILE = InputPath(pipe=False)  # a model, or what several processes read
@@ -85,6 +92,29 @@ def models_of(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Langu
     if not paths:
         return [english_model(device)]
     models = [load(path, device) for path in paths]
+    _name_apart(models, paths)
+    return models
+
+
+def pretrained_models(
+    folders: Sequence[Path], settings: PretrainedSettings, device: str, cache: Path | None
+) -> list[PretrainedModel]:
+    """The models of --lm hf:DIR under different names.
+
+    Raises:
+        InputError: a model cannot be loaded, or two of them would have one name.
+    """
+    if not folders:
+        return []
+    from rescorer.models.pretrained.model import PretrainedModel
+
+    models = [PretrainedModel.load(folder, settings, device, cache) for folder in folders]
+    _name_apart(models, folders)
+    return models
+
+
+def _name_apart(models: Sequence[_Named], paths: Sequence[Path]) -> None:
+    """Add the names of their files to the names of models that have one name."""
     names = [model.name for model in models]
     for model, path in zip(models, paths, strict=True):
         if names.count(model.name) > 1:
@@ -94,7 +124,6 @@ def models_of(lm: Sequence[Path], ngram: Path | None, device: str) -> list[Langu
         raise InputError(
             "two models of one kind with one file name", remedy="rename one of the files"
         )
-    return models
 
 
 def open_models(lm: Sequence[Path], ngram: Path | None, device: str) -> list[LanguageModel]:

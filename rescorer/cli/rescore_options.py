@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -27,6 +28,68 @@ _READ = InputPath()
 _FILE = InputPath(pipe=False)  # several processes read it, or it is mapped into memory
 _WRITE = OutputPath()
 _VOCABULARY = Path("vocabulary")  # of --names: words of the model
+_PRETRAINED = "hf:"  # of --lm, before the folder of a pretrained model
+
+
+class PretrainedFolder(NamedTuple):
+    """The folder of a pretrained model."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The models that the command line names.
+
+    Attributes:
+        lm, ngram: files of models that score words.
+        pretrained: folders of models that score sentences.
+        score_cache: keeps the scores of these; None: none is kept.
+    """
+
+    lm: tuple[Path, ...]
+    ngram: Path | None
+    pretrained: tuple[Path, ...]
+    score_cache: Path | None
+
+    @classmethod
+    def of(
+        cls,
+        lm: tuple[Path | PretrainedFolder, ...],
+        ngram: Path | None,
+        score_cache: Path | None,
+    ) -> ModelFiles:
+        """Raises InputError if there is a cache, and no model whose scores it keeps."""
+        folders = tuple(each.path for each in lm if isinstance(each, PretrainedFolder))
+        if score_cache and not folders:
+            raise InputError(
+                "--score-cache without a pretrained model",
+                remedy="leave it out, or add --lm hf:DIR",
+            )
+        words = tuple(each for each in lm if isinstance(each, Path))
+        return cls(words, ngram, folders, score_cache)
+
+    @property
+    def score_words(self) -> bool:
+        """Whether a model scores words: only a pretrained one replaces that of the package."""
+        return bool(self.lm or self.ngram or not self.pretrained)
+
+
+class _ModelPath(click.ParamType):  # type: ignore[type-arg]  # older clicks have no argument
+    """A file, or `hf:` and a folder; a file of such a name is given as ./hf:…."""
+
+    name = "path"
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path | PretrainedFolder:
+        text = os.fsdecode(value)
+        if text.startswith(_PRETRAINED):
+            return PretrainedFolder(_FILE.convert(text.removeprefix(_PRETRAINED), param, ctx))
+        return _FILE.convert(text, param, ctx)
 
 
 class _NamesPath(InputPath):
@@ -74,17 +137,25 @@ _OPTIONS = (
     click.option(
         "--lm",
         cls=Option,
-        type=_FILE,
+        type=_ModelPath(),
         multiple=True,
         group="Models",
         help="A lightrnn.pt or a KenLM file; may be repeated. Without --lm and --ngram: the "
-        "English model of the package.",
+        "English model of the package. hf:DIR: a causal model of Hugging Face transformers in a "
+        "folder, which scores whole sentences.",
     ),
     _path(
         "--ngram",
         type=_FILE,
         group="Models",
         help="A KenLM file, ARPA or binary, mixed with the others word by word.",
+    ),
+    _path(
+        "--score-cache",
+        type=_WRITE,
+        group="Models",
+        help="Keep the scores of --lm hf:DIR in this file, and take from it those that it holds. "
+        "Every run may use the same file.",
     ),
     _path(
         "--weights",
@@ -290,9 +361,16 @@ def output_files(given: Mapping[str, Path | None]) -> OutputFiles:
     )
 
 
-def check_names(inputs: InputFiles) -> None:
-    """Raises InputError if the command line has an option for names, and no names."""
+def check_names(inputs: InputFiles, models: ModelFiles) -> None:
+    """Raises InputError if the command line has an option for names, and no names, or names and a
+    model that does not score words.
+    """
     if inputs.expects_names:
+        if models.pretrained:
+            raise InputError(
+                "names, and --lm hf:DIR, which does not score single words",
+                remedy="leave one of both out",
+            )
         return
     settings = (field.name for field in option_fields(CandidateSettings))
     for name in _given_on_command_line((*_NAME_PATHS, *settings)):

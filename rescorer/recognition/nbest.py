@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 # The names of the raw scores. All are natural-log probabilities: greater is better.
@@ -65,3 +65,8 @@ class NBest:
     def score_names(self) -> tuple[str, ...]:
         """The names of the raw scores, the same for every hypothesis."""
         return tuple(self.hypotheses[0].scores)
+
+    def renumbered(self, hypotheses: Iterable[Hypothesis]) -> NBest:
+        """The list with these hypotheses, whose keys are their places."""
+        numbered = enumerate(hypotheses, start=1)
+        return replace(self, hypotheses=tuple(replace(h, key=str(n)) for n, h in numbered))

@@ -13,6 +13,9 @@ a word over all hypotheses. So lm_scale · g has a fixed share of the standard d
 whatever the unit of f. The language model decides where f hardly differs, or where its own
 preference is far stronger than usual. Medians ignore a few wild lists.
 
+With models that score whole sentences, log P is the mean of theirs and of the word models' mixture,
+and lm_scale is divided among these evenly.
+
 trust is 1 where the language model fits these words and 0 where it does not: it falls with the
 logarithm of its perplexity on the first hypotheses, and with the share of their words that it does
 not know.
@@ -134,7 +137,7 @@ def untuned_weights(scored: ScoredLists, settings: DefaultSettings | None = None
     lists with the score `rank`: see `with_rank_for`.
     """
     settings = settings or DefaultSettings()
-    first_pass = recogniser_weights(scored.score_names)
+    first_pass = recogniser_weights(scored.score_names, scored.sentence_names)
     if _scores_give_order(scored, first_pass, settings):
         return choose_weights(scored, first_pass, settings)
     if RANK not in scored.score_names:
@@ -158,10 +161,14 @@ def with_rank_for(
     return ranked, _with_rank(scored)
 
 
-def recogniser_weights(score_names: Sequence[str]) -> Weights:
-    """The default scales of the recogniser's scores; 0 for `bias`, which rescoring adds."""
+def recogniser_weights(score_names: Sequence[str], added: Sequence[str] = ()) -> Weights:
+    """The default scales of the recogniser's scores; 0 for what rescoring adds.
+
+    Args:
+        added: names of scores that it adds, beside `bias`.
+    """
     scales = Weights.default(score_names, ()).scales
-    own = {name: 0.0 if name == BIAS else scale for name, scale in scales.items()}
+    own = {name: 0.0 if name in (BIAS, *added) else scale for name, scale in scales.items()}
     return Weights(own, lm_scale=0.0)
 
 
@@ -188,7 +195,7 @@ def choose_weights(
     """Choose the language models' weights beside the first pass's.
 
     Args:
-        first_pass: the scales of the raw scores, 0 for `bias`, and the word penalty.
+        first_pass: the scales of the raw scores, 0 for what rescoring adds, and the word penalty.
     """
     settings = settings or DefaultSettings()
     bias = {BIAS: DEFAULT_SCALES[BIAS]} if BIAS in first_pass.scales else {}
@@ -199,21 +206,21 @@ def choose_weights(
         lm_scale=0.0,
         mixture={name: 1 / len(models) for name in models},
     )
-    if not models:
+    if not models and not scored.sentence_names:
         return DefaultWeights(weights, "the first pass is kept: there is no language model")
     names = {name for name, scale in first_pass.scales.items() if scale}
     if names == {ACOUSTIC}:
         return DefaultWeights(
-            replace(weights, lm_scale=1.0),
+            _with_lm_scale(weights, scored, 1.0),
             "lm_scale 1: the scores are acoustic alone, so the language model counts in full",
         )
     fit = _Fit.of(scored, first_pass, weights)
     old = next((name for name in OLD_LM if name in names), None)
     if old and _no_worse(fit, scored, old, settings):
         share = first_pass.scales[old] / 2
-        shared = replace(weights, lm_scale=share, scales={**weights.scales, old: share})
+        kept = replace(weights, scales={**weights.scales, old: share})
         return DefaultWeights(
-            shared,
+            _with_lm_scale(kept, scored, share),
             f"lm_scale {share:.3g}: the recogniser's language model "
             f"({old}) and the new one share its scale",
         )
@@ -295,8 +302,8 @@ class _Fit:
     def of(cls, scored: ScoredLists, first_pass: Weights, weights: Weights) -> _Fit:
         first = scored.best(scored.totals(first_pass))
         words = scored.lengths[first].sum()
-        unknown = scored.sums[1].unknown[first].mean(axis=1).sum()
-        nats = -scored.lm_scores(weights)[first].sum() / (words + len(first))
+        unknown = scored.sums[1].unknown[first].sum() / max(1, len(scored.model_names))
+        nats = -_lm_scores(scored, weights)[first].sum() / (words + len(first))
         return cls(first, float(nats), float(unknown / max(1, words)))
 
     def trust(self, settings: DefaultSettings) -> float:
@@ -324,7 +331,7 @@ def _cautious(
     scored: ScoredLists, first_pass: Weights, weights: Weights, fit: _Fit, settings: DefaultSettings
 ) -> DefaultWeights:
     """A scale of the language model in proportion to the spreads."""
-    totals, lm = scored.totals(first_pass), scored.lm_scores(weights)
+    totals, lm = scored.totals(first_pass), _lm_scores(scored, weights)
     returned = settings.word_return * float(lm.sum()) / max(1, scored.lengths.sum())
     spread, lm_spread = (
         _median_spread(scored, totals, values, settings.best)
@@ -343,7 +350,25 @@ def _cautious(
         f"{settings.spread_ratio * trust:.2g} of the first pass's standard deviation "
         f"({fit.describe()})"
     )
-    return DefaultWeights(replace(weights, lm_scale=scale, word_penalty=penalty), reason)
+    chosen = replace(weights, word_penalty=penalty)
+    return DefaultWeights(_with_lm_scale(chosen, scored, scale), reason)
+
+
+def _lm_scores(scored: ScoredLists, weights: Weights) -> np.ndarray:
+    """[H] log P of each hypothesis, the mean of the word models' mixture and of each model that
+    scores whole sentences.
+    """
+    parts = list(scored.sentence_scores().values())
+    if scored.model_names:
+        parts.append(scored.lm_scores(weights))
+    return np.asarray(np.mean(parts, axis=0))
+
+
+def _with_lm_scale(weights: Weights, scored: ScoredLists, scale: float) -> Weights:
+    """The weights with a scale of `_lm_scores`."""
+    share = scale / (bool(scored.model_names) + len(scored.sentence_names))
+    scales = {**weights.scales, **dict.fromkeys(scored.sentence_names, share)}
+    return replace(weights, lm_scale=share if scored.model_names else 0.0, scales=scales)
 
 
 def _median_spread(scored: ScoredLists, totals: np.ndarray, values: np.ndarray, best: int) -> float:

@@ -15,6 +15,7 @@ from rescorer.errors import InputError
 from rescorer.models.expected_words import expected_number
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
+from rescorer.models.sentence_model import SentenceModel
 from rescorer.recognition.formats.parsing import ErrorCollector
 from rescorer.recognition.lattice import SILENCE, Lattice, Symbols
 from rescorer.recognition.nbest import (
@@ -108,6 +109,7 @@ def default_weights(
     lattices: Sequence[Lattice],
     models: Sequence[LanguageModel],
     memory: int = MEMORY,
+    sentence_models: Sequence[SentenceModel] = (),
 ) -> tuple[TunedWeights, str]:
     """Weights that are safe without tuning, chosen on n-best lists, and the reason in one line."""
     first = next((lattice for lattice in lattices if lattice.arcs), lattices[0])
@@ -121,7 +123,10 @@ def default_weights(
         for lattice in alike or [first]
     ]
     if SOUND not in first.scores:
-        chosen = choose_weights(score_lists(lists, models, memory), first_pass, settings)
+        scored = score_lists(lists, models, memory, sentence_models=sentence_models)
+        unscaled = dict.fromkeys(scored.sentence_names, 0.0)
+        guide = replace(first_pass, scales={**first_pass.scales, **unscaled})
+        chosen = choose_weights(scored, guide, settings)
         return TunedWeights(chosen.weights, first_pass), chosen.reason
     lists = [without_names(each) for each in lists]
     scales = {name: scale for name, scale in first_pass.scales.items() if name not in NAME_SCORES}

@@ -13,6 +13,7 @@ from pathlib import Path
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
 from rescorer.models.ngram import Ngram
+from rescorer.models.sentence_model import SentenceModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.formats import kaldi_nbest, write_nbest
 from rescorer.recognition.formats.format import LatticeFormat
@@ -30,8 +31,10 @@ from rescorer.rescoring.drawn_lattices import DrawnUtterance
 from rescorer.rescoring.inputs import SideInputs, choose, need_references
 from rescorer.rescoring.lattice import (
     RescoredLattice,
+    best_words,
     default_weights,
     first_batch,
+    first_pass_weights,
     rescore_lattices,
     split_old_lm,
     without_old_lm,
@@ -43,8 +46,11 @@ from rescorer.rescoring.lattice_results import (
     check_used_references,
 )
 from rescorer.rescoring.lattice_tuning import LatticeTuning, tune_lattices
+from rescorer.rescoring.model_fit import fit_remarks, sample
 from rescorer.rescoring.name_inputs import NameInput
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
+from rescorer.rescoring.prefix_tree import SentenceScorer
+from rescorer.rescoring.sentence_ranking import SentenceRanking, check_outputs
 from rescorer.rescoring.settings import InputFiles, LatticeSettings, OutputFiles, RescoreSettings
 from rescorer.rescoring.weights import TunedWeights
 
@@ -118,6 +124,7 @@ def rescore_lattice_files(
     say: Say,
     executor: Executor = serial_executor,
     progress: Progress = silent,
+    sentence_models: Sequence[SentenceModel] = (),
 ) -> Outcome:
     """Expand and score lattices, with weights that are given, tuned here, or chosen by default.
 
@@ -125,7 +132,12 @@ def rescore_lattice_files(
     `write_outcome` writes the rest.
     """
     side, memory, expansion = source.side, settings.memory_bytes, lattice_settings.expansion
-    lattices, weights, tuning = source.lattices, side.weights, None
+    sentence_names = [model.name for model in sentence_models]
+    check_outputs(outputs, lattice_settings, sentence_names)
+    for name in sentence_names:
+        say(f"{name} scores the {lattice_settings.nbest} best sentences of each rescored lattice")
+    lattices = _after_remarks(source.lattices, models, memory, say)
+    weights, tuning = side.weights, None
     if side.tune_references:
         lattices = list(lattices)
         _check_tune_references(lattices, source, say)
@@ -139,6 +151,7 @@ def rescore_lattice_files(
             executor=executor,
             progress=progress,
             normaliser=side.normaliser,
+            sentence_models=sentence_models,
         )
         weights = tuning.weights
         if tuning.is_default:
@@ -150,9 +163,12 @@ def rescore_lattice_files(
     # With names, the first pass with a tuned word penalty would hold candidates.
     summary = InputSummary(models, side.files.name, rows, None if source.names else weights)
     passing = summary.passing(drawing.before(lattices))
-    used, coming = _weights_to_use(weights, passing, models, memory, say)
-    rescored = rescore_lattices(coming, models, used, expansion, memory, source.collector, executor)
-    results = LatticeResults(rows, outputs, lattice_settings, source.collector)
+    scorer = SentenceScorer(models, memory, executor, silent, sentence_models)
+    used, coming = _weights_to_use(weights, passing, scorer, memory, say)
+    arcs = used and used.without_sentence_models()
+    rescored = rescore_lattices(coming, models, arcs, expansion, memory, source.collector, executor)
+    ranking = SentenceRanking(scorer, used.weights) if used and sentence_models else None
+    results = LatticeResults(rows, outputs, lattice_settings, source.collector, ranking)
     done = _checked(results.passing(drawing.after(rescored)), source, summary, rows, say)
     _write_lattices(done, source, outputs.lattices)
 
@@ -169,6 +185,17 @@ def rescore_lattice_files(
         models,
         _details(source, results, tuning, outputs),
     )
+
+
+def _after_remarks(
+    lattices: Iterable[Lattice], models: Sequence[LanguageModel], memory: int, say: Say
+) -> Iterable[Lattice]:
+    """All lattices, after remarks on models that do not suit the first batch."""
+    first, lattices = first_batch(lattices)
+    best = sample(best_words(each, first_pass_weights(each)) for each in first)
+    for line in fit_remarks(best, models, memory):
+        say(line)
+    return lattices
 
 
 def _details(
@@ -193,17 +220,23 @@ def _details(
 def _weights_to_use(
     weights: TunedWeights | None,
     lattices: Iterable[Lattice],
-    models: Sequence[LanguageModel],
+    scorer: SentenceScorer,
     memory: int,
     say: Say,
 ) -> tuple[TunedWeights | None, Iterable[Lattice]]:
-    """The weights, or default ones for the first batch; and all lattices."""
+    """The weights, or default ones for the first batch; and all lattices.
+
+    Raises:
+        InputError: the weights are for other models of sentences.
+    """
     if weights is not None:
+        names = [model.name for model in scorer.sentence_models]
+        weights.weights.check_names([*weights.first_pass.scales, *names], weights.weights.mixture)
         return weights, lattices
     first, lattices = first_batch(lattices)
     if not first:
         return None, lattices
-    weights, reason = default_weights(first, models, memory)
+    weights, reason = default_weights(first, scorer.models, memory, scorer.sentence_models)
     say_defaults(reason, say)
     return weights, lattices
 

@@ -33,6 +33,7 @@ from rescorer.rescoring.lattice import RescoredLattice, best_words, first_pass_w
 from rescorer.rescoring.lattice_paths import n_best
 from rescorer.rescoring.nbest import LM_SCORE
 from rescorer.rescoring.oracle import in_style, oracle_words
+from rescorer.rescoring.sentence_ranking import SentenceRanking
 from rescorer.rescoring.settings import LatticeSettings, OutputFiles
 from rescorer.rescoring.unknown_words import check_vocabulary
 from rescorer.rescoring.weights import TunedWeights
@@ -197,8 +198,14 @@ class LatticeResults:
         outputs: OutputFiles,
         settings: LatticeSettings,
         collector: ErrorCollector,
+        ranking: SentenceRanking | None = None,
     ) -> None:
+        """
+        Args:
+            ranking: ranks the best paths, if models score whole sentences.
+        """
         self._rows, self._settings, self._collector = rows, settings, collector
+        self._ranking = ranking
         self._needs_mbr = settings.mbr or outputs.confidences is not None
         self._needs_nbest = outputs.nbest is not None or outputs.page is not None
         self.nbest: list[NBest] = []
@@ -215,15 +222,26 @@ class LatticeResults:
                 except InputError as error:
                     self._collector.add(error)
                     continue
-            self._rows.add(RESCORED_ROW, result.lattice.utterance, result.best())
             self.changes += changes_of(result, LM_SCORE)
-            if self._needs_nbest:
-                self._add_n_best(result)
+            self._add_best(result)
             yield result
 
-    def _add_n_best(self, result: RescoredLattice) -> None:
-        paths = n_best(result.lattice, result.totals, self._settings.nbest)
-        nbest = result.listed(paths)
+    def _add_best(self, result: RescoredLattice) -> None:
+        utterance = result.lattice.utterance
+        if self._ranking:
+            ranked = self._ranking.ranked(result, self._settings.nbest)
+            self._rows.add(RESCORED_ROW, utterance, ranked.nbest.hypotheses[0].words)
+            if self._needs_nbest:
+                self._add_n_best(result, *ranked)
+            return
+        self._rows.add(RESCORED_ROW, utterance, result.best())
+        if self._needs_nbest:
+            paths = n_best(result.lattice, result.totals, self._settings.nbest)
+            self._add_n_best(result, result.listed(paths), paths)
+
+    def _add_n_best(
+        self, result: RescoredLattice, nbest: NBest, paths: Sequence[np.ndarray]
+    ) -> None:
         self.nbest.append(nbest)
         ids = result.lattice.arc_fields.get(TRANSITION_IDS)
         if isinstance(ids, TransitionIds):

@@ -9,6 +9,7 @@ from functools import partial
 from rescorer.errors import InputError
 from rescorer.models.expected_words import unmarked
 from rescorer.models.language_model import LanguageModel
+from rescorer.models.sentence_model import SentenceModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.lattice import Lattice
 from rescorer.recognition.nbest import SOUND, Hypothesis, NBest
@@ -32,6 +33,7 @@ from rescorer.rescoring.nbest import (
 )
 from rescorer.rescoring.prefix_tree import SentenceScorer
 from rescorer.rescoring.rescored_lattice import RescoredLattice, paths_list
+from rescorer.rescoring.sentence_ranking import SentenceRanking
 from rescorer.rescoring.weights import TunedWeights, Weights
 
 # Paths of each lattice in each round; 100 take 1.2 to 1.4 times as long, with no fewer errors.
@@ -69,6 +71,7 @@ def tune_lattices(
     executor: Executor = serial_executor,
     progress: Progress = silent,
     normaliser: Normaliser = AS_WRITTEN,
+    sentence_models: Sequence[SentenceModel] = (),
 ) -> LatticeTuning:
     """Find the weights with the fewest word errors on these lattices, as in minimum-error-rate
     training (Och, 2003).
@@ -88,18 +91,18 @@ def tune_lattices(
     ]
     if not lattices:
         raise InputError("no lattice with a path", expected="at least one utterance")
+    scorer = SentenceScorer(models, memory, executor, progress, sentence_models)
     for lattice in lattices:
-        check_score_names(lattice.score_names, [model.name for model in models], lattice.utterance)
-    growing = _GrowingLists(
-        lattices, references, SentenceScorer(models, memory, executor, progress), normaliser
-    )
+        check_score_names(lattice.score_names, scorer.names, lattice.utterance)
+    growing = _GrowingLists(lattices, references, scorer, normaliser)
 
     def rescored(weights: TunedWeights, stage: str) -> _Round:
-        best = rescore_lattices(lattices, models, weights, settings, memory, executor=executor)
+        arcs = weights.without_sentence_models()
+        best = rescore_lattices(lattices, models, arcs, settings, memory, executor=executor)
         return growing.add_best_paths(weights, best, partial(progress, stage))
 
     most = _ROUNDS_WITH_NAMES if SOUND in lattices[0].scores else _TUNING_ROUNDS
-    default = default_weights(lattices, models, memory)[0]
+    default = default_weights(lattices, models, memory, sentence_models)[0]
     rounds = [rescored(default, "paths of the default weights")]
     for turn in range(1, most + 1):
         stage = f"tuning {turn} of at most {most}"
@@ -189,8 +192,9 @@ class _GrowingLists:
         """
         best: list[NBest] = []
         has_new_paths = False
+        ranking = SentenceRanking(self._scorer, weights.weights)
         for place, lattice in enumerate(rescored):
-            old, found = self.lists[place], lattice.n_best(_TUNING_PATHS)
+            old, found = self.lists[place], ranking.ranked(lattice, _TUNING_PATHS).nbest
             self.lists[place] = _joined(old, found)
             has_new_paths |= len(self.lists[place].hypotheses) > len(old.hypotheses)
             best.append(replace(found, hypotheses=found.hypotheses[:1]))

@@ -6,13 +6,14 @@ Memory holds a block, and of all lists what the results need: chosen words, coun
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from rescorer.models.language_model import LanguageModel
+from rescorer.models.sentence_model import SentenceModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.formats import kaldi_nbest, write_nbest
 from rescorer.recognition.formats.parsing import check_lists
@@ -25,6 +26,7 @@ from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.default_weights import untuned_weights, with_rank_for
 from rescorer.rescoring.inputs import SideInputs
 from rescorer.rescoring.list_input import ListInput
+from rescorer.rescoring.model_fit import fit_remarks, sample
 from rescorer.rescoring.outputs import Outcome, Say, say_defaults, say_tuned
 from rescorer.rescoring.settings import OutputFiles, RescoreSettings
 from rescorer.rescoring.unknown_words import check_vocabulary
@@ -67,18 +69,28 @@ def rescore_list_files(
     say: Say,
     executor: Executor = serial_executor,
     progress: Progress = silent,
+    sentence_models: Sequence[SentenceModel] = (),
 ) -> Outcome:
     """Score and rank lists, with weights that are given, tuned here, or chosen by default.
 
     Writes the ranked lists, if `outputs` names a file for them; `write_outcome` writes the rest.
     """
     side, summary = source.side, source.summary
-    nbest.check_score_names(summary.score_names, [model.name for model in models])
+    names = [*(model.name for model in models), *(model.name for model in sentence_models)]
+    nbest.check_score_names(summary.score_names, names)
     unknown = check_vocabulary(summary.word_counts, models, str(side.files.name))
-    for note in (*source.notes, *unknown):
+    suits = fit_remarks(sample(summary.best), models, settings.memory_bytes)
+    for note in (*source.notes, *unknown, *suits):
         say(note)
 
-    blocks = _scored_blocks(source, models, settings.memory_bytes, executor, progress)
+    score = partial(
+        nbest.score_lists,
+        models=models,
+        memory=settings.memory_bytes,
+        executor=executor,
+        sentence_models=sentence_models,
+    )
+    blocks = _scored_blocks(source, score, progress)
     if side.tune_references:
         chosen, blocks = _tune(blocks, side, settings, outputs, say, progress)
     elif side.weights:
@@ -99,18 +111,18 @@ def rescore_list_files(
 
 
 def _scored_blocks(
-    source: ListInput,
-    models: Sequence[LanguageModel],
-    memory: int,
-    executor: Executor,
-    progress: Progress,
+    source: ListInput, score: Callable[..., ScoredLists], progress: Progress
 ) -> Iterator[_Block]:
-    """The lists in blocks. On a development set, all of them are one block."""
+    """The lists in blocks. On a development set, all of them are one block.
+
+    Args:
+        score: `score_lists` with the models.
+    """
     total, done = source.summary.hypotheses, 0
     size = total if source.side.tune_references else BLOCK_HYPOTHESES
     for lists in _blocks(source.lists, size):
         further = partial(_report_further, progress, done, total)
-        yield _Block(lists, nbest.score_lists(lists, models, memory, executor, further))
+        yield _Block(lists, score(lists, progress=further))
         done += sum(len(each.hypotheses) for each in lists)
 
 

@@ -17,6 +17,7 @@ from rescorer.recognition.nbest import RANK, NBest
 from rescorer.reports.error_rate import Words
 from rescorer.rescoring import nbest
 from rescorer.rescoring.inputs import SideInputs, check_references, choose, need_references
+from rescorer.rescoring.model_fit import SAMPLE_SENTENCES
 from rescorer.rescoring.settings import InputFiles, OutputFiles, RescoreSettings
 from rescorer.rescoring.unknown_words import count_words
 
@@ -51,6 +52,7 @@ class ListSummary:
         word_counts: hypotheses that hold each word.
         references: those that the lists hold; None once a list has none.
         have_choice: whether a list has several hypotheses.
+        best: the first hypotheses of the first lists, a sample.
     """
 
     score_names: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class ListSummary:
     word_counts: Counter[str] = field(default_factory=Counter)
     references: dict[str, Words] | None = field(default_factory=dict)
     have_choice: bool = False
+    best: list[Words] = field(default_factory=list)
 
     @classmethod
     def of(cls, lists: Iterable[NBest]) -> ListSummary:
@@ -73,6 +76,8 @@ class ListSummary:
         self.utterances.append(nbest.utterance)
         self.hypotheses += len(nbest.hypotheses)
         self.have_choice |= len(nbest.hypotheses) > 1
+        if len(self.best) < SAMPLE_SENTENCES:
+            self.best.append(nbest.hypotheses[0].words)
         count_words(nbest, self.word_counts)
         if nbest.reference is None:
             self.references = None

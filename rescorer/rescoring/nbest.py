@@ -11,6 +11,7 @@ import numpy as np
 
 from rescorer.errors import InputError
 from rescorer.models.language_model import LanguageModel
+from rescorer.models.sentence_model import SentenceModel
 from rescorer.progress import Progress, silent
 from rescorer.recognition.nbest import FIRST_PASS, TOTAL, Hypothesis, NBest
 from rescorer.recognition.normalisers import AS_WRITTEN, Normaliser
@@ -40,6 +41,7 @@ def score_lists(
     memory: int = MEMORY,
     executor: Executor = serial_executor,
     progress: Progress = silent,
+    sentence_models: Sequence[SentenceModel] = (),
 ) -> ScoredLists:
     """Score lists with the models, once whatever the weights.
 
@@ -47,11 +49,13 @@ def score_lists(
         memory: bytes for the histories of one level.
         executor: runs the models, in this process or on a cluster.
         progress: gets the number of scored hypotheses.
+        sentence_models: models that score whole sentences.
 
     Raises:
         InputError: as `scored_lists`.
     """
-    return scored_lists(lists, SentenceScorer(models, memory, executor, progress))
+    scorer = SentenceScorer(models, memory, executor, progress, sentence_models)
+    return scored_lists(lists, scorer)
 
 
 def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
@@ -62,16 +66,18 @@ def scored_lists(lists: Sequence[NBest], scorer: SentenceScorer) -> ScoredLists:
     """
     raw = raw_scores(lists)
     names = lists[0].score_names
-    check_score_names(names, [model.name for model in scorer.models])
-    hypotheses = [hypothesis for nbest in lists for hypothesis in nbest.hypotheses]
+    check_score_names(names, scorer.names)
+    sentences = [hypothesis.words for nbest in lists for hypothesis in nbest.hypotheses]
     counts = np.array([len(nbest.hypotheses) for nbest in lists])
+    sentence_names = tuple(model.name for model in scorer.sentence_models)
     return ScoredLists(
-        names,
+        (*names, *sentence_names),
         tuple(model.name for model in scorer.models),
-        raw,
-        np.array([len(hypothesis.words) for hypothesis in hypotheses]),
+        np.hstack([raw, scorer.score_whole(sentences)]),
+        np.array([len(words) for words in sentences]),
         np.cumsum(counts) - counts,
-        scorer.score([hypothesis.words for hypothesis in hypotheses]),
+        scorer.score(sentences),
+        sentence_names,
     )
 
 
@@ -142,6 +148,7 @@ def rerank(lists: Sequence[NBest], scored: ScoredLists, weights: Weights) -> lis
     }
     added = {
         **columns,
+        **scored.sentence_scores(),
         **({LM_SCORE: scored.lm_scores(weights)} if weights.lm_scale else {}),
         TOTAL: totals,
     }

@@ -16,6 +16,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from rescorer.models.language_model import SENTENCE_END, SENTENCE_START, UNKNOWN, LanguageModel
+from rescorer.models.sentence_model import SentenceModel
 from rescorer.progress import Progress, silent
 from rescorer.rescoring.cluster import Executor, serial_executor
 from rescorer.rescoring.word_kinds import WordKinds
@@ -142,6 +143,12 @@ class PathScores:
     paths: csr_matrix
 
     @classmethod
+    def without_models(cls, sentences: int) -> PathScores:
+        """The scores of sentences under no model."""
+        none = np.zeros((0, 0))
+        return cls(none, WordKinds(none, none, none), csr_matrix((sentences, 0)))
+
+    @classmethod
     def beside(cls, parts: Sequence[PathScores]) -> PathScores:
         """The scores of several trees, side by side."""
         return cls(
@@ -169,6 +176,8 @@ def score_sentences(
         executor: runs the scoring of the trees.
         progress: gets the number of scored sentences after each tree.
     """
+    if not models:
+        return PathScores.without_models(len(sentences))
     order = sorted(range(len(sentences)), key=lambda index: tuple(sentences[index]))
     groups = ([sentences[index] for index in group] for group in _groups(order, models, memory))
     trees, done = [], 0
@@ -183,9 +192,9 @@ def score_sentences(
 
 
 class SentenceScorer:
-    """Scores sentences like `score_sentences` and caches the result.
+    """Scores sentences like `score_sentences`, and with models of whole sentences.
 
-    In a round of tuning, most sentences repeat from earlier rounds.
+    Results are cached: in a round of tuning, most sentences repeat from earlier rounds.
     """
 
     def __init__(
@@ -194,14 +203,21 @@ class SentenceScorer:
         memory: int,
         executor: Executor = serial_executor,
         progress: Progress = silent,
+        sentence_models: Sequence[SentenceModel] = (),
     ) -> None:
-        self.models = models
+        self.models, self.sentence_models, self._progress = models, sentence_models, progress
         self._score = partial(
             score_sentences, models=models, memory=memory, executor=executor, progress=progress
         )
         # the row of each scored sentence
         self._places: dict[tuple[str, ...], int] = {}
         self._parts: list[PathScores] = []  # one for each call with new sentences
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the scores of all models."""
+        word_models = [model.name for model in self.models]
+        return [*word_models, *(model.name for model in self.sentence_models)]
 
     def score(self, sentences: Sequence[tuple[str, ...]]) -> PathScores:
         """The scores of one or more sentences; the nodes are those of all sentences so far."""
@@ -211,6 +227,14 @@ class SentenceScorer:
             self._places.update(zip(fresh, count(len(self._places))))
         known = PathScores.beside(self._parts)
         return replace(known, paths=known.paths[[self._places[sentence] for sentence in sentences]])
+
+    def score_whole(self, sentences: Sequence[tuple[str, ...]]) -> np.ndarray:
+        """[S, models] natural log P of each sentence under each model of whole sentences."""
+        columns = [
+            model.log_probs(sentences, partial(self._progress, f"scoring with {model.name}"))
+            for model in self.sentence_models
+        ]
+        return np.stack(columns, -1) if columns else np.zeros((len(sentences), 0))
 
 
 def _score_tree(

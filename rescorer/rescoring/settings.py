@@ -113,7 +113,10 @@ class LatticeSettings:
         group="Lattices",
     )
     nbest: int = setting(
-        100, "Hypotheses of each lattice in --nbest-output.", minimum=1, metavar="N"
+        100,
+        "Hypotheses of each lattice in --nbest-output, and those that --lm hf:DIR scores.",
+        minimum=1,
+        metavar="N",
     )
     mbr: bool = setting(
         False,

@@ -14,6 +14,7 @@ Shapes: U utterances, H hypotheses of all of them, n nodes of the prefix tree, K
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -33,6 +34,7 @@ from rescorer.rescoring.word_kinds import WordKinds
 # Kaldi's usual inverse acoustic weight is 10 to 12. sherpa-onnx adds 1.5 nats for each piece of a
 # hot word, which has three or four pieces.
 DEFAULT_SCALES = {ACOUSTIC: 0.1, BIAS: 5.0}
+_SENTENCE_MODELS = "sentence_models"  # key of a file: their names, which first_pass lacks
 _LARGEST = 1e30  # weight; raw scores may be in any unit
 
 
@@ -41,7 +43,7 @@ class Weights:
     """Weights of one total, tuned on a development set and applied to any other.
 
     Attributes:
-        scales: scale of each raw score by name.
+        scales: scale of each raw score by name, and of each model that scores whole sentences.
         lm_scale: factor of the natural-log probability of the words and `</s>`; 0: no language
             model.
         word_penalty: nats subtracted for each word (positive: fewer words; Kaldi's sign).
@@ -128,7 +130,8 @@ class Weights:
 
     def muted(self, models: Weights) -> Weights:
         """These weights, with a language-model scale of 0 and the mixture of other weights."""
-        return replace(models, scales=self.scales, word_penalty=self.word_penalty, lm_scale=0.0)
+        scales = {**dict.fromkeys(models.scales, 0.0), **self.scales}
+        return replace(models, scales=scales, word_penalty=self.word_penalty, lm_scale=0.0)
 
     @classmethod
     def default(cls, score_names: Sequence[str], models: Sequence[str]) -> Weights:
@@ -175,12 +178,13 @@ class ScoredLists:
     """The scores that weights combine; they do not depend on the weights.
 
     Attributes:
-        score_names: names of the raw scores.
-        model_names: names of the K models.
-        raw: [H, names] raw scores, natural logs.
+        score_names: names of the raw scores, and of the models that score whole sentences.
+        model_names: names of the K models that score words.
+        raw: [H, names] these scores, natural logs.
         lengths: [H] number of words.
         begins: [U] index of each utterance's first hypothesis; every utterance has one.
         paths: scores of each node of the prefix tree, and the nodes of each hypothesis.
+        sentence_names: names of the models that score whole sentences.
     """
 
     score_names: tuple[str, ...]
@@ -189,6 +193,12 @@ class ScoredLists:
     lengths: np.ndarray
     begins: np.ndarray
     paths: PathScores
+    sentence_names: tuple[str, ...] = ()
+
+    def sentence_scores(self) -> dict[str, np.ndarray]:
+        """[H] log P of each hypothesis under the models that score whole sentences, by name."""
+        columns = dict(zip(self.score_names, self.raw.T, strict=True))
+        return {name: columns[name] for name in self.sentence_names}
 
     def lm_scores(self, weights: Weights) -> np.ndarray:
         """[H] log P of the words of each hypothesis under the mixture."""
@@ -246,7 +256,15 @@ class ScoredLists:
         """These lists with the raw scores alone."""
         paths = self.paths
         empty = PathScores(paths.log_probs[:, :0], paths.kinds.without_models(), paths.paths)
-        return replace(self, model_names=(), paths=empty)
+        kept = [name not in self.sentence_names for name in self.score_names]
+        return replace(
+            self,
+            score_names=tuple(itertools.compress(self.score_names, kept)),
+            model_names=(),
+            raw=self.raw[:, kept],
+            paths=empty,
+            sentence_names=(),
+        )
 
     def _check(self, weights: Weights) -> None:
         # Weights without a language model fit any.
@@ -264,7 +282,7 @@ class TunedWeights:
 
     Attributes:
         weights: weights with the language models.
-        first_pass: weights of the raw scores alone.
+        first_pass: weights of the raw scores alone, without those of sentence models.
         at_bounds: names of weights at the end of the search range; the file does not hold them.
     """
 
@@ -274,8 +292,22 @@ class TunedWeights:
 
     def save(self, path: str | Path) -> None:
         """Write the JSON file, whole or not at all."""
-        content = {"weights": asdict(self.weights), "first_pass": asdict(self.first_pass)}
+        content = {
+            "weights": asdict(self.weights),
+            "first_pass": asdict(self.first_pass),
+            **({_SENTENCE_MODELS: self.sentence_names} if self.sentence_names else {}),
+        }
         write_lines(path, [json.dumps(content, indent=2)])
+
+    @property
+    def sentence_names(self) -> tuple[str, ...]:
+        """The names of the models that score whole sentences."""
+        return tuple(name for name in self.weights.scales if name not in self.first_pass.scales)
+
+    def without_sentence_models(self) -> TunedWeights:
+        """The weights of all other scores, such as those that the arcs of a lattice have."""
+        scales = {name: self.weights.scales[name] for name in self.first_pass.scales}
+        return replace(self, weights=replace(self.weights, scales=scales))
 
     @classmethod
     def load(cls, path: str | Path) -> TunedWeights:
@@ -312,7 +344,8 @@ class TunedWeights:
     def _from_json(cls, content: object) -> TunedWeights:
         """Raises ValueError, TypeError: no weights, or two parts for different scores."""
         weights, first_pass = _part(content, "weights"), _part(content, "first_pass")
-        if set(weights.scales) != set(first_pass.scales):
+        added = set(content.get(_SENTENCE_MODELS, ())) if isinstance(content, dict) else set()
+        if set(weights.scales) != set(first_pass.scales) | added or added & set(first_pass.scales):
             raise ValueError(
                 f"scales of {', '.join(weights.scales) or 'none'} in weights, of "
                 f"{', '.join(first_pass.scales) or 'none'} in first_pass"

@@ -575,7 +575,7 @@ def test_end_to_end_and_a_stdout_that_fails(here: Path, commands: Path) -> None:
             [commands / "rescore", *arguments], stdout=file, stderr=subprocess.PIPE, text=True
         )
     notes = whole.stderr.splitlines()
-    assert whole.returncode == 0 and len(notes) == 4
+    assert whole.returncode == 0 and len(notes) == 6
     assert [line.split()[0] for line in Path("best").read_text().splitlines()] == [
         "a-1",
         "a-2",
@@ -616,6 +616,7 @@ def test_ctrl_c(here: Path) -> None:
         ["large.jsonl", "--lm", "lightrnn.pt", "--output", "best"], stdout=subprocess.PIPE
     )
     assert process.stderr is not None and "unknown" in process.stderr.readline()
+    assert "suits this input badly" in process.stderr.readline()
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)

@@ -81,6 +81,24 @@ def test_examples_of_audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             run_command(words)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_examples_of_pretrained(
+    sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_tuning: None
+) -> None:
+    """Blocks that need transformers, with a tiny model of random numbers."""
+    pytest.importorskip("transformers", reason="transformers is not installed: make test-adapters")
+    needing = [block for block in blocks(DOCS / "how-to/pretrained.md") if block.needs]
+    assert {block.needs for block in needing} == {"transformers"}
+    from tiny_pretrained import save_pretrained
+
+    monkeypatch.chdir(tmp_path)
+    make_files(sentences)
+    save_pretrained(tmp_path / "smollm2")
+    for block in needing:
+        for words in commands(block.code):
+            run_command(words)
+
+
 def test_most_examples_are_run() -> None:
     examples = [
         block for page in PAGES for block in blocks(page) if block.language in ("sh", "python")
