@@ -21,11 +21,17 @@ from rescorer.models.word_table import WordTable
 from rescorer.rescoring import nbest
 from rescorer.rescoring.tuning import TuningSettings
 from rescorer.training import auto_settings, train
+from rescorer.training.precision import has_bfloat16
 
 torch.set_num_threads(1)  # tests compare parameters bit by bit
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
 
 WORDS = ("</s>", "<unk>", "the", "cat", "dog", "sat", "ran", "on", "a", "mat", "log")
+
+
+needs_bfloat16 = pytest.mark.skipif(
+    not has_bfloat16("cpu"), reason="torch has no LSTM in bfloat16 for this processor"
+)
 
 
 def make_vocabulary(size: int = len(WORDS), case: str = "as-is") -> Vocabulary:

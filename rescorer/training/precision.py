@@ -1,6 +1,7 @@
 """The precision in which a processor multiplies matrices faster.
 
-It is measured: some processors list bfloat16 among their flags but multiply slowly in it.
+It is measured: some processors list bfloat16 among their flags but multiply slowly in it, and torch
+has no LSTM in bfloat16 for those without AVX-512.
 """
 
 from __future__ import annotations
@@ -13,14 +14,28 @@ _SHAPE = (2048, 256, 1024)  # a batch of vectors times the weights of an LSTM's 
 _TRIES = 5  # the fastest counts, because the machine may be shared
 
 
+def has_bfloat16(device: str) -> bool:
+    """Whether torch runs an LSTM in bfloat16 on the device; it is tried on a processor."""
+    if torch.device(device).type != "cpu":
+        return True
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        return False
+    return True
+
+
 def bfloat16_gain(device: str) -> float:
     """Speed of a matrix product in bfloat16 relative to float32, by one thread's time.
 
     It is 2 without a measurement for other devices than the processor: right for NVIDIA's since
-    Ampere, too high for older ones.
+    Ampere, too high for older ones. It is 0 where bfloat16 does not run.
     """
     if torch.device(device).type != "cpu":
         return 2.0
+    if not has_bfloat16(device):
+        return 0.0
     rows, inner, columns = _SHAPE
     factors = [
         (torch.ones(rows, inner, dtype=dtype), torch.ones(inner, columns, dtype=dtype))

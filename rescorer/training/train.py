@@ -254,6 +254,12 @@ def _precision(asked: str, processes: ProcessGroup, say: Say) -> str:
     gain = processes.run_on_first(lambda: bfloat16_gain(processes.device))
     if asked == "auto":
         return "bfloat16" if gain > 1 else "float32"
+    if not gain:
+        raise InputError(
+            "--precision bfloat16 on a processor for which torch has no LSTM in bfloat16",
+            expected="a processor with AVX-512, or a GPU",
+            remedy="give --precision auto or float32",
+        )
     if gain < 0.8:
         say(
             f"products take {1 / gain:.1f} times as long in bfloat16 as in float32 here: "

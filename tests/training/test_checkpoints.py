@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import make_model, make_vocabulary
+from conftest import make_model, make_vocabulary, needs_bfloat16
 from killed_training import assert_same, die, die_after, result_of
 from quick_processes import forkserver_context
 from tiny_training import SETTINGS, corpora_in, make_trainer
@@ -158,6 +158,7 @@ def test_a_resumed_run_keeps_its_provenance(folder: Path) -> None:
     assert LightRNN.load(folder / "lightrnn.pt").provenance["table"] == "ppmi"
 
 
+@needs_bfloat16
 def test_a_run_resumes_in_another_precision(folder: Path) -> None:
     quick = replace(SETTINGS, epochs=2, intervals=None, reallocate_after=())
     make_trainer(folder, quick)._save_checkpoint()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from conftest import make_model, make_vocabulary
+from conftest import make_model, make_vocabulary, needs_bfloat16
 from tiny_training import SETTINGS, corpora_in, make_trainer, rows_of
 
 from rescorer.errors import InputError
@@ -66,6 +66,7 @@ def test_best_model_is_kept_not_the_last(folder: Path, monkeypatch: pytest.Monke
     assert LightRNN.load(folder / "lightrnn.pt").provenance["interval"] == 2
 
 
+@needs_bfloat16
 def test_bfloat16(folder: Path) -> None:
     trainer = make_trainer(
         folder, replace(SETTINGS, precision="bfloat16", epochs=6, reallocate_after=(1,))
