@@ -116,6 +116,7 @@ ROWS: Mapping[str, Row] = {
     "rare words of the half": Row(expected="half"),
     "all rare words": Row(expected="all"),
     "default weights": Row(confusions="package", tuned=False),
+    "all rare words, default weights": Row(expected="all", confusions="package", tuned=False),
     "default weights, b2": Row(recogniser="b2", confusions="package", tuned=False),
     "confusions of the package": Row(confusions="package"),
     "confusions by classes of phones": Row(confusions="classes"),

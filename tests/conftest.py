@@ -113,8 +113,8 @@ def quick_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text is read once, for tests of other things than the choice of settings."""
-    monkeypatch.setattr(auto_settings, "_MOST_READINGS", 1)
+    """A text is read twice, for tests of other things than the choice of settings."""
+    monkeypatch.setattr(auto_settings, "_MOST_READINGS", 2)
     monkeypatch.setattr(train, "bfloat16_gain", lambda device: 0.5)
 
 

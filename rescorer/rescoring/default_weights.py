@@ -245,10 +245,10 @@ def name_scales(number: float) -> dict[str, float]:
 
     Args:
         number: names that are expected in an utterance. Each of many is less probable, so its bias
-            is less.
+            is less; of very many, each replacement costs.
     """
-    bias = max(0.0, 6.0 - max(0.0, math.log(max(number, 1.0) / _FEW_NAMES)))
-    return {SOUND: 0.75, SPELLING: 8.0, REPLACED: 0.0, BIAS: bias}
+    bias = 6.0 - max(0.0, math.log(max(number, 1.0) / _FEW_NAMES))
+    return {SOUND: 0.75, SPELLING: 8.0, REPLACED: 3 * min(0.0, bias), BIAS: max(0.0, bias)}
 
 
 def with_names(chosen: DefaultWeights, have_choice: bool, number: float) -> DefaultWeights:

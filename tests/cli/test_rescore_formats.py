@@ -11,7 +11,7 @@ from recogniser_samples import EXPECTED, SAMPLES
 from rescorer.recognition.formats import FORMATS, read_nbest
 
 LM = ("--lm", "words.arpa")
-WORDS = ("he", "can", "see", "sea", "yes", "no", "He", "Yes", "HE", "CAN", "SEE")
+WORDS = ("he", "can", "see", "sea", "yes", "no", "He", "Yes", "HE", "CAN", "SEE", "[1]")
 
 
 @pytest.fixture(autouse=True)

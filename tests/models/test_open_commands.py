@@ -117,11 +117,12 @@ def test_train_learns_it(sentences: Path, tmp_path: Path, monkeypatch: pytest.Mo
         .exit_code
         == 0
     )
+    Path("valid.txt").write_text(sentences.read_text().splitlines()[0] + "\n")
     options = [
         "train",
         str(sentences),
         "--valid",
-        str(sentences),
+        "valid.txt",
         "--vocabulary",
         "words.tsv",
         "--output",
