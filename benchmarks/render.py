@@ -129,6 +129,7 @@ PAGES = (
             "scoring_speed*",
             "training_and_scoring",
             "prefix_sharing",
+            "rescoring_speed",
             "list_scaling",
             "tuning_speed",
             "completion",

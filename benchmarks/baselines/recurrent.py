@@ -161,6 +161,10 @@ class Recurrent(Trainable, LanguageModel):
         return 8 * self.settings.num_layers * self.settings.hidden_dim
 
     @torch.no_grad()
+    def start(self) -> LightRNNState:
+        return self.start_states(1)
+
+    @torch.no_grad()
     def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
         return self.output.log_probs(
             self.dropout(state.hidden[-1]), parents.to(self.device), words.to(self.device)

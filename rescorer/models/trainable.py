@@ -48,6 +48,7 @@ class TextState(Protocol):
 
 
 State = TypeVar("State", bound=TextState, default=Any)
+AnyState = TypeVar("AnyState", bound=TextState)  # also one that only scoring uses
 
 
 class OptimiserSettings(Protocol):
@@ -96,14 +97,10 @@ class Trainable(nn.Module, ABC, Generic[State]):
             (word != UNKNOWN and word in self.vocabulary for word in words), bool, len(words)
         )
 
-    @torch.no_grad()
-    def start(self) -> State:
-        return self.start_states(1)
-
-    def select(self, state: State, index: Tensor) -> State:
+    def select(self, state: AnyState, index: Tensor) -> AnyState:
         return state.take(index.to(self.device))
 
-    def join(self, states: Sequence[State]) -> State:
+    def join(self, states: Sequence[AnyState]) -> AnyState:
         joined = [torch.cat(parts, 1) for parts in zip(*states, strict=True)]
         return type(states[0])(*joined)  # a NamedTuple
 

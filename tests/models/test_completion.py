@@ -15,8 +15,9 @@ from tiny import KNOWN, make_ngram
 from rescorer.errors import InputError
 from rescorer.models.completion import Completer, read_keys
 from rescorer.models.language_model import MARKS, LanguageModel
-from rescorer.models.lightrnn import LightRNN, LightRNNSettings, LightRNNState, prefix_search
+from rescorer.models.lightrnn import LightRNN, LightRNNSettings, prefix_search
 from rescorer.models.lightrnn.prefix_search import PrefixIndex
+from rescorer.models.lightrnn.state import ScoringState
 from rescorer.models.mixture import Mixture
 from rescorer.models.open_vocabulary import OpenVocabulary
 from rescorer.models.spelling import Spelling
@@ -88,7 +89,7 @@ def test_most_rows_are_not_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     scored_rows: list[int] = []
     scored = model.columns_after
 
-    def watched(state: LightRNNState, rows: torch.Tensor) -> torch.Tensor:
+    def watched(state: ScoringState, rows: torch.Tensor) -> torch.Tensor:
         scored_rows.extend(rows.tolist())
         return scored(state, rows)
 

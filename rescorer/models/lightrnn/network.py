@@ -84,10 +84,19 @@ class LightRNNNetwork(LightRNNParameters):
 
     def read_rows(self, rows: Tensor, state: LightRNNState) -> tuple[Tensor, LightRNNState]:
         """Vectors [N, D] that predict columns after histories [N] and rows [N]; and the state."""
+        state = self.after_rows(rows, state)
+        return self.column_queries(rows, state.hidden[-1]), state
+
+    def after_rows(self, rows: Tensor, state: LightRNNState) -> LightRNNState:
+        """Histories [N] with rows [N], which one-step reading reads later."""
         if not self.settings.two_step:
-            return self.mix_rows(state.hidden[-1], self.row_in(rows)), state
-        outputs, (hidden, cell) = self.lstm(self.row_inputs(rows)[None], (state.hidden, state.cell))
-        return outputs[0], LightRNNState(hidden, cell)
+            return state
+        _, (hidden, cell) = self.lstm(self.row_inputs(rows)[None], (state.hidden, state.cell))
+        return LightRNNState(hidden, cell)
+
+    def column_queries(self, rows: Tensor, hidden: Tensor) -> Tensor:
+        """[N, D] vectors that predict columns, from the last layer [N, D] of `after_rows`."""
+        return hidden if self.settings.two_step else self.mix_rows(hidden, self.row_in(rows))
 
     def mix_rows(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """[..., D] LSTM outputs before words, combined with the input embeddings of their rows."""
@@ -95,11 +104,18 @@ class LightRNNNetwork(LightRNNParameters):
         mixed = torch.tanh(self.row_mixed(self.dropout(hidden)) + rows)
         return hidden + mixed.to(hidden.dtype)
 
-    def read_columns(self, rows: Tensor, columns: Tensor, state: LightRNNState) -> LightRNNState:
-        """Histories [N] with the words in these cells [N], from the state of `read_rows`."""
-        inputs = self.column_inputs(rows, columns)
-        _, (hidden, cell) = self.lstm(inputs[None], (state.hidden, state.cell))
-        return LightRNNState(hidden, cell)
+    def read_columns(
+        self, rows: Tensor, columns: Tensor, state: LightRNNState, words: Tensor | None = None
+    ) -> LightRNNState:
+        """Histories [N] with words in these cells, from the state of `after_rows`.
+
+        Args:
+            rows, columns: [N], or those of distinct words [W].
+            words: [N] the word of each history among the W, which are read once; None: one each.
+        """
+        gates = self.lstm.input_gates(self.column_inputs(rows, columns))
+        gates = gates if words is None else nn.functional.embedding(words, gates)
+        return LightRNNState(*self.lstm.step(gates, state.hidden, state.cell))
 
     def start_states(self, size: int) -> LightRNNState:
         """`size` histories that hold only `<s>`, read as the `</s>` of a sentence before."""
@@ -132,20 +148,35 @@ class LightRNNNetwork(LightRNNParameters):
         """[..., R] log P(row | history) of all rows after LSTM outputs [..., D]."""
         return torch.log_softmax(self.row_scores(hidden).float(), -1)
 
-    def row_log_probs_at(self, hidden: Tensor, parents: Tensor, rows: Tensor) -> Tensor:
-        """[M] log P(row | history) of M rows, each after one of N LSTM outputs [N, D].
+    def row_log_probs_at(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """[N] log P(row | history) of rows [N] after LSTM outputs [N, D].
 
         Exact, without an array [N, R] of scores.
         """
-        hidden, bias = self.dropout(hidden), self._row_bias()
-        scores = _dot(hidden[parents], self.row_out.weight[rows]) + bias[rows]
+        hidden = self.dropout(hidden)
+        every = torch.arange(len(hidden), device=hidden.device)
+        return self.row_scores_at(hidden, every, rows) - self.row_log_sums(hidden)
+
+    def row_scores_at(self, hidden: Tensor, parents: Tensor, rows: Tensor) -> Tensor:
+        """[M] scores of M rows, each after one of N LSTM outputs [N, D]; without dropout."""
+        look_up = nn.functional.embedding  # an index takes several times as long
+        weights = look_up(rows, self.row_out.weight)
+        scores = _dot(look_up(parents, hidden), weights) + self._row_bias()[rows]
         if not self.settings.has_residual_row_score:
-            return scores - log_sums(hidden, self.row_out.weight, bias)[parents]
-        queries, heads = self.residual_row_proj(hidden), self._head_words()
+            return scores
+        queries = self.residual_row_proj(hidden)
+        head_scores = _dot(look_up(parents, queries), self._head_words()[rows])
+        return scores + head_word_term(head_scores, self.head_word_log_odds[rows])
+
+    def row_log_sums(self, hidden: Tensor) -> Tensor:
+        """[N] log normaliser of the row scores after LSTM outputs [N, D]; without dropout."""
+        bias = self._row_bias()
+        if not self.settings.has_residual_row_score:
+            return log_sums(hidden, self.row_out.weight, bias)
         odds = self.head_word_log_odds
-        scores = scores + head_word_term(_dot(queries[parents], heads[rows]), odds[rows])
         rest = bias - nn.functional.softplus(odds)
-        return scores - log_sums(hidden, self.row_out.weight, rest, (queries, heads, odds))[parents]
+        head_parts = self.residual_row_proj(hidden), self._head_words(), odds
+        return log_sums(hidden, self.row_out.weight, rest, head_parts)
 
     def _sampled_row_log_probs(
         self, hidden: Tensor, rows: Tensor, lookup: Lookup, sampled: Tensor, log_weights: Tensor
@@ -243,8 +274,7 @@ class LightRNNNetwork(LightRNNParameters):
             # is flat, so that the exporter stores its weights once for products and look-ups.
             row = picked_log_probs(self.row_scores(flat), picked)
         else:
-            every = torch.arange(len(flat), device=flat.device)
-            row = self.row_log_probs_at(flat, every, picked)
+            row = self.row_log_probs_at(flat, picked)
         column = picked_log_probs(self._cell_scores(after_row, rows), columns)
         return row.view_as(rows) + column, state
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from rescorer.models.language_model import MARKS
-from rescorer.models.lightrnn.state import LightRNNState
+from rescorer.models.lightrnn.state import ScoringState
 from rescorer.models.vocabulary import Vocabulary
 from rescorer.models.word_table import WordTable
 
@@ -41,7 +41,7 @@ class TableModel(Protocol):
     def row_log_probs(self, hidden: Tensor) -> Tensor:
         """[N, R] log P(row | history)."""
 
-    def columns_after(self, state: LightRNNState, rows: Tensor) -> Tensor:
+    def columns_after(self, state: ScoringState, rows: Tensor) -> Tensor:
         """[q, C] log P(column | history, row) after the one history of a state."""
 
 
@@ -93,7 +93,7 @@ def prefix_index(vocabulary: Vocabulary, table: WordTable) -> PrefixIndex:
 
 
 def best_with_prefix(
-    model: TableModel, state: LightRNNState, prefix: str, k: int
+    model: TableModel, state: ScoringState, prefix: str, k: int
 ) -> list[tuple[str, float]]:
     """The k most probable words with a prefix after the one history of a state, with their P.
 

@@ -20,7 +20,7 @@ from rescorer.models.language_model import LanguageModel
 from rescorer.models.lightrnn import checkpoint
 from rescorer.models.lightrnn.network import LightRNNNetwork
 from rescorer.models.lightrnn.prefix_search import best_with_prefix
-from rescorer.models.lightrnn.state import LightRNNState
+from rescorer.models.lightrnn.state import LightRNNState, ScoringState
 from rescorer.models.spelling import Spelling
 from rescorer.models.torch_file import Content
 from rescorer.models.vocabulary import Vocabulary
@@ -39,19 +39,20 @@ _BY_ROW = (
 _BY_COLUMN = {"column_in.weight": 0, "column_out.weight": 0, "column_out.bias": 0, "cell_bias": 1}
 
 
-class _RowsRead(NamedTuple):
-    """M words after their rows were read: P distinct pairs of a history and a row."""
+class _Words(NamedTuple):
+    """M words to score or read: P distinct pairs of a history and a row."""
 
     parents: Tensor  # [M]
     rows: Tensor  # [M]
     columns: Tensor  # [M]
     pair: Tensor  # [M] the pair of each word
+    pair_parents: Tensor  # [P]
     pair_rows: Tensor  # [P]
-    after_row: Tensor  # [P, D]
-    state: LightRNNState  # of P histories
+    distinct: Tensor  # [W] ids of the distinct words
+    place: Tensor  # [M] the place of each word among them
 
 
-class LightRNN(LightRNNNetwork, LanguageModel[LightRNNState]):
+class LightRNN(LightRNNNetwork, LanguageModel[ScoringState]):
     """The network as a LanguageModel that is stored in one file.
 
     Attributes:
@@ -80,23 +81,31 @@ class LightRNN(LightRNNNetwork, LanguageModel[LightRNNState]):
         return np.asarray(self.knows(words) & ~np.fromiter(added, bool, len(words)))
 
     @torch.no_grad()
-    def score(self, state: LightRNNState, parents: Tensor, words: Tensor) -> Tensor:
-        return self._score(state, self._read_rows(state, parents, words))
+    def start(self) -> ScoringState:
+        return self._ready(self.start_states(1))
+
+    @torch.no_grad()
+    def score(self, state: ScoringState, parents: Tensor, words: Tensor) -> Tensor:
+        found = self._find(parents, words)
+        half = self._after_rows(state, found)
+        return self._score(state, half, found)
 
     @torch.no_grad()
     def advance(
-        self, state: LightRNNState, parents: Tensor, words: Tensor
-    ) -> tuple[Tensor, LightRNNState]:
-        read = self._read_rows(state, parents, words)
-        return self._score(state, read), self._read_columns(read)
+        self, state: ScoringState, parents: Tensor, words: Tensor
+    ) -> tuple[Tensor, ScoringState]:
+        found = self._find(parents, words)
+        half = self._after_rows(state, found)
+        return self._score(state, half, found), self._read_columns(half, found)
 
     @torch.no_grad()
-    def extend(self, state: LightRNNState, parents: Tensor, words: Tensor) -> LightRNNState:
-        return self._read_columns(self._read_rows(state, parents, words))
+    def extend(self, state: ScoringState, parents: Tensor, words: Tensor) -> ScoringState:
+        found = self._find(parents, words)
+        return self._read_columns(self._after_rows(state, found), found)
 
     def best_words(
         self,
-        state: LightRNNState,
+        state: ScoringState,
         k: int = 10,
         *,
         prefix: str | None = None,
@@ -108,50 +117,61 @@ class LightRNN(LightRNNNetwork, LanguageModel[LightRNNState]):
         return best_with_prefix(self, state, prefix, k)
 
     @torch.no_grad()
-    def columns_after(self, state: LightRNNState, rows: Tensor) -> Tensor:
+    def columns_after(self, state: ScoringState, rows: Tensor) -> Tensor:
         """[P, C] log P(column | history, row) for rows [P] after the one history of a state."""
         rows = rows.to(self.device)
+        text = state.text
         if self.settings.two_step:
-            after_row, _ = self.read_rows(rows, state.take(torch.zeros_like(rows)))
-        else:  # the history's part is computed once for all rows
-            after_row = self.mix_rows(state.hidden[-1], self.row_in(rows))
-        return self.column_log_probs(after_row, rows)
+            text = self.after_rows(rows, text.take(torch.zeros_like(rows)))
+        # With one-step reading, the history's part is computed once for all rows.
+        return self.column_log_probs(self.column_queries(rows, text.hidden[-1]), rows)
 
-    def _read_rows(self, state: LightRNNState, parents: Tensor, words: Tensor) -> _RowsRead:
-        """Read the rows of words [M], once for each pair of a history and a row.
-
-        The indices are computed on the host, so that nothing waits for the device.
-        """
-        host_rows = self.table.row_of[words.numpy()]  # [M]
-        host_columns = self.table.column_of[words.numpy()]  # [M]
-        pairs, host_pair = np.unique(
-            parents.numpy() * self.table.rows + host_rows, return_inverse=True
-        )  # [P], [M]
-        host_before, host_pair_rows = np.divmod(pairs, self.table.rows)  # [P], [P]
-        pair_rows = self._on_device(host_pair_rows)
-        after_row, after_rows = self.read_rows(pair_rows, state.take(self._on_device(host_before)))
-        return _RowsRead(
+    def _find(self, parents: Tensor, words: Tensor) -> _Words:
+        """Find the cells of words [M]. Nothing waits for the device, as indices are on the host."""
+        ids = words.numpy()
+        rows = self.table.row_of[ids]  # [M]
+        pairs, pair = np.unique(parents.numpy() * self.table.rows + rows, return_inverse=True)
+        pair_parents, pair_rows = np.divmod(pairs, self.table.rows)  # [P]
+        distinct, place = np.unique(ids, return_inverse=True)
+        return _Words(
             parents.to(self.device),
-            self._on_device(host_rows),
-            self._on_device(host_columns),
-            self._on_device(host_pair),
-            pair_rows,
-            after_row,
-            after_rows,
+            *map(
+                self._on_device,
+                (
+                    rows,
+                    self.table.column_of[ids],
+                    pair,
+                    pair_parents,
+                    pair_rows,
+                    distinct,
+                    place,
+                ),
+            ),
         )
 
     def _on_device(self, index: np.ndarray) -> Tensor:
         return torch.as_tensor(index, device=self.device)
 
-    def _score(self, state: LightRNNState, read: _RowsRead) -> Tensor:
-        """[M] log-probabilities."""
-        row = self.row_log_probs_at(state.hidden[-1], read.parents, read.rows)
-        columns = self.column_log_probs(read.after_row, read.pair_rows)  # [P, C]
-        return row + columns[read.pair, read.columns]
+    def _after_rows(self, state: ScoringState, words: _Words) -> LightRNNState:
+        """The P histories with the words' rows, each pair of a history and a row once."""
+        return self.after_rows(words.pair_rows, state.text.take(words.pair_parents))
 
-    def _read_columns(self, read: _RowsRead) -> LightRNNState:
+    def _score(self, state: ScoringState, half: LightRNNState, words: _Words) -> Tensor:
+        """[M] log-probabilities."""
+        scores = self.row_scores_at(state.hidden[-1], words.parents, words.rows)
+        row = scores - state.row_log_sums[0, words.parents]
+        after_row = self.column_queries(words.pair_rows, half.hidden[-1])  # [P, D]
+        columns = self.column_log_probs(after_row, words.pair_rows)  # [P, C]
+        return row + columns[words.pair, words.columns]
+
+    def _ready(self, state: LightRNNState) -> ScoringState:
+        """A state with the normaliser that `score` needs."""
+        return ScoringState(*state, self.row_log_sums(state.hidden[-1])[None])
+
+    def _read_columns(self, half: LightRNNState, words: _Words) -> ScoringState:
         """The M longer histories."""
-        return self.read_columns(read.rows, read.columns, read.state.take(read.pair))
+        rows, columns = self.row_of[words.distinct], self.column_of[words.distinct]
+        return self._ready(self.read_columns(rows, columns, half.take(words.pair), words.place))
 
     # ---- other words with the same parameters ----
 

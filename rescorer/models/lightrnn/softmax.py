@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from rescorer.models.lightrnn.autograd import Context
 
 _CHUNK = 128  # histories a chunk: their scores fit into the processor's cache
+# Histories whose rows are summed together: fewer make the product slower.
+_HISTORIES = 256
 _MAX_LOG = 80.0  # exp of more overflows float32
 # Stand-ins for the log and the value of an empty sum: only the true row was sampled.
 _MIN_LOG, _MIN_SUM = -1e30, 1e-38
@@ -89,18 +91,24 @@ def log_sums(
         hidden, weight, bias: [N, D], [R, D] and [R] of the scores.
         head_parts: [N, E], [R, E] and [R] of the head scores; None: no head words.
     """
-    size = _CHUNK if hidden.device.type == "cpu" else max(1, len(hidden))
+    size = _HISTORIES if hidden.device.type == "cpu" else max(1, len(hidden))
     sums = [hidden.new_zeros(0)]
     for begin in range(0, len(hidden), size):
         chunk = slice(begin, begin + size)
         scores = nn.functional.linear(hidden[chunk], weight, bias)  # [n, R]
-        total = scores.logsumexp(-1)
-        if head_parts is not None:
+        if head_parts is None:
+            sums.append(_log_sum(scores))
+        else:
             queries, heads, log_odds = head_parts
-            head_scores = nn.functional.linear(queries[chunk], heads, log_odds)
-            total = torch.logaddexp(total, head_scores.add_(scores).logsumexp(-1))
-        sums.append(total)
+            head_scores = nn.functional.linear(queries[chunk], heads, log_odds).add_(scores)
+            sums.append(torch.logaddexp(_log_sum(scores), _log_sum(head_scores)))
     return torch.cat(sums)
+
+
+def _log_sum(scores: Tensor) -> Tensor:
+    """[n] logsumexp of scores [n, R] in their memory, which takes two thirds of the time."""
+    top = scores.detach().amax(-1, keepdim=True)
+    return scores.sub_(top).exp_().sum(-1).log() + top[:, 0]
 
 
 # ---- sampled ----

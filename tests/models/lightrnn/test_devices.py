@@ -107,19 +107,16 @@ def test_scoring(meta: LightRNN) -> None:
     )
     words = meta.encode(NEXT)
     log_probs, longer = meta.advance(state, PARENTS, words)
-    there = (meta.settings.num_layers, 5, meta.settings.hidden_dim)
-    assert sizes(meta.score(state, PARENTS, words), log_probs, *longer) == [
-        (5,),
-        (5,),
-        there,
-        there,
-    ]
-    assert sizes(
-        *meta.extend(state, PARENTS, words), *meta.select(longer, torch.tensor([4, 4, 0]))
-    ) == [there, there, *2 * [(meta.settings.num_layers, 3, meta.settings.hidden_dim)]]
-    assert sizes(*meta.join([state, longer])) == 2 * [
-        (meta.settings.num_layers, 8, meta.settings.hidden_dim)
-    ]
+    assert sizes(meta.score(state, PARENTS, words), log_probs) == [(5,), (5,)]
+    assert sizes(*longer) == sizes(*meta.extend(state, PARENTS, words)) == scored(meta, 5)
+    assert sizes(*meta.select(longer, torch.tensor([4, 4, 0]))) == scored(meta, 3)
+    assert sizes(*meta.join([state, longer])) == scored(meta, 8)
+
+
+def scored(meta: LightRNN, histories: int) -> list[tuple[int, ...]]:
+    """The sizes of a state: of hidden and cell state, and of the normalisers."""
+    there = meta.settings.num_layers, histories, meta.settings.hidden_dim
+    return [there, there, (1, histories)]
 
 
 def test_next_words(meta: LightRNN) -> None:

@@ -76,3 +76,15 @@ def test_each_step_draws_its_own() -> None:
     inputs, state = draw(1)
     assert not same(lstm(inputs, state), lstm(inputs, state))
     assert same(lstm.eval()(inputs, state), lstm(inputs, state))
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_a_step_is_one_word_of_torch(num_layers: int) -> None:
+    """Also if histories share an input, whose gates are then computed once."""
+    lstm = LSTM(5, num_layers, 0.0, 0.5).eval()
+    _, state = draw(num_layers)
+    inputs, which = torch.randn(2, 5), torch.tensor([1, 0, 1])
+    found = lstm.step(lstm.input_gates(inputs)[which], *state)
+    _, expected = peer_of(lstm, num_layers)(inputs[which][None], state)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)

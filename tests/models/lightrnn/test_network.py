@@ -97,6 +97,24 @@ def test_many_words_after_each_of_many_histories() -> None:
         torch.testing.assert_close(log_probs, next_log_probs(model, history), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("settings", variants(), ids=named)
+def test_normalisers_are_found_once(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each history's rows are summed when it is made, not when words are scored after it."""
+    model, sums = model_of(tables()["rectangle"], **settings), []
+    whole = model.row_log_sums
+    monkeypatch.setattr(
+        model, "row_log_sums", lambda hidden: sums.append(len(hidden)) or whole(hidden)
+    )
+    parents, words = torch.tensor([0, 0, 0]), torch.tensor([2, 3, 2])
+    _, state = model.advance(model.start(), parents, words)
+    for _ in range(3):
+        model.score(state, torch.tensor([0, 1, 2, 2]), torch.tensor([0, 3, 4, 5]))
+        model.select(state, torch.tensor([2, 1]))
+    assert sums == [1, 3]
+
+
 def test_no_words_to_score() -> None:
     model = model_of(tables()["rectangle"])
     none = torch.zeros(0, dtype=torch.int64)
