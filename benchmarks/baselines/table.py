@@ -4,12 +4,12 @@
       --vocabulary words.tsv --output FOLDER
 
 Each network gets the same seconds of one core (`--seconds`). The speed of its first steps is
-measured seven times, in turn with that of the LSTM that all networks share, because other work on
-the machine slows both. The median of these shares times the LSTM's best speed gives the number of
-words that the network reads in its budget, after its preparation (table initialisation, word
-classes, embeddings). A short text is repeated. The learning rate falls to 0 at the end of the
-budget. Validations are not counted. With `--epochs`, each network reads the text that often
-instead, in any time.
+measured several times (`--probes`), in turn with that of the LSTM that all networks share, because
+other work on the machine slows both. The median of these shares times the LSTM's best speed gives
+the number of words that the network reads in its budget, after its preparation (table
+initialisation, word classes, embeddings, pieces). A short text is repeated. The learning rate falls
+to 0 at the end of the budget. Validations are not counted. With `--epochs`, each network reads the
+text that often instead, in any time.
 
 Width, layers, dropout, batch, seed and the learning rates that are tried are the same for all
 networks. A single learning rate is not tried first. Each entry is a process of its own with a
@@ -65,7 +65,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.baselines.budget import SCORED, Budget, Folder
+from benchmarks.baselines.budget import KINDS, SCORED, Budget, Folder
 from benchmarks.baselines.plan import probes
 from benchmarks.baselines.plots import curve
 from benchmarks.baselines.registry import CHEAP_FIRST, KNESER_NEY, Entry
@@ -81,6 +81,9 @@ COLUMNS = (
     Column("file_mb", "file, MB", ",.1f"),
     Column("test_perplexity", "test perplexity", ".2f"),
     Column("test_mixed", "with the 5-gram", ".2f"),
+    Column("test_open_perplexity", "open text, test perplexity a word", ".2f"),
+    Column("test_known_perplexity", "of its sentences of known words", ".2f"),
+    Column("test_open_mixed", "open text, with the 5-gram", ".2f"),
     Column("words_read", "words read", ",d"),
     Column("training_words_per_second", "training, words/s", ",.0f"),
     Column("words_per_second_as_it_went", "words/s of the whole training", ",.0f"),
@@ -90,7 +93,6 @@ COLUMNS = (
     Column("preparation_seconds", "preparation, s", ".0f"),
     Column("problem", "problem"),
 )
-_PROBES = 7  # of a network's words a second; single ones differ by up to a fifth
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
 
 
@@ -107,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The process of an entry ends with this one.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        _probe_in_turn(folder, entries, lmplz, options.memory_gb)
+        _probe_in_turn(folder, entries, lmplz, options)
         failed = [
             entry.spec for entry in entries if not _make(folder, entry, lmplz, options.memory_gb)
         ]
@@ -164,6 +166,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "without it. As many as --seconds: the better trial is the training",
     )
     parser.add_argument("--lrs", type=float, nargs="+", default=[0.002, 0.006])
+    parser.add_argument(
+        "--probes",
+        type=int,
+        default=7,
+        help="measurements of each network's speed; single ones differ by up to a fifth",
+    )
     parser.add_argument("--hidden-dim", type=int, default=256)
     parser.add_argument("--num-layers", type=int, default=1)
     parser.add_argument("--dropout", type=float, default=0.0)
@@ -222,13 +230,15 @@ def _lmplz(given: Path | None) -> Path:
     return found.resolve()
 
 
-def _probe_in_turn(folder: Folder, entries: Sequence[Entry], lmplz: Path, memory_gb: float) -> None:
+def _probe_in_turn(
+    folder: Folder, entries: Sequence[Entry], lmplz: Path, options: argparse.Namespace
+) -> None:
     """Measure the speed of networks without a result, in turn: a slow minute affects all."""
-    for turn in range(_PROBES):
+    for turn in range(options.probes):
         for entry in entries:
             missing = entry.name != KNESER_NEY and not folder.result(entry.spec).exists()
             if missing and probes(folder, entry) <= turn:
-                _run(folder, entry, lmplz, memory_gb, "--probe")
+                _run(folder, entry, lmplz, options.memory_gb, "--probe")
 
 
 def _make(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float) -> bool:
@@ -323,17 +333,22 @@ def mixed(folder: Folder, entry: Entry) -> dict[str, float]:
 
     It is empty if the scores of either are missing.
     """
+    closed, opened = (_mixture(folder, entry, kind) for kind in KINDS)
+    found = {"test_mixed": closed} if closed else {}
+    return {**found, "test_open_mixed": opened} if opened else found
+
+
+def _mixture(folder: Folder, entry: Entry, kind: str) -> float | None:
     specs = (KNESER_NEY, entry.spec)
     if entry.name == KNESER_NEY or not all(
-        folder.log_probs(spec, name).exists() for spec in specs for name in SCORED
+        folder.log_probs(spec, name, kind).exists() for spec in specs for name in SCORED
     ):
-        return {}
+        return None
     beside = {}
     for name in SCORED:
-        log_probs = np.stack([np.load(folder.log_probs(spec, name)) for spec in specs], 1)
+        log_probs = np.stack([np.load(folder.log_probs(spec, name, kind)) for spec in specs], 1)
         beside[name] = TextScores(specs, log_probs, np.zeros(2, dtype=np.int64), len(log_probs))
-    weights = beside["valid"].best_weights()
-    return {"test_mixed": beside["test"].mixed(weights), "ngram_weight": float(weights[0])}
+    return beside["test"].mixed(beside["valid"].best_weights())
 
 
 if __name__ == "__main__":
