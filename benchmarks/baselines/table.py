@@ -47,6 +47,12 @@ normalise`. The commands need lmplz (`make kenlm`) and `pip install '.[benchmark
     $WIKIPEDIA --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300 \\
       --lrs 0.006 --intervals 2 --memory-gb 16
 
+    $WIKIPEDIA --vocabulary 200k.tsv --output out/enwiki-200k-pieces --eval-words 10000 \\
+      --seconds 300 --intervals 4 --lrs 0.006 --precision float32 --entries lightrnn kneser-ney \\
+      full-tied:pieces={500,2000,8000} full-tied:pieces=2000,hidden_dim=512 \\
+      transformer:pieces={500,2000},num_layers=4,lr=0.002 \\
+      transformer:pieces=2000,hidden_dim=384,num_layers=6,heads=6,lr=0.002
+
 The text alone has fewer than a million words. The n-gram scores words that it lacks as `<unk>`.
 """
 
@@ -69,6 +75,7 @@ from benchmarks.baselines.budget import KINDS, SCORED, Budget, Folder
 from benchmarks.baselines.plan import probes
 from benchmarks.baselines.plots import curve
 from benchmarks.baselines.registry import CHEAP_FIRST, KNESER_NEY, Entry
+from benchmarks.baselines.units import in_known_sentences
 from benchmarks.results import Column, Measurement, make_parser
 from benchmarks.sources import ROOT
 from rescorer.errors import InputError
@@ -292,12 +299,12 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
     rows = [_row(folder, entry) for entry in entries if folder.result(entry.spec).exists()]
     budget = folder.budget()
     machine = next((row["machine"] for row in rows if "machine" in row), "")
+    title, question = _heading(entries, f"{len(folder.vocabulary()):,}", budget.duration)
     measured = Measurement(
         __file__,
         options,
-        f"Output layers of one LSTM, {len(folder.vocabulary()):,} words",
-        "Which output layer predicts text best with the same budget, with how many parameters, "
-        "and how fast?",
+        title,
+        question,
         [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)],
         machine,
     )
@@ -305,15 +312,47 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
         measured.add(
             **{key: value for key, value in row.items() if key not in ("machine", "log", "trials")}
         )
-    measured.note(
+    for note in _notes(folder, rows):
+        measured.note(note)
+    measured.finish()
+
+
+def _heading(entries: Sequence[Entry], words: str, duration: str) -> tuple[str, str]:
+    """The title and the question of the table."""
+    if any(entry.pieces for entry in entries):
+        return (
+            f"Words and pieces, {words} words, {duration}",
+            "Which model predicts open text best with the same budget: one of words, whose unknown "
+            "words are spelled out, or one of pieces?",
+        )
+    return (
+        f"Output layers of one LSTM, {words} words",
+        "Which output layer predicts text best with the same budget, with how many parameters, "
+        "and how fast?",
+    )
+
+
+def _notes(folder: Folder, rows: Sequence[dict[str, Any]]) -> list[str]:
+    budget = folder.budget()
+    read = (
         f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, "
         f"test {len(folder.text('test')):,}; hidden_dim {budget.hidden_dim}, "
         f"num_layers {budget.num_layers}, "
         f"dropout {budget.dropout:g}, of weights {budget.weight_dropout:g}, "
         f"batch {budget.batch_size} × {budget.bptt}, {budget.precision}, seed {budget.seed}; "
-        f"{budget.duration}; state carried through the text."
+        f"{budget.duration}; state carried through the text, by the Transformer its memory."
     )
-    measured.finish()
+    ids, vocabulary = folder.text("test").ids, folder.vocabulary()
+    known = int(in_known_sentences(ids, vocabulary).sum())
+    opened = (
+        "Open text: exp of the mean of −log P over all words and `</s>`, each word in its "
+        "spelling. A model of words spells unknown words by the spelling model, which is learnt "
+        "from the vocabulary in no counted time. A model of pieces reads the most probable "
+        "segmentation; a character that is in no piece costs its share of such characters. "
+        f"{int((ids == vocabulary.unknown_id).sum())} of {len(ids):,} test words are unknown; "
+        f"{known:,} words are in sentences of known words."
+    )
+    return [read, opened] if any("test_open_perplexity" in row for row in rows) else [read]
 
 
 def _row(folder: Folder, entry: Entry) -> dict[str, Any]:

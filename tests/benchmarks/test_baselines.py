@@ -493,12 +493,18 @@ def test_table_goes_on(
 
 
 def test_pieces_and_words_are_compared_a_word(
-    call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("sentencepiece")
     in_this_process(monkeypatch)
     specs = ["full:lr=0.05", "full-tied:pieces=16,lr=0.05", "transformer:pieces=16,heads=2"]
     assert table.main([*call, *specs, "--probes", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "open text, test perplexity a word" in printed
+    assert "0 of 63 test words are unknown; 63 words are in sentences of known words" in printed
     folder = Folder(tmp_path / "out")
     rows = [json.loads(folder.result(spec).read_text()) for spec in specs]
     for spec, row in zip(specs, rows, strict=True):

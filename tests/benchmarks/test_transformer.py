@@ -104,6 +104,16 @@ def test_training_lowers_the_perplexity() -> None:
     assert model.loss(words, model.start_states(5))[0].item() < before - 1
 
 
+def test_bfloat16_is_near_float32() -> None:
+    model, words = make(), torch.randint(SIZE, (12, 3))
+    losses = []
+    for enabled in (True, False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            _, state = model.loss(words[:6], model.start_states(3))
+            losses.append(model.loss(words[6:], state.detach())[0].item())
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
 def test_a_file_rebuilds_it(tmp_path: Path) -> None:
     model, words = make(), torch.randint(SIZE, (9, 2))
     model.save(tmp_path / "model.pt")
