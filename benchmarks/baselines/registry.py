@@ -80,18 +80,7 @@ class Entry:
                 expected=", ".join(CHEAP_FIRST),
                 remedy="correct --entries",
             )
-        options = {}
-        for part in _PART.finditer(rest):
-            try:
-                options[part[1]] = json.loads(part[2])
-            except ValueError:
-                options[part[1]] = part[2]
-        if ",".join(part[0] for part in _PART.finditer(rest)) != rest:
-            raise InputError(
-                f"entry {spec!r}",
-                expected="NAME:FIELD=VALUE,FIELD=VALUE",
-                remedy="correct --entries",
-            )
+        options = _options_of(spec, rest)
         unknown = sorted(options.keys() - cls._fields_of(name))
         if unknown:
             raise InputError(
@@ -213,3 +202,28 @@ class Entry:
         if "embeddings" in known:
             init_embeddings(model, known["embeddings"])
         return model
+
+
+def _options_of(spec: str, text: str) -> dict[str, Any]:
+    """The fields of an entry, from its text after the colon."""
+    options: dict[str, Any] = {}
+    for part in _PART.finditer(text):
+        try:
+            options[part[1]] = json.loads(part[2])
+        except ValueError:
+            options[part[1]] = part[2]
+    if ",".join(part[0] for part in _PART.finditer(text)) != text:
+        raise InputError(
+            f"entry {spec!r}",
+            expected="NAME:FIELD=VALUE,FIELD=VALUE",
+            remedy="correct --entries",
+        )
+    for field, kind in (("pieces", int), ("lr", (int, float))):
+        value = options.get(field, 1)
+        if isinstance(value, bool) or not isinstance(value, kind) or value <= 0:
+            raise InputError(
+                f"entry {spec!r}: {field} = {value}",
+                expected="a number of more than 0",
+                remedy="correct --entries",
+            )
+    return options

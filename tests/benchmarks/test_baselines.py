@@ -365,7 +365,15 @@ def test_clipping_takes_sparse_and_dense_together() -> None:
 
 @pytest.mark.parametrize(
     ("spec", "found"),
-    [("fool", "no baseline"), ("full:wide=3", "sets wide"), ("slim:parts", "entry")],
+    [
+        ("fool", "no baseline"),
+        ("full:wide=3", "sets wide"),
+        ("slim:parts", "entry"),
+        ("full:pieces=many", "pieces = many"),
+        ("full:pieces=0", "pieces = 0"),
+        ("full:lr=-1", "lr = -1"),
+        ("lightrnn:pieces=500", "sets pieces"),
+    ],
 )
 def test_entries_that_are_none(spec: str, found: str) -> None:
     with pytest.raises(InputError, match=found):
