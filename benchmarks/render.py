@@ -61,7 +61,8 @@ PAGES = (
         "baselines",
         "Baselines",
         "LightRNN beside other output layers of the same LSTM, each with the same budget of one "
-        "core. An entry is a model with its settings; the n-gram is lmplz's of the same words. "
+        "core; and beside subword models, by the perplexity a word of the open text. An entry is a "
+        "model with its settings; the n-gram is lmplz's of the same words. "
         "Labels in older learning curves are option names of their time.",
         (
             "baselines_ptb",
@@ -71,6 +72,8 @@ PAGES = (
             "baselines_wikipedia_200k_bfloat16",
             "baselines_wikipedia_200k_600s",
             "baselines_wikipedia_1m",
+            "baselines_subword*",
+            "subword_speed",
             "nce_by_rank",
             "baselines*",
         ),

@@ -3,7 +3,8 @@
 FOLDER/budget.json              the budget
 FOLDER/lstm.json                words a second of the LSTM alone; the speed of a network is
                                 measured as a share of it
-FOLDER/{train,valid,test}.ids   the texts
+FOLDER/{train,valid,test}.txt   the texts, a sentence a line, in the case of the vocabulary
+FOLDER/{train,valid,test}.ids   their words
 FOLDER/ENTRY.json               a finished entry
 FOLDER/ENTRY.work/              its models, checkpoints and logs; log.txt has its output
 """
@@ -12,22 +13,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from benchmarks.baselines.recurrent import BaselineSettings
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.vocabulary import Vocabulary
-from rescorer.training.corpus import Corpus
+from rescorer.training.corpus import Corpus, read_sentences
 from rescorer.training.settings import PRECISIONS
 
 SCORED = ("valid", "test")
-_TEXTS = ("train", *SCORED)
+KINDS = ("closed", "open")  # unknown words as `<unk>`, or each in its spelling
+TEXTS = ("train", *SCORED)
 
 
 @dataclass(frozen=True)
@@ -141,15 +141,23 @@ class Folder:
         """The text "train", "valid" or "test"."""
         return Corpus.open(self.path / f"{name}.ids")
 
+    def sentences(self, name: str) -> Path:
+        """The file of a text, a sentence a line."""
+        return self.path / f"{name}.txt"
+
     def result(self, spec: str) -> Path:
         return self.path / f"{slug(spec)}.json"
 
     def work(self, spec: str) -> Path:
         return self.path / f"{slug(spec)}.work"
 
-    def log_probs(self, spec: str, name: str) -> Path:
-        """The file of log-probabilities [N] of the entry's model on a text of SCORED."""
-        return self.work(spec) / f"{name}.npy"
+    def log_probs(self, spec: str, name: str, kind: str) -> Path:
+        """The file of log-probabilities [W] of the words of a text of SCORED, by the entry's model.
+
+        Args:
+            kind: of KINDS.
+        """
+        return self.work(spec) / f"{name}-{kind}.npy"
 
     def prepare(self, budget: Budget, texts: Sequence[Path], valid: Path, test: Path) -> None:
         """Write the budget and the texts' ids, or check that the folder has the same budget.
@@ -177,21 +185,26 @@ class Folder:
                 str(error), remedy="give a larger --size", file=budget.vocabulary
             ) from None
         limits = (budget.train_words, budget.eval_words, budget.eval_words)
-        for name, paths, limit in zip(_TEXTS, (texts, [valid], [test]), limits, strict=True):
-            file = self.path / f"{name}.ids"
-            ids = Corpus.encode(paths, words, file).ids
-            if limit is not None and limit < len(ids):
-                kept = np.array(up_to_sentence(ids, limit, words.end_id))
-                del ids
-                kept.tofile(file)
+        for name, paths, limit in zip(TEXTS, (texts, [valid], [test]), limits, strict=True):
+            write_lines(self.sentences(name), _first_sentences(paths, words, limit))
+            Corpus.encode([self.sentences(name)], words, self.path / f"{name}.ids")
         # This file comes last: it tells that the texts are complete.
         write_lines(self.path / "budget.json", [json.dumps(asdict(budget), indent=1)])
 
 
-def up_to_sentence(ids: np.ndarray, limit: int, end: int) -> np.ndarray:
-    """The first ids of a text [N], up to the end of the sentence that holds number `limit`."""
-    ends = np.flatnonzero(ids[limit - 1 :] == end)
-    return ids[: limit + int(ends[0])] if len(ends) else ids
+def _first_sentences(
+    paths: Sequence[Path], vocabulary: Vocabulary, limit: int | None
+) -> Iterator[str]:
+    """The sentences of texts, up to the one that holds word number `limit`.
+
+    `</s>` counts as a word.
+    """
+    count = 0
+    for sentence in read_sentences(paths):
+        yield " ".join(map(vocabulary.normalise, sentence))
+        count += len(sentence) + 1
+        if limit is not None and count >= limit:
+            return
 
 
 def slug(spec: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import shutil
 import time
@@ -28,10 +29,12 @@ from benchmarks.baselines.budget import SCORED, Budget, Folder
 from benchmarks.baselines.network_training import peak_bytes, train_entry
 from benchmarks.baselines.plan import Plan, probe
 from benchmarks.baselines.registry import KNESER_NEY, Entry
+from benchmarks.baselines.transformer import score_alone
+from benchmarks.baselines.units import Units, open_perplexities, units_of
 from benchmarks.machine import machine
 from rescorer.errors import InputError
 from rescorer.files import whole_path, write_lines
-from rescorer.models.language_model import LanguageModel
+from rescorer.models.language_model import UNKNOWN, LanguageModel
 from rescorer.models.ngram import Ngram
 from rescorer.models.running_text import log_probs_of, perplexity
 from rescorer.models.trainable import Trainable
@@ -55,49 +58,68 @@ _PROBLEMS = ("diverged", "no time left")  # the table shows these in place of an
 
 def measure_entry(folder: Folder, entry: Entry, lmplz: Path, say: Any = print) -> dict[str, Any]:
     """All figures of the entry in the table."""
-    budget, vocabulary = folder.budget(), folder.vocabulary()
+    budget, units = folder.budget(), units_of(folder, entry)
     if entry.name == KNESER_NEY:
-        model, found = _estimated(folder, entry, budget, vocabulary, lmplz)
+        model, found = _estimated(folder, entry, budget, units.vocabulary, lmplz)
     else:
-        model, found = train_entry(folder, entry, budget, vocabulary, say)
-    scores = {name: _scores(model, folder.text(name), vocabulary) for name in SCORED}
-    for name, log_probs in scores.items():
-        with whole_path(folder.log_probs(entry.spec, name)) as work:
-            np.save(work, log_probs)
+        model, found = train_entry(folder, entry, budget, units, say)
+    for name in SCORED:
+        found.update(_score(model, folder, entry, units, name))
     return {
         **found,
-        "valid_perplexity": perplexity(scores["valid"]),
-        "test_perplexity": perplexity(scores["test"]),
-        "test_words": len(scores["test"]),
-        "scoring_words_per_second": _scoring_speed(model, folder.text("test"), vocabulary),
+        "scoring_words_per_second": _scoring_speed(model, units),
         "peak_bytes": max(peak_bytes(), found.get("peak_bytes", 0)),
         "machine": machine("cpu", "torch"),
     }
 
 
-def _scores(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> np.ndarray:
+def _score(model: Any, folder: Folder, entry: Entry, units: Units, name: str) -> dict[str, Any]:
+    """The perplexities of a text. The log-probabilities of its words are kept."""
+    log_probs = _log_probs(model, units.text(name), units.vocabulary)
+    by_word = units.by_word(log_probs, name, model)
+    kinds = {"open": by_word, **({"closed": log_probs} if entry.pieces is None else {})}
+    for kind, values in kinds.items():
+        with whole_path(folder.log_probs(entry.spec, name, kind)) as work, open(work, "wb") as file:
+            np.save(file, values)
+    closed = {f"{name}_perplexity": perplexity(log_probs)} if "closed" in kinds else {}
+    return {
+        **closed,
+        **open_perplexities(by_word, folder, name),
+        f"{name}_words": len(by_word),
+        f"{name}_units": len(log_probs),
+        f"{name}_spelling_nats": float(log_probs.sum() - by_word.sum()),
+    }
+
+
+def _log_probs(model: Any, text: Corpus, vocabulary: Vocabulary) -> np.ndarray:
     """[N] log P of a text. Networks carry their state from sentence to sentence."""
     if isinstance(model, Trainable):
         return log_probs_of(model, np.asarray(text.ids, dtype=np.int64))
-    sentences = list(kneser_ney.sentences(text.ids, vocabulary, "<unk>"))
+    sentences = list(kneser_ney.sentences(text.ids, vocabulary, UNKNOWN))
     return score_text(sentences, [model], context="sentence", memory=_MEMORY).log_probs[:, 0]
 
 
-def _scoring_speed(model: LanguageModel, text: Corpus, vocabulary: Vocabulary) -> float:
+def _scoring_speed(model: Any, units: Units) -> float:
     """Words a second of processor time, on the first sentences of the test text.
 
     Each sentence is read alone, as hypotheses are. The full softmax is computed over as many
     histories at a time as fit the memory, as in scoring_speed.py.
     """
-    sentences = list(kneser_ney.sentences(text.ids[: 4 * _SPOKEN_WORDS], vocabulary, "<unk>"))
+    text, vocabulary = units.text("test"), units.vocabulary
+    wanted = _SPOKEN_WORDS * units.per_word("test")
+    sentences = list(kneser_ney.sentences(text.ids[: math.ceil(4 * wanted)], vocabulary, UNKNOWN))
     ends = np.cumsum([len(sentence) + 1 for sentence in sentences])
-    sentences = sentences[: int(np.searchsorted(ends, _SPOKEN_WORDS)) + 1]
+    sentences = sentences[: int(np.searchsorted(ends, wanted)) + 1]
     times = []
     for _ in range(_SCORING_RUNS):
         began = time.process_time()
-        score_sentences(sentences, [model], _MEMORY)
+        if isinstance(model, LanguageModel):
+            score_sentences(sentences, [model], _MEMORY)
+        else:
+            score_alone(model, sentences)
         times.append(time.process_time() - began)
-    return sum(len(sentence) + 1 for sentence in sentences) / min(times)
+    count = sum(len(sentence) + 1 for sentence in sentences)
+    return count / units.per_word("test") / min(times)
 
 
 # ---- the n-gram ----

@@ -17,10 +17,10 @@ import numpy as np
 from benchmarks.baselines.budget import Budget, Folder
 from benchmarks.baselines.plan import Plan, make_network, probe, training_settings
 from benchmarks.baselines.registry import Entry
+from benchmarks.baselines.units import Units
 from rescorer.errors import InputError
 from rescorer.files import write_lines
 from rescorer.models.torch_file import read_torch
-from rescorer.models.vocabulary import Vocabulary
 from rescorer.training.corpus import Corpus
 from rescorer.training.loop import Trainer
 
@@ -29,27 +29,27 @@ class _Length(NamedTuple):
     """How long a training is."""
 
     name: str  # part of the name of its folder
-    columns: int  # words of each stream
+    columns: int  # words or pieces of each stream
 
 
 class _Training(NamedTuple):
     best: float  # validation perplexity; infinite where it diverged
     model: Path
     peak_bytes: int
-    words_per_second: float  # of processor time, of all steps
+    units_per_second: float  # of processor time, of all steps
 
 
 class _TimedTrainer(Trainer):
     """It adds up the time of its steps, without the validations between them."""
 
-    words_read, processor_seconds = 0, 0.0
+    units_read, processor_seconds = 0, 0.0
 
     def train_step(self) -> int:
         began = time.process_time()
-        words = super().train_step()
-        self.words_read += words
+        units = super().train_step()
+        self.units_read += units
         self.processor_seconds += time.process_time() - began
-        return words
+        return units
 
 
 class _Trainings(NamedTuple):
@@ -58,7 +58,7 @@ class _Trainings(NamedTuple):
     folder: Folder
     entry: Entry
     budget: Budget
-    vocabulary: Vocabulary
+    units: Units
     plan: Plan
     say: Any
 
@@ -69,7 +69,7 @@ class _Trainings(NamedTuple):
         """The epochs of the budget, or the seconds that the preparation leaves of it."""
         budget = self.budget
         if budget.epochs is not None:
-            text = self.folder.text("train").batchify(budget.batch_size)
+            text = self.units.text("train").batchify(budget.batch_size)
             return _Length(f"{budget.epochs}-epochs", budget.epochs * text.shape[1])
         left = budget.seconds - self.plan.preparation_seconds
         if left <= 0:
@@ -80,27 +80,27 @@ class _Trainings(NamedTuple):
         return self._length_of(left)
 
     def _length_of(self, seconds: float) -> _Length:
-        words = seconds * self.plan.speed(self.folder)
-        return _Length(f"{seconds:g}", max(1, int(words / self.budget.batch_size)))
+        count = seconds * self.plan.speed(self.folder)
+        return _Length(f"{seconds:g}", max(1, int(count / self.budget.batch_size)))
 
     def train(self, rate: float, length: _Length) -> _Training:
         """Train for this length, unless a training of an earlier call is there."""
         work = self.folder.work(self.entry.spec) / f"{rate:g}-{length.name}"
         output, done = work / "model.pt", work / "done.json"
         if not done.exists():
-            self.say(f"learning rate {rate:g}, {length.columns * self.budget.batch_size:,} words")
+            self.say(f"learning rate {rate:g}, {length.columns * self.budget.batch_size:,} units")
             write_lines(done, [json.dumps(self._train_anew(rate, length, output))])
         found = json.loads(done.read_text(encoding="utf-8"))
         best = math.inf if found["best"] is None else found["best"]
-        return _Training(best, output, found["peak_bytes"], found["words_per_second"])
+        return _Training(best, output, found["peak_bytes"], found["units_per_second"])
 
     def _train_anew(self, rate: float, length: _Length, output: Path) -> dict[str, Any]:
         budget = self.budget
         steps = math.ceil(length.columns / budget.bptt)
         trainer = _TimedTrainer(
-            make_network(self.entry, budget, self.vocabulary, self.plan.known),
-            repeated(self.folder.text("train"), budget.batch_size, length.columns),
-            self.folder.text("valid"),
+            make_network(self.entry, budget, self.units.vocabulary, self.plan.known),
+            repeated(self.units.text("train"), budget.batch_size, length.columns),
+            self.units.text("valid"),
             training_settings(budget, self.entry, rate, steps),
             output,
             output.parent,
@@ -116,32 +116,35 @@ class _Trainings(NamedTuple):
         return {
             "best": _finite(best),
             "peak_bytes": peak_bytes(),
-            "words_per_second": trainer.words_read / max(trainer.processor_seconds, 1e-9),
+            "units_per_second": trainer.units_read / max(trainer.processor_seconds, 1e-9),
         }
 
 
 def train_entry(
-    folder: Folder, entry: Entry, budget: Budget, vocabulary: Vocabulary, say: Any
+    folder: Folder, entry: Entry, budget: Budget, units: Units, say: Any
 ) -> tuple[Any, dict[str, Any]]:
     """Try the learning rates, train with the best one; returns the model and its figures."""
     plan = Plan.read(folder, entry) or probe(folder, entry, say)
-    trainings = _Trainings(folder, entry, budget, vocabulary, plan, say)
+    trainings = _Trainings(folder, entry, budget, units, plan, say)
     whole, trials = trainings.whole_length(), {}
-    if len(budget.lrs) > 1:
+    rates = budget.lrs if entry.lr is None else (entry.lr,)
+    if len(rates) > 1:
         length = trainings.trial_length()
-        trials = {rate: trainings.train(rate, length) for rate in budget.lrs}
-    rate = min(budget.lrs, key=lambda each: trials[each].best if trials else 0.0)
+        trials = {rate: trainings.train(rate, length) for rate in rates}
+    rate = min(rates, key=lambda each: trials[each].best if trials else 0.0)
     training = trainings.train(rate, whole)
     if not math.isfinite(training.best):
         raise InputError("the training diverged")
-    model = entry.kind.from_dict(read_torch(training.model))
+    model, per_word = entry.kind.from_dict(read_torch(training.model)), units.per_word("train")
     return model, {
         "lr": rate,
         "trials": {str(rate): _finite(trial.best) for rate, trial in trials.items()},
         "preparation_seconds": plan.preparation_seconds,
-        "training_words_per_second": plan.speed(folder),
-        "words_per_second_as_it_went": training.words_per_second,
-        "words_read": whole.columns * budget.batch_size,
+        "units_per_second": plan.speed(folder),
+        "training_words_per_second": plan.speed(folder) / per_word,
+        "words_per_second_as_it_went": training.units_per_second / per_word,
+        "units_read": whole.columns * budget.batch_size,
+        "words_read": round(whole.columns * budget.batch_size / per_word),
         "peak_bytes": max(each.peak_bytes for each in (*trials.values(), training)),
         "log": str((training.model.parent / "log.csv").relative_to(folder.path)),
         "parameters": model.parameter_count(),

@@ -17,6 +17,7 @@ import torch
 from benchmarks.baselines import reference_lstm
 from benchmarks.baselines.budget import Budget, Folder
 from benchmarks.baselines.registry import Entry
+from benchmarks.baselines.units import Units, units_of
 from rescorer.files import whole_path
 from rescorer.models.trainable import Trainable
 from rescorer.models.vocabulary import Vocabulary
@@ -31,7 +32,7 @@ class Plan(NamedTuple):
     """What must not change when an entry is resumed."""
 
     known: dict[str, np.ndarray]  # the result of `Entry.known`
-    preparation_seconds: float  # of `Entry.known`
+    preparation_seconds: float  # of `Entry.known` and of the pieces
     probes: list[float]  # measured speeds, each relative to that of the LSTM alone
 
     @staticmethod
@@ -57,7 +58,7 @@ class Plan(NamedTuple):
             np.savez(file, **arrays)
 
     def speed(self, folder: Folder) -> float:
-        """Words a second: the median share of the speed of the LSTM alone, times that speed."""
+        """Words or pieces a second: the median share of the LSTM's speed, times that speed."""
         return float(np.median(self.probes)) * reference_lstm.speed(folder)
 
 
@@ -72,12 +73,12 @@ def probes(folder: Folder, entry: Entry) -> int:
 
 def probe(folder: Folder, entry: Entry, say: Any = print) -> Plan:
     """Measure the speed of the network once more."""
-    budget, vocabulary, plan = folder.budget(), folder.vocabulary(), Plan.read(folder, entry)
+    budget, units, plan = folder.budget(), units_of(folder, entry), Plan.read(folder, entry)
     if plan is None:
         began = time.process_time()
-        known = entry.known(budget.network, folder.text("train").ids, vocabulary)
-        plan = Plan(known, time.process_time() - began, [])
-    share = _share_of_lstm(entry, budget, vocabulary, plan.known, folder)
+        known = entry.known(budget.network, units.text("train").ids, units.vocabulary)
+        plan = Plan(known, units.seconds + time.process_time() - began, [])
+    share = _share_of_lstm(entry, budget, units, plan.known, folder)
     plan = plan._replace(probes=[*plan.probes, share])
     plan.write(folder, entry)
     say(f"{share:.3f} of the LSTM's words/s in its first steps: {plan.speed(folder):,.0f}")
@@ -87,7 +88,7 @@ def probe(folder: Folder, entry: Entry, say: Any = print) -> Plan:
 def _share_of_lstm(
     entry: Entry,
     budget: Budget,
-    vocabulary: Vocabulary,
+    units: Units,
     known: Mapping[str, np.ndarray],
     folder: Folder,
 ) -> float:
@@ -97,11 +98,11 @@ def _share_of_lstm(
     """
     settings = training_settings(budget, entry, budget.lrs[0], 1)
     with tempfile.TemporaryDirectory(dir=folder.work(entry.spec)) as work:
-        columns = folder.text("train").ids[: 100_000 * budget.batch_size]
+        columns = units.text("train").ids[: 100_000 * budget.batch_size]
         trainer = Trainer(
-            make_network(entry, budget, vocabulary, known),
+            make_network(entry, budget, units.vocabulary, known),
             Corpus(columns),
-            folder.text("valid"),
+            units.text("valid"),
             settings,
             Path(work) / "model.pt",
             work,

@@ -7,6 +7,7 @@ network's first steps. The same rows give the same files.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,24 +16,38 @@ _OURS = "lightrnn"
 
 
 def curve(row: Mapping[str, Any], log: Path) -> list[tuple[float, float]]:
-    """(seconds, validation perplexity) of each interval of a training, from its log.csv."""
+    """(seconds, validation perplexity) of each interval of a training, from its log.csv.
+
+    Of the open text, a word.
+    """
     with open(log, newline="", encoding="utf-8") as file:
         points = [point for point in csv.DictReader(file) if not point["event"]]
-    speed = row["training_words_per_second"]
     return [
         (
-            row["preparation_seconds"] + int(point["tokens"]) / speed,
-            float(point["valid_perplexity"]),
+            row["preparation_seconds"] + int(point["tokens"]) / row["units_per_second"],
+            _a_word(float(point["valid_perplexity"]), row),
         )
         for point in points
     ]
 
 
+def _a_word(unit_perplexity: float, row: Mapping[str, Any]) -> float:
+    """The validation perplexity of the open text, from that of the units which a network reads."""
+    nats = math.log(unit_perplexity) * row["valid_units"] + row["valid_spelling_nats"]
+    return math.exp(nats / row["valid_words"])
+
+
+def _perplexity(row: Mapping[str, Any], name: str) -> float | None:
+    """Of the open text, where it was measured."""
+    found: float | None = row.get(f"{name}_open_perplexity", row.get(f"{name}_perplexity"))
+    return found
+
+
 def draw_by_parameters(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
     figure, axes = _axes(title, "parameters (of the n-gram: its n-grams)", "test perplexity")
-    for row in (row for row in rows if row.get("test_perplexity")):
+    for row in (row for row in rows if _perplexity(row, "test")):
         ours = row["entry"].startswith(_OURS)
-        point = (row["parameters"], row["test_perplexity"])
+        point = (row["parameters"], _perplexity(row, "test"))
         axes.scatter(*point, marker="D" if ours else "o", zorder=3)
         axes.annotate(
             label(row, rows),
@@ -59,10 +74,8 @@ def draw_by_seconds(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -
                 label=label(row, rows),
                 linewidth=2.5 if row["entry"].startswith(_OURS) else 1.2,
             )
-        elif row.get("valid_perplexity"):
-            axes.axhline(
-                row["valid_perplexity"], linestyle="--", color="grey", label=label(row, rows)
-            )
+        elif level := _perplexity(row, "valid"):
+            axes.axhline(level, linestyle="--", color="grey", label=label(row, rows))
     axes.legend(fontsize=8)
     _save(figure, path)
 

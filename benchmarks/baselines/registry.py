@@ -2,7 +2,9 @@
 
 The fields are those of the baseline's settings. LightRNN also has rows and columns of its table,
 how the table is initialised (`table_init`: "ppmi" or "frequency"), and after which intervals words
-are reallocated: `lightrnn:rows=1250,columns=8,reallocate_after=[1]`. Values are JSON.
+are reallocated: `lightrnn:rows=1250,columns=8,reallocate_after=[1]`. The others may read pieces of
+words, and have a learning rate of their own: `full-tied:pieces=2000,lr=0.004` is a subword LSTM.
+Values are JSON.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from benchmarks.baselines.hierarchical_softmax import (
 from benchmarks.baselines.nce import NCE
 from benchmarks.baselines.recurrent import Recurrent
 from benchmarks.baselines.slim_embedding import SlimEmbedding
+from benchmarks.baselines.transformer import Transformer
 from rescorer.errors import InputError
 from rescorer.models.lightrnn import LightRNN, LightRNNSettings
 from rescorer.models.trainable import Trainable
@@ -36,7 +39,7 @@ from rescorer.training.table_init import balanced_clustering, ppmi_svd_embedding
 
 KNESER_NEY = "kneser-ney"
 LIGHT_RNN = "lightrnn"
-BASELINES: dict[str, tuple[type[Recurrent], dict[str, Any]]] = {
+BASELINES: dict[str, tuple[type[Recurrent | Transformer], dict[str, Any]]] = {
     "adaptive": (AdaptiveSoftmax, {}),
     "hierarchical": (HierarchicalSoftmax, {"by": "frequency"}),
     "hierarchical-clusters": (HierarchicalSoftmax, {"by": "clusters"}),
@@ -45,9 +48,11 @@ BASELINES: dict[str, tuple[type[Recurrent], dict[str, Any]]] = {
     "slim": (SlimEmbedding, {}),
     "full-tied": (FullSoftmax, {"tied": True}),
     "full": (FullSoftmax, {}),
+    "transformer": (Transformer, {}),
 }
 CHEAP_FIRST = (KNESER_NEY, LIGHT_RNN, *BASELINES)
 _TABLE_FIELDS = ("rows", "columns", "table_init", "reallocate_after")
+_TRAINING_FIELDS = ("pieces", "lr")
 _PART = re.compile(r"(\w+)=(.+?)(?=,\w+=|$)")
 
 
@@ -75,18 +80,7 @@ class Entry:
                 expected=", ".join(CHEAP_FIRST),
                 remedy="correct --entries",
             )
-        options = {}
-        for part in _PART.finditer(rest):
-            try:
-                options[part[1]] = json.loads(part[2])
-            except ValueError:
-                options[part[1]] = part[2]
-        if ",".join(part[0] for part in _PART.finditer(rest)) != rest:
-            raise InputError(
-                f"entry {spec!r}",
-                expected="NAME:FIELD=VALUE,FIELD=VALUE",
-                remedy="correct --entries",
-            )
+        options = _options_of(spec, rest)
         unknown = sorted(options.keys() - cls._fields_of(name))
         if unknown:
             raise InputError(
@@ -102,12 +96,28 @@ class Entry:
             return set()
         if name == LIGHT_RNN:
             return {field.name for field in fields(LightRNNSettings)} | set(_TABLE_FIELDS)
-        return {field.name for field in fields(BASELINES[name][0].Settings)}
+        return {field.name for field in fields(BASELINES[name][0].Settings)} | set(_TRAINING_FIELDS)
 
     @property
     def kind(self) -> type[Trainable]:
         """The class of its network."""
         return LightRNN if self.name == LIGHT_RNN else BASELINES[self.name][0]
+
+    @property
+    def pieces(self) -> int | None:
+        """Number of pieces of words that its network reads; None: it reads words."""
+        return self.options.get("pieces")
+
+    @property
+    def lr(self) -> float | None:
+        """Learning rate of its training; None: the best of the budget's."""
+        return self.options.get("lr")
+
+    @property
+    def _network(self) -> dict[str, Any]:
+        """The fields of its network's settings."""
+        others = (*_TABLE_FIELDS, *_TRAINING_FIELDS)
+        return {key: value for key, value in self.options.items() if key not in others}
 
     @property
     def reallocate_after(self) -> tuple[int, ...]:
@@ -128,7 +138,7 @@ class Entry:
         if BASELINES[self.name][0] is not HierarchicalSoftmax:
             return {}
         settings = HierarchicalSoftmaxSettings(
-            **{**common, **BASELINES[self.name][1], **self.options}
+            **{**common, **BASELINES[self.name][1], **self._network}
         )
         count = settings.classes or round(len(vocabulary) ** 0.5)
         if settings.by == "frequency":
@@ -169,13 +179,14 @@ class Entry:
                 return self._light_rnn(common, vocabulary, known)
             kind, preset = BASELINES[self.name]
             model = kind(
-                kind.Settings(**{**common, **preset, **self.options}),
+                kind.Settings(**{**common, **preset, **self._network}),
                 vocabulary,
                 known.get("classes"),
             )
         except (TypeError, ValueError) as error:
             raise InputError(f"entry {self.spec!r}: {error}", remedy="correct --entries") from None
         if "embeddings" in known:
+            assert isinstance(model, Recurrent)
             sampled_softmax.init_embeddings(model, known["embeddings"])
         return model
 
@@ -183,12 +194,36 @@ class Entry:
         self, common: Mapping[str, Any], vocabulary: Vocabulary, known: Mapping[str, np.ndarray]
     ) -> LightRNN:
         shape = self._shape(len(vocabulary))
-        own = {key: value for key, value in self.options.items() if key not in _TABLE_FIELDS}
         model = LightRNN(
-            LightRNNSettings(**{**common, **own}),
+            LightRNNSettings(**{**common, **self._network}),
             vocabulary,
             WordTable(shape.rows, shape.columns, known["cells"]),
         )
         if "embeddings" in known:
             init_embeddings(model, known["embeddings"])
         return model
+
+
+def _options_of(spec: str, text: str) -> dict[str, Any]:
+    """The fields of an entry, from its text after the colon."""
+    options: dict[str, Any] = {}
+    for part in _PART.finditer(text):
+        try:
+            options[part[1]] = json.loads(part[2])
+        except ValueError:
+            options[part[1]] = part[2]
+    if ",".join(part[0] for part in _PART.finditer(text)) != text:
+        raise InputError(
+            f"entry {spec!r}",
+            expected="NAME:FIELD=VALUE,FIELD=VALUE",
+            remedy="correct --entries",
+        )
+    for field, kind in (("pieces", int), ("lr", (int, float))):
+        value = options.get(field, 1)
+        if isinstance(value, bool) or not isinstance(value, kind) or value <= 0:
+            raise InputError(
+                f"entry {spec!r}: {field} = {value}",
+                expected="a number of more than 0",
+                remedy="correct --entries",
+            )
+    return options

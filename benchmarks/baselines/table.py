@@ -4,12 +4,12 @@
       --vocabulary words.tsv --output FOLDER
 
 Each network gets the same seconds of one core (`--seconds`). The speed of its first steps is
-measured seven times, in turn with that of the LSTM that all networks share, because other work on
-the machine slows both. The median of these shares times the LSTM's best speed gives the number of
-words that the network reads in its budget, after its preparation (table initialisation, word
-classes, embeddings). A short text is repeated. The learning rate falls to 0 at the end of the
-budget. Validations are not counted. With `--epochs`, each network reads the text that often
-instead, in any time.
+measured several times (`--probes`), in turn with that of the LSTM that all networks share, because
+other work on the machine slows both. The median of these shares times the LSTM's best speed gives
+the number of words that the network reads in its budget, after its preparation (table
+initialisation, word classes, embeddings, pieces). A short text is repeated. The learning rate falls
+to 0 at the end of the budget. Validations are not counted. With `--epochs`, each network reads the
+text that often instead, in any time.
 
 Width, layers, dropout, batch, seed and the learning rates that are tried are the same for all
 networks. A single learning rate is not tried first. Each entry is a process of its own with a
@@ -47,6 +47,12 @@ normalise`. The commands need lmplz (`make kenlm`) and `pip install '.[benchmark
     $WIKIPEDIA --vocabulary 1m.tsv --output out/enwiki-1m --eval-words 5000 --seconds 300 \\
       --lrs 0.006 --intervals 2 --memory-gb 16
 
+    $WIKIPEDIA --vocabulary 200k.tsv --output out/enwiki-200k-pieces --eval-words 10000 \\
+      --seconds 300 --intervals 4 --lrs 0.006 --precision float32 --entries lightrnn kneser-ney \\
+      full-tied:pieces={500,2000,8000} full-tied:pieces=2000,hidden_dim=512 \\
+      transformer:pieces={500,2000},num_layers=4,lr=0.002 \\
+      transformer:pieces=2000,hidden_dim=384,num_layers=6,heads=6,lr=0.002
+
 The text alone has fewer than a million words. The n-gram scores words that it lacks as `<unk>`.
 """
 
@@ -65,10 +71,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.baselines.budget import SCORED, Budget, Folder
+from benchmarks.baselines.budget import KINDS, SCORED, Budget, Folder
 from benchmarks.baselines.plan import probes
 from benchmarks.baselines.plots import curve
 from benchmarks.baselines.registry import CHEAP_FIRST, KNESER_NEY, Entry
+from benchmarks.baselines.units import in_known_sentences
 from benchmarks.results import Column, Measurement, make_parser
 from benchmarks.sources import ROOT
 from rescorer.errors import InputError
@@ -81,6 +88,9 @@ COLUMNS = (
     Column("file_mb", "file, MB", ",.1f"),
     Column("test_perplexity", "test perplexity", ".2f"),
     Column("test_mixed", "with the 5-gram", ".2f"),
+    Column("test_open_perplexity", "open text, test perplexity a word", ".2f"),
+    Column("test_known_perplexity", "of its sentences of known words", ".2f"),
+    Column("test_open_mixed", "open text, with the 5-gram", ".2f"),
     Column("words_read", "words read", ",d"),
     Column("training_words_per_second", "training, words/s", ",.0f"),
     Column("words_per_second_as_it_went", "words/s of the whole training", ",.0f"),
@@ -90,7 +100,6 @@ COLUMNS = (
     Column("preparation_seconds", "preparation, s", ".0f"),
     Column("problem", "problem"),
 )
-_PROBES = 7  # of a network's words a second; single ones differ by up to a fifth
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
 
 
@@ -107,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The process of an entry ends with this one.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        _probe_in_turn(folder, entries, lmplz, options.memory_gb)
+        _probe_in_turn(folder, entries, lmplz, options)
         failed = [
             entry.spec for entry in entries if not _make(folder, entry, lmplz, options.memory_gb)
         ]
@@ -164,6 +173,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "without it. As many as --seconds: the better trial is the training",
     )
     parser.add_argument("--lrs", type=float, nargs="+", default=[0.002, 0.006])
+    parser.add_argument(
+        "--probes",
+        type=int,
+        default=7,
+        help="measurements of each network's speed; single ones differ by up to a fifth",
+    )
     parser.add_argument("--hidden-dim", type=int, default=256)
     parser.add_argument("--num-layers", type=int, default=1)
     parser.add_argument("--dropout", type=float, default=0.0)
@@ -222,13 +237,15 @@ def _lmplz(given: Path | None) -> Path:
     return found.resolve()
 
 
-def _probe_in_turn(folder: Folder, entries: Sequence[Entry], lmplz: Path, memory_gb: float) -> None:
+def _probe_in_turn(
+    folder: Folder, entries: Sequence[Entry], lmplz: Path, options: argparse.Namespace
+) -> None:
     """Measure the speed of networks without a result, in turn: a slow minute affects all."""
-    for turn in range(_PROBES):
+    for turn in range(options.probes):
         for entry in entries:
             missing = entry.name != KNESER_NEY and not folder.result(entry.spec).exists()
             if missing and probes(folder, entry) <= turn:
-                _run(folder, entry, lmplz, memory_gb, "--probe")
+                _run(folder, entry, lmplz, options.memory_gb, "--probe")
 
 
 def _make(folder: Folder, entry: Entry, lmplz: Path, memory_gb: float) -> bool:
@@ -282,12 +299,12 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
     rows = [_row(folder, entry) for entry in entries if folder.result(entry.spec).exists()]
     budget = folder.budget()
     machine = next((row["machine"] for row in rows if "machine" in row), "")
+    title, question = _heading(entries, f"{len(folder.vocabulary()):,}", budget.duration)
     measured = Measurement(
         __file__,
         options,
-        f"Output layers of one LSTM, {len(folder.vocabulary()):,} words",
-        "Which output layer predicts text best with the same budget, with how many parameters, "
-        "and how fast?",
+        title,
+        question,
         [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)],
         machine,
     )
@@ -295,15 +312,47 @@ def show(folder: Folder, entries: Sequence[Entry], options: argparse.Namespace) 
         measured.add(
             **{key: value for key, value in row.items() if key not in ("machine", "log", "trials")}
         )
-    measured.note(
+    for note in _notes(folder, rows):
+        measured.note(note)
+    measured.finish()
+
+
+def _heading(entries: Sequence[Entry], words: str, duration: str) -> tuple[str, str]:
+    """The title and the question of the table."""
+    if any(entry.pieces for entry in entries):
+        return (
+            f"Words and pieces, {words} words, {duration}",
+            "Which model predicts open text best with the same budget: one of words, whose unknown "
+            "words are spelled out, or one of pieces?",
+        )
+    return (
+        f"Output layers of one LSTM, {words} words",
+        "Which output layer predicts text best with the same budget, with how many parameters, "
+        "and how fast?",
+    )
+
+
+def _notes(folder: Folder, rows: Sequence[dict[str, Any]]) -> list[str]:
+    budget = folder.budget()
+    read = (
         f"{len(folder.vocabulary()):,} words, {len(folder.text('train')):,} of text, "
         f"test {len(folder.text('test')):,}; hidden_dim {budget.hidden_dim}, "
         f"num_layers {budget.num_layers}, "
         f"dropout {budget.dropout:g}, of weights {budget.weight_dropout:g}, "
         f"batch {budget.batch_size} × {budget.bptt}, {budget.precision}, seed {budget.seed}; "
-        f"{budget.duration}; state carried through the text."
+        f"{budget.duration}; state carried through the text, by the Transformer its memory."
     )
-    measured.finish()
+    ids, vocabulary = folder.text("test").ids, folder.vocabulary()
+    known = int(in_known_sentences(ids, vocabulary).sum())
+    opened = (
+        "Open text: exp of the mean of −log P over all words and `</s>`, each word in its "
+        "spelling. A model of words spells unknown words by the spelling model, which is learnt "
+        "from the vocabulary in no counted time. A model of pieces reads the most probable "
+        "segmentation; a character that is in no piece costs its share of such characters. "
+        f"{int((ids == vocabulary.unknown_id).sum())} of {len(ids):,} test words are unknown; "
+        f"{known:,} words are in sentences of known words."
+    )
+    return [read, opened] if any("test_open_perplexity" in row for row in rows) else [read]
 
 
 def _row(folder: Folder, entry: Entry) -> dict[str, Any]:
@@ -323,17 +372,22 @@ def mixed(folder: Folder, entry: Entry) -> dict[str, float]:
 
     It is empty if the scores of either are missing.
     """
+    closed, opened = (_mixture(folder, entry, kind) for kind in KINDS)
+    found = {"test_mixed": closed} if closed else {}
+    return {**found, "test_open_mixed": opened} if opened else found
+
+
+def _mixture(folder: Folder, entry: Entry, kind: str) -> float | None:
     specs = (KNESER_NEY, entry.spec)
     if entry.name == KNESER_NEY or not all(
-        folder.log_probs(spec, name).exists() for spec in specs for name in SCORED
+        folder.log_probs(spec, name, kind).exists() for spec in specs for name in SCORED
     ):
-        return {}
+        return None
     beside = {}
     for name in SCORED:
-        log_probs = np.stack([np.load(folder.log_probs(spec, name)) for spec in specs], 1)
+        log_probs = np.stack([np.load(folder.log_probs(spec, name, kind)) for spec in specs], 1)
         beside[name] = TextScores(specs, log_probs, np.zeros(2, dtype=np.int64), len(log_probs))
-    weights = beside["valid"].best_weights()
-    return {"test_mixed": beside["test"].mixed(weights), "ngram_weight": float(weights[0])}
+    return beside["test"].mixed(beside["valid"].best_weights())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from rescorer.models.vocabulary import Vocabulary
 
 _LINES_AT_ONCE = 20_000
 _IDS_AT_ONCE = 1 << 24
-_ID_TYPE = np.dtype("<u4")
+ID_TYPE = np.dtype("<u4")
 
 
 def read_sentences(paths: Iterable[str | Path]) -> Iterator[list[str]]:
@@ -52,7 +52,7 @@ class Corpus:
             with open(work, "wb") as file:
                 while lines := list(islice(sentences, _LINES_AT_ONCE)):
                     words = list(chain.from_iterable((*line, SENTENCE_END) for line in lines))
-                    file.write(vocabulary.encode(words).astype(_ID_TYPE).tobytes())
+                    file.write(vocabulary.encode(words).astype(ID_TYPE).tobytes())
                 size = file.tell()
             if not size:
                 raise InputError(
@@ -71,7 +71,7 @@ class Corpus:
             InputError: it is missing, empty, or cut short.
         """
         try:
-            return cls(np.memmap(path, dtype=_ID_TYPE, mode="r"))
+            return cls(np.memmap(path, dtype=ID_TYPE, mode="r"))
         except (OSError, ValueError) as error:
             found = f"cannot be read as word ids: {error}"
             raise InputError(found, remedy="encode the text again", file=path) from None
@@ -84,7 +84,7 @@ class Corpus:
         digest = hashlib.sha256()
         for start in range(0, len(self.ids), _IDS_AT_ONCE):
             chunk = self.ids[start : start + _IDS_AT_ONCE]
-            digest.update(np.ascontiguousarray(chunk, dtype=_ID_TYPE).tobytes())
+            digest.update(np.ascontiguousarray(chunk, dtype=ID_TYPE).tobytes())
         return digest.hexdigest()
 
     def batchify(self, count: int) -> np.ndarray:
