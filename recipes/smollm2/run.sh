@@ -7,7 +7,13 @@
 # minute on an idle core, after the download of some 500 MB.
 set -euo pipefail
 
-[[ $# -eq 1 ]] || { echo "usage: recipes/smollm2/run.sh FOLDER" >&2; exit 2; }
+case ${1-} in
+  -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+esac
+[[ $# -eq 1 ]] || {
+  echo "error: one argument is expected, the folder to make; remedy: $0 --help" >&2
+  exit 2
+}
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 venv=$1.venv

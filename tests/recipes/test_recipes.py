@@ -295,9 +295,9 @@ def test_help_says_how_to_call_it(script: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "script", [path for path in RUNS if path.parent.name != "mini"], ids=lambda p: p.parent.name
 )
-def test_recipes_ask_for_their_data(script: Path) -> None:
+def test_recipes_ask_for_their_folder(script: Path) -> None:
     result = subprocess.run([str(script)], capture_output=True, text=True, check=False)
-    assert result.returncode == 2 and "the folder of the data" in result.stderr
+    assert result.returncode == 2 and "one argument is expected, the folder" in result.stderr
 
 
 @pytest.mark.parametrize(

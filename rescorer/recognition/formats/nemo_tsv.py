@@ -49,8 +49,9 @@ def read(source: Source) -> Iterator[NBest]:
         InputError: there is no manifest, the blocks are not of one size, or a line is not as the
             module says, with the line.
     """
+    lines = sum(1 for _ in filled_lines(source.path))
     manifest = _manifest(source)
-    size = _block_size(source, manifest)
+    size = _block_size(source, manifest, lines)
     hypotheses, lists = _hypotheses(source.path), Lists(source.path)
     for entry in nemo_manifest.entries(manifest):
         nbest = numbered(entry.utterance, islice(hypotheses, size), entry.reference)
@@ -86,18 +87,17 @@ def _manifest(source: Source) -> Path:
     return found[0]
 
 
-def _block_size(source: Source, manifest: Path) -> int:
+def _block_size(source: Source, manifest: Path, lines: int) -> int:
     """Lines for each utterance. Raises InputError where the blocks are not of one size."""
-    hypotheses = sum(1 for _ in filled_lines(source.path))
     utterances = sum(1 for _ in filled_lines(manifest))
-    if not hypotheses or not utterances:
+    if not lines or not utterances:
         raise empty(source.path)
     named = _WIDTH.search(source.path.name)
-    size, rest = divmod(hypotheses, utterances)
+    size, rest = divmod(lines, utterances)
     if rest or not size or (named and size != int(named[1])):
         width = f" of {named[1]}" if named else ""
         raise InputError(
-            f"{hypotheses} lines for the {utterances} utterances of {manifest}",
+            f"{lines} lines for the {utterances} utterances of {manifest}",
             expected=f"blocks{width} of one size, so that each can be found",
             remedy="write the manifest with extract_nbest=True instead, which keeps beams apart, "
             "or check the manifest",
