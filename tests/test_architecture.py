@@ -91,7 +91,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
 OWNERS = {
     "kenlm": ("rescorer/models/ngram.py",),
     "k2": ("rescorer/recognition/formats/k2/tensors.py",),
-    "sentencepiece": ("rescorer/recognition/word_pieces.py", "rescorer/models/spelling.py"),
+    "sentencepiece": (
+        "rescorer/recognition/word_pieces.py",
+        "rescorer/models/spelling.py",
+        "benchmarks/baselines/pieces.py",
+    ),
 }
 
 
