@@ -5,32 +5,19 @@ first-pass score of a hypothesis, and g its language-model score minus the avera
 words:
 
     total = f + lm_scale · g        g = log P(words </s>) − word_return · mean · words
-
     lm_scale = spread_ratio · trust · median_u σ_u(f) / median_u σ_u(g)
 
 σ_u is the standard deviation over the best hypotheses of utterance u by f; mean, below 0, is log P
-a word over all hypotheses. So lm_scale · g has a fixed share of the standard deviation of f,
-whatever the unit of f. The language model decides where f hardly differs, or where its own
-preference is far stronger than usual. Medians ignore a few wild lists.
+a word over all hypotheses. So lm_scale · g has a fixed share of the spread of f, whatever its unit.
+Models that score whole sentences and the mixture of word models share lm_scale evenly.
 
-With models that score whole sentences, log P is the mean of theirs and of the word models' mixture,
-and lm_scale is divided among these evenly.
+trust falls from 1 to 0 with the logarithm of the perplexity on the first hypotheses, and with the
+share of their words that the model does not know. f is the sum of the raw scores at their default
+scales; if that does not give the order of the lists, f = −place.
 
-trust is 1 where the language model fits these words and 0 where it does not: it falls with the
-logarithm of its perplexity on the first hypotheses, and with the share of their words that it does
-not know.
-
-f is the sum of the raw scores at their default scales, if that sum gives the order of the lists.
-If the order is another one, or the scores are constant, the order is the first pass: f = −place.
-
-Two cases need no such caution, because the score of the recogniser's language model is known in
-natural logs:
-
-- The model has a separate score (`first_lm`, Kaldi's `graph`). The new model takes half of its
-  scale if it is no worse: if it gives the first hypotheses nearly the probability that the old one
-  gives them, although the old one helped to choose them.
-- The scores are acoustic alone. The recogniser had no language model, and the new one counts in
-  full.
+The score of the recogniser's language model is sometimes known in natural logs. If it stands apart
+(`first_lm`, Kaldi's `graph`), the new model takes half of its scale if it is no worse on the first
+hypotheses. If there are acoustic scores alone, the new model counts in full.
 
 Shapes: U utterances, H hypotheses of all of them, B the best ones of all.
 """
