@@ -36,9 +36,8 @@ from rescorer.rescoring.rescored_lattice import RescoredLattice, paths_list
 from rescorer.rescoring.sentence_ranking import SentenceRanking
 from rescorer.rescoring.weights import TunedWeights, Weights
 
-# Paths of each lattice in each round; 100 take 1.2 to 1.4 times as long, with no fewer errors. With
-# names nearly every path differs from those of other rounds, so that fewer do.
-_TUNING_PATHS, _PATHS_WITH_NAMES = 50, 20
+# Paths of each lattice in each round; 100 take 1.2 to 1.4 times as long, with no fewer errors.
+_TUNING_PATHS = 50
 # Rounds at most; with names there are more weights, and more paths that only some weights prefer.
 _TUNING_ROUNDS = 3
 _ROUNDS_WITH_NAMES = 6
@@ -95,16 +94,14 @@ def tune_lattices(
     scorer = SentenceScorer(models, memory, executor, progress, sentence_models)
     for lattice in lattices:
         check_score_names(lattice.score_names, scorer.names, lattice.utterance)
-    has_names = SOUND in lattices[0].scores
-    paths = _PATHS_WITH_NAMES if has_names else _TUNING_PATHS
-    growing = _GrowingLists(lattices, references, scorer, normaliser, paths)
+    growing = _GrowingLists(lattices, references, scorer, normaliser)
 
     def rescored(weights: TunedWeights, stage: str) -> _Round:
         arcs = weights.without_sentence_models()
         best = rescore_lattices(lattices, models, arcs, settings, memory, executor=executor)
         return growing.add_best_paths(weights, best, partial(progress, stage))
 
-    most = _ROUNDS_WITH_NAMES if has_names else _TUNING_ROUNDS
+    most = _ROUNDS_WITH_NAMES if SOUND in lattices[0].scores else _TUNING_ROUNDS
     default = default_weights(lattices, models, memory, sentence_models)[0]
     rounds = [rescored(default, "paths of the default weights")]
     for turn in range(1, most + 1):
@@ -154,19 +151,13 @@ class _GrowingLists:
         references: Mapping[str, Words],
         scorer: SentenceScorer,
         normaliser: Normaliser,
-        paths: int,
     ) -> None:
-        """
-        Args:
-            paths: of each lattice that a round adds at most.
-        """
         guide = first_pass_weights(lattices[0])
         self.lists = [
-            paths_list(lattice, n_best(lattice, known_totals([lattice], guide), paths))
+            paths_list(lattice, n_best(lattice, known_totals([lattice], guide), _TUNING_PATHS))
             for lattice in lattices
         ]
         self._references, self._scorer, self._normaliser = references, scorer, normaliser
-        self._paths = paths
 
     def curves(self, weights: Weights) -> tuple[WeightCurve, ...]:
         return tuning_curves(
