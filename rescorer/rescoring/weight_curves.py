@@ -68,7 +68,8 @@ def _scales(
     space: SearchSpace, weights: Weights
 ) -> Iterator[tuple[str, float, tuple[float, float], _Varied]]:
     """The scales but the first, because only ratios matter. A range ends at twice the scale, or
-    where a score that has none would weigh as much as the first.
+    where a score that has none would weigh as much as the first; that of a signed score has as much
+    below 0.
     """
     spreads = dict(zip(space.score_names, space.units.raw.tolist(), strict=True))
     first = space.first
